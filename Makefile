@@ -1,0 +1,30 @@
+# Two commands do everything: `make devnet` and `make test`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+
+.PHONY: devnet test lint guide-coverage bench wasm clean
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+devnet: $(STAMP)
+	$(BIN)/parahost devnet
+
+test: $(STAMP)
+	$(BIN)/pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+guide-coverage: $(STAMP)
+	$(BIN)/python -m tests.guide_coverage
+
+clean:
+	rm -rf $(VENV) devnet-data

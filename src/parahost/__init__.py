@@ -1,0 +1,1 @@
+"""parahost: the Polkadot Parachain Host in Python."""

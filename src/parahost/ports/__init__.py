@@ -1,0 +1,53 @@
+"""What the node reaches the world through. Each port has a real and a simulated form; nothing
+below ``cli`` and ``simulation`` constructs one, everything is handed them."""
+
+from parahost.ports.clock import Clock
+from parahost.ports.database import Batch, Database, DatabaseError
+from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType, VrfSignature
+from parahost.ports.network import (
+    Network,
+    NetworkEvent,
+    Notification,
+    NotificationProtocol,
+    ObservedRole,
+    PeerConnected,
+    PeerDisconnected,
+    RequestFailed,
+    RequestProtocol,
+)
+from parahost.ports.random import Random
+from parahost.ports.validation import (
+    ExecutionKind,
+    ExecutionOutcome,
+    Failed,
+    Returned,
+    Undecided,
+    ValidationHost,
+)
+
+__all__ = [
+    "Batch",
+    "Clock",
+    "ContradictionRefused",
+    "Database",
+    "DatabaseError",
+    "ExecutionKind",
+    "ExecutionOutcome",
+    "Failed",
+    "KeyStore",
+    "KeyType",
+    "Network",
+    "NetworkEvent",
+    "Notification",
+    "NotificationProtocol",
+    "ObservedRole",
+    "PeerConnected",
+    "PeerDisconnected",
+    "Random",
+    "RequestFailed",
+    "RequestProtocol",
+    "Returned",
+    "Undecided",
+    "ValidationHost",
+    "VrfSignature",
+]

@@ -1,0 +1,50 @@
+"""The disk, as the node sees it: named tables of ordered byte keys, changed in atomic batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class DatabaseError(Exception):
+    """The database cannot be opened, read or written; says which and why."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Changes that happen together or not at all. A value of ``None`` deletes its key."""
+
+    changes: dict[tuple[str, bytes], bytes | None] = field(default_factory=dict)
+
+    def put(self, table: str, key: bytes, value: bytes) -> None:
+        self.changes[table, key] = value
+
+    def delete(self, table: str, key: bytes) -> None:
+        self.changes[table, key] = None
+
+
+class Database(Protocol):
+    """An ordered key-value store. Keys are 1 to 500 bytes; values at most 1 GiB."""
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """The value under ``key``, or ``None``."""
+        ...
+
+    def scan(
+        self, table: str, *, prefix: bytes = b"", start: bytes = b"", reverse: bool = False
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys with ``prefix`` in ascending order from ``start`` on (descending if ``reverse``),
+        with their values, as they stood when the scan began."""
+        ...
+
+    def write(self, batch: Batch, *, durable: bool) -> None:
+        """Apply a batch. When ``durable``, it has reached the disk by the return, and with it
+        everything written before; else it may be lost if the machine loses power, but never in
+        part and never out of order.
+
+        :raises DatabaseError: when the disk is full or fails; then nothing of it is applied.
+        """
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,71 @@
+"""Signing, as the node sees it (D16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from parahost.primitives.transcript import Transcript
+
+
+class KeyType(Enum):
+    """The roles that a key may have; the values are Substrate's four-letter key types."""
+
+    BABE = b"babe"
+    GRANDPA = b"gran"
+    PARACHAIN = b"para"
+    COLLATOR = b"coll"
+    ACCOUNT = b"acco"
+
+
+class ContradictionRefused(Exception):
+    """A signature was asked for that contradicts one that may already be out."""
+
+    def __init__(self, promise: bytes) -> None:
+        super().__init__(f"already signed something else for {promise.hex()}")
+        self.promise = promise
+
+
+@dataclass(frozen=True, slots=True)
+class VrfSignature:
+    """A VRF's pre-output (32 bytes) and its proof (64 bytes)."""
+
+    pre_output: bytes
+    proof: bytes
+
+
+class KeyStore(Protocol):
+    """Holds the node's secret keys. Public keys are 32 bytes, signatures 64."""
+
+    def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
+        """The public keys of that role, in the order in which they were added."""
+        ...
+
+    def sign(
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[bytes]
+    ) -> bytes:
+        """Sign a payload (sr25519 with the context ``substrate``, or ed25519 for GRANDPA).
+
+        A *promise* is a name under which this key signs one payload ever: "the statement that I
+        second at relay parent R". Each promise is written durably, bound to the payload, before
+        the signature is returned. The same payload again gives the same signature again.
+
+        :raises ContradictionRefused: when a promise is bound to another payload; nothing changes.
+        :raises KeyError: when the key is not held.
+        """
+        ...
+
+    def vrf_sign(
+        self,
+        key_type: KeyType,
+        public: bytes,
+        transcript: Transcript,
+        extra: Transcript | None = None,
+    ) -> VrfSignature:
+        """VRF-sign a transcript with an sr25519 key; ``extra`` is bound into the proof.
+
+        :raises KeyError: when the key is not held.
+        """
+        ...

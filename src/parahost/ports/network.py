@@ -1,0 +1,122 @@
+"""Peers, as the node sees them.
+
+Two ways to talk. A *notification* is one-way, kept in order per peer and protocol. A *request*
+gets one answer. Protocols are named by short strings (``"validation"``); the adapter makes full
+names of them, with the genesis hash, so that chains do not mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from parahost.primitives.basic import PeerId
+
+
+class ObservedRole(Enum):
+    """What a peer says it is (A107)."""
+
+    FULL = 0
+    AUTHORITY = 1
+    COLLATOR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """The peer speaks our chain's protocols; notifications may now be sent to it."""
+
+    peer: PeerId
+    role: ObservedRole
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDisconnected:
+    peer: PeerId
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    peer: PeerId
+    protocol: str
+    payload: bytes
+
+
+NetworkEvent = PeerConnected | PeerDisconnected | Notification
+
+
+class RequestFailed(Exception):
+    """A request got no answer: why is one of ``refused``, ``timeout``, ``disconnected``,
+    ``too_large``, ``unsupported``."""
+
+    def __init__(self, peer: PeerId, protocol: str, why: str) -> None:
+        super().__init__(f"request {protocol} to {peer}: {why}")
+        self.peer = peer
+        self.protocol = protocol
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationProtocol:
+    """A one-way protocol, with the largest payload that is accepted, in bytes."""
+
+    name: str
+    max_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestProtocol:
+    """A request/response protocol, with limits in bytes and seconds."""
+
+    name: str
+    max_request: int
+    max_response: int
+    timeout_s: float
+
+
+EventHandler = Callable[[NetworkEvent], Awaitable[None]]
+"""Takes one event. The adapter awaits it before it reads on from that peer: so pressure
+inside the node reaches the sender."""
+RequestHandler = Callable[[PeerId, bytes], Awaitable[bytes | None]]
+"""Answers one request; ``None`` refuses it."""
+
+
+class Network(Protocol):
+    """The node's only way to other nodes. Everything is declared before ``run``."""
+
+    @property
+    def local_peer(self) -> PeerId: ...
+
+    def on_notification(self, protocol: NotificationProtocol, handler: EventHandler) -> None:
+        """Declare a protocol and who hears it. The handler gets ``PeerConnected`` before and
+        ``PeerDisconnected`` after all notifications of a peer; handlers of several protocols
+        each get both."""
+        ...
+
+    def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:
+        """Declare a request protocol that this node answers."""
+        ...
+
+    def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
+        """Queue a notification to each peer; never waits. A peer that is not connected is
+        passed over; a peer whose outgoing queue is full is disconnected."""
+        ...
+
+    async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
+        """Ask one peer and wait for its answer.
+
+        :raises RequestFailed: see there.
+        """
+        ...
+
+    def report(self, peer: PeerId, change: int, reason: str) -> None:
+        """Change a peer's reputation (A108, D18): below the floor it is disconnected and banned
+        for a time."""
+        ...
+
+    def disconnect(self, peer: PeerId) -> None: ...
+
+    def connected(self) -> Sequence[PeerId]:
+        """The peers that are connected now, in a stable order."""
+        ...
