@@ -1,0 +1,30 @@
+"""The state trie: Substrate's base-16 Patricia Merkle trie, persistent, with storage proofs."""
+
+from parahost.trie.errors import (
+    IncompleteProofError,
+    InvalidProofNodeError,
+    NodeDecodeError,
+    ProofError,
+    TrieError,
+)
+from parahost.trie.node import DecodedNode, HashedValue, StateVersion, TrieNode, decode_node
+from parahost.trie.proof import ProofReader, prove, read_proof
+from parahost.trie.trie import Trie, ordered_root
+
+__all__ = [
+    "DecodedNode",
+    "HashedValue",
+    "IncompleteProofError",
+    "InvalidProofNodeError",
+    "NodeDecodeError",
+    "ProofError",
+    "ProofReader",
+    "StateVersion",
+    "Trie",
+    "TrieError",
+    "TrieNode",
+    "decode_node",
+    "ordered_root",
+    "prove",
+    "read_proof",
+]

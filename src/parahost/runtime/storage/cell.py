@@ -1,0 +1,73 @@
+"""One version of one stored value, in both its forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from parahost.primitives import scale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What a storage item's values look like: the SCALE ``type`` and, for error messages, the
+    item's ``label``."""
+
+    label: str
+    type: Any
+
+    def encode(self, value: Any) -> bytes:
+        """:raises ScaleEncodeError: when a module has put a value that is not of the type."""
+        try:
+            return scale.encode(value, self.type)
+        except scale.ScaleEncodeError as error:
+            error.add_note(f"a value of {self.label}")
+            raise
+
+    def decode(self, raw: bytes) -> Any:
+        """:raises ScaleDecodeError: when the state holds other bytes than the item writes."""
+        try:
+            return scale.decode(self.type, raw)
+        except scale.ScaleDecodeError as error:
+            error.add_note(f"the state under {self.label}")
+            raise
+
+
+class Cell:
+    """A value's bytes and its decoded form, each made from the other when first asked for.
+
+    A cell is shared by every state in which the value is the same, across forks and children,
+    so a value is encoded and decoded at most once per version. For that to be sound, values are
+    immutable: frozen dataclasses, tuples, integers, bytes. Compare cells by :attr:`raw`.
+    """
+
+    __slots__ = ("_form", "_raw", "_value")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw: bytes | None = raw
+        self._form: Form | None = None
+        self._value: Any = None
+
+    @classmethod
+    def of(cls, value: Any, form: Form) -> Cell:
+        """A value that is not yet encoded."""
+        cell = cls.__new__(cls)
+        cell._raw = None
+        cell._form = form
+        cell._value = value
+        return cell
+
+    @property
+    def raw(self) -> bytes:
+        """The SCALE bytes."""
+        if self._raw is None:
+            assert self._form is not None, "a cell without bytes has a value"
+            self._raw = self._form.encode(self._value)
+        return self._raw
+
+    def decoded(self, form: Form) -> Any:
+        """The value in this form. Asked for in another form, the bytes are decoded anew."""
+        if self._form is not form:
+            self._value = form.decode(self.raw)
+            self._form = form
+        return self._value

@@ -1,0 +1,174 @@
+"""Substrate's base-16 Patricia Merkle trie, persistent: each change gives a new trie that shares
+with the old one all nodes off the changed paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+from parahost.crypto.hashing import blake2_256
+from parahost.primitives import scale
+from parahost.primitives.basic import H256, Hash
+from parahost.trie.node import EMPTY_NODE, NO_CHILDREN, StateVersion, TrieNode
+
+_LIST_KEY = Annotated[int, scale.Compact(32)]
+
+Changes = Sequence[tuple[str, bytes | None]]
+"""Keys in hexadecimal digits, ascending, each with its new value or ``None`` to remove it."""
+
+
+class Trie:
+    """An immutable trie of byte keys and values, under one state version."""
+
+    __slots__ = ("_node", "_root", "version")
+
+    def __init__(
+        self, version: StateVersion = StateVersion.V1, node: TrieNode | None = None
+    ) -> None:
+        self.version = version
+        self._node = node
+        self._root: Hash | None = None
+
+    @property
+    def top(self) -> TrieNode | None:
+        """The uppermost node; ``None`` in a trie without keys."""
+        return self._node
+
+    @property
+    def root(self) -> Hash:
+        """blake2-256 of the uppermost node's form, however short. Costs the encoding of the
+        nodes that no earlier root has met."""
+        if self._root is None:
+            encoded = EMPTY_NODE if self._node is None else self._node.encode(self.version)
+            self._root = Hash(H256(blake2_256(encoded)))
+        return self._root
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value under ``key``."""
+        return self.find(key)[1]
+
+    def find(self, key: bytes) -> tuple[list[TrieNode], bytes | None]:
+        """The nodes that decide what is under ``key``, from the top down to the node for it or
+        to the first that shows that there is none; and the value."""
+        digits = key.hex()
+        at = 0
+        nodes: list[TrieNode] = []
+        node = self._node
+        while node is not None:
+            nodes.append(node)
+            if not digits.startswith(node.partial, at):
+                break
+            at += len(node.partial)
+            if at == len(digits):
+                return nodes, node.value
+            if not node.children:
+                break
+            node = node.children[int(digits[at], 16)]
+            at += 1
+        return nodes, None
+
+    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Keys that begin with ``prefix``, ascending, with their values."""
+        wanted = prefix.hex()
+        at = ""
+        node = self._node
+        while node is not None:
+            at += node.partial
+            if len(at) >= len(wanted):
+                break
+            if not wanted.startswith(at) or not node.children:
+                return iter(())
+            at = wanted[: len(at) + 1]
+            node = node.children[int(at[-1], 16)]
+        if node is None or not at.startswith(wanted):
+            return iter(())
+        return _items_below(node, at)
+
+    def insert_many(self, changes: Mapping[bytes, bytes | None]) -> Trie:
+        """The trie with these values instead; ``None`` removes a key. Changes that change
+        nothing give this very trie."""
+        effective = [(key.hex(), value) for key, value in changes.items() if self.get(key) != value]
+        if not effective:
+            return self
+        effective.sort(key=lambda change: change[0])
+        return Trie(self.version, _changed(self._node, effective, 0))
+
+
+def ordered_root(values: Sequence[bytes], version: StateVersion) -> Hash:
+    """The root over a list: value i under the SCALE compact form of i. A header's
+    ``extrinsics_root`` is the one over its block's encoded extrinsics."""
+    entries: dict[bytes, bytes | None] = {
+        scale.encode(index, _LIST_KEY): value for index, value in enumerate(values)
+    }
+    return Trie(version).insert_many(entries).root
+
+
+def _items_below(node: TrieNode, at: str) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of ``node``, whose full key is ``at``, and below; without recursion, as
+    each level of generators would cost every item."""
+    pending = [(at, node)]
+    while pending:
+        at, node = pending.pop()
+        if node.value is not None:
+            yield bytes.fromhex(at), node.value
+        for index in range(len(node.children) - 1, -1, -1):
+            child = node.children[index]
+            if child is not None:
+                pending.append((f"{at}{index:x}{child.partial}", child))
+
+
+def _changed(node: TrieNode | None, changes: Changes, depth: int) -> TrieNode | None:
+    """What stands in ``node``'s place after ``changes``, which are not empty, each change
+    something, and agree in their first ``depth`` digits, the way to this place."""
+    if node is None and len(changes) == 1:
+        digits, value = changes[0]
+        return TrieNode(digits[depth:], value, ())
+    # All keys lie between the first and the last: what these two share, all share.
+    shared = _common_prefix(changes[0][0][depth:], changes[-1][0][depth:])
+    if node is not None:
+        shared = _common_prefix(shared, node.partial)
+    value = None
+    children: list[TrieNode | None] = list(NO_CHILDREN)
+    if node is not None and len(shared) == len(node.partial):
+        value = node.value
+        children[: len(node.children)] = node.children
+    elif node is not None:
+        rest = node.partial[len(shared) :]
+        children[int(rest[0], 16)] = TrieNode(rest[1:], node.value, node.children)
+    here = depth + len(shared)
+    start = 0
+    if len(changes[0][0]) == here:
+        value = changes[0][1]
+        start = 1
+    while start < len(changes):
+        digit = changes[start][0][here]
+        end = start + 1
+        while end < len(changes) and changes[end][0][here] == digit:
+            end += 1
+        index = int(digit, 16)
+        children[index] = _changed(children[index], changes[start:end], here + 1)
+        start = end
+    return _node(shared, value, children)
+
+
+def _node(
+    partial: str, value: bytes | None, children: Sequence[TrieNode | None]
+) -> TrieNode | None:
+    """The node for these parts in the one form that a trie allows: a branch has two children,
+    or one and a value; with less it is its only child, a leaf, or nothing."""
+    present = [index for index, child in enumerate(children) if child is not None]
+    if not present:
+        return None if value is None else TrieNode(partial, value, ())
+    if len(present) == 1 and value is None:
+        index = present[0]
+        child = children[index]
+        assert child is not None
+        return TrieNode(f"{partial}{index:x}{child.partial}", child.value, child.children)
+    return TrieNode(partial, value, tuple(children))
+
+
+def _common_prefix(one: str, other: str) -> str:
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return one[:index]
+    return min(one, other, key=len)
