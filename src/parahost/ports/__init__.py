@@ -24,6 +24,7 @@ from parahost.ports.validation import (
     Undecided,
     ValidationHost,
 )
+from parahost.ports.verifier import Verifier
 
 __all__ = [
     "Batch",
@@ -49,5 +50,6 @@ __all__ = [
     "Returned",
     "Undecided",
     "ValidationHost",
+    "Verifier",
     "VrfSignature",
 ]

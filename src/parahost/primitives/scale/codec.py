@@ -97,7 +97,7 @@ def encode(value: Any, type_: Any = None) -> bytes:
     """
     out = bytearray()
     try:
-        codec_of(type(value) if type_ is None else type_).encode_into(out, value)
+        codec_of(_type_of(value) if type_ is None else type_).encode_into(out, value)
     except (struct.error, AttributeError, TypeError, OverflowError) as error:
         raise ScaleEncodeError(f"{value!r:.200} does not fit {type_ or type(value)}") from error
     return bytes(out)
@@ -123,6 +123,10 @@ def decode_prefix(type_: Any, data: bytes, offset: int = 0) -> tuple[Any, int]:
         return codec_of(type_).decode_from(data, offset)
     except (struct.error, IndexError) as error:
         raise ScaleDecodeError(len(data), "the input ends inside a value") from error
+
+
+def _type_of(value: Any) -> Any:
+    return type(value)
 
 
 @cache
@@ -536,9 +540,8 @@ def _struct(cls: type) -> Codec:
                 if (codecs[name].fmt or "").endswith("s"):
                     size = codecs[name].min_size
                     encoder.append(f"    if len(value.{name}) != {size}:")
-                    encoder.append(
-                        f"        raise ScaleEncodeError('{cls.__name__}.{name} is not {size} bytes')"
-                    )
+                    wrong = f"{cls.__name__}.{name} is not {size} bytes"
+                    encoder.append(f"        raise ScaleEncodeError({wrong!r})")
             encoder.append(
                 f"    out += pack_{position}({', '.join('value.' + name for name in run)})"
             )

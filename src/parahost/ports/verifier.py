@@ -1,0 +1,29 @@
+"""Checking signatures, as the node sees it.
+
+The verdicts are pure; the port is there so that the nodes of one simulation may share them.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from parahost.primitives.transcript import Transcript
+
+
+class Verifier(Protocol):
+    """Verdicts on signatures. Garbage of any length is ``False`` or ``None``, never an error."""
+
+    def sr25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """With the context ``substrate``."""
+        ...
+
+    def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool: ...
+
+    def vrf(
+        self,
+        public: bytes,
+        transcript: Transcript,
+        pre_output: bytes,
+        proof: bytes,
+        extra: Transcript | None = None,
+    ) -> bool: ...

@@ -1,0 +1,183 @@
+"""What BABE and GRANDPA write into digests and sign (Polkadot specification, chapter 5 and 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    U64,
+    BabeId,
+    BlockNumber,
+    GrandpaId,
+    GrandpaSignature,
+    Hash,
+    Slot,
+)
+from parahost.primitives.header import Header
+from parahost.primitives.scale import MaxLen, variant
+
+MAX_AUTHORITIES = 100_000
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class PrimaryPreDigest:
+    """The slot was won by VRF."""
+
+    authority_index: U32
+    slot: Slot
+    vrf_output: H256
+    vrf_proof: H512
+
+
+@variant(3)
+@dataclass(frozen=True, slots=True)
+class SecondaryVrfPreDigest:
+    """The slot fell to the author in turn, with a VRF output all the same (D20)."""
+
+    authority_index: U32
+    slot: Slot
+    vrf_output: H256
+    vrf_proof: H512
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class SecondaryPlainPreDigest:
+    """The slot fell to the author in turn, without a VRF. Other networks' headers may carry it;
+    this relay chain does not (D20)."""
+
+    authority_index: U32
+    slot: Slot
+
+
+BabePreDigest = PrimaryPreDigest | SecondaryPlainPreDigest | SecondaryVrfPreDigest
+
+BabeAuthorities = Annotated[tuple[tuple[BabeId, U64], ...], MaxLen(MAX_AUTHORITIES)]
+"""Keys with weights; the position is the authority index."""
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class NextEpochData:
+    """In the first block of an epoch: who authors in the next one, with which randomness."""
+
+    authorities: BabeAuthorities
+    randomness: H256
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class BabeOnDisabled:
+    authority_index: U32
+
+
+BabeConsensusLog = NextEpochData | BabeOnDisabled
+
+GrandpaAuthorities = Annotated[tuple[tuple[GrandpaId, U64], ...], MaxLen(MAX_AUTHORITIES)]
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class ScheduledChange:
+    """New voters, ``delay`` blocks after this one is final."""
+
+    next_authorities: GrandpaAuthorities
+    delay: BlockNumber
+
+
+@variant(3)
+@dataclass(frozen=True, slots=True)
+class GrandpaOnDisabled:
+    authority_index: U64
+
+
+GrandpaConsensusLog = ScheduledChange | GrandpaOnDisabled
+
+
+@variant(0)
+@dataclass(frozen=True, slots=True)
+class Prevote:
+    target_hash: Hash
+    target_number: BlockNumber
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class Precommit:
+    target_hash: Hash
+    target_number: BlockNumber
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class PrimaryPropose:
+    target_hash: Hash
+    target_number: BlockNumber
+
+
+GrandpaMessage = Prevote | Precommit | PrimaryPropose
+
+
+@dataclass(frozen=True, slots=True)
+class PlainPrecommit:
+    """A precommit where the kind is apparent: in commits and justifications."""
+
+    target_hash: Hash
+    target_number: BlockNumber
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPrecommit:
+    precommit: PlainPrecommit
+    signature: GrandpaSignature
+    id: GrandpaId
+
+
+@dataclass(frozen=True, slots=True)
+class GrandpaCommit:
+    target_hash: Hash
+    target_number: BlockNumber
+    precommits: Annotated[tuple[SignedPrecommit, ...], MaxLen(MAX_AUTHORITIES)]
+
+
+@dataclass(frozen=True, slots=True)
+class GrandpaJustification:
+    """Proof that a block is final. ``votes_ancestries`` are the headers from the target to the
+    precommitted blocks."""
+
+    round: U64
+    commit: GrandpaCommit
+    votes_ancestries: Annotated[tuple[Header, ...], MaxLen(4096)]
+
+
+def grandpa_payload(message: bytes, round_number: int, set_id: int) -> bytes:
+    """What a GRANDPA voter signs: the SCALE form of a ``GrandpaMessage``, round and set id."""
+    return message + round_number.to_bytes(8, "little") + set_id.to_bytes(8, "little")
+
+
+@dataclass(frozen=True, slots=True)
+class BabeEquivocationProof:
+    """Two headers of one author for one slot."""
+
+    offender: BabeId
+    slot: Slot
+    first_header: Header
+    second_header: Header
+
+
+@dataclass(frozen=True, slots=True)
+class GrandpaEquivocationProof:
+    """Two votes of one voter for one stage of one round."""
+
+    set_id: U64
+    round: U64
+    offender: GrandpaId
+    first: GrandpaMessage
+    first_signature: GrandpaSignature
+    second: GrandpaMessage
+    second_signature: GrandpaSignature

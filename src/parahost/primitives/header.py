@@ -1,0 +1,86 @@
+"""Relay chain blocks in Substrate's format (D29)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, NewType
+
+from parahost.primitives.basic import H256, BlockNumber, Hash
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.scale import Compact, FixedLen, MaxLen, encode, variant
+
+Extrinsic = NewType("Extrinsic", bytes)
+"""An extrinsic's bytes, without the length prefix that a block body puts before each."""
+
+BABE_ENGINE = b"BABE"
+GRANDPA_ENGINE = b"FRNK"
+
+
+@variant(0)
+@dataclass(frozen=True, slots=True)
+class Other:
+    data: bytes
+
+
+@variant(4)
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """A message from the runtime to a consensus engine."""
+
+    engine: Annotated[bytes, FixedLen(4)]
+    data: bytes
+
+
+@variant(5)
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """The author's signature over the header without this item; the last item of a digest."""
+
+    engine: Annotated[bytes, FixedLen(4)]
+    data: bytes
+
+
+@variant(6)
+@dataclass(frozen=True, slots=True)
+class PreRuntime:
+    """A message from a consensus engine to the runtime."""
+
+    engine: Annotated[bytes, FixedLen(4)]
+    data: bytes
+
+
+@variant(8)
+@dataclass(frozen=True, slots=True)
+class RuntimeEnvironmentUpdated:
+    pass
+
+
+DigestItem = Other | Consensus | Seal | PreRuntime | RuntimeEnvironmentUpdated
+Digest = Annotated[tuple[DigestItem, ...], MaxLen(64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A block's header; its hash names the block."""
+
+    parent_hash: Hash
+    number: Annotated[BlockNumber, Compact(32)]
+    state_root: H256
+    extrinsics_root: H256
+    digest: Digest = ()
+
+    def hash(self) -> Hash:
+        """blake2-256 of the SCALE form."""
+        return Hash(blake2_256(encode(self)))
+
+    def without_seal(self) -> tuple[Header, Seal | None]:
+        """The header as it was signed, and the seal if it carries one."""
+        if self.digest and isinstance(self.digest[-1], Seal):
+            return replace(self, digest=self.digest[:-1]), self.digest[-1]
+        return self, None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    header: Header
+    extrinsics: tuple[Extrinsic, ...]

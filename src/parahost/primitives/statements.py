@@ -1,0 +1,114 @@
+"""Statements about candidates, and the backing that they add up to (A111, A113, D11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.primitives.basic import (
+    CandidateHash,
+    Hash,
+    SessionIndex,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.candidates import CommittedCandidateReceipt
+from parahost.primitives.scale import BitVec, variant
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class Seconded:
+    """A new candidate is put forward; an implicit vote for its validity. A validator seconds at
+    most one candidate per relay parent (A77)."""
+
+    candidate: CommittedCandidateReceipt
+
+    def candidate_hash(self) -> CandidateHash:
+        return self.candidate.hash()
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class Valid:
+    candidate: CandidateHash
+
+    def candidate_hash(self) -> CandidateHash:
+        return self.candidate
+
+
+@variant(3)
+@dataclass(frozen=True, slots=True)
+class Invalid:
+    candidate: CandidateHash
+
+    def candidate_hash(self) -> CandidateHash:
+        return self.candidate
+
+
+Statement = Seconded | Valid | Invalid
+
+_TAGS: dict[type, int] = {Seconded: 1, Valid: 2, Invalid: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class SigningContext:
+    """What ties a signature to one place: the relay parent, and the session of its children."""
+
+    session_index: SessionIndex
+    parent_hash: Hash
+
+
+def statement_payload(
+    kind: type[Seconded] | type[Valid] | type[Invalid],
+    candidate: CandidateHash,
+    context: SigningContext,
+) -> bytes:
+    """What a validator signs to state that (A111, D11): the candidate only by its hash."""
+    return (
+        b"BKNG"
+        + bytes([_TAGS[kind]])
+        + candidate
+        + context.session_index.to_bytes(4, "little")
+        + context.parent_hash
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A statement with its author, as the index in the session's validators, and signature."""
+
+    statement: Statement
+    validator_index: ValidatorIndex
+    signature: ValidatorSignature
+
+    def payload(self, context: SigningContext) -> bytes:
+        return statement_payload(type(self.statement), self.statement.candidate_hash(), context)
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class Implicit:
+    """The signature of a ``Seconded`` statement."""
+
+    signature: ValidatorSignature
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """The signature of a ``Valid`` statement."""
+
+    signature: ValidatorSignature
+
+
+ValidityAttestation = Implicit | Explicit
+
+
+@dataclass(frozen=True, slots=True)
+class BackedCandidate:
+    """A candidate with what proves its backing (A113). ``validator_indices`` has one bit for each
+    member of the backing group, in the group's order; ``validity_votes`` belong to its ones."""
+
+    candidate: CommittedCandidateReceipt
+    validity_votes: tuple[ValidityAttestation, ...]
+    validator_indices: BitVec
