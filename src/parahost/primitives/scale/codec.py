@@ -14,7 +14,8 @@ A type is an annotation. What stands for what:
 ``tuple[A, B]``                                a tuple
 ``T | None``                                   Option<T>
 a dataclass                                    a struct: its fields in order
-``A | B`` of dataclasses with ``@variant(i)``  an enum with fields, tagged by one byte
+``A | B`` of dataclasses with ``@variant(i)``  an enum with fields, tagged by one byte (by two
+                                               with ``@variant(i, j)``: an enum of enums)
 an ``enum.Enum`` of integers                   an enum without fields
 ``BitVec``                                     BitVec<u8, Lsb0>
 =============================================  ==========================================
@@ -69,11 +70,12 @@ class FixedLen:
     length: int
 
 
-def variant(index: int) -> Callable[[C], C]:
-    """Give a dataclass its tag as a member of an enum with fields."""
+def variant(*tag: int) -> Callable[[C], C]:
+    """Give a dataclass its tag as a member of an enum with fields: one byte, or several for an
+    enum of enums that is written as one union."""
 
     def mark(cls: C) -> C:
-        cls.__scale_index__ = index  # type: ignore[attr-defined]
+        cls.__scale_tag__ = bytes(tag)  # type: ignore[attr-defined]
         return cls
 
     return mark
@@ -477,29 +479,33 @@ def _union(args: tuple[Any, ...]) -> Codec:
     if type(None) in args:
         rest = tuple(arg for arg in args if arg is not type(None))
         return _option(codec_of(rest[0]) if len(rest) == 1 else _union(rest))
-    by_index: dict[int, Codec] = {}
-    by_class: dict[type, tuple[int, Codec]] = {}
+    by_tag: dict[bytes, Codec] = {}
+    by_class: dict[type, tuple[bytes, Codec]] = {}
+    width = len(getattr(args[0], "__scale_tag__", b""))
     for arg in args:
-        index = getattr(arg, "__scale_index__", None)
-        if index is None or index in by_index:
+        tag = getattr(arg, "__scale_tag__", b"")
+        if not tag or len(tag) != width or tag in by_tag:
             raise ScaleTypeError(f"{arg!r} has no tag of its own in {args!r}")
-        by_index[index] = codec_of(arg)
-        by_class[arg] = (index, by_index[index])
+        by_tag[tag] = codec_of(arg)
+        by_class[arg] = (tag, by_tag[tag])
 
     def encode_into(out: bytearray, value: Any) -> None:
         member = by_class.get(type(value))
         if member is None:
             raise ScaleEncodeError(f"{value!r:.200} is none of {args!r}")
-        out.append(member[0])
+        out += member[0]
         member[1].encode_into(out, value)
 
     def decode_from(data: bytes, offset: int) -> tuple[Any, int]:
-        member = by_index.get(data[offset])
+        tag = data[offset : offset + width]
+        member = by_tag.get(tag)
         if member is None:
-            raise ScaleDecodeError(offset, f"no variant has the tag {data[offset]}")
-        return member.decode_from(data, offset + 1)
+            if len(tag) < width:
+                raise _truncated(offset, width, len(data))
+            raise ScaleDecodeError(offset, f"no variant has the tag {tag.hex()}")
+        return member.decode_from(data, offset + width)
 
-    return Codec(encode_into, decode_from, 1 + min(c.min_size for c in by_index.values()))
+    return Codec(encode_into, decode_from, width + min(c.min_size for c in by_tag.values()))
 
 
 def _plain_enum(cls: type[enum.Enum]) -> Codec:

@@ -1,0 +1,167 @@
+"""What can go wrong in the runtime: four trees that do not touch.
+
+- :class:`InvalidBlock` is an answer: the block breaks a rule and nobody may import it.
+- :class:`InvalidTransaction` is an answer: the extrinsic may not be in a block, now or ever.
+- :class:`DispatchError` is an answer: an entry point refused. The extrinsic has no effect; an
+  event says so. The refusal of an inherent is an :class:`InvalidBlock` (A50).
+- :class:`RuntimeBug` is a broken invariant of the runtime itself. Nobody catches it.
+
+Subclasses carry their evidence in typed fields, and modules derive their own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from parahost.primitives.basic import H256, BlockNumber, Hash
+
+
+class RuntimeBug(Exception):
+    """The runtime has contradicted itself; the node that meets it must stop."""
+
+
+# Blocks
+
+
+class InvalidBlock(Exception):
+    """The block breaks a rule of the relay chain."""
+
+
+class WrongParent(InvalidBlock):
+    """The header names another parent than the one whose state the block is executed on."""
+
+    def __init__(self, claimed: Hash, parent: Hash) -> None:
+        super().__init__(f"the header names the parent {claimed.hex()}, not {parent.hex()}")
+        self.claimed = claimed
+        self.parent = parent
+
+
+class WrongNumber(InvalidBlock):
+    def __init__(self, number: BlockNumber, parent_number: BlockNumber) -> None:
+        super().__init__(f"block {number} cannot follow block {parent_number}")
+        self.number = number
+        self.parent_number = parent_number
+
+
+class WrongExtrinsicsRoot(InvalidBlock):
+    def __init__(self, claimed: H256, computed: H256) -> None:
+        super().__init__(
+            f"the header's extrinsics root is {claimed.hex()}, its body's {computed.hex()}"
+        )
+        self.claimed = claimed
+        self.computed = computed
+
+
+class WrongStateRoot(InvalidBlock):
+    def __init__(self, claimed: H256, computed: H256) -> None:
+        super().__init__(
+            f"the header's state root is {claimed.hex()}, executing the block gives "
+            f"{computed.hex()}"
+        )
+        self.claimed = claimed
+        self.computed = computed
+
+
+class WrongDigest(InvalidBlock):
+    """The digest's items are not those that execution makes. ``claimed`` and ``computed`` are
+    tuples of ``DigestItem``."""
+
+    def __init__(self, claimed: tuple[Any, ...], computed: tuple[Any, ...]) -> None:
+        super().__init__(f"the header's digest is {claimed}, executing the block gives {computed}")
+        self.claimed = claimed
+        self.computed = computed
+
+
+class InvalidPreDigest(InvalidBlock):
+    """What consensus wrote into the digest before execution is absent, twice there, or wrong."""
+
+
+class InvalidExtrinsic(InvalidBlock):
+    """The extrinsic at ``index`` of the body may not be in this block."""
+
+    def __init__(self, index: int, reason: InvalidTransaction) -> None:
+        super().__init__(f"extrinsic {index}: {reason}")
+        self.index = index
+        self.reason = reason
+
+
+class MisplacedInherent(InvalidBlock):
+    """An inherent is absent, twice there, or not where it belongs: ``expected`` and ``found``
+    are the calls' names, ``found`` is ``None`` at the end of the body."""
+
+    def __init__(self, index: int, expected: str, found: str | None) -> None:
+        super().__init__(f"extrinsic {index} must be {expected}, it is {found or 'absent'}")
+        self.index = index
+        self.expected = expected
+        self.found = found
+
+
+class InherentFailed(InvalidBlock):
+    """An inherent's entry point refused (A50); ``reason`` says why."""
+
+    def __init__(self, index: int, reason: DispatchError) -> None:
+        super().__init__(f"the inherent at {index} was refused: {reason}")
+        self.index = index
+        self.reason = reason
+
+
+# Transactions
+
+
+class InvalidTransaction(Exception):
+    """An extrinsic that may not be in a block. ``retriable``: it may become valid later."""
+
+    retriable: ClassVar[bool] = False
+
+
+class MalformedExtrinsic(InvalidTransaction):
+    """The bytes are no extrinsic of this runtime."""
+
+
+class BadSignature(InvalidTransaction):
+    """The signature does not cover the call, the extra, this chain and this runtime version."""
+
+
+class StaleTransaction(InvalidTransaction):
+    """The nonce is used, or the transaction's era is over."""
+
+
+class FutureTransaction(InvalidTransaction):
+    """The nonce is not yet due."""
+
+    retriable = True
+
+
+class UnsignedNotAllowed(InvalidTransaction):
+    """The call needs a signature; only inherents and self-proving reports come without."""
+
+
+# Entry points
+
+
+class DispatchError(Exception):
+    """An entry point refused; what it wrote is undone."""
+
+
+class BadOrigin(DispatchError):
+    """The call came from an origin that may not make it."""
+
+    def __init__(self, required: str, origin: object) -> None:
+        super().__init__(f"the call needs the origin {required}, it came from {origin}")
+        self.required = required
+        self.origin = origin
+
+
+class ModuleError(DispatchError):
+    """A refusal of one module: ``class ClaimExists(ModuleError, pallet="Registrar", index=3)``.
+
+    ``index`` is its number in the module's list of errors, for events and metadata.
+    """
+
+    pallet: ClassVar[str]
+    index: ClassVar[int]
+
+    def __init_subclass__(cls, *, pallet: str, index: int, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.pallet = pallet
+        cls.index = index

@@ -1,0 +1,200 @@
+"""System: the block being executed, its events, the hashes of recent blocks, account nonces.
+
+Storage keys and forms are those of Substrate's ``System`` (D29).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from parahost.primitives.basic import H256, U32, U128, ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.header import Digest, DigestItem
+from parahost.primitives.scale import variant
+from parahost.runtime.errors import DispatchError, FutureTransaction, StaleTransaction
+from parahost.runtime.events import (
+    DispatchInfo,
+    ExtrinsicFailed,
+    ExtrinsicSuccess,
+    RuntimeEvent,
+    refusal_of,
+)
+from parahost.runtime.origin import AccountId
+from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap, StorageValue
+
+BLOCK_HASH_COUNT = 2400
+"""How many recent blocks' hashes are kept, and for how long a signed extrinsic may live."""
+
+# Types
+
+
+@variant(0)
+@dataclass(frozen=True, slots=True)
+class ApplyExtrinsic:
+    index: U32
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class Finalization:
+    pass
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class Initialization:
+    pass
+
+
+Phase = ApplyExtrinsic | Finalization | Initialization
+"""The part of a block's execution in which an event was deposited."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    phase: Phase
+    event: RuntimeEvent
+    topics: tuple[H256, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountData:
+    """Substrate's balances; this chain has no token, so they are zero."""
+
+    free: U128
+    reserved: U128
+    frozen: U128
+    flags: U128
+
+
+@dataclass(frozen=True, slots=True)
+class AccountInfo:
+    nonce: U32
+    """How many extrinsics of the account have been in blocks."""
+    consumers: U32
+    providers: U32
+    sufficients: U32
+    data: AccountData
+
+
+UNKNOWN_ACCOUNT = AccountInfo(
+    nonce=U32(0),
+    consumers=U32(0),
+    providers=U32(0),
+    sufficients=U32(0),
+    data=AccountData(U128(0), U128(0), U128(0), U128(0)),
+)
+"""What is known of an account that has not yet signed an extrinsic."""
+
+
+class System(Module, pallet="System"):
+    # Storage
+
+    number = StorageValue("Number", BlockNumber, default=BlockNumber(U32(0)))
+    parent_hash_item = StorageValue("ParentHash", Hash, default=ZERO_HASH)
+    digest_item = StorageValue[Digest, Digest]("Digest", Digest, default=())
+    block_hash_map = StorageMap("BlockHash", BlockNumber, Hash)
+    account = StorageMap(
+        "Account", AccountId, AccountInfo, hasher=Hasher.BLAKE2_128_CONCAT, default=UNKNOWN_ACCOUNT
+    )
+    extrinsic_count = StorageValue("ExtrinsicCount", U32)
+    events_item = StorageValue("Events", tuple[EventRecord, ...], default=())
+    event_count = StorageValue("EventCount", U32, default=U32(0))
+    phase = StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)  # type: ignore[call-overload]
+
+    # Initialisation
+
+    def initialize(
+        self, store: Overlay, number: BlockNumber, parent_hash: Hash, digest: Digest
+    ) -> None:
+        """Begin block ``number``. ``digest`` is what consensus has written into its header."""
+        self.phase.put(store, Initialization())
+        self.number.put(store, number)
+        self.parent_hash_item.put(store, parent_hash)
+        self.digest_item.put(store, digest)
+        self.block_hash_map.put(store, BlockNumber(U32(number - 1)), parent_hash)
+        self.events_item.kill(store)
+        self.event_count.kill(store)
+
+    # Routines
+
+    def block_number(self, store: Reader) -> BlockNumber:
+        """The number of the block that executes; between blocks, of the last one."""
+        return self.number.get(store)
+
+    def parent_hash(self, store: Reader) -> Hash:
+        """The hash of the parent of the block that executes."""
+        return self.parent_hash_item.get(store)
+
+    def block_hash(self, store: Reader, number: BlockNumber) -> Hash | None:
+        """The hash of one of the last :data:`BLOCK_HASH_COUNT` ancestors."""
+        return self.block_hash_map.get(store, number)
+
+    def digest(self, store: Reader) -> Digest:
+        return self.digest_item.get(store)
+
+    def deposit_log(self, store: Overlay, item: DigestItem) -> None:
+        """Append an item to the header's digest."""
+        self.digest_item.put(store, (*self.digest_item.get(store), item))
+
+    def events(self, store: Reader) -> tuple[EventRecord, ...]:
+        """What has happened in the block that executes; between blocks, in the last one."""
+        return self.events_item.get(store)
+
+    def deposit_event(self, store: Overlay, event: RuntimeEvent) -> None:
+        """Tell those who watch the chain. What is undone takes its events with it."""
+        record = EventRecord(self.phase.get(store) or Finalization(), event)
+        self.events_item.put(store, (*self.events_item.get(store), record))
+        self.event_count.put(store, U32(self.event_count.get(store) + 1))
+
+    def nonce(self, store: Reader, account: AccountId) -> int:
+        """How many extrinsics of the account have been in blocks: the next one's nonce."""
+        return self.account.get(store, account).nonce
+
+    def check_nonce(self, store: Reader, account: AccountId, nonce: int) -> None:
+        """:raises StaleTransaction: when the nonce is used.
+        :raises FutureTransaction: when another must come before it.
+        """
+        due = self.nonce(store, account)
+        if nonce < due:
+            raise StaleTransaction(f"nonce {nonce} is used, the account's next is {due}")
+        if nonce > due:
+            raise FutureTransaction(f"nonce {nonce} is not due, the account's next is {due}")
+
+    def use_nonce(self, store: Overlay, account: AccountId) -> None:
+        """Count one more extrinsic of the account."""
+        self.account.mutate(store, account, _with_next_nonce)
+
+    def extrinsic_index(self, store: Reader) -> int:
+        """The position of the extrinsic that executes, or will next."""
+        return self.extrinsic_count.get(store) or 0
+
+    def begin_extrinsic(self, store: Overlay) -> None:
+        self.phase.put(store, ApplyExtrinsic(U32(self.extrinsic_index(store))))
+
+    def end_extrinsic(
+        self, store: Overlay, info: DispatchInfo, error: DispatchError | None
+    ) -> None:
+        """Say how the extrinsic went, and go on to the next."""
+        if error is None:
+            self.deposit_event(store, ExtrinsicSuccess(info))
+        else:
+            self.deposit_event(store, ExtrinsicFailed(refusal_of(error), info))
+        self.extrinsic_count.put(store, U32(self.extrinsic_index(store) + 1))
+
+    def begin_finalization(self, store: Overlay) -> None:
+        self.phase.put(store, Finalization())
+        self.extrinsic_count.kill(store)
+
+    # Finalisation
+
+    def finalize(self, store: Overlay) -> Digest:
+        """End the block; gives the digest for its header."""
+        self.phase.kill(store)
+        forgotten = self.number.get(store) - BLOCK_HASH_COUNT - 1
+        if forgotten > 0:
+            self.block_hash_map.remove(store, BlockNumber(U32(forgotten)))
+        return self.digest_item.get(store)
+
+
+def _with_next_nonce(info: AccountInfo) -> AccountInfo:
+    return replace(info, nonce=U32(info.nonce + 1))
