@@ -1,0 +1,112 @@
+"""The one place that says how Wasm is compiled and bounded.
+
+Every validator must come to the same result, so whatever Wasm leaves to the machine is switched
+off: NaNs are canonical, there are no threads and no SIMD. What Substrate's toolchain emits, now
+or lately, stays on. The stack and the memory are bounded.
+
+Two engines: one for worker processes, which interrupts a function from outside when its CPU time
+is used up, and one for simulations, which counts instructions and so ends every run at the same
+one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+
+import wasmtime
+
+from parahost.validation.errors import ArtifactError, FunctionFailed
+
+PAGE_SIZE = 65536
+STACK_SIZE = 2 * 1024 * 1024
+"""The native stack of a function, in bytes; a thread of 8 MiB keeps room for host functions."""
+HEAP_PAGES = 2048
+"""How far a memory may grow beyond its declared minimum: 128 MiB."""
+INITIAL_HEAP_PAGES = 32
+"""What an imported memory gets beyond its declared minimum from the start: 2 MiB."""
+MAX_MEMORY_PAGES = 4096
+"""The largest memory of all, declared minimum and heap: 256 MiB."""
+MAX_TABLE_ELEMENTS = 1_000_000
+
+_EMPTY_MODULE = b"\0asm\x01\0\0\0"
+
+
+class Metering(Enum):
+    """What stops a function that runs on."""
+
+    EPOCH = "epoch"
+    """Someone else raises the engine's epoch: real CPU time."""
+    FUEL = "fuel"
+    """Instructions are counted: the same end on every machine."""
+
+
+class Engine:
+    """Compiles code to artifacts and loads them.
+
+    ``fingerprint`` (hex) names all that an artifact depends on besides the code: wasmtime's
+    version, the machine's instruction set, and the settings here. It is the hash of what the
+    empty module compiles to, which carries all of that.
+    """
+
+    def __init__(self, metering: Metering) -> None:
+        self.metering = metering
+        self.wasmtime = wasmtime.Engine(_config(metering))
+        empty = wasmtime.Module(self.wasmtime, _EMPTY_MODULE).serialize()
+        self.fingerprint = hashlib.blake2b(empty, digest_size=16).hexdigest()
+
+    def compile(self, wasm: bytes) -> wasmtime.Module:
+        """:raises FunctionFailed: when the module is not valid."""
+        try:
+            return wasmtime.Module(self.wasmtime, wasm)
+        except wasmtime.WasmtimeError as error:
+            raise FunctionFailed(f"code does not compile: {one_line(error)}") from None
+
+    def load(self, artifact: bytes) -> wasmtime.Module:
+        """A module from what ``Module.serialize`` gave. The artifact must be one that this
+        machine wrote: it is machine code, and is not checked as Wasm is.
+
+        :raises ArtifactError: when it is another engine's.
+        """
+        try:
+            return wasmtime.Module.deserialize(self.wasmtime, artifact)
+        except wasmtime.WasmtimeError as error:
+            raise ArtifactError(f"artifact does not load: {one_line(error)}") from None
+
+
+def memory_limit_pages(declared_minimum: int) -> int:
+    """How many pages a memory with that declared minimum may have."""
+    return min(declared_minimum + HEAP_PAGES, MAX_MEMORY_PAGES)
+
+
+def one_line(error: Exception) -> str:
+    """A wasmtime error without its backtrace: the innermost cause, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    if "Caused by:" in lines:
+        return lines[-1].removeprefix("0: ").removeprefix("wasm trap: ")
+    return "; ".join(lines)[:500]
+
+
+def _config(metering: Metering) -> wasmtime.Config:
+    config = wasmtime.Config()
+    config.cranelift_nan_canonicalization = True
+    config.wasm_threads = False
+    config.wasm_simd = False
+    config.wasm_relaxed_simd = False
+    config.wasm_multi_memory = False
+    config.wasm_memory64 = False
+    config.wasm_tail_call = False
+    config.wasm_function_references = False
+    config.wasm_gc = False
+    config.wasm_exceptions = False
+    config.wasm_component_model = False
+    config.wasm_wide_arithmetic = False
+    config.wasm_custom_page_sizes = False
+    config.wasm_stack_switching = False
+    config.max_wasm_stack = STACK_SIZE
+    config.parallel_compilation = False  # so that a worker's CPU clock sees all of it
+    config.epoch_interruption = metering is Metering.EPOCH
+    config.consume_fuel = metering is Metering.FUEL
+    return config

@@ -1,0 +1,162 @@
+"""``sp_io::crypto``: verification. What needs a key store is not for validation functions.
+
+A signature is a pointer to 64 bytes (65 for ECDSA: r, s, recovery id), a message a span, a public
+key a pointer to 32 bytes (33 for ECDSA). The answer is 1 for valid and 0 for anything else.
+
+Version 1 of sr25519 in Substrate also takes signatures made before schnorrkel's audit of 2019, and
+version 1 of ECDSA takes r and s beyond the group's order; here both versions are the strict one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from parahost.validation.errors import GuestTrap
+from parahost.validation.host_functions.context import HostContext, HostFunction
+from parahost.validation.host_functions.hashing import blake2_256
+
+_SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+
+# sp_io's EcdsaVerifyError, behind SCALE's tag for Err.
+_BAD_RS, _BAD_V, _BAD_SIGNATURE = b"\1\0", b"\1\1", b"\1\2"
+
+Verify = Callable[[bytes, bytes, bytes], bool]
+
+
+def sr25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
+    """With the signing context ``substrate``."""
+    import sr25519
+
+    try:
+        return bool(sr25519.verify(signature, message, public))
+    except ValueError:
+        return False
+
+
+def ed25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def ecdsa_verify(signature: bytes, message: bytes, public: bytes) -> bool:
+    """Over blake2-256 of the message."""
+    return ecdsa_verify_prehashed(signature, blake2_256(message), public)
+
+
+def ecdsa_verify_prehashed(signature: bytes, digest: bytes, public: bytes) -> bool:
+    recovered = ecdsa_recover(signature, digest, compressed=True)
+    return recovered == b"\0" + public
+
+
+def ecdsa_recover(signature: bytes, digest: bytes, *, compressed: bool) -> bytes:
+    """SCALE ``Result`` of the public key: 33 bytes compressed, else 64 without the prefix."""
+    import coincurve
+
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+    if max(r, s) >= _SECP256K1_ORDER:
+        return _BAD_RS
+    recovery_id = signature[64] - 27 if signature[64] > 26 else signature[64]
+    if recovery_id > 3:
+        return _BAD_V
+    recoverable = signature[:64] + bytes([recovery_id])
+    try:
+        public = coincurve.PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
+    except Exception:  # coincurve raises bare Exception for a signature without a public key
+        return _BAD_SIGNATURE
+    encoded = bytes(public.format(compressed=compressed))
+    return b"\0" + (encoded if compressed else encoded[1:])
+
+
+def _verifier(verify: Verify, signature_size: int, public_size: int) -> Callable[..., int]:
+    def body(context: HostContext, signature: int, message: int, public: int) -> int:
+        memory = context.memory
+        return int(
+            verify(
+                memory.read(signature, signature_size),
+                memory.read_span(message),
+                memory.read(public, public_size),
+            )
+        )
+
+    return body
+
+
+def _batched(verify: Callable[..., int]) -> Callable[..., int]:
+    """Inside a batch the answer is 1, and the batch's end tells the truth about all."""
+
+    def body(context: HostContext, signature: int, message: int, public: int) -> int:
+        valid = verify(context, signature, message, public)
+        if context.batch_valid is None:
+            return valid
+        context.batch_valid = context.batch_valid and bool(valid)
+        return 1
+
+    return body
+
+
+def _start_batch(context: HostContext) -> None:
+    if context.batch_valid is not None:
+        raise GuestTrap("a signature batch is already open")
+    context.batch_valid = True
+
+
+def _finish_batch(context: HostContext) -> int:
+    if context.batch_valid is None:
+        raise GuestTrap("no signature batch is open")
+    valid, context.batch_valid = context.batch_valid, None
+    return int(valid)
+
+
+def _verify_prehashed(context: HostContext, signature: int, digest: int, public: int) -> int:
+    memory = context.memory
+    return int(
+        ecdsa_verify_prehashed(
+            memory.read(signature, 65), memory.read(digest, 32), memory.read(public, 33)
+        )
+    )
+
+
+def _recoverer(*, compressed: bool) -> Callable[[HostContext, int, int], int]:
+    def body(context: HostContext, signature: int, digest: int) -> int:
+        memory = context.memory
+        recovered = ecdsa_recover(
+            memory.read(signature, 65), memory.read(digest, 32), compressed=compressed
+        )
+        return context.give_span(recovered)
+
+    return body
+
+
+_ed25519 = _verifier(ed25519_verify, 64, 32)
+_sr25519 = _verifier(sr25519_verify, 64, 32)
+_ecdsa = _verifier(ecdsa_verify, 65, 33)
+_recover = _recoverer(compressed=False)
+_recover_compressed = _recoverer(compressed=True)
+
+FUNCTIONS = [
+    HostFunction("ext_crypto_ed25519_verify_version_1", "ili", "i", _ed25519),
+    HostFunction("ext_crypto_sr25519_verify_version_1", "ili", "i", _sr25519),
+    HostFunction("ext_crypto_sr25519_verify_version_2", "ili", "i", _sr25519),
+    HostFunction("ext_crypto_ecdsa_verify_version_1", "ili", "i", _ecdsa),
+    HostFunction("ext_crypto_ecdsa_verify_version_2", "ili", "i", _ecdsa),
+    HostFunction("ext_crypto_ecdsa_verify_prehashed_version_1", "iii", "i", _verify_prehashed),
+    HostFunction("ext_crypto_secp256k1_ecdsa_recover_version_1", "ii", "l", _recover),
+    HostFunction("ext_crypto_secp256k1_ecdsa_recover_version_2", "ii", "l", _recover),
+    HostFunction(
+        "ext_crypto_secp256k1_ecdsa_recover_compressed_version_1", "ii", "l", _recover_compressed
+    ),
+    HostFunction(
+        "ext_crypto_secp256k1_ecdsa_recover_compressed_version_2", "ii", "l", _recover_compressed
+    ),
+    HostFunction("ext_crypto_start_batch_verify_version_1", "", "", _start_batch),
+    HostFunction("ext_crypto_finish_batch_verify_version_1", "", "i", _finish_batch),
+    HostFunction("ext_crypto_ed25519_batch_verify_version_1", "ili", "i", _batched(_ed25519)),
+    HostFunction("ext_crypto_sr25519_batch_verify_version_1", "ili", "i", _batched(_sr25519)),
+    HostFunction("ext_crypto_ecdsa_batch_verify_version_1", "ili", "i", _batched(_ecdsa)),
+]

@@ -1,0 +1,33 @@
+"""``sp_io::misc``, and the panic handler. ``runtime_version`` is not provided: it would run
+another blob."""
+
+from __future__ import annotations
+
+from parahost.validation.errors import GuestTrap
+from parahost.validation.host_functions.context import HostContext, HostFunction
+
+
+def _print_num(context: HostContext, number: int) -> None:
+    context.write_log(str(number & 0xFFFFFFFFFFFFFFFF))
+
+
+def _print_utf8(context: HostContext, span: int) -> None:
+    context.write_log(context.memory.read_span(span).decode(errors="replace"))
+
+
+def _print_hex(context: HostContext, span: int) -> None:
+    context.write_log(context.memory.read_span(span).hex())
+
+
+def _abort_on_panic(context: HostContext, span: int) -> None:
+    text = context.memory.read_span(span).decode(errors="replace")
+    context.write_log(text)
+    raise GuestTrap("the function panicked")
+
+
+FUNCTIONS = [
+    HostFunction("ext_misc_print_num_version_1", "l", "", _print_num),
+    HostFunction("ext_misc_print_utf8_version_1", "l", "", _print_utf8),
+    HostFunction("ext_misc_print_hex_version_1", "l", "", _print_hex),
+    HostFunction("ext_panic_handler_abort_on_panic_version_1", "l", "", _abort_on_panic),
+]
