@@ -3,6 +3,7 @@ below ``cli`` and ``simulation`` constructs one, everything is handed them."""
 
 from parahost.ports.clock import Clock
 from parahost.ports.database import Batch, Database, DatabaseError
+from parahost.ports.journal import Journal
 from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType, VrfSignature
 from parahost.ports.network import (
     Network,
@@ -35,6 +36,7 @@ __all__ = [
     "ExecutionKind",
     "ExecutionOutcome",
     "Failed",
+    "Journal",
     "KeyStore",
     "KeyType",
     "Network",

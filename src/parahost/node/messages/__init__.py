@@ -1,0 +1,1 @@
+"""Everything that is said between subsystems, by who receives it."""

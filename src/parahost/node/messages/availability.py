@@ -1,0 +1,113 @@
+"""Availability Distribution, Recovery and Store; bitfields (A89-A95, A99-A101)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from parahost.node.messages.base import Message, Reply, Request
+from parahost.node.messages.network import NetworkBridgeEvent
+from parahost.primitives.availability import ErasureChunk, SignedAvailabilityBitfield
+from parahost.primitives.basic import (
+    CandidateHash,
+    ChunkIndex,
+    Hash,
+    PeerId,
+    SessionIndex,
+    ValidatorIndex,
+)
+from parahost.primitives.candidates import AvailableData, CandidateReceipt, PoV
+
+# To the Availability Store
+
+
+@dataclass(eq=False, slots=True)
+class QueryPoV(Request[PoV | None]):
+    candidate: CandidateHash
+
+
+@dataclass(eq=False, slots=True)
+class QueryAvailableData(Request[AvailableData | None]):
+    candidate: CandidateHash
+
+
+@dataclass(eq=False, slots=True)
+class QueryChunk(Request[ErasureChunk | None]):
+    candidate: CandidateHash
+    index: ChunkIndex
+
+
+@dataclass(eq=False, slots=True)
+class StoreChunk(Request[bool]):
+    """Keep a chunk whose proof has been checked. ``False``: the disk refused it."""
+
+    candidate: CandidateHash
+    chunk: ErasureChunk
+
+
+@dataclass(eq=False, slots=True)
+class StoreAvailableData(Request[bool]):
+    """Keep a PoV that we validated, with its validation data and, when we are validator ``own``
+    of the session, our chunk (A75). Answered once it is on disk; ``False``: the disk refused it,
+    or the data does not give the erasure root."""
+
+    candidate: CandidateHash
+    data: AvailableData
+    erasure_root: bytes
+    validators: int
+    own: ValidatorIndex | None
+
+
+# To Availability Distribution
+
+
+@dataclass(slots=True)
+class AvailabilityNetwork(Message):
+    """An event of the protocol ``avad``."""
+
+    event: NetworkBridgeEvent
+
+
+@dataclass(slots=True)
+class ChunkRequested(Message):
+    """A peer asks us for a chunk that we keep."""
+
+    peer: PeerId
+    payload: bytes
+    reply: Reply[bytes | None]
+
+
+# To Availability Recovery
+
+
+class RecoveryFailure(Enum):
+    UNAVAILABLE = "fewer chunks than needed could be had"
+    INVALID = "the chunks do not give the erasure root: the data was wrong from the start"
+
+
+@dataclass(eq=False, slots=True)
+class RecoverAvailableData(Request[AvailableData | RecoveryFailure]):
+    """Rebuild a candidate's data from chunks of the validators of the session in which it was
+    backed; ``relay_parent`` is a block whose state knows that session."""
+
+    receipt: CandidateReceipt
+    session: SessionIndex
+    relay_parent: Hash
+
+
+# To Bitfield Distribution
+
+
+@dataclass(slots=True)
+class DistributeBitfield(Message):
+    """Gossip a bitfield that this node signed."""
+
+    relay_parent: Hash
+    bitfield: SignedAvailabilityBitfield
+
+
+@dataclass(slots=True)
+class BitfieldNetwork(Message):
+    """An event of the protocol ``bitd``."""
+
+    event: NetworkBridgeEvent

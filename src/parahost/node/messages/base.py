@@ -1,0 +1,76 @@
+"""What travels on the overseer's bus, and how a request is answered (A70)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import trio
+
+T = TypeVar("T")
+
+
+class Unanswered(Exception):
+    """The subsystem that was asked let the request go: its work ended before the answer."""
+
+
+class Reply(Generic[T]):
+    """The side channel on which one request is answered, once."""
+
+    __slots__ = ("_answered", "_event", "_value")
+
+    def __init__(self) -> None:
+        self._event: trio.Event | None = None
+        self._answered = False
+        self._value: T | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has been answered or dropped."""
+        return self._answered
+
+    def answer(self, value: T) -> None:
+        if self._answered:
+            raise RuntimeError("a request was answered twice")
+        self._value = value
+        self._settle()
+
+    def drop(self) -> None:
+        """Let the request go unanswered; whoever waits gets :exc:`Unanswered`."""
+        if not self._answered:
+            self._value = _DROPPED  # type: ignore[assignment]
+            self._settle()
+
+    def _settle(self) -> None:
+        self._answered = True
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> T:
+        """The answer, when it is there.
+
+        :raises Unanswered: when the request was dropped.
+        """
+        if not self._answered:
+            self._event = trio.Event()
+            await self._event.wait()
+        if self._value is _DROPPED:
+            raise Unanswered
+        return self._value  # type: ignore[return-value]
+
+
+_DROPPED = object()
+
+
+class Message:
+    """Base of all messages. Each class is received by exactly one subsystem, which names it in
+    its ``receives``."""
+
+    __slots__ = ()
+
+
+@dataclass(eq=False, slots=True)
+class Request(Message, Generic[T]):
+    """A message that wants an answer of type ``T``."""
+
+    reply: Reply[T] = field(default_factory=Reply, init=False, repr=False)

@@ -1,0 +1,178 @@
+"""Runtime API, Chain API, Candidate Validation, Provisioner, Misbehavior Arbitration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from parahost.node.messages.base import Message, Request
+from parahost.ports.validation import ExecutionKind
+from parahost.primitives.availability import SignedAvailabilityBitfield
+from parahost.primitives.basic import BlockNumber, Hash, ValidationCode
+from parahost.primitives.candidates import (
+    CandidateCommitments,
+    CandidateDescriptor,
+    CandidateReceipt,
+    PersistedValidationData,
+    PoV,
+)
+from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
+from parahost.primitives.header import Header
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.statements import BackedCandidate, SignedStatement
+
+T = TypeVar("T")
+
+# To the Runtime API
+
+
+@dataclass(eq=False, slots=True)
+class RuntimeCall(Request[T], Generic[T]):
+    """Ask the runtime of a child of ``relay_parent`` (A115, D19): ``function`` is one of
+    ``parahost.runtime.api``, given the state and ``args``. Dropped when the state is not known."""
+
+    relay_parent: Hash
+    function: Callable[..., T]
+    args: tuple[Any, ...] = ()
+
+
+# To the Chain API
+
+
+@dataclass(eq=False, slots=True)
+class BlockHeader(Request[Header | None]):
+    block: Hash
+
+
+@dataclass(eq=False, slots=True)
+class Ancestors(Request[tuple[Hash, ...]]):
+    """The ``count`` nearest ancestors of a block, nearest first; fewer at genesis, none when the
+    block is unknown."""
+
+    block: Hash
+    count: int
+
+
+@dataclass(eq=False, slots=True)
+class FinalizedBlock(Request[tuple[BlockNumber, Hash]]):
+    """The highest final block."""
+
+
+@dataclass(eq=False, slots=True)
+class FinalizedHash(Request[Hash | None]):
+    """The hash of the final block of that number; ``None`` when it is not final yet."""
+
+    number: BlockNumber
+
+
+# To Candidate Validation
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateValid:
+    """The outputs, and what they were computed against."""
+
+    commitments: CandidateCommitments
+    validation_data: PersistedValidationData
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateInvalid:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateUndecided:
+    """Nothing is known of the candidate, and nothing may be signed (D14)."""
+
+    reason: str
+
+
+ValidationOutcome = CandidateValid | CandidateInvalid | CandidateUndecided
+
+
+@dataclass(eq=False, slots=True)
+class ValidateCandidate(Request[ValidationOutcome]):
+    """Judge a candidate (A102, D14). With ``commitments``, its outputs must be these."""
+
+    descriptor: CandidateDescriptor
+    commitments_hash: bytes | None
+    validation_data: PersistedValidationData
+    code: ValidationCode
+    pov: PoV
+    kind: ExecutionKind
+
+
+# To the Provisioner
+
+
+@dataclass(slots=True)
+class ProvisionBitfield(Message):
+    relay_parent: Hash
+    bitfield: SignedAvailabilityBitfield
+
+
+@dataclass(slots=True)
+class ProvisionBackable(Message):
+    """The guide's ``BackableCandidate``."""
+
+    relay_parent: Hash
+    candidate: BackedCandidate
+
+
+@dataclass(eq=False, slots=True)
+class RequestBlockAuthorshipData(Request[ParachainsInherentData]):
+    """What to put into a child of that block (A104); always acceptable to its runtime (D15)."""
+
+    relay_parent: Hash
+
+
+# To Misbehavior Arbitration
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateValidityDisagreement:
+    """Validators disagree on this candidate's validity."""
+
+    relay_parent: Hash
+    candidate: CandidateReceipt
+    statements: tuple[SignedStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SelfContradiction:
+    """One validator contradicts itself on one candidate."""
+
+    relay_parent: Hash
+    candidate: CandidateReceipt
+    first: SignedStatement
+    second: SignedStatement
+
+
+@dataclass(frozen=True, slots=True)
+class DoubleVote:
+    """One validator seconded two candidates on one relay parent; both statements are in full."""
+
+    relay_parent: Hash
+    first: SignedStatement
+    second: SignedStatement
+
+
+MisbehaviorReport = (
+    CandidateValidityDisagreement
+    | SelfContradiction
+    | DoubleVote
+    | BabeEquivocationProof
+    | GrandpaEquivocationProof
+)
+
+
+@dataclass(slots=True)
+class ReportMisbehavior(Message):
+    report: MisbehaviorReport
+
+
+@dataclass(eq=False, slots=True)
+class QueryMisbehavior(Request[tuple[MisbehaviorReport, ...]]):
+    """All reports that are kept, oldest first."""

@@ -1,0 +1,79 @@
+"""What a subsystem is, and what it is handed to act with."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Protocol, TypeVar
+
+from parahost.node.messages.base import Message, Request
+from parahost.node.messages.signals import OverseerSignal
+from parahost.ports import Clock, Journal, Random
+from parahost.primitives.basic import Hash
+
+T = TypeVar("T")
+
+
+class Context(Protocol):
+    """A subsystem's hands. Sending never waits; only jobs may ask and wait."""
+
+    clock: Clock
+    random: Random
+    journal: Journal
+
+    def send(self, message: Message) -> None:
+        """Put a message on the bus. It arrives after every signal that was given before, and
+        after everything that this subsystem sent to the same receiver before.
+
+        :raises UndeclaredMessage: when it is not among the subsystem's ``sends``: a bug.
+        """
+        ...
+
+    async def ask(self, request: Request[T]) -> T:
+        """Send a request and wait for the answer. For jobs only.
+
+        :raises Unanswered: when the receiver let it go.
+        """
+        ...
+
+    async def admit(self, message: Message) -> None:
+        """Take a message in from outside the node, to this very subsystem; waits while any
+        subsystem's queue is full, and so passes the pressure on."""
+        ...
+
+    def spawn(
+        self, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str
+    ) -> bool:
+        """Start a job, which ``StopWork`` of its relay parent cancels; with ``None`` it lives as
+        long as the node. ``False``, and nothing is started, when the relay parent is no active
+        leaf. An exception that leaves a job takes the node down (A69), but for ``Unanswered``,
+        which ends the job."""
+        ...
+
+    def active_leaves(self) -> tuple[Hash, ...]:
+        """The relay parents that are worked on now, oldest first."""
+        ...
+
+
+class Subsystem(ABC):
+    """A state machine on the bus: one input in, effects out, run to completion without waiting.
+
+    ``receives`` and ``sends`` declare its place in the message graph (design, idea 3).
+    """
+
+    name: ClassVar[str]
+    receives: ClassVar[tuple[type[Message], ...]] = ()
+    sends: ClassVar[tuple[type[Message], ...]] = ()
+
+    ctx: Context
+
+    def start(self, ctx: Context) -> None:
+        """Called once, before any signal. Overriders call this first."""
+        self.ctx = ctx
+
+    def on_signal(self, signal: OverseerSignal) -> None:  # noqa: B027
+        """The overseer's heartbeat; ignored by default."""
+
+    @abstractmethod
+    def on_message(self, message: Message) -> None:
+        """One of ``receives`` has arrived."""

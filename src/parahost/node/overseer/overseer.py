@@ -1,0 +1,316 @@
+"""The overseer: the heartbeat of which relay parents to work on, and the only bus (A66-A71)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import trio
+
+from parahost.node.messages.base import Message, Request, Unanswered
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StopWork
+from parahost.node.overseer.context import Subsystem
+from parahost.node.overseer.graph import MessageGraph
+from parahost.node.overseer.leaves import ActiveLeaves
+from parahost.ports import Clock, Journal, Random
+from parahost.primitives.basic import BlockNumber, Hash
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+T = TypeVar("T")
+
+DEFAULT_CAPACITY = 1024
+SLACK = 65_536
+"""How far internal traffic may go over a queue's capacity before it counts as a bug. Only what
+comes from outside waits for room; what it sets off inside is bounded by what it is."""
+STEPS_BETWEEN_CHECKPOINTS = 64
+
+
+class UndeclaredMessage(Exception):
+    """A subsystem sent what it does not declare: a bug."""
+
+
+class QueueOverflow(Exception):
+    """A queue outgrew every bound: a bug, two subsystems feeding each other."""
+
+
+class SubsystemFailed(Exception):
+    """A subsystem or one of its jobs raised: the node goes down (A69)."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"subsystem {name} failed")
+        self.name = name
+
+
+class Interceptor(Protocol):
+    """Stands between a subsystem and the bus: an adversary, or a probe."""
+
+    def intercept(self, sender: str, message: Message) -> Iterable[Message]:
+        """What is sent instead; the message itself to let it pass."""
+        ...
+
+
+class Pick(Protocol):
+    """Chooses whose message is handled next."""
+
+    def __call__(self, waiting: int) -> int:
+        """An index below ``waiting``, the number of subsystems with messages; at least 1."""
+        ...
+
+
+@dataclass(slots=True)
+class QueueStats:
+    """What went through one subsystem's queue."""
+
+    received: int = 0
+    longest: int = 0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One subsystem's place at the bus."""
+
+    subsystem: Subsystem
+    sends: frozenset[type[Message]]
+    queue: deque[Message] = field(default_factory=deque)
+    stats: QueueStats = field(default_factory=QueueStats)
+    jobs: dict[Hash, dict[int, trio.CancelScope]] = field(default_factory=dict)
+
+
+class Overseer:
+    """Runs the subsystems of one node.
+
+    ``pick`` chooses the next subsystem among those with messages: in turn by default, by a seeded
+    stream in a simulation. Per subsystem the order is always first in, first out.
+    """
+
+    def __init__(
+        self,
+        subsystems: Sequence[Subsystem],
+        *,
+        clock: Clock,
+        random: Random,
+        journal: Journal,
+        capacity: int = DEFAULT_CAPACITY,
+        pick: Pick | None = None,
+        interceptors: Sequence[Interceptor] = (),
+    ) -> None:
+        self.graph = MessageGraph(subsystems)
+        self.leaves = ActiveLeaves()
+        self._clock, self._random, self._journal = clock, random, journal
+        self._capacity = capacity
+        self._pick = pick
+        self._interceptors = interceptors
+        self._seats = [_Seat(s, frozenset(s.sends)) for s in subsystems]
+        self._waiting: deque[int] = deque()
+        self._events: deque[BlockImportEvent | BlockFinalizationEvent] = deque()
+        self._wake = trio.Event()
+        self._room = trio.Event()
+        self._nursery: trio.Nursery | None = None
+        self._next_job = 0
+
+    # The outside
+
+    def block_imported(self, event: BlockImportEvent) -> None:
+        """Tell of a block that is in the chain."""
+        self._events.append(event)
+        self._wake.set()
+
+    def block_finalized(self, event: BlockFinalizationEvent) -> None:
+        """Tell of a block that is final."""
+        self._events.append(event)
+        self._wake.set()
+
+    def stats(self) -> dict[str, QueueStats]:
+        """Counters per subsystem."""
+        return {seat.subsystem.name: seat.stats for seat in self._seats}
+
+    def send(self, message: Message) -> None:
+        """Put a message on the bus from beside it: block authorship, consensus."""
+        self._enqueue(message)
+
+    async def ask(self, request: Request[T]) -> T:
+        """Ask a subsystem from beside the bus.
+
+        :raises Unanswered: when it let the request go.
+        """
+        self._enqueue(request)
+        return await request.reply.wait()
+
+    async def run(
+        self,
+        initial: Sequence[tuple[Hash, BlockNumber]],
+        *,
+        task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Start all subsystems on the initial leaves (A66) and serve until cancelled.
+
+        :raises SubsystemFailed: when one fails.
+        """
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            for index, seat in enumerate(self._seats):
+                seat.subsystem.start(_Hands(self, index))
+            for block, number in initial:
+                self._give(self.leaves.start(block, number))
+            task_status.started()
+            while True:
+                self._serve_events()
+                steps = 0
+                while self._waiting and steps < STEPS_BETWEEN_CHECKPOINTS:
+                    self._step()
+                    self._serve_events()
+                    steps += 1
+                if self._waiting:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    self._wake = trio.Event()
+                    if not self._events:
+                        await self._wake.wait()
+
+    # The heartbeat
+
+    def _serve_events(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            header = event.header
+            if isinstance(event, BlockImportEvent):
+                self._give(self.leaves.imported(event.hash, header.number, header.parent_hash))
+            else:
+                self._give(self.leaves.finalized(event.hash, header.number))
+                self._give([BlockFinalized(event.hash, header.number)])
+
+    def _give(self, signals: Sequence[OverseerSignal]) -> None:
+        """Each signal reaches every subsystem before anything else is routed (A67)."""
+        for signal in signals:
+            for seat in self._seats:
+                try:
+                    seat.subsystem.on_signal(signal)
+                except Exception as error:
+                    raise SubsystemFailed(seat.subsystem.name) from error
+            if isinstance(signal, StopWork):
+                for seat in self._seats:
+                    for scope in seat.jobs.pop(signal.relay_parent, {}).values():
+                        scope.cancel()
+
+    # The bus
+
+    def _send(self, sender: int, message: Message) -> None:
+        seat = self._seats[sender]
+        if type(message) not in seat.sends:
+            raise UndeclaredMessage(f"{seat.subsystem.name} sends {type(message).__name__}")
+        messages: Iterable[Message] = (message,)
+        for interceptor in self._interceptors:
+            messages = [
+                out
+                for incoming in messages
+                for out in interceptor.intercept(seat.subsystem.name, incoming)
+            ]
+        for out in messages:
+            self._enqueue(out)
+
+    def _enqueue(self, message: Message) -> None:
+        index = self.graph.receiver[type(message)]
+        seat = self._seats[index]
+        if not seat.queue:
+            self._waiting.append(index)
+        seat.queue.append(message)
+        seat.stats.received += 1
+        seat.stats.longest = max(seat.stats.longest, len(seat.queue))
+        if len(seat.queue) > self._capacity + SLACK:
+            raise QueueOverflow(f"{seat.subsystem.name}: {len(seat.queue)} messages wait")
+        self._wake.set()
+
+    def _step(self) -> None:
+        """Hand one message to its subsystem."""
+        if self._pick is not None:
+            self._waiting.rotate(-self._pick(len(self._waiting)))
+        index = self._waiting.popleft()
+        seat = self._seats[index]
+        message = seat.queue.popleft()
+        if seat.queue:
+            self._waiting.append(index)
+        if len(seat.queue) == self._capacity - 1:
+            self._room.set()
+        try:
+            seat.subsystem.on_message(message)
+        except Exception as error:
+            raise SubsystemFailed(seat.subsystem.name) from error
+
+    async def _admit(self, message: Message) -> None:
+        while any(len(seat.queue) >= self._capacity for seat in self._seats):
+            self._room = trio.Event()
+            await self._room.wait()
+        self._enqueue(message)
+        await trio.lowlevel.checkpoint()
+
+    # Jobs
+
+    def _spawn(
+        self, seat: int, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str
+    ) -> bool:
+        assert self._nursery is not None
+        scope: trio.CancelScope | None = None
+        if relay_parent is not None:
+            if relay_parent not in self.leaves:
+                return False
+            scope = trio.CancelScope()
+        self._next_job += 1
+        number = self._next_job
+        if relay_parent is not None and scope is not None:
+            self._seats[seat].jobs.setdefault(relay_parent, {})[number] = scope
+        self._nursery.start_soon(
+            self._run_job, self._seats[seat], relay_parent, number, scope, job, name=name
+        )
+        return True
+
+    async def _run_job(
+        self,
+        seat: _Seat,
+        relay_parent: Hash | None,
+        number: int,
+        scope: trio.CancelScope | None,
+        job: Callable[[], Awaitable[None]],
+    ) -> None:
+        try:
+            with scope or trio.CancelScope():
+                await job()
+        except Unanswered:
+            pass
+        except Exception as error:
+            raise SubsystemFailed(seat.subsystem.name) from error
+        finally:
+            if relay_parent is not None:
+                seat.jobs.get(relay_parent, {}).pop(number, None)
+
+
+class _Hands:
+    """The ``Context`` of one subsystem."""
+
+    def __init__(self, overseer: Overseer, seat: int) -> None:
+        self._overseer, self._seat = overseer, seat
+        self.clock: Clock = overseer._clock
+        self.random: Random = overseer._random
+        self.journal: Journal = overseer._journal
+
+    def send(self, message: Message) -> None:
+        self._overseer._send(self._seat, message)
+
+    async def ask(self, request: Request[T]) -> T:
+        self._overseer._send(self._seat, request)
+        return await request.reply.wait()
+
+    async def admit(self, message: Message) -> None:
+        await self._overseer._admit(message)
+
+    def spawn(
+        self, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str
+    ) -> bool:
+        return self._overseer._spawn(self._seat, relay_parent, job, name)
+
+    def active_leaves(self) -> tuple[Hash, ...]:
+        return self._overseer.leaves.all()

@@ -1,0 +1,26 @@
+"""What the chain tells of itself (A110)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.primitives.basic import Hash
+from parahost.primitives.header import Header
+
+
+@dataclass(frozen=True, slots=True)
+class BlockImportEvent:
+    """A block has been added to the chain."""
+
+    hash: Hash
+    header: Header
+    new_best: bool
+    """Whether it is the head of the best chain by the fork choice rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockFinalizationEvent:
+    """A block has become final, and with it its ancestors."""
+
+    hash: Hash
+    header: Header
