@@ -87,6 +87,12 @@ def vrf_verify(
     return VrfInOut(point, pre_output)
 
 
+def vrf_inout(public: bytes, transcript: Transcript, pre_output: bytes) -> VrfInOut:
+    """The input of a transcript with a pre-output that :func:`vrf_verify` has accepted for it,
+    here or elsewhere; for :func:`make_bytes` without proving again."""
+    return VrfInOut(_input(public, transcript), pre_output)
+
+
 def make_bytes(inout: VrfInOut, context: bytes, length: int) -> bytes:
     """The VRF's output: that many uniform bytes, others for each context."""
     transcript = MerlinTranscript(b"VRFResult")
