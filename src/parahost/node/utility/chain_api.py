@@ -1,0 +1,49 @@
+"""The Chain API: facts about blocks that do not depend on their state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from parahost.node.messages.base import Message
+from parahost.node.messages.utility import Ancestors, BlockHeader, FinalizedBlock, FinalizedHash
+from parahost.node.overseer import Subsystem
+from parahost.primitives.basic import BlockNumber, Hash
+from parahost.primitives.header import Header
+
+
+class ChainReader(Protocol):
+    """What of the chain the node's subsystems read."""
+
+    @property
+    def finalized(self) -> Header: ...
+
+    def header(self, block: Hash) -> Header | None: ...
+
+    def ancestors(self, block: Hash, count: int) -> Sequence[Hash]: ...
+
+    def hash_of(self, number: BlockNumber) -> Hash | None: ...
+
+
+class ChainApi(Subsystem):
+    """Answers from the chain as it is stored."""
+
+    name = "chain-api"
+    receives = (BlockHeader, Ancestors, FinalizedBlock, FinalizedHash)
+
+    def __init__(self, chain: ChainReader) -> None:
+        self._chain = chain
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case BlockHeader(block):
+                message.reply.answer(self._chain.header(block))
+            case Ancestors(block, count):
+                message.reply.answer(tuple(self._chain.ancestors(block, count)))
+            case FinalizedBlock():
+                final = self._chain.finalized
+                message.reply.answer((final.number, final.hash()))
+            case FinalizedHash(number):
+                final = self._chain.finalized
+                known = number <= final.number
+                message.reply.answer(self._chain.hash_of(number) if known else None)

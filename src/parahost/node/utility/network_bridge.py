@@ -1,0 +1,252 @@
+"""The Network Bridge: one place that knows peers, views and reputations (A105-A108).
+
+Two circles of peers (D18): validators and full nodes among themselves, and collators with
+everybody else. A pair of nodes meets in exactly one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+from parahost.node.messages.availability import AvailabilityNetwork, BitfieldNetwork, ChunkRequested
+from parahost.node.messages.backing import PoVRequested, StatementNetwork
+from parahost.node.messages.base import Message, Reply, Unanswered
+from parahost.node.messages.collation import CollationNetwork, CollationRequested
+from parahost.node.messages.network import (
+    MAX_VIEW_HEADS,
+    DisconnectPeer,
+    NetworkBridgeEvent,
+    NetworkInput,
+    OurViewChange,
+    PeerConnected,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    PeerSetNetwork,
+    PeerViewChange,
+    ProtocolId,
+    RegisterEventProducer,
+    RegisterRequestProducer,
+    ReportPeer,
+    ReputationChange,
+    RequestInput,
+    SendMessage,
+    SendRequest,
+    View,
+)
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal
+from parahost.node.overseer import Subsystem
+from parahost.node.protocols import NOTIFICATIONS, REQUESTS
+from parahost.ports import network as port
+from parahost.ports.network import Network, ObservedRole, RequestFailed, RequestProtocol
+from parahost.primitives.basic import PeerId
+from parahost.primitives.scale import FixedLen, ScaleDecodeError, decode, encode, variant
+
+COST_MALFORMED = ReputationChange(-100, "bytes that are no bridge message")
+COST_UNKNOWN_PROTOCOL = ReputationChange(-10, "a protocol that nobody here registered")
+
+
+@variant(0)
+@dataclass(frozen=True, slots=True)
+class ProtocolMessage:
+    """A subsystem's message on the wire."""
+
+    protocol: Annotated[ProtocolId, FixedLen(4)]
+    payload: bytes
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class ViewUpdate:
+    """The sender's view on the wire."""
+
+    view: View
+
+
+WireMessage = ProtocolMessage | ViewUpdate
+
+
+@dataclass(slots=True)
+class RefreshView(Message):
+    """To the bridge itself: leaves have changed; several changes make one new view."""
+
+
+@dataclass(slots=True)
+class _Circle:
+    """One peer set."""
+
+    peers: dict[PeerId, ObservedRole] = field(default_factory=dict)
+    producers: dict[ProtocolId, RegisterEventProducer] = field(default_factory=dict)
+
+
+class NetworkBridge(Subsystem):
+    """Between the network port and the subsystems' protocols."""
+
+    name = "network-bridge"
+    receives = (
+        NetworkInput,
+        RequestInput,
+        RegisterEventProducer,
+        RegisterRequestProducer,
+        SendMessage,
+        SendRequest,
+        ReportPeer,
+        DisconnectPeer,
+        RefreshView,
+    )
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        StatementNetwork,
+        AvailabilityNetwork,
+        BitfieldNetwork,
+        CollationNetwork,
+        PeerSetNetwork,
+        PoVRequested,
+        ChunkRequested,
+        CollationRequested,
+        RefreshView,
+    )
+
+    def __init__(self, network: Network, role: ObservedRole) -> None:
+        self._network = network
+        self._role = role
+        self._circles = {peer_set: _Circle() for peer_set in PeerSet}
+        self._answerers: dict[str, RegisterRequestProducer] = {}
+        self._view = View()
+        self._refreshing = False
+        for peer_set, protocol in NOTIFICATIONS.items():
+            network.on_notification(protocol, self._hearer(peer_set))
+        for request in REQUESTS:
+            network.on_request(request, self._answerer(request))
+
+    # From the port: tasks of the network's, which wait while the node is busy
+
+    def _hearer(self, peer_set: PeerSet) -> port.EventHandler:
+        async def hear(event: port.NetworkEvent) -> None:
+            await self.ctx.admit(NetworkInput(peer_set, event))
+
+        return hear
+
+    def _answerer(self, protocol: RequestProtocol) -> port.RequestHandler:
+        async def answer(peer: PeerId, payload: bytes) -> bytes | None:
+            reply: Reply[bytes | None] = Reply()
+            await self.ctx.admit(RequestInput(protocol.name, peer, payload, reply))
+            try:
+                return await reply.wait()
+            except Unanswered:
+                return None
+
+        return answer
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        if not isinstance(signal, BlockFinalized) and not self._refreshing:
+            self._refreshing = True
+            self.ctx.send(RefreshView())
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case NetworkInput(peer_set, event):
+                self._on_input(peer_set, event)
+            case SendMessage(peers, protocol, payload):
+                self._send(peers, ProtocolMessage(protocol, payload), protocol)
+            case ReportPeer(peer, change):
+                self._network.report(peer, change.value, change.reason)
+            case RefreshView():
+                self._refresh_view()
+            case SendRequest():
+                self._request(message)
+            case RequestInput(protocol_name, peer, payload, reply):
+                answerer = self._answerers.get(protocol_name)
+                if answerer is None:
+                    reply.drop()
+                else:
+                    self.ctx.send(answerer.producer(peer, payload, reply))
+            case RegisterEventProducer(protocol, peer_set):
+                self._circles[peer_set].producers.setdefault(protocol, message)
+            case RegisterRequestProducer(request_protocol):
+                self._answerers.setdefault(request_protocol.name, message)
+            case DisconnectPeer(peer):
+                self._network.disconnect(peer)
+
+    def _on_input(self, peer_set: PeerSet, event: port.NetworkEvent) -> None:
+        circle = self._circles[peer_set]
+        match event:
+            case port.PeerConnected(peer, role):
+                if self._meets_in(role) is peer_set:
+                    circle.peers[peer] = role
+                    self._produce(circle, PeerConnected(peer, role))
+                    self._tell_view(peer_set, (peer,))
+            case port.PeerDisconnected(peer):
+                if circle.peers.pop(peer, None) is not None:
+                    self._produce(circle, PeerDisconnected(peer))
+            case port.Notification(peer, _, payload):
+                if peer in circle.peers:
+                    self._on_wire(circle, peer, payload)
+
+    def _on_wire(self, circle: _Circle, peer: PeerId, payload: bytes) -> None:
+        try:
+            wire = decode(WireMessage, payload)
+        except ScaleDecodeError:
+            self._network.report(peer, COST_MALFORMED.value, COST_MALFORMED.reason)
+            return
+        if isinstance(wire, ViewUpdate):
+            self._produce(circle, PeerViewChange(peer, wire.view))
+            return
+        registration = circle.producers.get(wire.protocol)
+        if registration is None:
+            cost = COST_UNKNOWN_PROTOCOL
+            self._network.report(peer, cost.value, cost.reason)
+            return
+        self.ctx.send(registration.producer(PeerMessage(peer, wire.payload)))
+
+    def _request(self, message: SendRequest) -> None:
+        async def ask() -> None:
+            answer: bytes | RequestFailed
+            try:
+                answer = await self._network.request(
+                    message.peer, message.protocol, message.payload
+                )
+            except RequestFailed as failure:
+                answer = failure
+            message.reply.answer(answer)
+
+        self.ctx.spawn(None, ask, f"request {message.protocol.name}")
+
+    # Routines
+
+    def _meets_in(self, role: ObservedRole) -> PeerSet | None:
+        """The circle in which we meet a peer of that role; two collators do not meet."""
+        collators = (role is ObservedRole.COLLATOR) + (self._role is ObservedRole.COLLATOR)
+        return (PeerSet.VALIDATION, PeerSet.COLLATION, None)[collators]
+
+    def _refresh_view(self) -> None:
+        self._refreshing = False
+        view = View(self.ctx.active_leaves()[-MAX_VIEW_HEADS:])
+        if view == self._view:
+            return
+        self._view = view
+        for peer_set, circle in self._circles.items():
+            self._produce(circle, OurViewChange(view))
+            self._tell_view(peer_set, tuple(circle.peers))
+
+    def _tell_view(self, peer_set: PeerSet, peers: tuple[PeerId, ...]) -> None:
+        self._network.notify(
+            peers, NOTIFICATIONS[peer_set].name, encode(ViewUpdate(self._view), WireMessage)
+        )
+
+    def _produce(self, circle: _Circle, event: NetworkBridgeEvent) -> None:
+        for registration in circle.producers.values():
+            self.ctx.send(registration.producer(event))
+
+    def _send(
+        self, peers: tuple[PeerId, ...], message: ProtocolMessage, protocol: ProtocolId
+    ) -> None:
+        for peer_set, circle in self._circles.items():
+            if protocol in circle.producers:
+                reachable = [peer for peer in peers if peer in circle.peers]
+                payload = encode(message, WireMessage)
+                self._network.notify(reachable, NOTIFICATIONS[peer_set].name, payload)

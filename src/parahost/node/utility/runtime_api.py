@@ -1,0 +1,44 @@
+"""The Runtime API: what the runtime would tell a child of a block (A115, D19)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from parahost.node.messages.base import Message
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Subsystem
+from parahost.primitives.basic import Hash
+from parahost.runtime.storage import State
+
+CACHED_ANSWERS = 2048
+"""Answers kept. A block's answers never change, so only room is a reason to forget one."""
+
+
+class RuntimeApi(Subsystem):
+    """Runs pure functions on the states of blocks; the same question is computed once."""
+
+    name = "runtime-api"
+    receives = (RuntimeCall,)
+
+    def __init__(self, state_of: Callable[[Hash], State | None]) -> None:
+        self._state_of = state_of
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, RuntimeCall)
+        key = (message.relay_parent, message.function, message.args)
+        if key in self._answers:
+            self._answers.move_to_end(key)
+            message.reply.answer(self._answers[key])
+            return
+        state = self._state_of(message.relay_parent)
+        if state is None:
+            message.reply.drop()
+            return
+        answer = message.function(state, *message.args)
+        self._answers[key] = answer
+        if len(self._answers) > CACHED_ANSWERS:
+            self._answers.popitem(last=False)
+        message.reply.answer(answer)
