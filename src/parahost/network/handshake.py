@@ -1,0 +1,163 @@
+"""How two nodes agree that a connection is the one that they use.
+
+On the connection's first stream both send a ``Hello``. Then each says its verdict, the one with
+the greater peer id first: so the other, which decides last, can see to it that of several
+connections between the two (they dialled each other at once) exactly one is accepted.
+The stream then stays open for lists of peers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated
+
+import trio
+
+from parahost.network import multistream
+from parahost.network.addresses import MAX_ADDRESS_LENGTH, AddressError, PeerAddress, parse_address
+from parahost.network.errors import PeerError, ProtocolViolation
+from parahost.network.framing import frame, receive_frame
+from parahost.network.yamux import Stream, Yamux
+from parahost.ports.network import ObservedRole
+from parahost.primitives.basic import H256, U32, PeerId
+from parahost.primitives.scale import FixedLen, MaxLen, ScaleDecodeError, decode, encode
+
+VERSION = U32(1)
+MAX_LISTEN_ADDRESSES = 8
+MAX_TOLD_ADDRESSES = 128
+MAX_HELLO = 4096
+MAX_TOLD = MAX_TOLD_ADDRESSES * (MAX_ADDRESS_LENGTH + 4) + 4
+_GOODBYE_S = 1.0
+
+_Address = Annotated[str, MaxLen(MAX_ADDRESS_LENGTH)]
+_Told = Annotated[tuple[_Address, ...], MaxLen(MAX_TOLD_ADDRESSES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who is there."""
+
+    version: U32
+    genesis: H256
+    role: ObservedRole
+    incarnation: Annotated[bytes, FixedLen(16)]
+    """Random, new at each start: another one shows that the peer was restarted."""
+    listen: Annotated[tuple[_Address, ...], MaxLen(MAX_LISTEN_ADDRESSES)]
+
+
+class Verdict(Enum):
+    """Whether a connection will be used."""
+
+    ACCEPT = 0
+    DUPLICATE = 1
+    FULL = 2
+    BANNED = 3
+
+
+class Refused(PeerError):
+    """One side does not want the connection."""
+
+    def __init__(self, verdict: Verdict, by: str) -> None:
+        super().__init__(f"refused by {by}: {verdict.name.lower()}")
+        self.verdict = verdict
+
+
+def decode_hello(data: bytes) -> Hello:
+    """:raises ProtocolViolation: when it is none."""
+    try:
+        hello: Hello = decode(Hello, data)
+    except ScaleDecodeError as error:
+        raise ProtocolViolation(f"a malformed hello: {error}") from error
+    return hello
+
+
+def encode_told(addresses: list[PeerAddress]) -> bytes:
+    return encode(tuple(str(address) for address in addresses[:MAX_TOLD_ADDRESSES]), _Told)
+
+
+def decode_told(data: bytes) -> list[PeerAddress]:
+    """The addresses in a list of peers, without those that are none of ours.
+
+    :raises ProtocolViolation: when it is no list.
+    """
+    try:
+        texts: tuple[str, ...] = decode(_Told, data)
+    except ScaleDecodeError as error:
+        raise ProtocolViolation(f"a malformed list of peers: {error}") from error
+    return [address for text in texts if (address := _readable(text)) is not None]
+
+
+def listen_addresses(hello: Hello, peer: PeerId, observed_host: str) -> list[PeerAddress]:
+    """Where a peer says it listens, as seen from here."""
+    addresses = (_readable(text) for text in hello.listen)
+    return [
+        address.seen_from(observed_host)
+        for address in addresses
+        if address is not None and address.peer == peer
+    ]
+
+
+async def agree(
+    mux: Yamux, local: PeerId, protocol: str, ours: Hello, decide: Callable[[Hello], Verdict]
+) -> tuple[Stream, Hello]:
+    """Exchange hellos and verdicts. ``decide`` is called once, when the peer has not refused.
+
+    :raises PeerError: when the two will not talk; ``Refused`` when one of them does not want to.
+    """
+    control = await _control_stream(mux, protocol)
+    await control.send(frame(encode(ours)))
+    theirs = decode_hello(await receive_frame(control, MAX_HELLO))
+    if theirs.version != ours.version:
+        raise PeerError(f"the peer speaks version {theirs.version}, we {ours.version}")
+    if theirs.genesis != ours.genesis:
+        raise PeerError("the peer is on another chain")
+    if local < mux.peer:
+        await _hear_verdict(control)
+        await _say_verdict(control, decide(theirs))
+    else:
+        await _say_verdict(control, decide(theirs))
+        await _hear_verdict(control)
+    return control, theirs
+
+
+async def _control_stream(mux: Yamux, protocol: str) -> Stream:
+    if mux.initiator:
+        control = mux.open_stream()
+        await multistream.propose(control, protocol)
+        return control
+    try:
+        control = await mux.accepted.receive()
+    except trio.EndOfChannel:
+        raise PeerError(mux.ended or "the connection ended") from None
+    await multistream.answer(control, {protocol})
+    return control
+
+
+async def _say_verdict(control: Stream, verdict: Verdict) -> None:
+    await control.send(bytes((verdict.value,)))
+    if verdict is Verdict.ACCEPT:
+        return
+    with trio.move_on_after(_GOODBYE_S):  # so that it is heard before the connection goes
+        with contextlib.suppress(PeerError):
+            await control.receive_exactly(1)
+    raise Refused(verdict, "us")
+
+
+async def _hear_verdict(control: Stream) -> None:
+    (value,) = await control.receive_exactly(1)
+    try:
+        verdict = Verdict(value)
+    except ValueError:
+        raise ProtocolViolation(f"an unknown verdict {value}") from None
+    if verdict is not Verdict.ACCEPT:
+        raise Refused(verdict, "the peer")
+
+
+def _readable(text: str) -> PeerAddress | None:
+    try:
+        return parse_address(text)
+    except AddressError:
+        return None

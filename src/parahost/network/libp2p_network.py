@@ -1,0 +1,413 @@
+"""The real network (D31): TCP, noise and yamux as libp2p has them, behind ``ports.Network``.
+
+The node declares its protocols, then runs this beside itself. From then on it listens, dials
+(:mod:`peers`), agrees with whoever is reached (:mod:`handshake`) and serves one session per peer
+(:mod:`session`). Of a host that py-libp2p would make of this, with identify, peer routing and a
+dozen transports, nothing is needed.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import count
+from typing import TYPE_CHECKING
+
+import trio
+
+from parahost.network import multistream, yamux
+from parahost.network.addresses import AddressError, PeerAddress, is_loopback, parse_address
+from parahost.network.errors import NetworkError, PeerError
+from parahost.network.handshake import (
+    MAX_LISTEN_ADDRESSES,
+    VERSION,
+    Hello,
+    Verdict,
+    agree,
+    listen_addresses,
+)
+from parahost.network.identity import Identity
+from parahost.network.limits import NetworkLimits
+from parahost.network.peers import PeerBook
+from parahost.network.reputation import ReputationBook
+from parahost.network.secure import secure
+from parahost.network.session import PeerTalk, Protocols, Session
+from parahost.ports.clock import Clock
+from parahost.ports.network import (
+    EventHandler,
+    NotificationProtocol,
+    ObservedRole,
+    RequestFailed,
+    RequestHandler,
+    RequestProtocol,
+)
+from parahost.ports.random import Random
+from parahost.primitives.basic import H256, PeerId
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+log = logging.getLogger(__name__)
+
+MAX_DIALS = 8
+"""Connections that are dialled at a time."""
+_DIAL_TICK_S = 0.25
+_HANDSHAKE = "handshake"
+
+
+class Libp2pNetwork:
+    """``ports.Network`` over libp2p.
+
+    :param seed: the node key, 32 bytes; the caller keeps it in a file.
+    :param listen: multiaddresses; port 0 lets the system choose.
+    :param genesis: the chain: nodes of another one are not spoken to.
+    :param bootnodes: multiaddresses with ``/p2p/<peer id>``, dialled until this node stops.
+    :raises NetworkError: when an address is malformed.
+    """
+
+    def __init__(
+        self,
+        seed: bytes,
+        *,
+        listen: Sequence[str],
+        genesis: H256,
+        role: ObservedRole,
+        bootnodes: Sequence[str],
+        clock: Clock,
+        random: Random,
+        limits: NetworkLimits | None = None,
+    ) -> None:
+        self._identity = Identity(seed)
+        self._listen = [_parse_listen(text) for text in listen]
+        self._genesis = genesis
+        self._role = role
+        self._clock = clock
+        self._limits = limits or NetworkLimits()
+        self._protocols = Protocols(f"/parahost/{genesis.hex()}")
+        self._incarnation = random.bytes(16)
+        self._book = PeerBook(self._identity.peer, clock, random, self._limits)
+        self._reputation = ReputationBook(clock, self._limits)
+        self._sessions: dict[PeerId, Session] = {}
+        self._establishing: set[PeerId] = set()
+        self._pending: dict[int, Callable[[], None]] = {}
+        self._connection_numbers = count()
+        self._dials = 0
+        self._listening: list[PeerAddress] = []
+        self._running = False
+        for text in bootnodes:
+            self._book.add_permanent(_parse_bootnode(text))
+
+    # ports.Network
+
+    @property
+    def local_peer(self) -> PeerId:
+        return self._identity.peer
+
+    def on_notification(self, protocol: NotificationProtocol, handler: EventHandler) -> None:
+        self._declare(protocol.name)
+        self._protocols.notifications[protocol.name] = (protocol, handler)
+
+    def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:
+        self._declare(protocol.name)
+        self._protocols.requests[protocol.name] = (protocol, handler)
+
+    def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
+        declared, _ = self._protocols.notifications[protocol]
+        if (size := len(payload)) > declared.max_size:
+            raise ValueError(f"{protocol}: {size} bytes, where {declared.max_size} are allowed")
+        for peer in peers:
+            session = self._sessions.get(peer)
+            if session is not None and session.is_live:
+                session.notify(protocol, payload)
+
+    async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
+        if len(payload) > protocol.max_request:
+            raise RequestFailed(peer, protocol.name, "too_large")
+        session = self._sessions.get(peer)
+        if session is None or not session.is_live:
+            raise RequestFailed(peer, protocol.name, "disconnected")
+        return await session.request(protocol, payload)
+
+    def report(self, peer: PeerId, change: int, reason: str) -> None:
+        banned = self._reputation.change(peer, change)
+        log.debug("reputation of %s: %+d (%s)", peer, change, reason)
+        if banned:
+            log.warning("banned %s for %.0f s: %s", peer, self._limits.ban_s, reason)
+            self._drop(peer, f"banned: {reason}")
+
+    def disconnect(self, peer: PeerId) -> None:
+        self._drop(peer, "disconnected by this node")
+
+    def connected(self) -> Sequence[PeerId]:
+        """In ascending order of the peer ids."""
+        return sorted(peer for peer, session in self._sessions.items() if session.is_live)
+
+    # Beyond the port: what starts a node needs.
+
+    @property
+    def listen_addresses(self) -> Sequence[str]:
+        """Where this node listens, with real ports and its peer id; empty before it runs."""
+        return [str(address) for address in self._listening]
+
+    def prioritise(self, peers: Sequence[PeerId]) -> None:
+        """From now on, dial these peers first and never give up their places to others: the
+        validators of this and the next session (D18). Replaces what was said before."""
+        self._book.prioritise(peers)
+
+    def add_reserved(self, address: str) -> None:
+        """Keep dialling this address (with ``/p2p/``) as if it were a bootnode's.
+
+        :raises NetworkError: when it is malformed.
+        """
+        self._book.add_permanent(_parse_bootnode(address))
+
+    async def run(self, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take part until cancelled. Started once it listens.
+
+        :raises NetworkError: when it cannot listen.
+        """
+        self._running = True
+        listeners = await self._open_listeners()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, self._on_inbound, listeners)
+            task_status.started()
+            await self._keep_dialling(nursery)
+
+    # Listening and dialling.
+
+    async def _open_listeners(self) -> list[trio.SocketListener]:
+        listeners: list[trio.SocketListener] = []
+        for address in self._listen:
+            try:
+                opened = await trio.open_tcp_listeners(address.port, host=address.host)
+            except OSError as error:
+                for listener in listeners:
+                    await listener.aclose()
+                raise _cannot_listen(address, error) from error
+            listeners += opened
+            port = opened[0].socket.getsockname()[1]
+            self._listening.append(
+                PeerAddress(address.kind, address.host, port, self._identity.peer)
+            )
+        return listeners
+
+    async def _keep_dialling(self, nursery: trio.Nursery) -> None:
+        while True:
+            for peer in self._book.due([*self._sessions, *self._establishing]):
+                if self._dials >= MAX_DIALS:
+                    break
+                if self._reputation.is_banned(peer) or not self._has_place(peer):
+                    continue
+                self._dials += 1
+                nursery.start_soon(self._dial, peer, self._book.begin(peer))
+            await self._clock.sleep(_DIAL_TICK_S)
+
+    async def _dial(self, peer: PeerId, address: PeerAddress) -> None:
+        begun = self._clock.now()
+        connected = False
+        try:
+            try:
+                with trio.fail_after(self._limits.dial_timeout_s):
+                    stream = await trio.open_tcp_stream(address.host, address.port)
+                    mux = await self._upgrade(stream, peer)
+                connected = True
+            finally:
+                self._dials -= 1
+            await self._carry(mux, address.host, lambda: None)
+        except (OSError, PeerError, trio.TooSlowError) as error:
+            log.debug("dialling %s: %s", address, error)
+        finally:
+            self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
+
+    async def _on_inbound(self, stream: trio.SocketStream) -> None:
+        number = next(self._connection_numbers)
+        if len(self._pending) >= self._limits.max_pending_connections:
+            self._pending.pop(next(iter(self._pending)))()
+        try:
+            host = str(stream.socket.getpeername()[0])
+            with trio.move_on_after(self._limits.handshake_timeout_s) as scope:
+                self._pending[number] = scope.cancel
+                mux = await self._upgrade(stream, None)
+            if scope.cancelled_caught or number not in self._pending:
+                return
+            self._pending[number] = partial(mux.abort, "newer connections took its place")
+            await self._carry(mux, host, lambda: self._settle(number))
+        except (OSError, PeerError) as error:
+            log.debug("an inbound connection: %s", error)
+        finally:
+            self._settle(number)
+
+    def _settle(self, number: int) -> None:
+        self._pending.pop(number, None)
+
+    async def _upgrade(self, stream: trio.SocketStream, expected: PeerId | None) -> yamux.Yamux:
+        """Make a secured, multiplexed connection of a TCP connection, or close it."""
+        try:
+            channel = await secure(stream, self._identity, expected)
+            if channel.peer == self._identity.peer:
+                raise PeerError("this is ourselves")
+            if expected is None:
+                await multistream.answer(channel, {yamux.PROTOCOL})
+            else:
+                await multistream.propose(channel, yamux.PROTOCOL)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return yamux.Yamux(channel, self._limits.yamux)
+
+    # A connection's life.
+
+    async def _carry(self, mux: yamux.Yamux, host: str, settled: Callable[[], None]) -> None:
+        """Serve a connection to its end; tell when it became a session."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(mux.run)
+            try:
+                await self._serve(mux, host, settled)
+            except (PeerError, trio.TooSlowError) as error:
+                log.debug("connection with %s: %s", mux.peer, error)
+            finally:
+                mux.abort("the session is over")
+
+    async def _serve(self, mux: yamux.Yamux, host: str, settled: Callable[[], None]) -> None:
+        peer = mux.peer
+        hello = Hello(
+            VERSION,
+            self._genesis,
+            self._role,
+            self._incarnation,
+            tuple(self.listen_addresses[:MAX_LISTEN_ADDRESSES]),
+        )
+        claimed = False
+
+        def decide(theirs: Hello) -> Verdict:
+            nonlocal claimed
+            verdict = self._judge(peer, theirs)
+            if verdict is Verdict.ACCEPT and self._decides_for(peer):
+                self._establishing.add(peer)
+                claimed = True
+            return verdict
+
+        try:
+            with trio.fail_after(self._limits.handshake_timeout_s):
+                control, theirs = await agree(
+                    mux, self.local_peer, self._protocols.full_name(_HANDSHAKE), hello, decide
+                )
+            self._learn(host, listen_addresses(theirs, peer, host))
+            session = Session(
+                mux,
+                control,
+                theirs,
+                protocols=self._protocols,
+                limits=self._limits,
+                clock=self._clock,
+                talk=PeerTalk(self.report, self._known_addresses, partial(self._learn, host)),
+            )
+            while (old := self._sessions.get(peer)) is not None:
+                old.abort("replaced by a newer connection")
+                await old.done.wait()
+            self._make_place(peer)
+            self._sessions[peer] = session
+        finally:
+            if claimed:
+                self._establishing.discard(peer)
+        settled()
+        log.info("connected: %s (%s)", peer, session.role.name.lower())
+        begun = self._clock.now()
+        try:
+            await session.run()
+        finally:
+            del self._sessions[peer]
+            session.done.set()
+            self._book.ended(peer, self._clock.now() - begun)
+            log.info("disconnected: %s: %s", peer, session.ended)
+
+    def _decides_for(self, peer: PeerId) -> bool:
+        """Whether it is us who choose among the connections with a peer."""
+        return self.local_peer < peer
+
+    def _judge(self, peer: PeerId, theirs: Hello) -> Verdict:
+        if self._reputation.is_banned(peer):
+            return Verdict.BANNED
+        session = self._sessions.get(peer)
+        if self._decides_for(peer):
+            if peer in self._establishing:
+                return Verdict.DUPLICATE
+            if session and session.is_live and session.incarnation == theirs.incarnation:
+                return Verdict.DUPLICATE
+        if session is None and not self._has_place(peer):
+            return Verdict.FULL
+        return Verdict.ACCEPT
+
+    def _has_place(self, peer: PeerId) -> bool:
+        taken = len(self._sessions) + len(self._establishing)
+        return taken < self._limits.max_peers or self._book.is_protected(peer)
+
+    def _make_place(self, peer: PeerId) -> None:
+        """When all places are taken, the least reputed of the unprotected peers leaves."""
+        if len(self._sessions) < self._limits.max_peers:
+            return
+        others = [other for other in self.connected() if not self._book.is_protected(other)]
+        if others:
+            self._drop(min(others, key=self._reputation.of), "its place went to another peer")
+
+    def _drop(self, peer: PeerId, why: str) -> None:
+        session = self._sessions.get(peer)
+        if session is not None:
+            session.abort(why)
+
+    # Peer exchange.
+
+    def _known_addresses(self, asking: PeerId) -> list[PeerAddress]:
+        return self._book.addresses_of(peer for peer in self.connected() if peer != asking)
+
+    def _learn(self, told_by_host: str, addresses: list[PeerAddress]) -> None:
+        """Note addresses that a peer told. One on another machine knows nothing about ours."""
+        local = is_loopback(told_by_host)
+        self._book.learn(address for address in addresses if local or not address.is_loopback)
+
+    def _declare(self, name: str) -> None:
+        if self._running:
+            raise RuntimeError(f"protocol {name} was declared after the network was started")
+        if name in self._protocols.notifications or name in self._protocols.requests:
+            raise ValueError(f"protocol {name} was declared twice")
+
+
+def _parse_listen(text: str) -> PeerAddress:
+    try:
+        address = parse_address(text)
+    except AddressError as error:
+        raise NetworkError(text, str(error), "listen on e.g. /ip4/0.0.0.0/tcp/30333") from None
+    if address.kind not in ("ip4", "ip6"):
+        raise NetworkError(text, "a name cannot be listened on", "use /ip4/... or /ip6/...")
+    return address
+
+
+def _parse_bootnode(text: str) -> PeerAddress:
+    remedy = "copy the whole address, with /p2p/, that the other node logs at its start"
+    try:
+        address = parse_address(text)
+    except AddressError as error:
+        raise NetworkError(text, str(error), remedy) from None
+    if address.peer is None:
+        raise NetworkError(text, "it does not say which peer is there", remedy)
+    if not address.can_be_dialled:
+        raise NetworkError(text, "nobody can be reached there", remedy)
+    return address
+
+
+def _cannot_listen(address: PeerAddress, error: OSError) -> NetworkError:
+    if error.errno == errno.EADDRINUSE:
+        return NetworkError(
+            str(address), "the port is taken", "stop the process that has it, or use another port"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return NetworkError(
+            str(address), "this machine has no such address", "use one of its own, or 0.0.0.0"
+        )
+    if error.errno == errno.EACCES:
+        return NetworkError(
+            str(address), "listening there is not permitted", "use a port from 1024 on"
+        )
+    return NetworkError(str(address), error.strerror or str(error), "listen elsewhere")

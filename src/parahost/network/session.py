@@ -1,0 +1,336 @@
+"""One live connection with a peer: its notifications, requests and lists of peers.
+
+Each notification protocol has a stream per direction, opened by the sender: order is kept within
+a protocol, and a large message of one protocol does not hold up another. Each request has a
+stream of its own: length and payload one way, a status byte, length and payload back.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import trio
+
+from parahost.network import multistream
+from parahost.network.addresses import PeerAddress
+from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
+from parahost.network.framing import LENGTH_SIZE, frame, receive_frame
+from parahost.network.handshake import MAX_TOLD, Hello, decode_told, encode_told
+from parahost.network.limits import NetworkLimits, TokenBucket
+from parahost.network.reputation import OVER_RATE, VIOLATION
+from parahost.network.yamux import Stream, Yamux
+from parahost.ports.clock import Clock
+from parahost.ports.network import (
+    EventHandler,
+    NetworkEvent,
+    Notification,
+    NotificationProtocol,
+    PeerConnected,
+    PeerDisconnected,
+    RequestFailed,
+    RequestHandler,
+    RequestProtocol,
+)
+from parahost.primitives.basic import PeerId
+
+log = logging.getLogger(__name__)
+
+_BATCH = 60_000
+"""Small notifications are sent together up to about this many bytes."""
+
+
+class Status(IntEnum):
+    """How a request was answered; a payload follows only ``ANSWERED``."""
+
+    ANSWERED = 0
+    REFUSED = 1
+
+
+@dataclass(slots=True)
+class Protocols:
+    """What this node speaks, by short name."""
+
+    prefix: str
+    notifications: dict[str, tuple[NotificationProtocol, EventHandler]] = field(
+        default_factory=dict
+    )
+    requests: dict[str, tuple[RequestProtocol, RequestHandler]] = field(default_factory=dict)
+
+    def full_name(self, name: str) -> str:
+        return f"{self.prefix}/{name}/1"
+
+    def handlers(self) -> list[EventHandler]:
+        """Whoever hears notifications, each once, in order of declaration."""
+        distinct: list[EventHandler] = []
+        for _, handler in self.notifications.values():
+            if handler not in distinct:
+                distinct.append(handler)
+        return distinct
+
+    def inbound(self) -> dict[str, str]:
+        """Short names by full names, of all that a peer may open a stream for."""
+        return {self.full_name(name): name for name in (*self.notifications, *self.requests)}
+
+
+@dataclass(frozen=True, slots=True)
+class PeerTalk:
+    """How a session reaches the rest of the network."""
+
+    report: Callable[[PeerId, int, str], None]
+    known_addresses: Callable[[PeerId], list[PeerAddress]]
+    learn: Callable[[list[PeerAddress]], None]
+
+
+class Outbox:
+    """Notifications of one protocol that wait to be sent."""
+
+    def __init__(self) -> None:
+        self._frames: deque[bytes] = deque()
+        self._filled = trio.Event()
+
+    def put(self, data: bytes) -> None:
+        self._frames.append(data)
+        self._filled.set()
+
+    async def take(self) -> list[bytes]:
+        """The next frames: one, or several small ones."""
+        if not self._frames:
+            self._filled = trio.Event()
+            await self._filled.wait()
+        frames = [self._frames.popleft()]
+        size = len(frames[0])
+        while self._frames and size + len(self._frames[0]) <= _BATCH:
+            size += len(self._frames[0])
+            frames.append(self._frames.popleft())
+        return frames
+
+
+class Session:
+    """A peer that both sides accepted. ``run`` serves it to its end."""
+
+    def __init__(
+        self,
+        mux: Yamux,
+        control: Stream,
+        hello: Hello,
+        *,
+        protocols: Protocols,
+        limits: NetworkLimits,
+        clock: Clock,
+        talk: PeerTalk,
+    ) -> None:
+        self.peer = mux.peer
+        self.role = hello.role
+        self.incarnation = hello.incarnation
+        self.done = trio.Event()
+        """Set once ``PeerDisconnected`` has been heard."""
+        self._mux = mux
+        self._control = control
+        self._protocols = protocols
+        self._limits = limits
+        self._clock = clock
+        self._talk = talk
+        self._outboxes = {name: Outbox() for name in protocols.notifications}
+        self._unsent_bytes = 0
+        self._unsent_messages = 0
+        self._requests_out = trio.Semaphore(limits.max_requests_out)
+        self._requests_in = 0
+        self._hearing: set[str] = set()
+        self._messages = TokenBucket(clock, limits.messages_per_s, limits.messages_burst)
+        self._bytes = TokenBucket(clock, limits.bytes_per_s, limits.bytes_burst)
+        self._over_rate_at = float("-inf")
+
+    @property
+    def is_live(self) -> bool:
+        return self._mux.ended is None
+
+    @property
+    def ended(self) -> str | None:
+        """Why it ended, once it has."""
+        return self._mux.ended
+
+    def abort(self, why: str) -> None:
+        self._mux.abort(why)
+
+    async def run(self) -> None:
+        """Announce the peer, serve it until the connection ends, and take leave of it. Handlers
+        of notifications that are at work then are awaited, not cancelled."""
+        await self._tell(PeerConnected(self.peer, self.role))
+        async with trio.open_nursery() as hearing, trio.open_nursery() as working:
+            for name in self._outboxes:
+                working.start_soon(self._guarded, self._send_notifications, name)
+            working.start_soon(self._guarded, self._tell_peers)
+            working.start_soon(self._guarded, self._hear_peers)
+            async for stream in self._mux.accepted:
+                working.start_soon(self._serve, stream, hearing)
+            working.cancel_scope.cancel()
+        if self._mux.violated:
+            self._talk.report(self.peer, VIOLATION, self._mux.ended or "")
+        await self._tell(PeerDisconnected(self.peer))
+
+    def notify(self, protocol: str, payload: bytes) -> None:
+        """Queue a notification; a full queue ends the session."""
+        outbox = self._outboxes.get(protocol)
+        if outbox is None:
+            return
+        size = len(payload)
+        if (
+            self._unsent_messages >= self._limits.queue_messages
+            or self._unsent_bytes + size > self._limits.queue_bytes
+        ):
+            self.abort("its outgoing queue is full")
+            return
+        self._unsent_messages += 1
+        self._unsent_bytes += size
+        outbox.put(frame(payload))
+
+    async def request(self, protocol: RequestProtocol, payload: bytes) -> bytes:
+        """:raises RequestFailed: see there."""
+        try:
+            with trio.fail_after(protocol.timeout_s):
+                async with self._requests_out:
+                    return await self._ask(protocol, payload)
+        except trio.TooSlowError:
+            raise RequestFailed(self.peer, protocol.name, "timeout") from None
+
+    async def _ask(self, protocol: RequestProtocol, payload: bytes) -> bytes:
+        def failed(why: str) -> RequestFailed:
+            return RequestFailed(self.peer, protocol.name, why)
+
+        try:
+            stream = self._mux.open_stream()
+        except PeerError:
+            raise failed("disconnected") from None
+        try:
+            await multistream.propose(stream, self._protocols.full_name(protocol.name))
+            await stream.send(frame(payload))
+            stream.finish()
+            (status,) = await stream.receive_exactly(1)
+            if status != Status.ANSWERED:
+                raise failed("refused")
+            return await receive_frame(stream, protocol.max_response)
+        except Unsupported:
+            raise failed("unsupported") from None
+        except ProtocolViolation as error:
+            self._talk.report(self.peer, VIOLATION, f"{protocol.name}: {error}")
+            raise failed("too_large") from None
+        except PeerError:
+            raise failed("refused" if self.is_live else "disconnected") from None
+        finally:
+            stream.reset()
+
+    async def _tell(self, event: NetworkEvent) -> None:
+        for handler in self._protocols.handlers():
+            await handler(event)
+
+    async def _guarded(self, part: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Run a part without which the session is worth nothing."""
+        try:
+            await part(*args)
+        except ProtocolViolation as error:
+            self._violated(str(error))
+        except PeerError as error:
+            self.abort(str(error))
+
+    def _violated(self, what: str) -> None:
+        self.abort(what)
+        self._talk.report(self.peer, VIOLATION, what)
+
+    # Notifications.
+
+    async def _send_notifications(self, name: str) -> None:
+        outbox = self._outboxes[name]
+        frames = await outbox.take()
+        stream = self._mux.open_stream()
+        spoken = True
+        try:
+            await multistream.propose(stream, self._protocols.full_name(name))
+        except Unsupported:
+            stream.reset()
+            spoken = False  # nobody there to hear it: what is queued is dropped
+        while True:
+            if spoken:
+                await stream.send(b"".join(frames))
+            self._unsent_messages -= len(frames)
+            self._unsent_bytes -= sum(map(len, frames)) - LENGTH_SIZE * len(frames)
+            frames = await outbox.take()
+
+    async def _hear(self, stream: Stream, name: str) -> None:
+        protocol, handler = self._protocols.notifications[name]
+        try:
+            while True:
+                payload = await receive_frame(stream, protocol.max_size)
+                await self._throttle(len(payload))
+                await handler(Notification(self.peer, name, payload))
+        except ProtocolViolation as error:
+            self._violated(f"{name}: {error}")
+        except PeerError as error:
+            self.abort(str(error))
+
+    # What the peer asks for.
+
+    async def _serve(self, stream: Stream, hearing: trio.Nursery) -> None:
+        inbound = self._protocols.inbound()
+        try:
+            with trio.fail_after(self._limits.handshake_timeout_s):
+                name = inbound[await multistream.answer(stream, inbound)]
+            if name in self._protocols.notifications:
+                if name in self._hearing:
+                    raise ProtocolViolation(f"a second stream of {name}")
+                self._hearing.add(name)
+                hearing.start_soon(self._hear, stream, name)
+                return
+            await self._answer(stream, *self._protocols.requests[name])
+        except ProtocolViolation as error:
+            self._violated(str(error))
+        except (PeerError, trio.TooSlowError):
+            stream.reset()
+
+    async def _answer(
+        self, stream: Stream, protocol: RequestProtocol, handler: RequestHandler
+    ) -> None:
+        if self._requests_in >= self._limits.max_requests_in:
+            await stream.send(bytes((Status.REFUSED,)))
+            stream.finish()
+            return
+        self._requests_in += 1
+        try:
+            with trio.fail_after(protocol.timeout_s):
+                payload = await receive_frame(stream, protocol.max_request)
+                await self._throttle(len(payload))
+                answer = await handler(self.peer, payload)
+                if answer is None:
+                    await stream.send(bytes((Status.REFUSED,)))
+                else:
+                    await stream.send(bytes((Status.ANSWERED,)) + frame(answer))
+                stream.finish()
+        finally:
+            self._requests_in -= 1
+
+    async def _throttle(self, size: int) -> None:
+        """Wait until the peer is within its rate again; being beyond it costs reputation."""
+        wait_s = max(self._messages.take(1), self._bytes.take(size))
+        if wait_s == 0:
+            return
+        now = self._clock.now()
+        if not 0 <= now - self._over_rate_at < 1:
+            self._over_rate_at = now
+            self._talk.report(self.peer, OVER_RATE, "sends more than its rate")
+        await self._clock.sleep(wait_s)
+
+    # Lists of peers.
+
+    async def _tell_peers(self) -> None:
+        while True:
+            await self._control.send(frame(encode_told(self._talk.known_addresses(self.peer))))
+            await self._clock.sleep(self._limits.peer_exchange_interval_s)
+
+    async def _hear_peers(self) -> None:
+        while True:
+            told = decode_told(await receive_frame(self._control, MAX_TOLD))
+            self._talk.learn(told)
+            await self._throttle(MAX_TOLD)
