@@ -1,5 +1,6 @@
 """The state trie: Substrate's base-16 Patricia Merkle trie, persistent, with storage proofs."""
 
+from parahost.trie.codec import HashedValue, NodeForm, decode_node
 from parahost.trie.errors import (
     IncompleteProofError,
     InvalidProofNodeError,
@@ -7,16 +8,16 @@ from parahost.trie.errors import (
     ProofError,
     TrieError,
 )
-from parahost.trie.node import DecodedNode, HashedValue, StateVersion, TrieNode, decode_node
+from parahost.trie.node import StateVersion, TrieNode
 from parahost.trie.proof import ProofReader, prove, read_proof
 from parahost.trie.trie import Trie, ordered_root
 
 __all__ = [
-    "DecodedNode",
     "HashedValue",
     "IncompleteProofError",
     "InvalidProofNodeError",
     "NodeDecodeError",
+    "NodeForm",
     "ProofError",
     "ProofReader",
     "StateVersion",

@@ -1,33 +1,14 @@
-"""The nodes of the state trie and their encoded form, both ways.
-
-A node is a leaf or a branch. Either carries a *partial* key, the nibbles between its parent's
-branching and its own, here as a string of hexadecimal digits: its slices are keys, its order is
-the keys' order. A branch has up to 16 children and may have a value.
-
-The form (Polkadot specification, "Node codec"): a header byte with the kind in its upper bits
-and the partial's length in its lower ones, continued in further bytes when it is long; the
-partial, packed, with a zero nibble in front when its length is odd; for a branch, 16 bits that
-say which children there are; the value; each child. A child whose form is shorter than 32 bytes
-stands there itself, else its blake2-256 hash. In state version 1, a value longer than 32 bytes
-is replaced by its hash.
-"""
+"""The state trie's nodes in memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from parahost.crypto.hashing import blake2_256
-from parahost.primitives.scale import ScaleDecodeError, decode_compact, encode_compact
-from parahost.trie.errors import NodeDecodeError
+from parahost.trie.codec import HASH_LENGTH, HashedValue, NodeForm
 
-HASH_LENGTH = 32
 MAX_INLINE_VALUE = 32
 """In state version 1, the longest value, in bytes, that stands in a node itself."""
-NO_CHILDREN: tuple[None, ...] = (None,) * 16
-
-EMPTY_NODE = b"\x00"
-"""The form of a trie without keys."""
 
 
 class StateVersion(IntEnum):
@@ -42,26 +23,15 @@ def is_hashed(value: bytes, version: StateVersion) -> bool:
     return version is StateVersion.V1 and len(value) > MAX_INLINE_VALUE
 
 
-_LEAF = 0b01_000000
-_BRANCH = 0b10_000000
-_BRANCH_WITH_VALUE = 0b11_000000
-_LEAF_HASHED = 0b001_00000
-_BRANCH_HASHED = 0b0001_0000
-_PARTIAL_BITS = {
-    _LEAF: 6,
-    _BRANCH: 6,
-    _BRANCH_WITH_VALUE: 6,
-    _LEAF_HASHED: 5,
-    _BRANCH_HASHED: 4,
-}
-
-
 class TrieNode:
-    """A node in memory, with everything below it; never changed once made.
+    """A node with everything below it; never changed once made.
 
-    ``children`` has 16 places, or none for a leaf. The encoded form is made when first asked
-    for and kept, so a node shared by many tries is encoded and hashed once. A node belongs to
-    tries of one state version.
+    ``partial`` is the key's part between the parent's branching and the node's own, nibbles as
+    hexadecimal digits: slices of it are keys, and its order is the keys' order. ``children`` has
+    16 places, or none for a leaf.
+
+    What the parent says of the node is worked out when first asked for and kept, so a node that
+    many tries share is encoded and hashed once. A node belongs to tries of one state version.
     """
 
     __slots__ = ("_merkle_value", "children", "partial", "value")
@@ -85,135 +55,10 @@ class TrieNode:
 
     def encode(self, version: StateVersion) -> bytes:
         """The node's form."""
-        value = self.value
-        hashed = value is not None and is_hashed(value, version)
-        if self.children:
-            with_value = _BRANCH_HASHED if hashed else _BRANCH_WITH_VALUE
-            kind = _BRANCH if value is None else with_value
-        else:
-            kind = _LEAF_HASHED if hashed else _LEAF
-        out = _encode_header(kind, len(self.partial))
-        out += bytes.fromhex(self.partial if len(self.partial) % 2 == 0 else "0" + self.partial)
-        if self.children:
-            bitmap = sum(1 << i for i, child in enumerate(self.children) if child is not None)
-            out += bitmap.to_bytes(2, "little")
-        if value is not None:
-            if hashed:
-                out += blake2_256(value)
-            else:
-                _append_prefixed(out, value)
-        for child in self.children:
-            if child is not None:
-                _append_prefixed(out, child.merkle_value(version))
-        return bytes(out)
-
-
-@dataclass(frozen=True, slots=True)
-class HashedValue:
-    """A value that stands elsewhere: what is known of it is its blake2-256 hash."""
-
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedNode:
-    """A node as its form alone tells it. ``children`` has 16 places, or none for a leaf; a
-    child is a hash of 32 bytes, or its own shorter form."""
-
-    partial: str
-    value: bytes | HashedValue | None
-    children: tuple[bytes | None, ...]
-
-
-def decode_node(data: bytes) -> DecodedNode | None:
-    """The node whose form is all of ``data``; ``None`` for the empty trie.
-
-    Each node has exactly one form: lengths in the shortest form, padding zero, nothing over.
-
-    :raises NodeDecodeError: when there is no such node.
-    """
-    if data == EMPTY_NODE:
-        return None
-    kind, length, offset = _decode_header(data)
-    packed, offset = _take(data, offset, (length + 1) // 2, "partial key")
-    partial = packed.hex()
-    if length % 2:
-        if partial[0] != "0":
-            raise NodeDecodeError(offset - len(packed), "the padding nibble is not zero")
-        partial = partial[1:]
-    is_branch = kind not in (_LEAF, _LEAF_HASHED)
-    bitmap = 0
-    if is_branch:
-        taken, offset = _take(data, offset, 2, "children bitmap")
-        bitmap = int.from_bytes(taken, "little")
-        if bitmap == 0:
-            raise NodeDecodeError(offset - 2, "a branch without children")
-    value: bytes | HashedValue | None = None
-    if kind in (_LEAF_HASHED, _BRANCH_HASHED):
-        taken, offset = _take(data, offset, HASH_LENGTH, "value hash")
-        value = HashedValue(taken)
-    elif kind != _BRANCH:
-        value, offset = _take_prefixed(data, offset, "value")
-    children: list[bytes | None] = list(NO_CHILDREN) if is_branch else []
-    for index in range(len(children)):
-        if bitmap >> index & 1:
-            child, end = _take_prefixed(data, offset, f"child {index:x}")
-            if not 0 < len(child) <= HASH_LENGTH:
-                raise NodeDecodeError(offset, f"child {index:x} has {len(child)} bytes")
-            children[index] = child
-            offset = end
-    if offset != len(data):
-        raise NodeDecodeError(offset, f"{len(data) - offset} bytes left over")
-    return DecodedNode(partial, value, tuple(children))
-
-
-def _append_prefixed(out: bytearray, data: bytes) -> None:
-    encode_compact(out, len(data))
-    out += data
-
-
-def _encode_header(kind: int, partial_length: int) -> bytearray:
-    most = (1 << _PARTIAL_BITS[kind]) - 1
-    if partial_length < most:
-        return bytearray((kind | partial_length,))
-    full_bytes, rest = divmod(partial_length - most, 255)
-    return bytearray((kind | most, *(255,) * full_bytes, rest))
-
-
-def _decode_header(data: bytes) -> tuple[int, int, int]:
-    """The kind of node, the partial's length in nibbles, and the offset behind the header."""
-    if not data:
-        raise NodeDecodeError(0, "no bytes at all")
-    for kind, bits in _PARTIAL_BITS.items():
-        most = (1 << bits) - 1
-        if data[0] & ~most == kind:
-            break
-    else:
-        raise NodeDecodeError(0, f"no kind of node has the header 0x{data[0]:02x}")
-    length = data[0] & most
-    if length < most:
-        return kind, length, 1
-    offset = 1
-    while offset < len(data):
-        length += data[offset]
-        offset += 1
-        if data[offset - 1] != 255:
-            return kind, length, offset
-    raise NodeDecodeError(offset, "the header does not end")
-
-
-def _take(data: bytes, offset: int, length: int, what: str) -> tuple[bytes, int]:
-    end = offset + length
-    if end > len(data):
-        raise NodeDecodeError(offset, f"{what}: {length} bytes wanted, {len(data) - offset} left")
-    return data[offset:end], end
-
-
-def _take_prefixed(data: bytes, offset: int, what: str) -> tuple[bytes, int]:
-    if offset == len(data):
-        raise NodeDecodeError(offset, f"{what}: nothing left")
-    try:
-        length, start = decode_compact(data, offset)
-    except ScaleDecodeError as error:
-        raise NodeDecodeError(error.offset, f"{what}: {error.reason}") from error
-    return _take(data, start, length, what)
+        value: bytes | HashedValue | None = self.value
+        if isinstance(value, bytes) and is_hashed(value, version):
+            value = HashedValue(blake2_256(value))
+        children = (
+            None if child is None else child.merkle_value(version) for child in self.children
+        )
+        return NodeForm(self.partial, value, tuple(children)).encode()

@@ -9,19 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from parahost.crypto.hashing import blake2_256
+from parahost.trie.codec import EMPTY_NODE, HASH_LENGTH, HashedValue, NodeForm, decode_node
 from parahost.trie.errors import (
     IncompleteProofError,
     InvalidProofNodeError,
     NodeDecodeError,
 )
-from parahost.trie.node import (
-    EMPTY_NODE,
-    HASH_LENGTH,
-    DecodedNode,
-    HashedValue,
-    decode_node,
-    is_hashed,
-)
+from parahost.trie.node import is_hashed
 from parahost.trie.trie import Trie
 
 
@@ -54,7 +48,7 @@ class ProofReader:
 
     def __init__(self, root: bytes, nodes: Sequence[bytes]) -> None:
         self._root = root
-        self._by_hash = {blake2_256(node): node for node in nodes}
+        self._by_hash: dict[bytes, bytes] = {blake2_256(node): node for node in nodes}
 
     def get(self, key: bytes) -> bytes | None:
         """As :func:`read_proof`."""
@@ -79,7 +73,7 @@ class ProofReader:
             raise IncompleteProofError(key, hash_)
         return found
 
-    def _node(self, key: bytes, encoded: bytes) -> DecodedNode | None:
+    def _node(self, key: bytes, encoded: bytes) -> NodeForm | None:
         try:
             return decode_node(encoded)
         except NodeDecodeError as error:

@@ -9,7 +9,8 @@ from typing import Annotated
 from parahost.crypto.hashing import blake2_256
 from parahost.primitives import scale
 from parahost.primitives.basic import H256, Hash
-from parahost.trie.node import EMPTY_NODE, NO_CHILDREN, StateVersion, TrieNode
+from parahost.trie.codec import EMPTY_NODE, NO_CHILDREN
+from parahost.trie.node import StateVersion, TrieNode
 
 _LIST_KEY = Annotated[int, scale.Compact(32)]
 
