@@ -26,5 +26,8 @@ lint: $(STAMP)
 guide-coverage: $(STAMP)
 	$(BIN)/python -m tests.guide_coverage
 
+wasm:
+	$(MAKE) -C src/parahost/parachains
+
 clean:
 	rm -rf $(VENV) devnet-data

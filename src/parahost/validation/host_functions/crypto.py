@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from parahost.primitives.hashing import blake2_256
 from parahost.validation.errors import GuestTrap
 from parahost.validation.host_functions.context import HostContext, HostFunction
-from parahost.validation.host_functions.hashing import blake2_256
 
 _SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 
@@ -25,23 +25,15 @@ Verify = Callable[[bytes, bytes, bytes], bool]
 
 def sr25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
     """With the signing context ``substrate``."""
-    import sr25519
+    from parahost.crypto import sr25519
 
-    try:
-        return bool(sr25519.verify(signature, message, public))
-    except ValueError:
-        return False
+    return sr25519.verify(public, message, signature)
 
 
 def ed25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from parahost.crypto import ed25519
 
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    return ed25519.verify(public, message, signature)
 
 
 def ecdsa_verify(signature: bytes, message: bytes, public: bytes) -> bool:

@@ -1,0 +1,14 @@
+"""The built validation functions of the example parachains; ``make wasm`` builds them anew."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Literal
+
+from parahost.primitives.basic import ValidationCode
+
+
+def example_code(name: Literal["adder", "ledger", "load"]) -> ValidationCode:
+    """The Wasm of an example, from its ``validation.c``."""
+    wasm = files("parahost.parachains").joinpath(name, "validation.wasm")
+    return ValidationCode(wasm.read_bytes())
