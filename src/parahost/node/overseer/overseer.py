@@ -16,8 +16,7 @@ from parahost.node.overseer.graph import MessageGraph
 from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.ports import Clock, Journal, Random
 from parahost.primitives.basic import BlockNumber, Hash
-from parahost.primitives.events import BlockFinalized as FinalizedEvent
-from parahost.primitives.events import BlockImported
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -108,7 +107,7 @@ class Overseer:
         self._interceptors = interceptors
         self._seats = [_Seat(s, frozenset(s.sends)) for s in subsystems]
         self._waiting: deque[int] = deque()
-        self._events: deque[BlockImported | FinalizedEvent] = deque()
+        self._events: deque[BlockImportEvent | BlockFinalizationEvent] = deque()
         self._wake = trio.Event()
         self._room = trio.Event()
         self._nursery: trio.Nursery | None = None
@@ -116,12 +115,12 @@ class Overseer:
 
     # The outside
 
-    def block_imported(self, event: BlockImported) -> None:
+    def block_imported(self, event: BlockImportEvent) -> None:
         """Tell of a block that is in the chain."""
         self._events.append(event)
         self._wake.set()
 
-    def block_finalized(self, event: FinalizedEvent) -> None:
+    def block_finalized(self, event: BlockFinalizationEvent) -> None:
         """Tell of a block that is final."""
         self._events.append(event)
         self._wake.set()
@@ -179,7 +178,7 @@ class Overseer:
         while self._events:
             event = self._events.popleft()
             header = event.header
-            if isinstance(event, BlockImported):
+            if isinstance(event, BlockImportEvent):
                 self._give(self.leaves.imported(event.hash, header.number, header.parent_hash))
             else:
                 self._give(self.leaves.finalized(event.hash, header.number))

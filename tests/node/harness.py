@@ -1,0 +1,78 @@
+"""What tests of subsystems share: a node's small ports, and an overseer around a few subsystems."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from parahost.node.overseer import Interceptor, Overseer, Subsystem
+from parahost.primitives.basic import BlockNumber, Hash
+
+
+class TrioClock:
+    """Trio's time as the node's; virtual under a mock clock."""
+
+    def now(self) -> float:
+        return trio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(max(seconds, 0))
+
+
+class SeededRandom:
+    """A stream of randomness that a seed fixes."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._stream = random.Random(seed)
+
+    def bytes(self, count: int) -> bytes:
+        return self._stream.randbytes(count)
+
+    def below(self, bound: int) -> int:
+        return self._stream.randrange(bound)
+
+
+class ListJournal:
+    """Keeps what was recorded."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, object]]] = []
+
+    def record(self, event: str, **fields: object) -> None:
+        self.events.append((event, fields))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.events]
+
+
+def make_overseer(
+    subsystems: Sequence[Subsystem],
+    *,
+    capacity: int = 1024,
+    interceptors: Sequence[Interceptor] = (),
+    seed: int | None = None,
+) -> Overseer:
+    """An overseer on test ports; ``seed`` shuffles the order in which subsystems are served."""
+    return Overseer(
+        subsystems,
+        clock=TrioClock(),
+        random=SeededRandom(),
+        journal=ListJournal(),
+        capacity=capacity,
+        interceptors=interceptors,
+        pick=None if seed is None else random.Random(seed).randrange,
+    )
+
+
+@asynccontextmanager
+async def running(
+    overseer: Overseer, initial: Sequence[tuple[Hash, BlockNumber]] = ()
+) -> AsyncIterator[Overseer]:
+    """The overseer, started; cancelled at the end."""
+    async with trio.open_nursery() as nursery:
+        await nursery.start(overseer.run, initial)
+        yield overseer
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,271 @@
+"""The overseer's promises (A66-A71)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parahost.node.messages.base import Message, Request, Unanswered
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
+from parahost.node.overseer import GraphError, MessageGraph, Subsystem, UndeclaredMessage
+from parahost.node.overseer.leaves import ActiveLeaves
+from parahost.primitives import events
+from parahost.primitives.basic import ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.header import Header
+from tests.node.harness import make_overseer, running
+
+
+@dataclass(slots=True)
+class Note(Message):
+    text: str
+
+
+@dataclass(slots=True)
+class Relay(Message):
+    text: str
+
+
+@dataclass(eq=False, slots=True)
+class Square(Request[int]):
+    number: int
+
+
+class Listener(Subsystem):
+    """Keeps everything it is told, in order."""
+
+    name = "listener"
+    receives = (Note,)
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        self.heard.append(signal)
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, Note)
+        self.heard.append(message.text)
+
+
+class Speaker(Subsystem):
+    """On each new leaf, says so to the listener; does what tests tell it."""
+
+    name = "speaker"
+    receives = (Relay, Square)
+    sends = (Note,)
+
+    def __init__(self) -> None:
+        self.signals: list[OverseerSignal] = []
+        self.cancelled: list[Hash] = []
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        self.signals.append(signal)
+        if isinstance(signal, StartWork):
+            self.ctx.send(Note(f"leaf {signal.number}"))
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case Relay(text):
+                self.ctx.send(Note(text))
+            case Square(number):
+                if number < 0:
+                    message.reply.drop()
+                else:
+                    message.reply.answer(number * number)
+
+
+def header(number: int, parent: Hash, salt: int = 0) -> Header:
+    return Header(parent, BlockNumber(number), bytes([salt]) * 32, bytes(32))  # type: ignore[arg-type]
+
+
+def imported(block: Header) -> events.BlockImportEvent:
+    return events.BlockImportEvent(block.hash(), block, True)
+
+
+def finalized(block: Header) -> events.BlockFinalizationEvent:
+    return events.BlockFinalizationEvent(block.hash(), block)
+
+
+GENESIS = header(0, ZERO_HASH)
+FIRST = header(1, GENESIS.hash())
+
+
+@pytest.mark.guide("A66")
+async def test_start_up_gives_every_subsystem_the_initial_leaves() -> None:
+    speaker, listener = Speaker(), Listener()
+    async with running(make_overseer([speaker, listener]), [(GENESIS.hash(), BlockNumber(0))]):
+        await trio.testing.wait_all_tasks_blocked()
+        start = StartWork(GENESIS.hash(), BlockNumber(0))
+        assert speaker.signals == [start]
+        assert listener.heard == [start, "leaf 0"]
+
+
+@pytest.mark.guide("A67", "A70")
+@given(seed=st.none() | st.integers(0, 1000))
+def test_an_import_stops_the_parent_starts_the_block_and_is_flushed_first(
+    seed: int | None,
+) -> None:
+    async def scenario() -> list[object]:
+        speaker, listener = Speaker(), Listener()
+        overseer = make_overseer([speaker, listener], seed=seed)
+        async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+            overseer.block_imported(imported(FIRST))
+            await trio.testing.wait_all_tasks_blocked()
+        return listener.heard
+
+    heard = trio.run(scenario)
+    start = StartWork(FIRST.hash(), BlockNumber(1))
+    assert [h for h in heard if isinstance(h, (StartWork, StopWork))] == [
+        StartWork(GENESIS.hash(), BlockNumber(0)),
+        StopWork(GENESIS.hash()),
+        start,
+    ]
+    assert heard.index(start) < heard.index("leaf 1")
+
+
+@pytest.mark.guide("A68", "A110")
+async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() -> None:
+    speaker, listener = Speaker(), Listener()
+    rival = header(1, GENESIS.hash(), salt=1)
+    higher = header(2, FIRST.hash(), salt=2)
+    overseer = make_overseer([speaker, listener])
+    async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+        for block in (FIRST, rival, higher):
+            overseer.block_imported(imported(block))
+        await trio.testing.wait_all_tasks_blocked()
+        speaker.signals.clear()
+        overseer.block_finalized(finalized(FIRST))
+        await trio.testing.wait_all_tasks_blocked()
+        assert speaker.signals == [
+            StopWork(rival.hash()),
+            BlockFinalized(FIRST.hash(), BlockNumber(1)),
+        ]
+        assert overseer.leaves.all() == (higher.hash(),)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12), st.integers(0, 5))
+def test_leaves_are_the_blocks_without_children(forks: list[tuple[int, int]], final: int) -> None:
+    """Against the definition: grow a random tree and compare."""
+    leaves = ActiveLeaves()
+    leaves.start(GENESIS.hash(), BlockNumber(0))
+    tree = [GENESIS]
+    for salt, (pick, _) in enumerate(forks):
+        parent = tree[pick % len(tree)]
+        block = header(parent.number + 1, parent.hash(), salt=salt)
+        tree.append(block)
+        leaves.imported(block.hash(), block.number, parent.hash())
+    parents = {block.parent_hash for block in tree}
+    expected = {block.hash() for block in tree if block.hash() not in parents}
+    assert set(leaves.all()) == expected
+    last = tree[final % len(tree)]
+    leaves.finalized(last.hash(), last.number)
+    heights = {block.hash(): block.number for block in tree}
+    assert set(leaves.all()) == {
+        leaf for leaf in expected if heights[leaf] > last.number or leaf == last.hash()
+    }
+
+
+class Breaks(Subsystem):
+    name = "breaks"
+    receives = (Relay,)
+
+    def on_message(self, message: Message) -> None:
+        raise ValueError("broken")
+
+
+@pytest.mark.guide("A69")
+async def test_a_failed_subsystem_takes_the_node_down() -> None:
+    overseer = make_overseer([Breaks()])
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(Exception, check=lambda e: "breaks" in str(e)),
+        allow_unwrapped=True,
+        flatten_subgroups=True,
+    ):
+        async with running(overseer):
+            overseer.send(Relay("go"))
+            await trio.sleep_forever()
+
+
+@pytest.mark.guide("A70")
+async def test_what_is_not_declared_is_not_sent() -> None:
+    speaker = Speaker()
+    async with running(make_overseer([speaker, Listener()])):
+        with pytest.raises(UndeclaredMessage):
+            speaker.ctx.send(Relay("to myself"))
+
+
+def test_a_graph_with_a_loose_end_or_two_receivers_is_refused() -> None:
+    with pytest.raises(GraphError, match="nobody receives"):
+        MessageGraph([Speaker()])
+    with pytest.raises(GraphError, match="receive it"):
+        MessageGraph([Speaker(), Breaks(), Listener()])
+    assert MessageGraph([Speaker(), Listener()]).edges() == [("speaker", "Note", "listener")]
+
+
+@pytest.mark.guide("A70")
+async def test_answers_come_by_the_side_channel_and_dropped_requests_say_so() -> None:
+    overseer = make_overseer([Speaker(), Listener()])
+    async with running(overseer):
+        assert await overseer.ask(Square(7)) == 49
+        with pytest.raises(Unanswered):
+            await overseer.ask(Square(-1))
+
+
+@pytest.mark.guide("A71")
+async def test_jobs_live_as_long_as_their_relay_parent() -> None:
+    speaker = Speaker()
+    overseer = make_overseer([speaker, Listener()])
+
+    async def job() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            speaker.cancelled.append(GENESIS.hash())
+
+    async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+        assert speaker.ctx.spawn(GENESIS.hash(), job, "waits")
+        assert not speaker.ctx.spawn(FIRST.hash(), job, "no leaf")
+        await trio.testing.wait_all_tasks_blocked()
+        assert speaker.cancelled == []
+        overseer.block_imported(imported(FIRST))
+        await trio.testing.wait_all_tasks_blocked()
+        assert speaker.cancelled == [GENESIS.hash()]
+
+
+@given(st.lists(st.integers(0, 99), max_size=40), st.integers(1, 4))
+def test_outside_traffic_waits_for_room_and_keeps_its_order(
+    numbers: list[int], capacity: int
+) -> None:
+    async def scenario() -> tuple[list[object], int]:
+        speaker, listener = Speaker(), Listener()
+        overseer = make_overseer([speaker, listener], capacity=capacity)
+        async with running(overseer):
+            for number in numbers:
+                await speaker.ctx.admit(Relay(str(number)))
+            await trio.testing.wait_all_tasks_blocked()
+        return listener.heard, overseer.stats()["speaker"].longest
+
+    heard, longest = trio.run(scenario)
+    assert heard == [str(number) for number in numbers]
+    assert longest <= capacity
+
+
+class Doubler:
+    """An interceptor that says everything twice."""
+
+    def intercept(self, sender: str, message: Message) -> Iterable[Message]:
+        return (message, message)
+
+
+async def test_an_interceptor_stands_between_a_subsystem_and_the_bus() -> None:
+    speaker, listener = Speaker(), Listener()
+    overseer = make_overseer([speaker, listener], interceptors=[Doubler()])
+    async with running(overseer):
+        overseer.send(Relay("hello"))
+        await trio.testing.wait_all_tasks_blocked()
+    assert listener.heard == ["hello", "hello"]
