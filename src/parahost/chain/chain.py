@@ -1,0 +1,471 @@
+"""The chain, as the rest of the node uses it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from parahost.chain.errors import (
+    BelowFinality,
+    DamagedDatabase,
+    FinalityConflict,
+    FutureSlot,
+    KnownBad,
+    UnknownBlock,
+    UnknownParent,
+)
+from parahost.chain.states import States
+from parahost.chain.store import ChainStore
+from parahost.chain.tree import BlockTree, Node, Route
+from parahost.consensus.babe.digests import pre_digest_of
+from parahost.consensus.babe.epochs import Epoch, EpochView
+from parahost.consensus.babe.equivocation import EquivocationDetector
+from parahost.consensus.babe.verification import Verified, verify_header
+from parahost.ports import Clock, Database, Verifier
+from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, Slot
+from parahost.primitives.consensus import BabeEquivocationProof
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.header import Block, Extrinsic, Header
+from parahost.runtime.errors import InvalidBlock, WrongNumber
+from parahost.runtime.storage import State
+from parahost.trie import StateVersion, ordered_root
+
+_BAD_BLOCKS_KEPT = 1024
+
+
+class Executed(Protocol):
+    """What executing a block gives: the state after it, and what that differs in from the
+    parent's."""
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def delta(self) -> Mapping[bytes, bytes | None]: ...
+
+
+Execute = Callable[[State, Block], Executed]
+"""Executes a block, given without its seal, on its parent's state; raises ``InvalidBlock``. A
+pure function: the nodes of one simulation may share a cache around it."""
+
+ChainEvent = BlockImportEvent | BlockFinalizationEvent
+Listener = Callable[[ChainEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The block was executed and is stored. ``new_best``: it is the best block now."""
+
+    hash: Hash
+    new_best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyKnown:
+    """The block had been imported before; nothing has changed."""
+
+    hash: Hash
+
+
+class Chain:
+    """Blocks, fork choice, finality and states.
+
+    Everything is synchronous: a call that returns has happened, in memory and in the database,
+    and a call that raises has changed nothing. Listeners are called when what they are told is
+    stored, in the order in which it came about; what a listener itself brings about is told after
+    what is being told.
+    """
+
+    def __init__(
+        self,
+        store: ChainStore,
+        tree: BlockTree,
+        states: States,
+        *,
+        genesis_hash: Hash,
+        execute: Execute,
+        verifier: Verifier,
+        clock: Clock,
+        next_order: int,
+    ) -> None:
+        self._store = store
+        self._tree = tree
+        self._states = states
+        self._genesis_hash = genesis_hash
+        self._execute = execute
+        self._verifier = verifier
+        self._clock = clock
+        self._next_order = next_order
+        self._bad: OrderedDict[Hash, None] = OrderedDict()
+        self._listeners: list[Listener] = []
+        self._untold: deque[ChainEvent] = deque()
+        self._telling = False
+        self._equivocations = EquivocationDetector()
+        self.on_equivocation: Callable[[BabeEquivocationProof], None] = lambda proof: None
+        """Called with each proof that an author made two blocks for one slot, once."""
+
+    @classmethod
+    def open(
+        cls,
+        database: Database,
+        genesis: State,
+        epochs: EpochView,
+        *,
+        execute: Execute,
+        verifier: Verifier,
+        clock: Clock,
+        archive: bool = False,
+    ) -> Chain:
+        """Open the chain that a database holds, or begin it there.
+
+        :param genesis: the state of the genesis block.
+        :param epochs: ``EpochView.at_genesis`` of the chain.
+        :param archive: keep what every block has changed, so that every state can be made again.
+        :raises ForeignDatabase: when it holds a chain with another genesis block.
+        :raises DamagedDatabase: when it contradicts itself.
+        :raises DatabaseError: when it cannot be read or written.
+        """
+        header = genesis_header(genesis)
+        hash = header.hash()
+        store = ChainStore(database, archive=archive)
+        if store.is_new(hash):
+            store.create(header, genesis.items_raw(), epochs)
+        states = States(store, hash, genesis)
+        tree, next_order = _load_tree(store, hash)
+        states.get(tree.root.hash)
+        return cls(
+            store,
+            tree,
+            states,
+            genesis_hash=hash,
+            execute=execute,
+            verifier=verifier,
+            clock=clock,
+            next_order=next_order,
+        )
+
+    # What there is
+
+    @property
+    def genesis_hash(self) -> Hash:
+        return self._genesis_hash
+
+    @property
+    def best(self) -> Header:
+        """The best block by BABE's fork choice."""
+        return self._tree.best.header
+
+    @property
+    def best_hash(self) -> Hash:
+        return self._tree.best.hash
+
+    @property
+    def finalized(self) -> Header:
+        """The last final block."""
+        return self._tree.root.header
+
+    @property
+    def finalized_hash(self) -> Hash:
+        return self._tree.root.hash
+
+    def __contains__(self, block: object) -> bool:
+        return block in self._tree or self._store.header(block) is not None  # type: ignore[arg-type]
+
+    def header(self, block: Hash) -> Header | None:
+        """A block's header, with its seal. Blocks on forks that finality has left are gone."""
+        node = self._tree.get(block)
+        return self._store.header(block) if node is None else node.header
+
+    def body(self, block: Hash) -> tuple[Extrinsic, ...] | None:
+        return self._store.body(block)
+
+    def number(self, block: Hash) -> BlockNumber | None:
+        header = self.header(block)
+        return None if header is None else header.number
+
+    def justification(self, block: Hash) -> bytes | None:
+        """The justification with which the block became final, if there was one for itself."""
+        return self._store.justification(block)
+
+    def state(self, block: Hash) -> State:
+        """The state after a block.
+
+        :raises UnknownBlock: when there is no such block.
+        :raises StateUnavailable: when it is older than the last 256 final blocks, and this is no
+            archive.
+        """
+        return self._states.get(block)
+
+    def hash_of(self, number: BlockNumber) -> Hash | None:
+        """The block of that number on the best chain."""
+        if number <= self._tree.root.number:
+            return self._store.canonical(number)
+        node = self._tree.ancestor_at(self._tree.best, number)
+        return None if node is None else node.hash
+
+    def is_final(self, block: Hash) -> bool:
+        """Whether the block is final; one that is not known is not."""
+        number = self.number(block)
+        return (
+            number is not None
+            and number <= self._tree.root.number
+            and self._store.canonical(number) == block
+        )
+
+    def leaves(self) -> list[Hash]:
+        """The blocks without children that descend from the final block, the best first."""
+        return [node.hash for node in self._tree.leaves()]
+
+    def children(self, block: Hash) -> list[Hash]:
+        """The blocks on this one, in the order in which they came.
+
+        :raises UnknownBlock: when there is no such block.
+        """
+        node = self._tree.get(block)
+        if node is not None:
+            return [child.hash for child in node.children]
+        number = self.number(block)
+        if number is None:
+            raise UnknownBlock(block)
+        child = self._store.canonical(number + 1)
+        return [] if child is None else [child]
+
+    def is_ancestor(self, ancestor: Hash, block: Hash) -> bool:
+        """Whether ``ancestor`` is ``block`` itself or one of its ancestors. Blocks that are not
+        known are nobody's."""
+        node = self._tree.get(block)
+        older = self._tree.get(ancestor)
+        if node is not None and older is not None:
+            return self._tree.is_ancestor(older, node)
+        if not self.is_final(ancestor):
+            return False
+        if node is not None:
+            return True
+        number, at = self.number(ancestor), self.number(block)
+        return number is not None and at is not None and number <= at
+
+    def ancestors(self, block: Hash, count: int) -> list[Hash]:
+        """Up to ``count`` ancestors of a block, the parent first; fewer when genesis comes
+        before, none when the block is not known."""
+        found: list[Hash] = []
+        header = self.header(block)
+        while header is not None and header.number > 0 and len(found) < count:
+            found.append(header.parent_hash)
+            header = self.header(header.parent_hash)
+        return found
+
+    def path(self, start: Hash, end: Hash) -> Route:
+        """How to get from one block to another, both of them final or later.
+
+        :raises UnknownBlock: when one of them is not in the block tree: only the last final block
+            and its descendants are.
+        """
+        return self._tree.route(self._node(start), self._node(end))
+
+    def epoch_of_child(self, parent: Hash, slot: Slot) -> Epoch:
+        """The epoch of a block to be made on ``parent`` in ``slot``.
+
+        :raises UnknownBlock: when the parent is not in the block tree.
+        """
+        return self._node(parent).epochs.epoch_at(slot)
+
+    def slot(self, block: Hash) -> Slot | None:
+        """The slot of a block; ``None`` for the genesis block and for blocks not known."""
+        header = self.header(block)
+        return None if header is None or header.number == 0 else pre_digest_of(header).slot
+
+    # What happens
+
+    def import_block(
+        self, block: Block, *, justification: bytes | None = None
+    ) -> Imported | AlreadyKnown:
+        """Verify a sealed block, execute it and add it to the tree.
+
+        :param justification: a GRANDPA justification for the block, which the caller has
+            verified: the block is final then.
+        :raises UnknownParent: when the parent must be imported first.
+        :raises BelowFinality: when the block does not descend from the last final one.
+        :raises FutureSlot: when its slot has not come by our clock, with one slot of grace.
+        :raises InvalidBlock: when it breaks a rule; it is remembered as bad.
+        """
+        hash = block.header.hash()
+        if hash in self:
+            if justification is not None:
+                self.finalize(hash, justification)
+            return AlreadyKnown(hash)
+        if hash in self._bad:
+            raise KnownBad(hash)
+        parent = self._parent_of(hash, block.header)
+        try:
+            imported = self._import_on(parent, hash, block)
+        except InvalidBlock:
+            self._remember_bad(hash)
+            raise
+        if justification is not None:
+            self.finalize(hash, justification)
+        self._tell()
+        return imported
+
+    def finalize(self, block: Hash, justification: bytes | None) -> None:
+        """Make a block final, and its ancestors with it; durable when this returns. For a block
+        that is final already, only a missing justification is kept.
+
+        :raises UnknownBlock: when it is not known.
+        :raises FinalityConflict: when it contradicts what is final. Nothing changes.
+        """
+        node = self._tree.get(block)
+        if node is None or node is self._tree.root:
+            self._justify(block, justification)
+            return
+        final, pruned = self._tree.pruning(node)
+        moved = self._store.finalize(
+            [(one.hash, one.number, one.order) for one in final],
+            [(one.hash, one.order) for one in pruned],
+            justification,
+        )
+        if moved is not None:
+            self._states.move_base(moved)
+        for one in pruned:
+            self._states.drop(one.hash)
+        self._tree.prune(node)
+        self._untold.append(BlockFinalizationEvent(block, node.header))
+        self._tell()
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Tell a listener of every block that is imported or becomes final from now on; gives the
+        function that ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # Import, step by step
+
+    def _parent_of(self, hash: Hash, header: Header) -> Node:
+        parent = self._tree.get(header.parent_hash)
+        if parent is not None:
+            return parent
+        final = self._tree.root
+        if header.number <= final.number or self._store.header(header.parent_hash) is not None:
+            raise BelowFinality(hash, header.number, final.number)
+        raise UnknownParent(hash, header.parent_hash)
+
+    def _import_on(self, parent: Node, hash: Hash, block: Block) -> Imported:
+        header = block.header
+        if header.number != parent.number + 1:
+            raise WrongNumber(header.number, parent.number)
+        verified, epoch = self._verify(parent, hash, header)
+        epochs = parent.epochs.after(header, epoch)
+        unsealed, _ = header.without_seal()
+        executed = self._execute(self._states.get(parent.hash), Block(unsealed, block.extrinsics))
+        self._store.add_block(
+            hash,
+            header,
+            block.extrinsics,
+            executed.delta,
+            order=self._next_order,
+            primary=verified.primary,
+            epochs=None if epochs is parent.epochs else epochs,
+        )
+        self._states.put(hash, executed.state)
+        node = self._tree.insert(
+            hash,
+            header,
+            slot=verified.slot,
+            primary=verified.primary,
+            epochs=epochs,
+            order=self._next_order,
+        )
+        self._next_order += 1
+        new_best = self._tree.best is node
+        self._untold.append(BlockImportEvent(hash, header, new_best))
+        return Imported(hash, new_best)
+
+    def _verify(self, parent: Node, hash: Hash, header: Header) -> tuple[Verified, Epoch]:
+        """Judge the header by BABE's rules, and note what its author has done."""
+        slot = pre_digest_of(header).slot
+        now = parent.epochs.parameters.slot_at(self._clock.now())
+        if slot > now + 1:
+            raise FutureSlot(hash, slot, now)
+        epoch = parent.epochs.epoch_at(slot)
+        verified = verify_header(header, epoch, self._verifier, parent_slot=parent.slot)
+        proof = self._equivocations.note(verified.slot, verified.author, header)
+        if proof is not None:
+            self.on_equivocation(proof)
+        return verified, epoch
+
+    def _remember_bad(self, hash: Hash) -> None:
+        self._bad[hash] = None
+        if len(self._bad) > _BAD_BLOCKS_KEPT:
+            self._bad.popitem(last=False)
+
+    # Helpers
+
+    def _justify(self, block: Hash, justification: bytes | None) -> None:
+        if self._store.header(block) is None:
+            raise UnknownBlock(block)
+        if not self.is_final(block):
+            raise FinalityConflict(block, self._tree.root.hash)
+        if justification is not None and self._store.justification(block) is None:
+            self._store.add_justification(block, justification)
+
+    def _tell(self) -> None:
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._untold:
+                event = self._untold.popleft()
+                for listener in tuple(self._listeners):
+                    listener(event)
+        finally:
+            self._telling = False
+
+    def _node(self, block: Hash) -> Node:
+        node = self._tree.get(block)
+        if node is None:
+            raise UnknownBlock(block)
+        return node
+
+
+def genesis_header(state: State) -> Header:
+    """The header of the genesis block, whose state this is."""
+    empty_root = ordered_root([], StateVersion.V0)
+    return Header(ZERO_HASH, BlockNumber(0), H256(state.root), empty_root)  # type: ignore[arg-type]
+
+
+def _load_tree(store: ChainStore, genesis_hash: Hash) -> tuple[BlockTree, int]:
+    """The block tree as the database has it, and the order of the next block."""
+    root_hash = store.final_hash
+    header = store.header(root_hash)
+    if header is None:
+        raise DamagedDatabase(f"the last final block {root_hash.hex()} has no header")
+    slot = None if root_hash == genesis_hash else pre_digest_of(header).slot
+    epochs = _epochs_of(store, root_hash, header)
+    tree = BlockTree(Node(root_hash, header, slot, 0, 0, epochs, None))
+    order = 0
+    for order, block in store.open_blocks():
+        header = store.header(block.hash)
+        parent = None if header is None else tree.get(header.parent_hash)
+        if header is None or parent is None:
+            raise DamagedDatabase(f"the block {block.hash.hex()} has no header or no parent")
+        tree.insert(
+            block.hash,
+            header,
+            slot=pre_digest_of(header).slot,
+            primary=bool(block.primary),
+            epochs=store.epochs_begun_at(block.hash) or parent.epochs,
+            order=order,
+        )
+    return tree, order + 1
+
+
+def _epochs_of(store: ChainStore, hash: Hash, header: Header) -> EpochView:
+    """The view of a final block: that of the nearest block behind it that began an epoch."""
+    while (epochs := store.epochs_begun_at(hash)) is None:
+        hash = header.parent_hash
+        parent = store.header(hash)
+        if parent is None:
+            raise DamagedDatabase(f"the block {hash.hex()} has no header, its child has one")
+        header = parent
+    return epochs

@@ -1,0 +1,95 @@
+"""The state after any block that is recent, or, in an archive, after any block."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from parahost.chain.errors import DamagedDatabase, StateUnavailable, UnknownBlock
+from parahost.chain.store import ChainStore
+from parahost.primitives.basic import Hash
+from parahost.runtime.storage import State
+
+_HELD = 64
+"""States held in memory besides the base: more than forks are deep in practice."""
+
+
+class States:
+    """Holds the base state and those used last; makes others again from deltas."""
+
+    def __init__(self, store: ChainStore, genesis_hash: Hash, genesis: State) -> None:
+        self._store = store
+        self._genesis = (genesis_hash, genesis)
+        base_hash = store.base_hash
+        base = (
+            genesis
+            if base_hash == genesis_hash
+            else State.from_raw(store.base_state(), genesis.trie.version)
+        )
+        self._base = (base_hash, base)
+        self._held: OrderedDict[Hash, State] = OrderedDict()
+        self._check(base_hash, base)
+
+    def get(self, hash: Hash) -> State:
+        """The state after a block.
+
+        :raises UnknownBlock: when there is no such block.
+        :raises StateUnavailable: when its state is neither held nor can be made again.
+        """
+        state = self._at_hand(hash)
+        if state is None:
+            state = self._make(hash)
+            self.put(hash, state)
+        return state
+
+    def put(self, hash: Hash, state: State) -> None:
+        """Hold a state that a block has just been executed to."""
+        self._held[hash] = state
+        if len(self._held) > _HELD:
+            self._held.popitem(last=False)
+
+    def drop(self, hash: Hash) -> None:
+        """Forget the state of a block that was pruned."""
+        self._held.pop(hash, None)
+
+    def move_base(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Follow the store, which has moved its base forward by these changes."""
+        self._base = (self._store.base_hash, self._base[1].apply(changes))
+
+    def _at_hand(self, hash: Hash) -> State | None:
+        state = self._held.get(hash)
+        if state is not None:
+            self._held.move_to_end(hash)
+            return state
+        for anchor, anchored in (self._base, self._genesis):
+            if hash == anchor:
+                return anchored
+        return None
+
+    def _make(self, hash: Hash) -> State:
+        """Go back to the nearest state at hand, then apply what was changed since."""
+        deltas = []
+        at, state = hash, None
+        while state is None:
+            header = self._store.header(at)
+            if header is None:
+                if at == hash:
+                    raise UnknownBlock(hash)
+                raise DamagedDatabase(f"the block {at.hex()} has no header, its child has one")
+            delta = self._store.delta(at)
+            if delta is None:
+                raise StateUnavailable(hash, header.number)
+            deltas.append(delta)
+            at = header.parent_hash
+            state = self._at_hand(at)
+        merged: dict[bytes, bytes | None] = {}
+        for delta in reversed(deltas):
+            merged.update(delta)
+        state = state.apply(merged)
+        self._check(hash, state)
+        return state
+
+    def _check(self, hash: Hash, state: State) -> None:
+        header = self._store.header(hash)
+        if header is None or header.state_root != state.root:
+            raise DamagedDatabase(f"the state kept for block {hash.hex()} has not its root")

@@ -1,0 +1,167 @@
+"""The block tree since the final block, and fork choice.
+
+The best block is the head with the most primary slots on its way from the final block; among
+those the longest chain; among those the one that was seen first. That is BABE's rule as
+Substrate applies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from parahost.consensus.babe.epochs import EpochView
+from parahost.primitives.basic import BlockNumber, Hash, Slot
+from parahost.primitives.header import Header
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """One block of the tree.
+
+    ``slot`` is ``None`` for the genesis block; ``weight`` counts primary slots from the tree's
+    first root; ``order`` counts blocks as they were imported; ``parent`` is ``None`` at the root.
+    """
+
+    hash: Hash
+    header: Header
+    slot: Slot | None
+    weight: int
+    order: int
+    epochs: EpochView
+    parent: Node | None
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def number(self) -> BlockNumber:
+        return self.header.number
+
+    @property
+    def merit(self) -> tuple[int, int, int]:
+        """What fork choice compares; the greatest is best."""
+        return self.weight, self.number, -self.order
+
+    def ancestry(self) -> Iterator[Node]:
+        """The block itself and then its ancestors, down to the root."""
+        node: Node | None = self
+        while node is not None:
+            yield node
+            node = node.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way from one block to another: back over ``retracted`` (descending) to ``common``, then
+    forward over ``enacted`` (ascending). The last of ``enacted`` is where the way leads."""
+
+    retracted: tuple[Hash, ...]
+    common: Hash
+    enacted: tuple[Hash, ...]
+
+
+class BlockTree:
+    """All known blocks that descend from the final block, which is the root."""
+
+    def __init__(self, root: Node) -> None:
+        assert root.parent is None, "the root of a tree has no parent"
+        self._root = root
+        self._best = root
+        self._nodes = {root.hash: root}
+
+    @property
+    def root(self) -> Node:
+        return self._root
+
+    @property
+    def best(self) -> Node:
+        return self._best
+
+    def __contains__(self, hash: object) -> bool:
+        return hash in self._nodes
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def get(self, hash: Hash) -> Node | None:
+        return self._nodes.get(hash)
+
+    def leaves(self) -> list[Node]:
+        """The blocks without children, best first."""
+        heads = [node for node in self._nodes.values() if not node.children]
+        return sorted(heads, key=lambda node: node.merit, reverse=True)
+
+    def insert(
+        self,
+        hash: Hash,
+        header: Header,
+        *,
+        slot: Slot,
+        primary: bool,
+        epochs: EpochView,
+        order: int,
+    ) -> Node:
+        """Add a block whose parent is in the tree and which is not."""
+        assert hash not in self._nodes, "a block is added once"
+        parent = self._nodes[header.parent_hash]
+        node = Node(hash, header, slot, parent.weight + primary, order, epochs, parent)
+        parent.children.append(node)
+        self._nodes[hash] = node
+        if node.merit > self._best.merit:
+            self._best = node
+        return node
+
+    def is_ancestor(self, ancestor: Node, node: Node) -> bool:
+        """Whether ``ancestor`` is ``node`` or is on the way from it to the root."""
+        return self.ancestor_at(node, ancestor.number) is ancestor
+
+    def ancestor_at(self, node: Node, number: int) -> Node | None:
+        """The block of that number on the way from ``node`` (inclusive) to the root."""
+        for one in node.ancestry():
+            if one.number <= number:
+                return one if one.number == number else None
+        return None
+
+    def route(self, start: Node, end: Node) -> Route:
+        """How to get from one block of the tree to another."""
+        retracted: list[Hash] = []
+        enacted: list[Hash] = []
+        while start is not end:
+            if start.number >= end.number:
+                retracted.append(start.hash)
+                assert start.parent is not None, "all blocks of a tree meet at its root"
+                start = start.parent
+            else:
+                enacted.append(end.hash)
+                assert end.parent is not None, "all blocks of a tree meet at its root"
+                end = end.parent
+        return Route(tuple(retracted), start.hash, tuple(reversed(enacted)))
+
+    def pruning(self, new_root: Node) -> tuple[list[Node], list[Node]]:
+        """What making a block the root would bring about: the blocks that become final
+        (ascending, the new root last), and those on other forks, which leave the tree."""
+        final = [node for node in new_root.ancestry() if node is not self._root][::-1]
+        staying = _subtree(new_root).keys() | {node.hash for node in final}
+        pruned = [
+            node
+            for hash, node in self._nodes.items()
+            if hash not in staying and node is not self._root
+        ]
+        return final, pruned
+
+    def prune(self, new_root: Node) -> None:
+        """Make a block of the tree its root."""
+        self._nodes = _subtree(new_root)
+        self._root = new_root
+        new_root.parent = None
+        self._best = max(self._nodes.values(), key=lambda node: node.merit)
+
+
+def _subtree(root: Node) -> dict[Hash, Node]:
+    """A block and its descendants, parents before children."""
+    found = {root.hash: root}
+    queue = [root]
+    for node in queue:
+        for child in node.children:
+            found[child.hash] = child
+            queue.append(child)
+    return found

@@ -1,0 +1,112 @@
+"""Epochs: which authorities and which randomness hold in which slot, on which fork.
+
+The first block of each epoch announces the authorities and the randomness of the next one; so
+what holds depends on the fork, and an :class:`EpochView` goes with each block. The genesis epoch
+begins with the slot of the first block. When no block is authored in a whole epoch or several,
+the announced data goes to the epoch in which the next block appears, with its own index and
+start, as in Substrate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from parahost.consensus.babe.digests import announced_epoch
+from parahost.consensus.babe.errors import WrongEpochAnnouncement
+from parahost.primitives.basic import H256, U64, Slot
+from parahost.primitives.consensus import BabeAuthorities, NextEpochData
+from parahost.primitives.header import Header
+
+
+class AllowedSlots(Enum):
+    """The ways in which slots may be claimed; the values are Substrate's."""
+
+    PRIMARY = 0
+    PRIMARY_AND_SECONDARY_PLAIN = 1
+    PRIMARY_AND_SECONDARY_VRF = 2
+
+
+@dataclass(frozen=True, slots=True)
+class BabeParameters:
+    """What stays the same for the whole chain. ``c`` is the part of slots that have a primary
+    author, as numerator and denominator; the epoch's length is in slots."""
+
+    slot_duration_ms: U64
+    epoch_length: U64
+    c: tuple[U64, U64]
+    allowed_slots: AllowedSlots = AllowedSlots.PRIMARY_AND_SECONDARY_VRF
+
+    def slot_at(self, seconds: float) -> Slot:
+        """The slot of a moment, in seconds since the Unix epoch."""
+        return Slot(U64(int(seconds * 1000) // self.slot_duration_ms))
+
+    def start_of(self, slot: Slot) -> float:
+        """When a slot begins, in seconds since the Unix epoch."""
+        return slot * self.slot_duration_ms / 1000
+
+    @property
+    def slot_duration_s(self) -> float:
+        return self.slot_duration_ms / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One epoch on one fork; ``start`` is its first slot."""
+
+    index: U64
+    start: Slot
+    authorities: BabeAuthorities
+    randomness: H256
+    parameters: BabeParameters
+
+
+@dataclass(frozen=True, slots=True)
+class EpochView:
+    """What the chain up to one block says about epochs: the block's own epoch (``None`` for the
+    genesis block, which has no slot) and the data for the one after it."""
+
+    parameters: BabeParameters
+    current: Epoch | None
+    next: NextEpochData
+
+    @classmethod
+    def at_genesis(
+        cls, parameters: BabeParameters, authorities: BabeAuthorities, randomness: H256
+    ) -> EpochView:
+        """The view of the genesis block: the data is that of the first epoch."""
+        return cls(parameters, None, NextEpochData(authorities, randomness))
+
+    def epoch_at(self, slot: Slot) -> Epoch:
+        """The epoch of a child that is authored in ``slot``; the slot is after this block's."""
+        if self.current is None:
+            return Epoch(U64(0), slot, self.next.authorities, self.next.randomness, self.parameters)
+        length = self.parameters.epoch_length
+        later = max(0, slot - self.current.start) // length
+        if later == 0:
+            return self.current
+        return replace(
+            self.current,
+            index=U64(self.current.index + later),
+            start=Slot(U64(self.current.start + later * length)),
+            authorities=self.next.authorities,
+            randomness=self.next.randomness,
+        )
+
+    def after(self, header: Header, epoch: Epoch) -> EpochView:
+        """The view of a child with this header, which lies in ``epoch``. It is this same object
+        unless the child begins an epoch.
+
+        :raises WrongEpochAnnouncement: when the child begins an epoch and announces none, or
+            announces one and begins none.
+        :raises MalformedDigest: when the announcement cannot be read.
+        """
+        announced = announced_epoch(header)
+        begins = self.current is None or epoch.index != self.current.index
+        if begins != (announced is not None):
+            verb = "begins" if begins else "does not begin"
+            raise WrongEpochAnnouncement(
+                f"the block {verb} epoch {epoch.index} and announces "
+                f"{'an' if announced else 'no'} epoch"
+            )
+        return self if announced is None else EpochView(self.parameters, epoch, announced)
