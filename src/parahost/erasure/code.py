@@ -1,0 +1,135 @@
+"""The availability code: data for n validators, any third of whom can bring them back.
+
+As D28 and Polkadot's RFC-139 have it, Reed-Solomon over GF(2^16) in the Leopard basis. The first
+k chunks hold the data themselves, filled up with zeros; the others are computed. All chunks are of
+one length, a multiple of 64 bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import reed_solomon_leopard as leopard
+
+from parahost.erasure.errors import BadChunk, BadPadding, NotEnoughChunks, WrongRoot
+from parahost.erasure.merkle import erasure_root
+from parahost.primitives.scale import decode_prefix
+
+MAX_VALIDATORS = 49_152
+"""The most that the Leopard code in use can serve with a third of originals: its recovery chunks
+are at most 2**15."""
+_ALIGNMENT = 64
+
+T = TypeVar("T")
+Chunks = Mapping[int, bytes] | Sequence[bytes | None]
+"""Chunks by index; or all places in order, ``None`` where the chunk is missing."""
+
+
+def threshold(n: int) -> int:
+    """How many of ``n`` chunks are enough: f + 1 with f = (n - 1) // 3 (D7).
+
+    :raises ValueError: when ``n`` is not 1 to ``MAX_VALIDATORS``.
+    """
+    if not 1 <= n <= MAX_VALIDATORS:
+        raise ValueError(f"the code is for 1 to {MAX_VALIDATORS} validators, not {n}")
+    return (n - 1) // 3 + 1
+
+
+def chunk_length(data_length: int, n: int) -> int:
+    """The length in bytes of each chunk."""
+    return -(-data_length // (threshold(n) * _ALIGNMENT)) * _ALIGNMENT
+
+
+def encode(data: bytes, n: int) -> list[bytes]:
+    """Encode data, at least one byte, into ``n`` chunks of equal length; chunk i is for
+    validator i.
+
+    :raises ValueError: when there are no data, or for a bad ``n``.
+    """
+    if not data:
+        raise ValueError("there is nothing to encode")
+    k = threshold(n)
+    length = chunk_length(len(data), n)
+    padded = data.ljust(k * length, b"\x00")
+    originals = [padded[start : start + length] for start in range(0, len(padded), length)]
+    if n == 1:
+        return originals
+    recovery: list[bytes] = leopard.encode(originals, n - k)
+    return originals + recovery
+
+
+def reconstruct(chunks: Chunks, n: int) -> bytes:
+    """The encoded data with their zero padding, from any ``threshold(n)`` chunks or more.
+
+    Takes the chunks as they are: each must have been checked against its proof, or the result
+    against the root, as :func:`recover` does.
+
+    :raises NotEnoughChunks: when there are too few.
+    :raises BadChunk: when one has an impossible index or length.
+    """
+    present = _checked(chunks, n)
+    k = threshold(n)
+    if len(present) < k:
+        raise NotEnoughChunks(len(present), k)
+    originals = {index: chunk for index, chunk in present.items() if index < k}
+    if len(originals) < k:
+        spare = sorted(index for index in present if index >= k)[: k - len(originals)]
+        recovery = {index - k: present[index] for index in spare}
+        originals.update(leopard.decode(k, n - k, originals, recovery))
+    return b"".join(originals[index] for index in range(k))
+
+
+def recover(chunks: Chunks, n: int, root: bytes) -> bytes:
+    """:func:`reconstruct`, and check the erasure root by encoding the result anew.
+
+    :raises NotEnoughChunks: when there are too few.
+    :raises BadChunk: when one has an impossible index or length.
+    :raises WrongRoot: when these are not the data that the root stands for.
+    """
+    padded = reconstruct(chunks, n)
+    actual = erasure_root(encode(padded, n))
+    if actual != root:
+        raise WrongRoot(root, actual)
+    return padded
+
+
+def recover_value(type_: type[T], chunks: Chunks, n: int, root: bytes) -> T:
+    """:func:`recover`, and decode the SCALE value that was encoded.
+
+    :raises ErasureError: as :func:`recover`, and :class:`BadPadding`.
+    :raises ScaleDecodeError: when the data are no value of that type.
+    """
+    padded = recover(chunks, n, root)
+    value: T
+    value, length = decode_prefix(type_, padded)
+    strip_padding(padded, length, n)
+    return value
+
+
+def strip_padding(padded: bytes, length: int, n: int) -> bytes:
+    """The first ``length`` bytes: the data without their padding.
+
+    :raises BadPadding: when the rest is not zero, or the chunks are longer than need be, so that
+        an honest encoder of these data would not have made these chunks.
+    """
+    if len(padded) != threshold(n) * chunk_length(length, n):
+        raise BadPadding(length, len(padded), "the chunks have another length than they need")
+    if padded.count(0, length) != len(padded) - length:
+        raise BadPadding(length, len(padded), "the padding is not zero")
+    return padded[:length]
+
+
+def _checked(chunks: Chunks, n: int) -> dict[int, bytes]:
+    """The chunks that are there, by index, all of one possible length."""
+    items = chunks.items() if isinstance(chunks, Mapping) else enumerate(chunks)
+    present = {index: chunk for index, chunk in items if chunk is not None}
+    expected: int | None = None
+    for index, chunk in present.items():
+        if not 0 <= index < n:
+            raise BadChunk(index, f"there are {n} validators")
+        if not chunk or len(chunk) % _ALIGNMENT:
+            raise BadChunk(index, f"{len(chunk)} bytes are no multiple of {_ALIGNMENT}")
+        if len(chunk) != (expected := expected or len(chunk)):
+            raise BadChunk(index, f"{len(chunk)} bytes where another has {expected}")
+    return present
