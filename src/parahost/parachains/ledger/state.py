@@ -187,8 +187,11 @@ class LedgerState:
 def encode_block_data(before: LedgerState, transfers: Sequence[Transfer]) -> bytes:
     """What the validation function needs to apply ``transfers`` to ``before``."""
     touched = {account for each in transfers for account in (each.sender, each.receiver)}
-    encoded = b"".join(transfer.encode() for transfer in transfers)
-    return before.witness(touched) + encode_compact(len(transfers)) + encoded
+    data = bytearray(before.witness(touched))
+    encode_compact(data, len(transfers))
+    for transfer in transfers:
+        data += transfer.encode()
+    return bytes(data)
 
 
 def _hash(node: _Node) -> bytes:
