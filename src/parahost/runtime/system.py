@@ -99,7 +99,7 @@ class System(Module, pallet="System"):
     extrinsic_count = StorageValue("ExtrinsicCount", U32)
     events_item = StorageValue("Events", tuple[EventRecord, ...], default=())
     event_count = StorageValue("EventCount", U32, default=U32(0))
-    phase = StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)  # type: ignore[call-overload]
+    phase = StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)
 
     # Initialisation
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from types import UnionType
 from typing import Any, ClassVar, Generic, TypeVar, cast, overload
 
 from parahost.crypto.hashing import twox_128
@@ -84,10 +85,12 @@ class StorageValue(StorageItem[V, Q]):
     """
 
     @overload
-    def __init__(self: StorageValue[V, V | None], name: str, value_type: type[V]) -> None: ...
+    def __init__(
+        self: StorageValue[V, V | None], name: str, value_type: type[V] | UnionType
+    ) -> None: ...
     @overload
     def __init__(
-        self: StorageValue[V, V], name: str, value_type: type[V], *, default: V
+        self: StorageValue[V, V], name: str, value_type: type[V] | UnionType, *, default: V
     ) -> None: ...
     def __init__(self, name: str, value_type: Any, *, default: Any = None) -> None:
         super().__init__(name, value_type, default)
@@ -130,7 +133,7 @@ class StorageMap(StorageItem[V, Q], Generic[K, V, Q]):
         self: StorageMap[K, V, V | None],
         name: str,
         key_type: type[K],
-        value_type: type[V],
+        value_type: type[V] | UnionType,
         *,
         hasher: Hasher = Hasher.TWOX_64_CONCAT,
     ) -> None: ...
@@ -139,7 +142,7 @@ class StorageMap(StorageItem[V, Q], Generic[K, V, Q]):
         self: StorageMap[K, V, V],
         name: str,
         key_type: type[K],
-        value_type: type[V],
+        value_type: type[V] | UnionType,
         *,
         hasher: Hasher = Hasher.TWOX_64_CONCAT,
         default: V,
@@ -240,7 +243,7 @@ class StorageDoubleMap(StorageMap[tuple[K1, K2], V, Q], Generic[K1, K2, V, Q]):
         name: str,
         first_type: type[K1],
         second_type: type[K2],
-        value_type: type[V],
+        value_type: type[V] | UnionType,
         *,
         hashers: tuple[Hasher, Hasher] = (Hasher.TWOX_64_CONCAT, Hasher.TWOX_64_CONCAT),
     ) -> None: ...
@@ -250,7 +253,7 @@ class StorageDoubleMap(StorageMap[tuple[K1, K2], V, Q], Generic[K1, K2, V, Q]):
         name: str,
         first_type: type[K1],
         second_type: type[K2],
-        value_type: type[V],
+        value_type: type[V] | UnionType,
         *,
         hashers: tuple[Hasher, Hasher] = (Hasher.TWOX_64_CONCAT, Hasher.TWOX_64_CONCAT),
         default: V,

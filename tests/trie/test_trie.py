@@ -1,0 +1,150 @@
+"""The state trie against published roots, against itself built anew, and its sharing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parahost.crypto.hashing import blake2_256
+from parahost.trie import StateVersion, Trie, TrieNode, decode_node, ordered_root
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "trie"
+CODE = b":code"
+
+versions = st.sampled_from(StateVersion)
+# Few letters and short keys, so that keys are often prefixes of others and paths often meet.
+keys = st.binary(max_size=4).map(lambda key: bytes(byte & 0x13 for byte in key))
+values = st.one_of(st.binary(max_size=8), st.binary(min_size=30, max_size=70))
+contents = st.dictionaries(keys, values, max_size=40)
+changes = st.dictionaries(keys, st.none() | values, max_size=12)
+
+
+def genesis(name: str) -> dict[str, Any]:
+    data = (VECTORS / f"{name}_genesis.json.zst").read_bytes()
+    loaded: dict[str, Any] = json.loads(zstandard.decompress(data))
+    return loaded
+
+
+def with_code_leaf(trie: Trie, merkle_value: bytes) -> Trie:
+    """The trie with a leaf for ``:code`` of which only the Merkle value is known."""
+    grown = trie.insert_many({CODE: b"stands for the code"})
+    leaf = grown.find(CODE)[0][-1]
+    assert not leaf.children
+    leaf._merkle_value = merkle_value
+    return grown
+
+
+@pytest.mark.parametrize("version", StateVersion)
+@pytest.mark.parametrize("name", ["kusama", "coretime_polkadot"])
+def test_genesis_state_roots(name: str, version: StateVersion) -> None:
+    spec = genesis(name)
+    top = {bytes.fromhex(key): bytes.fromhex(value) for key, value in spec["top"].items()}
+    trie = Trie(version).insert_many(top)
+    assert list(trie.items()) == sorted(top.items())
+
+    whole = with_code_leaf(trie, bytes.fromhex(spec["code_leaf"][version]))
+    assert whole.root.hex() == spec["state_roots"][version]
+    if version == spec["published_version"]:
+        no_extrinsics = ordered_root([], version)
+        header = bytes(32) + b"\x00" + whole.root + no_extrinsics + b"\x00"
+        assert blake2_256(header).hex() == spec["published_genesis_hash"]
+
+
+def test_ordered_roots() -> None:
+    cases = json.loads((VECTORS / "ordered_roots.json").read_text())["cases"]
+    assert len(cases) == 5
+    for case in cases:
+        texts = [text.encode() for text in case["values"]]
+        assert ordered_root(texts, StateVersion.V0).hex() == case["root"]
+
+
+def test_root_of_nothing_is_the_hash_of_the_empty_node() -> None:
+    assert Trie().root == blake2_256(b"\x00")
+    assert Trie().get(b"") is None
+    assert list(Trie().items()) == []
+
+
+def test_versions_differ_from_33_bytes_on() -> None:
+    def root(version: StateVersion, length: int) -> bytes:
+        return Trie(version).insert_many({b"key": bytes(length)}).root
+
+    assert root(StateVersion.V0, 32) == root(StateVersion.V1, 32)
+    assert root(StateVersion.V0, 33) != root(StateVersion.V1, 33)
+
+
+@given(versions, contents, st.lists(changes, max_size=6))
+def test_changed_trie_equals_one_built_anew(
+    version: StateVersion,
+    content: dict[bytes, bytes],
+    blocks: list[dict[bytes, bytes | None]],
+) -> None:
+    model = dict(content)
+    trie = Trie(version).insert_many(model)
+    for block in blocks:
+        before, root_before = dict(model), trie.root
+        changed = trie.insert_many(block)
+        for key, value in block.items():
+            if value is None:
+                model.pop(key, None)
+            else:
+                model[key] = value
+        assert changed.root == Trie(version).insert_many(model).root
+        assert list(changed.items()) == sorted(model.items())
+        assert all(changed.get(key) == model.get(key) for key in [*block, *before])
+        assert list(trie.items()) == sorted(before.items()), "the old version changed"
+        assert trie.root == root_before
+        assert (changed is trie) == (model == before)
+        trie = changed
+
+
+@given(contents, keys)
+def test_items_with_a_prefix(content: dict[bytes, bytes], prefix: bytes) -> None:
+    trie = Trie().insert_many(content)
+    expected = sorted(item for item in content.items() if item[0].startswith(prefix))
+    assert list(trie.items(prefix)) == expected
+
+
+@given(versions, contents)
+def test_every_node_has_its_one_form(version: StateVersion, content: dict[bytes, bytes]) -> None:
+    trie = Trie(version).insert_many(content)
+    for node in all_nodes(trie):
+        branches = sum(child is not None for child in node.children)
+        assert branches >= 2 or (node.value is not None and (branches or not node.children))
+        encoded = node.encode(version)
+        form = decode_node(encoded)
+        assert form is not None
+        assert form.partial == node.partial
+        assert form.encode() == encoded
+
+
+def test_a_change_makes_new_nodes_on_its_path_only() -> None:
+    entries = {blake2_256(index.to_bytes(2, "little")): b"value" for index in range(2000)}
+    trie = Trie().insert_many(entries)
+    assert trie.root
+    changed_key = next(iter(entries))
+    changed = trie.insert_many({changed_key: b"other"})
+
+    old = {id(node) for node in all_nodes(trie)}
+    new = [node for node in all_nodes(changed) if id(node) not in old]
+    path, value = changed.find(changed_key)
+    assert value == b"other"
+    assert {id(node) for node in new} == {id(node) for node in path}
+    assert all(node._merkle_value is None for node in new)
+    shared = [node for node in all_nodes(changed) if id(node) in old]
+    assert all(node._merkle_value is not None for node in shared)
+
+
+def all_nodes(trie: Trie) -> list[TrieNode]:
+    found = []
+    pending = [trie.top] if trie.top is not None else []
+    while pending:
+        node = pending.pop()
+        found.append(node)
+        pending.extend(child for child in node.children if child is not None)
+    return found
