@@ -51,8 +51,9 @@ def encode(data: bytes, n: int) -> list[bytes]:
         raise ValueError("there is nothing to encode")
     k = threshold(n)
     length = chunk_length(len(data), n)
-    padded = data.ljust(k * length, b"\x00")
-    originals = [padded[start : start + length] for start in range(0, len(padded), length)]
+    originals = [data[start : start + length] for start in range(0, k * length, length)]
+    for index in range(len(data) // length, k):
+        originals[index] = originals[index].ljust(length, b"\x00")
     if n == 1:
         return originals
     recovery: list[bytes] = leopard.encode(originals, n - k)

@@ -16,8 +16,11 @@ from hashlib import blake2b
 from rbcl._sodium import _sodium
 
 _WORTH_THREADS = 1 << 20
-"""Bytes below which starting threads costs more than it saves."""
-_THREADS = min(4, os.cpu_count() or 1)
+"""Bytes below which calling other threads costs more than it saves."""
+_RUN = 32
+"""Chunks that a thread takes at a time; small, because some threads may get little of the CPU."""
+_HELPERS = min(4, os.cpu_count() or 1) - 1
+_pool = ThreadPoolExecutor(max(1, _HELPERS), "erasure-hash")
 
 
 def node_hash(data: bytes) -> bytes:
@@ -27,12 +30,20 @@ def node_hash(data: bytes) -> bytes:
 
 def hash_all(chunks: Sequence[bytes]) -> list[bytes]:
     """:func:`node_hash` of each, in order."""
-    if _THREADS == 1 or sum(map(len, chunks)) < _WORTH_THREADS:
+    if _HELPERS == 0 or sum(map(len, chunks)) < _WORTH_THREADS:
         return _hash_run(chunks)
-    size = -(-len(chunks) // _THREADS)
-    runs = [chunks[start : start + size] for start in range(0, len(chunks), size)]
-    with ThreadPoolExecutor(_THREADS) as threads:
-        return [digest for run in threads.map(_hash_run, runs) for digest in run]
+    digests = [b""] * len(chunks)
+    starts = iter(range(0, len(chunks), _RUN))
+
+    def work() -> None:
+        for start in starts:
+            digests[start : start + _RUN] = _hash_run(chunks[start : start + _RUN])
+
+    helpers = [_pool.submit(work) for _ in range(_HELPERS)]
+    work()
+    for helper in helpers:
+        helper.result()
+    return digests
 
 
 def _hash_run(chunks: Sequence[bytes]) -> list[bytes]:
