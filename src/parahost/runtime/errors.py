@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from parahost.primitives.basic import H256, BlockNumber, Hash
+from parahost.primitives.basic import H256, BlockNumber
 
 
 class RuntimeBug(Exception):
@@ -27,20 +27,20 @@ class InvalidBlock(Exception):
     """The block breaks a rule of the relay chain."""
 
 
-class WrongParent(InvalidBlock):
-    """The header names another parent than the one whose state the block is executed on."""
-
-    def __init__(self, claimed: Hash, parent: Hash) -> None:
-        super().__init__(f"the header names the parent {claimed.hex()}, not {parent.hex()}")
-        self.claimed = claimed
-        self.parent = parent
-
-
 class WrongNumber(InvalidBlock):
     def __init__(self, number: BlockNumber, parent_number: BlockNumber) -> None:
         super().__init__(f"block {number} cannot follow block {parent_number}")
         self.number = number
         self.parent_number = parent_number
+
+
+class BodyTooLong(InvalidBlock):
+    """The extrinsics have more bytes together than a block may carry."""
+
+    def __init__(self, length: int, limit: int) -> None:
+        super().__init__(f"the extrinsics have {length} bytes, at most {limit} are allowed")
+        self.length = length
+        self.limit = limit
 
 
 class WrongExtrinsicsRoot(InvalidBlock):

@@ -106,6 +106,19 @@ class ExtrinsicFailed:
     info: DispatchInfo
 
 
+# Offences
+
+
+@variant(Pallet.Offences, 0)
+@dataclass(frozen=True, slots=True)
+class OffenceReported:
+    """Somebody is proven to have broken a rule of consensus. ``kind`` is a name of 16 bytes,
+    ``time_slot`` says when, in the kind's own measure."""
+
+    kind: Annotated[bytes, FixedLen(16)]
+    time_slot: bytes
+
+
 # Session
 
 
@@ -237,6 +250,7 @@ class KeyChanged:
 RuntimeEvent = (
     ExtrinsicSuccess
     | ExtrinsicFailed
+    | OffenceReported
     | NewSession
     | NewAuthorities
     | CandidateBacked

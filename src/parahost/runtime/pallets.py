@@ -13,7 +13,8 @@ class Pallet(IntEnum):
     Babe = 2
     Timestamp = 3
     Authorship = 6
-    Session = 8
+    Offences = 8
+    Session = 9
     Grandpa = 11
     Configuration = 51
     ParaInclusion = 53

@@ -1,0 +1,367 @@
+"""Babe: slots, epochs, and the randomness that the authors' VRF outputs make.
+
+Follows the Polkadot specification (chapter 5) with Substrate's storage, which parachains read
+through state proofs (D29). One difference: the randomness of an epoch comes from *all* VRF
+outputs of the epoch before the last, as specified, where Substrate leaves out the last segment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from parahost.crypto.vrf import make_bytes, vrf_inout
+from parahost.ports.verifier import Verifier
+from parahost.primitives.basic import (
+    H256,
+    U32,
+    U64,
+    BabeId,
+    BlockNumber,
+    Slot,
+)
+from parahost.primitives.consensus import (
+    BabeAuthorities,
+    BabeConsensusLog,
+    BabeEquivocationProof,
+    BabePreDigest,
+    NextEpochData,
+    PrimaryPreDigest,
+    SecondaryVrfPreDigest,
+)
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.header import BABE_ENGINE, Consensus, DigestItem, Header, PreRuntime
+from parahost.primitives.scale import ScaleDecodeError, decode, encode, variant
+from parahost.primitives.transcript import Transcript
+from parahost.runtime.errors import InvalidPreDigest, ModuleError, RuntimeBug
+from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
+from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.session import BABE_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
+from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.system import System
+
+SEGMENT_LENGTH = 256
+"""VRF outputs are gathered in segments of so many, so that none is rewritten as a whole."""
+RANDOMNESS_CONTEXT = b"BabeVRFInOutContext"
+ZERO_RANDOMNESS = H256(bytes(32))
+
+# Types
+
+
+class AllowedSlots(IntEnum):
+    """How a slot may be claimed."""
+
+    PRIMARY = 0
+    PRIMARY_AND_SECONDARY_PLAIN = 1
+    PRIMARY_AND_SECONDARY_VRF = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EpochConfiguration:
+    """``c``: numerator and denominator of the part of slots that have a primary author."""
+
+    c: tuple[U64, U64]
+    allowed_slots: AllowedSlots
+
+
+VrfPreDigest = PrimaryPreDigest | SecondaryVrfPreDigest
+MaybeRandomness = H256 | None
+
+
+class BadEquivocationProof(ModuleError, pallet="Babe", index=0):
+    """The two headers do not prove that one author made two blocks in one slot."""
+
+
+class UnknownOffender(ModuleError, pallet="Babe", index=1):
+    """The key was no validator's in the sessions that are still known."""
+
+    def __init__(self, key: BabeId) -> None:
+        super().__init__(f"no validator of a known session has the key {key.hex()}")
+        self.key = key
+
+
+@variant(Pallet.Babe, 0)
+@dataclass(frozen=True, slots=True)
+class ReportBabeEquivocation:
+    """The proof speaks for itself: the report needs no signature."""
+
+    proof: BabeEquivocationProof
+
+
+class Babe(Module, pallet="Babe"):
+    # Storage
+
+    epoch_index = StorageValue("EpochIndex", U64, default=U64(0))
+    authorities = StorageValue[BabeAuthorities, BabeAuthorities](
+        "Authorities", BabeAuthorities, default=()
+    )
+    next_authorities = StorageValue[BabeAuthorities, BabeAuthorities](
+        "NextAuthorities", BabeAuthorities, default=()
+    )
+    genesis_slot = StorageValue("GenesisSlot", Slot)
+    current_slot = StorageValue("CurrentSlot", Slot, default=Slot(U64(0)))
+    randomness = StorageValue("Randomness", H256, default=ZERO_RANDOMNESS)
+    """The epoch's; made of the VRF outputs of the epoch before the last."""
+    next_randomness = StorageValue("NextRandomness", H256, default=ZERO_RANDOMNESS)
+    segment_index = StorageValue("SegmentIndex", U32, default=U32(0))
+    under_construction = StorageMap("UnderConstruction", U32, tuple[H256, ...], default=())
+    initialized = StorageValue[VrfPreDigest, VrfPreDigest | None](
+        "Initialized",
+        VrfPreDigest,
+    )
+    """The author's claim to the slot, while the block executes."""
+    author_vrf_randomness = StorageValue[MaybeRandomness, MaybeRandomness](
+        "AuthorVrfRandomness",
+        MaybeRandomness,
+    )
+    epoch_start = StorageValue(
+        "EpochStart",
+        tuple[BlockNumber, BlockNumber],
+        default=(BlockNumber(U32(0)), BlockNumber(U32(0))),
+    )
+    """The blocks with which the last epoch and this one began."""
+    epoch_config = StorageValue("EpochConfig", EpochConfiguration)
+    slot_duration = StorageValue("SlotDuration", U64, default=U64(6000))
+    """In milliseconds."""
+    epoch_duration = StorageValue("EpochDuration", U64, default=U64(600))
+    """In slots."""
+
+    def __init__(
+        self, system: System, session: Session, offences: Offences, verifier: Verifier
+    ) -> None:
+        self._system = system
+        self._session = session
+        self._offences = offences
+        self._verifier = verifier
+
+    # Genesis
+
+    def genesis(
+        self,
+        store: Overlay,
+        validators: Validators,
+        config: EpochConfiguration,
+        slot_duration: U64,
+        epoch_duration: U64,
+    ) -> None:
+        """``slot_duration`` is in milliseconds, ``epoch_duration`` in slots."""
+        authorities = babe_authorities(validators)
+        self.authorities.put(store, authorities)
+        self.next_authorities.put(store, authorities)
+        self.epoch_config.put(store, config)
+        self.slot_duration.put(store, slot_duration)
+        self.epoch_duration.put(store, epoch_duration)
+
+    # Session change
+
+    def on_session_change(self, store: Overlay, change: SessionChange) -> None:
+        """Announce who authors in the next epoch."""
+        self.next_authorities.put(store, babe_authorities(change.queued))
+        self._announce_next_epoch(store)
+
+    # Initialisation
+
+    def initialize(self, store: Overlay) -> None:
+        """Read the author's claim; begin the epoch that its slot is in.
+
+        :raises InvalidPreDigest: when the claim is absent, unreadable, or not for a later slot.
+        """
+        claim = self._read_claim(store)
+        if self.genesis_slot.exists(store):
+            self.current_slot.put(store, claim.slot)
+            self._begin_epoch_if_due(store)
+        else:
+            self.genesis_slot.put(store, claim.slot)
+            self.current_slot.put(store, claim.slot)
+            self._announce_next_epoch(store)
+        if claim.authority_index >= len(self.authorities.get(store)):
+            raise InvalidPreDigest(f"the epoch has no authority {claim.authority_index}")
+        self.initialized.put(store, claim)
+
+    # Entry points
+
+    def dispatch(self, store: Overlay, origin: Origin, call: ReportBabeEquivocation) -> None:
+        """Report that an author has made two blocks in one slot.
+
+        :raises BadOrigin: when the report is signed.
+        :raises BadEquivocationProof: when it proves nothing.
+        :raises UnknownOffender: when the author is no validator of a known session.
+        :raises AlreadyReported: when the deed is known.
+        """
+        ensure_none(origin)
+        self._offences.report(store, self.offence_of(store, call.proof))
+
+    # Routines
+
+    def begins_epoch(self, store: Reader) -> bool:
+        """Whether the block that executes is the first of an epoch after the first one: the
+        session ends with it."""
+        return self.epoch_start.get(store)[1] == self._system.block_number(store) > 0
+
+    def current_epoch_start(self, store: Reader) -> Slot:
+        """The first slot of the epoch."""
+        genesis_slot = self.genesis_slot.get(store) or 0
+        return Slot(
+            U64(genesis_slot + self.epoch_index.get(store) * self.epoch_duration.get(store))
+        )
+
+    def claim(self, store: Reader) -> VrfPreDigest:
+        """The author's claim to the slot of the block that executes."""
+        claim = self.initialized.get(store)
+        if claim is None:
+            raise RuntimeBug("no block is executing")
+        return claim
+
+    def author(self, store: Reader) -> BabeId:
+        """The key of the author of the block that executes."""
+        return self.authorities.get(store)[self.claim(store).authority_index][0]
+
+    def random_seed(self, store: Reader, subject: bytes) -> H256:
+        """A seed from the epoch's randomness, of its own for each subject. Authors could bias it
+        only two epochs ago, each by one bit."""
+        return blake2_256(subject + self.randomness.get(store))
+
+    def offence_of(self, store: Reader, proof: BabeEquivocationProof) -> Offence:
+        """The deed that two headers prove.
+
+        :raises BadEquivocationProof: when they prove none.
+        :raises UnknownOffender: when the author is no validator of a known session.
+        :raises TooLongAgo: when nobody judges it any more.
+        """
+        kept = SESSIONS_KEPT * self.epoch_duration.get(store)
+        if proof.slot + kept < self.current_epoch_start(store):
+            raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} epochs ago")
+        if proof.first_header.hash() == proof.second_header.hash():
+            raise BadEquivocationProof("the headers are the same")
+        for header in (proof.first_header, proof.second_header):
+            self._check_authored(header, proof.offender, proof.slot)
+        found = self._session.session_of_key(store, BABE_KEY, proof.offender)
+        if found is None:
+            raise UnknownOffender(proof.offender)
+        session_index, validator = found
+        return Offence(
+            OffenceKind.BABE_EQUIVOCATION,
+            session_index,
+            validator.account,
+            proof.offender,
+            proof.slot.to_bytes(8, "little"),
+        )
+
+    # Finalisation
+
+    def finalize(self, store: Overlay) -> None:
+        """Gather the randomness that the author's VRF has drawn."""
+        claim = self.claim(store)
+        inout = vrf_inout(
+            self.author(store),
+            slot_transcript(claim.slot, self.epoch_index.get(store), self.randomness.get(store)),
+            claim.vrf_output,
+        )
+        drawn = H256(make_bytes(inout, RANDOMNESS_CONTEXT, 32))
+        if isinstance(claim, PrimaryPreDigest):
+            self._gather(store, drawn)
+        self.author_vrf_randomness.put(store, drawn)
+        self.initialized.kill(store)
+
+    # Inner routines
+
+    def _read_claim(self, store: Reader) -> VrfPreDigest:
+        claim = claim_in(self._system.digest(store))
+        if not isinstance(claim, PrimaryPreDigest | SecondaryVrfPreDigest):
+            raise InvalidPreDigest("the slot is claimed without a VRF output (D20)")
+        if self.genesis_slot.exists(store) and claim.slot <= self.current_slot.get(store):
+            raise InvalidPreDigest(
+                f"slot {claim.slot} is not after the parent's {self.current_slot.get(store)}"
+            )
+        return claim
+
+    def _begin_epoch_if_due(self, store: Overlay) -> None:
+        """Move on to the epoch of the current slot. Epochs in which nobody has authored are
+        skipped: the next epoch's authorities and randomness serve in whichever follows."""
+        elapsed = self.current_slot.get(store) - self.current_epoch_start(store)
+        epochs = elapsed // self.epoch_duration.get(store)
+        if epochs == 0:
+            return
+        index = U64(self.epoch_index.get(store) + epochs)
+        self.epoch_index.put(store, index)
+        number = self._system.block_number(store)
+        self.epoch_start.mutate(store, lambda starts: (starts[1], number))
+        self.authorities.put(store, self.next_authorities.get(store))
+        randomness = self.next_randomness.get(store)
+        self.randomness.put(store, randomness)
+        self.next_randomness.put(
+            store,
+            epoch_randomness(randomness, U64(index + 1), self._take_gathered(store)),
+        )
+
+    def _announce_next_epoch(self, store: Overlay) -> None:
+        log = NextEpochData(self.next_authorities.get(store), self.next_randomness.get(store))
+        self._system.deposit_log(store, Consensus(BABE_ENGINE, encode(log, BabeConsensusLog)))
+
+    def _gather(self, store: Overlay, drawn: H256) -> None:
+        index = self.segment_index.get(store)
+        segment = self.under_construction.get(store, index)
+        if len(segment) < SEGMENT_LENGTH:
+            self.under_construction.put(store, index, (*segment, drawn))
+        else:
+            self.segment_index.put(store, U32(index + 1))
+            self.under_construction.put(store, U32(index + 1), (drawn,))
+
+    def _take_gathered(self, store: Overlay) -> tuple[H256, ...]:
+        last = self.segment_index.take(store)
+        return tuple(
+            drawn
+            for index in range(last + 1)
+            for drawn in self.under_construction.take(store, U32(index))
+        )
+
+    def _check_authored(self, header: Header, author: BabeId, slot: Slot) -> None:
+        unsealed, seal = header.without_seal()
+        if seal is None or seal.engine != BABE_ENGINE:
+            raise BadEquivocationProof("a header has no BABE seal")
+        try:
+            claim = claim_in(header.digest)
+        except InvalidPreDigest as error:
+            raise BadEquivocationProof(str(error)) from error
+        if claim.slot != slot:
+            raise BadEquivocationProof(f"a header is of slot {claim.slot}, not {slot}")
+        if not self._verifier.sr25519(author, unsealed.hash(), seal.data):
+            raise BadEquivocationProof(f"a header is not sealed by {author.hex()}")
+
+
+def babe_authorities(validators: Validators) -> BabeAuthorities:
+    """The validators as authors, all of one weight."""
+    return tuple((validator.keys.babe, U64(1)) for validator in validators)
+
+
+def slot_transcript(slot: Slot, epoch_index: U64, randomness: H256) -> Transcript:
+    """What an author's VRF signs for a slot."""
+    return (
+        Transcript(b"BABE")
+        .append_u64(b"slot number", slot)
+        .append_u64(b"current epoch", epoch_index)
+        .append(b"chain randomness", randomness)
+    )
+
+
+def epoch_randomness(last: H256, epoch_index: U64, outputs: tuple[H256, ...]) -> H256:
+    """The randomness of an epoch, from that of the epoch before it and from VRF outputs."""
+    return blake2_256(last + epoch_index.to_bytes(8, "little") + b"".join(outputs))
+
+
+def claim_in(digest: tuple[DigestItem, ...]) -> BabePreDigest:
+    """The claim to a slot in a header's digest.
+
+    :raises InvalidPreDigest: when there is none, more than one, or it cannot be read.
+    """
+    found = [
+        item.data for item in digest if isinstance(item, PreRuntime) and item.engine == BABE_ENGINE
+    ]
+    if len(found) != 1:
+        raise InvalidPreDigest(f"{len(found)} BABE pre-digests where one is expected")
+    try:
+        claim: BabePreDigest = decode(BabePreDigest, found[0])
+    except ScaleDecodeError as error:
+        raise InvalidPreDigest(f"the BABE pre-digest is unreadable: {error}") from error
+    return claim

@@ -1,0 +1,146 @@
+"""Grandpa: who votes on finality. The voters change with the sessions (Polkadot specification,
+chapter 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.ports.verifier import Verifier
+from parahost.primitives.basic import U32, U64, BlockNumber, GrandpaId, SessionIndex
+from parahost.primitives.consensus import (
+    GrandpaAuthorities,
+    GrandpaConsensusLog,
+    GrandpaEquivocationProof,
+    GrandpaMessage,
+    ScheduledChange,
+    grandpa_payload,
+)
+from parahost.primitives.header import GRANDPA_ENGINE, Consensus
+from parahost.primitives.scale import encode, variant
+from parahost.runtime.errors import ModuleError
+from parahost.runtime.events import NewAuthorities
+from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
+from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.session import GRANDPA_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
+from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.system import System
+
+# Types
+
+
+class BadVoteProof(ModuleError, pallet="Grandpa", index=0):
+    """The two votes do not prove that one voter voted twice in one stage of one round."""
+
+
+class UnknownVoter(ModuleError, pallet="Grandpa", index=1):
+    """The key was no validator's in the sessions that are still known."""
+
+    def __init__(self, key: GrandpaId) -> None:
+        super().__init__(f"no validator of a known session has the key {key.hex()}")
+        self.key = key
+
+
+@variant(Pallet.Grandpa, 0)
+@dataclass(frozen=True, slots=True)
+class ReportGrandpaEquivocation:
+    """The proof speaks for itself: the report needs no signature."""
+
+    proof: GrandpaEquivocationProof
+
+
+class Grandpa(Module, pallet="Grandpa"):
+    # Storage
+
+    authorities = StorageValue[GrandpaAuthorities, GrandpaAuthorities](
+        "Authorities", GrandpaAuthorities, default=()
+    )
+    current_set_id = StorageValue("CurrentSetId", U64, default=U64(0))
+    """How often the voters have changed."""
+    set_id_session = StorageMap("SetIdSession", U64, SessionIndex)
+    """The latest session in which a set of voters was in office."""
+
+    def __init__(
+        self, system: System, session: Session, offences: Offences, verifier: Verifier
+    ) -> None:
+        self._system = system
+        self._session = session
+        self._offences = offences
+        self._verifier = verifier
+
+    # Genesis
+
+    def genesis(self, store: Overlay, validators: Validators) -> None:
+        self.authorities.put(store, grandpa_authorities(validators))
+        self.set_id_session.put(store, U64(0), SessionIndex(U32(0)))
+
+    # Session change
+
+    def on_session_change(self, store: Overlay, change: SessionChange) -> None:
+        """Replace the voters if the validators or their keys have changed: this block is the
+        last that the old ones finalise."""
+        if change.changed:
+            authorities = grandpa_authorities(change.validators)
+            log = ScheduledChange(authorities, BlockNumber(U32(0)))
+            self._system.deposit_log(
+                store, Consensus(GRANDPA_ENGINE, encode(log, GrandpaConsensusLog))
+            )
+            self.authorities.put(store, authorities)
+            self.current_set_id.put(store, U64(self.current_set_id.get(store) + 1))
+            self._system.deposit_event(store, NewAuthorities(authorities))
+        self.set_id_session.put(store, self.current_set_id.get(store), change.index)
+
+    # Entry points
+
+    def dispatch(self, store: Overlay, origin: Origin, call: ReportGrandpaEquivocation) -> None:
+        """Report that a voter has voted twice in one stage of one round.
+
+        :raises BadOrigin: when the report is signed.
+        :raises BadVoteProof: when it proves nothing.
+        :raises UnknownVoter: when the voter is no validator of a known session.
+        :raises AlreadyReported: when the deed is known.
+        """
+        ensure_none(origin)
+        self._offences.report(store, self.offence_of(store, call.proof))
+
+    # Routines
+
+    def offence_of(self, store: Reader, proof: GrandpaEquivocationProof) -> Offence:
+        """The deed that two votes prove.
+
+        :raises BadVoteProof: when they prove none.
+        :raises UnknownVoter: when the voter is no validator of a known session.
+        :raises TooLongAgo: when nobody judges it any more.
+        """
+        if type(proof.first) is not type(proof.second):
+            raise BadVoteProof("the votes are of different stages")
+        if proof.first == proof.second:
+            raise BadVoteProof("the votes are the same")
+        if proof.set_id > self.current_set_id.get(store):
+            raise BadVoteProof(f"there has not been a set {proof.set_id} of voters")
+        in_office = self.set_id_session.get(store, proof.set_id)
+        if in_office is None or in_office + SESSIONS_KEPT < self._session.index(store):
+            raise TooLongAgo(f"voters {proof.set_id} left more than {SESSIONS_KEPT} sessions ago")
+        for vote, signature in (
+            (proof.first, proof.first_signature),
+            (proof.second, proof.second_signature),
+        ):
+            payload = grandpa_payload(encode(vote, GrandpaMessage), proof.round, proof.set_id)
+            if not self._verifier.ed25519(proof.offender, payload, signature):
+                raise BadVoteProof(f"a vote is not signed by {proof.offender.hex()}")
+        found = self._session.session_of_key(store, GRANDPA_KEY, proof.offender)
+        if found is None:
+            raise UnknownVoter(proof.offender)
+        session_index, validator = found
+        return Offence(
+            OffenceKind.GRANDPA_EQUIVOCATION,
+            session_index,
+            validator.account,
+            proof.offender,
+            proof.set_id.to_bytes(8, "little") + proof.round.to_bytes(8, "little"),
+        )
+
+
+def grandpa_authorities(validators: Validators) -> GrandpaAuthorities:
+    """The validators as voters, all of one weight."""
+    return tuple((validator.keys.grandpa, U64(1)) for validator in validators)

@@ -1,0 +1,96 @@
+"""Offences: proven misbehaviour of validators in consensus, kept for those who punish."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from parahost.primitives.basic import H256, BlockNumber, SessionIndex
+from parahost.primitives.hashing import blake2_256
+from parahost.runtime.errors import ModuleError
+from parahost.runtime.events import OffenceReported
+from parahost.runtime.origin import AccountId
+from parahost.runtime.session import SESSIONS_KEPT
+from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap
+from parahost.runtime.system import System
+
+# Types
+
+
+class OffenceKind(IntEnum):
+    BABE_EQUIVOCATION = 0
+    """Two blocks in one slot."""
+    GRANDPA_EQUIVOCATION = 1
+    """Two votes in one stage of one round."""
+
+
+_NAMES = {
+    OffenceKind.BABE_EQUIVOCATION: b"babe:equivocatio",
+    OffenceKind.GRANDPA_EQUIVOCATION: b"grandpa:equivoca",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offence:
+    """``session_index``: the latest session in which the offender had the key. ``time_slot``:
+    the slot; or the set id and the round; 8 bytes each, little-endian."""
+
+    kind: OffenceKind
+    session_index: SessionIndex
+    offender: AccountId
+    key: H256
+    time_slot: bytes
+
+    def id(self) -> H256:
+        """The same for every proof of the same deed."""
+        return blake2_256(bytes((self.kind,)) + self.key + self.time_slot)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    offence: Offence
+    reported_in: BlockNumber
+
+
+class TooLongAgo(ModuleError, pallet="Offences", index=1):
+    """What happened more than :data:`SESSIONS_KEPT` sessions ago is not judged any more."""
+
+
+class AlreadyReported(ModuleError, pallet="Offences", index=0):
+    def __init__(self, offence: Offence) -> None:
+        super().__init__(f"this deed of {offence.offender.hex()} is known already")
+        self.offence = offence
+
+
+class Offences(Module, pallet="Offences"):
+    # Storage
+
+    reports = StorageMap("Reports", H256, Report, hasher=Hasher.IDENTITY)
+    """By :meth:`Offence.id`."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    # Session change
+
+    def on_session_change(self, store: Overlay, index: SessionIndex) -> None:
+        """Forget what is so long ago that it cannot be reported again."""
+        for id_, report in self.reports.iterate(store):
+            if report.offence.session_index + SESSIONS_KEPT < index:
+                self.reports.remove(store, id_)
+
+    # Routines
+
+    def is_known(self, store: Reader, offence: Offence) -> bool:
+        return self.reports.contains(store, offence.id())
+
+    def report(self, store: Overlay, offence: Offence) -> None:
+        """Keep an offence whose proof has been checked.
+
+        :raises AlreadyReported: when it is kept already.
+        """
+        if self.is_known(store, offence):
+            raise AlreadyReported(offence)
+        report = Report(offence, self._system.block_number(store))
+        self.reports.put(store, offence.id(), report)
+        self._system.deposit_event(store, OffenceReported(_NAMES[offence.kind], offence.time_slot))

@@ -1,0 +1,246 @@
+"""Session: who the validators are, always known one session ahead (D1).
+
+A session is an epoch of BABE. Its end is recognised while a block executes; :meth:`rotate` is
+called when that block's other modules have finalised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from parahost.primitives.basic import (
+    H256,
+    U32,
+    BabeId,
+    GrandpaId,
+    SessionIndex,
+    ValidatorId,
+)
+from parahost.primitives.scale import FixedLen, MaxLen, variant
+from parahost.runtime.errors import ModuleError
+from parahost.runtime.events import NewSession
+from parahost.runtime.origin import AccountId, Origin, ensure_root, ensure_signed
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.system import System
+
+MAX_VALIDATORS = 1000
+SESSIONS_KEPT = 6
+"""For how many sessions past keys stay known: to judge reports of what was done with them."""
+
+# Types
+
+BABE_KEY = b"babe"
+GRANDPA_KEY = b"gran"
+PARA_KEY = b"para"
+KeyTypeId = Annotated[bytes, FixedLen(4)]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKeys:
+    """The keys that a validator's node holds: for finality, blocks, and parachains."""
+
+    grandpa: GrandpaId
+    babe: BabeId
+    para_validator: ValidatorId
+
+    def by_type(self) -> tuple[tuple[bytes, H256], ...]:
+        """Each key with its four-letter type."""
+        return (
+            (GRANDPA_KEY, self.grandpa),
+            (BABE_KEY, self.babe),
+            (PARA_KEY, self.para_validator),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """An account that validates, with the keys that it does so with in one session."""
+
+    account: AccountId
+    keys: SessionKeys
+
+
+Validators = tuple[Validator, ...]
+"""Positions are authority indices and validator indices."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """What a session's end brings. ``changed``: the validators or their keys are others than
+    before."""
+
+    index: SessionIndex
+    validators: Validators
+    queued: Validators
+    changed: bool
+
+
+class KeyInUse(ModuleError, pallet="Session", index=2):
+    """The key is another account's already."""
+
+    def __init__(self, key: bytes, owner: AccountId) -> None:
+        super().__init__(f"the key {key.hex()} belongs to {owner.hex()}")
+        self.key = key
+        self.owner = owner
+
+
+class NoKeys(ModuleError, pallet="Session", index=3):
+    """The account has not registered keys with ``set_keys``."""
+
+    def __init__(self, account: AccountId) -> None:
+        super().__init__(f"{account.hex()} has no session keys; it must set them first")
+        self.account = account
+
+
+class BadValidatorSet(ModuleError, pallet="Session", index=4):
+    """No validators, too many, or one twice."""
+
+
+@variant(Pallet.Session, 0)
+@dataclass(frozen=True, slots=True)
+class SetKeys:
+    """Register the keys that the sender will validate with, from the next session but one."""
+
+    keys: SessionKeys
+
+
+@variant(Pallet.Session, 2)
+@dataclass(frozen=True, slots=True)
+class SetValidators:
+    """Choose who validates, from the next session but one until further notice."""
+
+    validators: Annotated[tuple[AccountId, ...], MaxLen(MAX_VALIDATORS)]
+
+
+SessionCall = SetKeys | SetValidators
+
+
+class Session(Module, pallet="Session"):
+    # Storage
+
+    validators = StorageValue("Validators", tuple[AccountId, ...], default=())
+    current_index = StorageValue("CurrentIndex", SessionIndex, default=SessionIndex(U32(0)))
+    queued_keys = StorageValue("QueuedKeys", Validators, default=())
+    """The validators of the next session."""
+    queued_changed = StorageValue("QueuedChanged", bool, default=False)
+    next_keys = StorageMap("NextKeys", AccountId, SessionKeys, hasher=Hasher.BLAKE2_128_CONCAT)
+    """The keys that accounts have registered."""
+    key_owner = StorageMap(
+        "KeyOwner", tuple[KeyTypeId, H256], AccountId, hasher=Hasher.BLAKE2_128_CONCAT
+    )
+    chosen = StorageValue("ChosenValidators", tuple[AccountId, ...], default=())
+    """Governance's choice."""
+    past_keys = StorageMap("PastKeys", SessionIndex, Validators)
+    """The validators of this session and the :data:`SESSIONS_KEPT` before it."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+
+    # Genesis
+
+    def genesis(self, store: Overlay, validators: Validators) -> None:
+        """The validators of the first two sessions.
+
+        :raises KeyInUse: when two of them share a key.
+        :raises BadValidatorSet: when there are none, too many, or one twice.
+        """
+        accounts = tuple(validator.account for validator in validators)
+        for validator in validators:
+            self._register(store, validator.account, validator.keys)
+        self._choose(store, accounts)
+        self.validators.put(store, accounts)
+        self.queued_keys.put(store, validators)
+        self.past_keys.put(store, SessionIndex(U32(0)), validators)
+
+    # Entry points
+
+    def dispatch(self, store: Overlay, origin: Origin, call: SessionCall) -> None:
+        """:raises BadOrigin: when keys are not set by who owns them, or validators not by
+            governance.
+        :raises KeyInUse: when another account has the key.
+        :raises BadValidatorSet: when there are none, too many, or one twice.
+        :raises NoKeys: when one of them has not set its keys.
+        """
+        match call:
+            case SetKeys(keys):
+                self._register(store, ensure_signed(origin), keys)
+            case SetValidators(validators):
+                ensure_root(origin)
+                self._choose(store, validators)
+
+    # Routines
+
+    def index(self, store: Reader) -> SessionIndex:
+        """The session of the block that executes; between blocks, that of the last one's
+        children (D1)."""
+        return self.current_index.get(store)
+
+    def current(self, store: Reader) -> Validators:
+        """The validators of this session."""
+        return self.past_keys.get(store, self.current_index.get(store)) or ()
+
+    def queued(self, store: Reader) -> Validators:
+        """The validators of the next session."""
+        return self.queued_keys.get(store)
+
+    def owner_of(self, store: Reader, key_type: bytes, key: H256) -> AccountId | None:
+        return self.key_owner.get(store, (key_type, key))
+
+    def session_of_key(
+        self, store: Reader, key_type: bytes, key: H256
+    ) -> tuple[SessionIndex, Validator] | None:
+        """The latest of the kept sessions in which a validator had the key."""
+        current = self.index(store)
+        for index in range(current, max(-1, current - SESSIONS_KEPT - 1), -1):
+            session = SessionIndex(U32(index))
+            for validator in self.past_keys.get(store, session) or ():
+                if (key_type, key) in validator.keys.by_type():
+                    return session, validator
+        return None
+
+    def rotate(self, store: Overlay) -> SessionChange:
+        """End the session. The queued validators take over; those that governance has chosen by
+        now, with the keys that they have set by now, are queued."""
+        ending = self.current(store)
+        validators = self.queued_keys.get(store)
+        index = SessionIndex(U32(self.current_index.get(store) + 1))
+        queued = self._chosen_with_keys(store)
+
+        self.current_index.put(store, index)
+        self.validators.put(store, tuple(validator.account for validator in validators))
+        self.past_keys.put(store, index, validators)
+        if index > SESSIONS_KEPT:
+            self.past_keys.remove(store, SessionIndex(U32(index - SESSIONS_KEPT - 1)))
+        self.queued_keys.put(store, queued)
+        self.queued_changed.put(store, queued != validators)
+        self._system.deposit_event(store, NewSession(index))
+        return SessionChange(index, validators, queued, changed=validators != ending)
+
+    def _chosen_with_keys(self, store: Reader) -> Validators:
+        found = []
+        for account in self.chosen.get(store):
+            keys = self.next_keys.get(store, account)
+            assert keys is not None, "who is chosen has keys, and keys are never taken back"
+            found.append(Validator(account, keys))
+        return tuple(found)
+
+    def _register(self, store: Overlay, account: AccountId, keys: SessionKeys) -> None:
+        for key_type, key in keys.by_type():
+            owner = self.key_owner.get(store, (key_type, key))
+            if owner is not None and owner != account:
+                raise KeyInUse(key, owner)
+            self.key_owner.put(store, (key_type, key), account)
+        self.next_keys.put(store, account, keys)
+
+    def _choose(self, store: Overlay, accounts: Sequence[AccountId]) -> None:
+        if not 0 < len(accounts) <= MAX_VALIDATORS:
+            raise BadValidatorSet(f"{len(accounts)} validators; 1 to {MAX_VALIDATORS} are allowed")
+        if len(set(accounts)) != len(accounts):
+            raise BadValidatorSet("an account is twice among the validators")
+        for account in accounts:
+            if not self.next_keys.contains(store, account):
+                raise NoKeys(account)
+        self.chosen.put(store, tuple(accounts))

@@ -1,0 +1,84 @@
+"""Timestamp: what time the block's author says it is. An inherent that each block has once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from parahost.primitives.basic import U64
+from parahost.primitives.scale import Compact, variant
+from parahost.runtime.babe import Babe
+from parahost.runtime.errors import ModuleError, RuntimeBug
+from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+
+# Types
+
+
+class TimestampTooEarly(ModuleError, pallet="Timestamp", index=0):
+    """Less than the minimum period after the last block's."""
+
+    def __init__(self, now_ms: int, earliest_ms: int) -> None:
+        super().__init__(f"the timestamp is {now_ms} ms, the earliest allowed is {earliest_ms} ms")
+        self.now_ms = now_ms
+        self.earliest_ms = earliest_ms
+
+
+class TimestampOutsideSlot(ModuleError, pallet="Timestamp", index=1):
+    """Not in the slot that the author has claimed."""
+
+    def __init__(self, now_ms: int, slot: int) -> None:
+        super().__init__(f"the timestamp {now_ms} ms is not in slot {slot} of the block")
+        self.now_ms = now_ms
+        self.slot = slot
+
+
+@variant(Pallet.Timestamp, 0)
+@dataclass(frozen=True, slots=True)
+class SetTimestamp:
+    """``now``: milliseconds since the Unix epoch."""
+
+    now: Annotated[int, Compact(64)]
+
+
+class Timestamp(Module, pallet="Timestamp"):
+    # Storage
+
+    now = StorageValue("Now", U64, default=U64(0))
+    did_update = StorageValue("DidUpdate", bool, default=False)
+
+    def __init__(self, babe: Babe) -> None:
+        self._babe = babe
+
+    # Entry points
+
+    def dispatch(self, store: Overlay, origin: Origin, call: SetTimestamp) -> None:
+        """Set the time.
+
+        :raises BadOrigin: when the call is not the author's inherent.
+        :raises TimestampTooEarly: when half a slot has not passed since the last block's time.
+        :raises TimestampOutsideSlot: when it is not in the block's slot.
+        """
+        ensure_none(origin)
+        previous = self.now.get(store)
+        earliest = previous + self.minimum_period_ms(store)
+        if previous and call.now < earliest:
+            raise TimestampTooEarly(call.now, earliest)
+        slot = self._babe.current_slot.get(store)
+        if call.now // self._babe.slot_duration.get(store) != slot:
+            raise TimestampOutsideSlot(call.now, slot)
+        self.now.put(store, U64(call.now))
+        self.did_update.put(store, True)
+
+    # Routines
+
+    def minimum_period_ms(self, store: Reader) -> int:
+        """How far the times of two successive blocks are apart at least."""
+        return self._babe.slot_duration.get(store) // 2
+
+    # Finalisation
+
+    def finalize(self, store: Overlay) -> None:
+        if not self.did_update.take(store):
+            raise RuntimeBug("a block is about to end without a timestamp")
