@@ -160,6 +160,7 @@ def grandpa_payload(message: bytes, round_number: int, set_id: int) -> bytes:
     return message + round_number.to_bytes(8, "little") + set_id.to_bytes(8, "little")
 
 
+@variant(3)
 @dataclass(frozen=True, slots=True)
 class BabeEquivocationProof:
     """Two headers of one author for one slot."""
@@ -170,6 +171,7 @@ class BabeEquivocationProof:
     second_header: Header
 
 
+@variant(4)
 @dataclass(frozen=True, slots=True)
 class GrandpaEquivocationProof:
     """Two votes of one voter for one stage of one round."""

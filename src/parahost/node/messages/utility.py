@@ -20,6 +20,7 @@ from parahost.primitives.candidates import (
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.header import Header
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.scale import variant
 from parahost.primitives.statements import BackedCandidate, SignedStatement
 
 T = TypeVar("T")
@@ -131,6 +132,7 @@ class RequestBlockAuthorshipData(Request[ParachainsInherentData]):
 # To Misbehavior Arbitration
 
 
+@variant(0)
 @dataclass(frozen=True, slots=True)
 class CandidateValidityDisagreement:
     """Validators disagree on this candidate's validity."""
@@ -140,6 +142,7 @@ class CandidateValidityDisagreement:
     statements: tuple[SignedStatement, ...]
 
 
+@variant(1)
 @dataclass(frozen=True, slots=True)
 class SelfContradiction:
     """One validator contradicts itself on one candidate."""
@@ -150,6 +153,7 @@ class SelfContradiction:
     second: SignedStatement
 
 
+@variant(2)
 @dataclass(frozen=True, slots=True)
 class DoubleVote:
     """One validator seconded two candidates on one relay parent; both statements are in full."""

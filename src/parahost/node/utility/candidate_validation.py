@@ -1,0 +1,97 @@
+"""Candidate Validation: a request/response server without state (A102, D14).
+
+Three outcomes, never two. Only what the candidate itself does makes it invalid; what this machine
+does leaves it undecided.
+"""
+
+from __future__ import annotations
+
+from parahost.node.messages.base import Message
+from parahost.node.messages.utility import (
+    CandidateInvalid,
+    CandidateUndecided,
+    CandidateValid,
+    ValidateCandidate,
+    ValidationOutcome,
+)
+from parahost.node.overseer import Subsystem
+from parahost.ports import Failed, Undecided, ValidationHost, Verifier
+from parahost.primitives.candidates import ValidationParams, ValidationResult
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+
+def check_before_execution(request: ValidateCandidate, verifier: Verifier) -> str | None:
+    """Why the candidate is invalid whatever its function would say; ``None`` when it is not.
+
+    PoV size and hash, code hash, validation data hash, collator's signature.
+    """
+    descriptor, data = request.descriptor, request.validation_data
+    pov = encode(request.pov)
+    if len(pov) > data.max_pov_size:
+        return f"the PoV has {len(pov)} bytes, {data.max_pov_size} are allowed"
+    if blake2_256(pov) != descriptor.pov_hash:
+        return "the PoV's hash is not the descriptor's"
+    if blake2_256(request.code) != descriptor.validation_code_hash:
+        return "the validation code's hash is not the descriptor's"
+    if data.hash() != descriptor.persisted_validation_data_hash:
+        return "the validation data's hash is not the descriptor's"
+    if not verifier.sr25519(
+        descriptor.collator, descriptor.signature_payload(), descriptor.signature
+    ):
+        return "the collator's signature is wrong"
+    return None
+
+
+def judge_result(request: ValidateCandidate, result: bytes) -> ValidationOutcome:
+    """Hold what the function returned against what the candidate promised."""
+    try:
+        outputs: ValidationResult = decode(ValidationResult, result)
+    except ScaleDecodeError as error:
+        return CandidateInvalid(f"the function's result is no ValidationResult: {error}")
+    if outputs.upward_messages or outputs.horizontal_messages:
+        return CandidateInvalid("the candidate sends messages, which are not carried (D10)")
+    if blake2_256(outputs.head_data) != request.descriptor.para_head:
+        return CandidateInvalid("the head's hash is not the descriptor's")
+    commitments = outputs.commitments()
+    if request.commitments_hash is not None and commitments.hash() != request.commitments_hash:
+        return CandidateInvalid("the outputs are not those that the candidate commits to")
+    return CandidateValid(commitments, request.validation_data)
+
+
+class CandidateValidation(Subsystem):
+    """Judges candidates with the validation host."""
+
+    name = "candidate-validation"
+    receives = (ValidateCandidate,)
+
+    def __init__(self, host: ValidationHost, verifier: Verifier) -> None:
+        self._host = host
+        self._verifier = verifier
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, ValidateCandidate)
+        request = message
+
+        async def validate() -> None:
+            request.reply.answer(await self._judge(request))
+
+        self.ctx.spawn(None, validate, "validate candidate")
+
+    async def _judge(self, request: ValidateCandidate) -> ValidationOutcome:
+        reason = check_before_execution(request, self._verifier)
+        if reason is not None:
+            return CandidateInvalid(reason)
+        data = request.validation_data
+        params = ValidationParams(
+            data.parent_head,
+            request.pov.block_data,
+            data.relay_parent_number,
+            data.relay_parent_storage_root,
+        )
+        outcome = await self._host.execute(request.code, encode(params), request.kind)
+        if isinstance(outcome, Undecided):
+            return CandidateUndecided(outcome.reason)
+        if isinstance(outcome, Failed):
+            return CandidateInvalid(outcome.reason)
+        return judge_result(request, outcome.result)
