@@ -21,7 +21,7 @@ def _root(context: HostContext, entries: int, version: int = 0) -> int:
     """``entries`` is a span of SCALE ``Vec<(Vec<u8>, Vec<u8>)>``; of equal keys the last holds."""
     from parahost.trie import StateVersion, Trie
 
-    pairs = _decode(list[tuple[bytes, bytes]], context.memory.read_span(entries))
+    pairs = _decode(tuple[tuple[bytes, bytes], ...], context.memory.read_span(entries))
     if any(len(key) > MAX_KEY_LENGTH for key, _ in pairs):
         raise GuestTrap(f"a trie key exceeds {MAX_KEY_LENGTH} bytes")
     changes: dict[bytes, bytes | None] = dict(pairs)
@@ -32,7 +32,7 @@ def _ordered_root(context: HostContext, values: int, version: int = 0) -> int:
     """``values`` is a span of SCALE ``Vec<Vec<u8>>``."""
     from parahost.trie import StateVersion, ordered_root
 
-    items = _decode(list[bytes], context.memory.read_span(values))
+    items = _decode(tuple[bytes, ...], context.memory.read_span(values))
     return context.give(ordered_root(items, StateVersion(_version(version))))
 
 

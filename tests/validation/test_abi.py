@@ -1,0 +1,218 @@
+"""The calling convention (D32), in this process; the pool runs the same code in its workers."""
+
+import pytest
+
+from parahost.ports.validation import ExecutionKind, ExecutionOutcome, Failed, Returned
+from parahost.primitives.basic import ValidationCode
+from parahost.validation import InProcessHost
+from parahost.validation.engine import HEAP_PAGES, MAX_MEMORY_PAGES, PAGE_SIZE
+from tests.validation.guests import (
+    ECHO,
+    FOREVER,
+    IMPORTED_MEMORY,
+    PARAMS,
+    guest,
+    imported,
+    span,
+)
+
+
+def run(code: bytes, params: bytes = PARAMS) -> ExecutionOutcome:
+    return InProcessHost().run(code, params, ExecutionKind.BACKING)
+
+
+def reason(code: bytes, params: bytes = PARAMS) -> str:
+    outcome = run(code, params)
+    assert isinstance(outcome, Failed)
+    assert "\n" not in outcome.reason
+    return outcome.reason
+
+
+def result(code: bytes, params: bytes = PARAMS) -> bytes:
+    outcome = run(code, params)
+    assert isinstance(outcome, Returned), outcome
+    return outcome.result
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, PAGE_SIZE, 11_000_000])
+@pytest.mark.parametrize("memory", ['(memory (export "memory") 1)', IMPORTED_MEMORY])
+def test_parameters_arrive_and_the_result_comes_back(memory: str, size: int) -> None:
+    params = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    assert result(guest(ECHO, memory=memory), params) == params
+
+
+def test_parameters_lie_above_the_heap_base_and_are_aligned() -> None:
+    store_pointer = f"(i32.store (i32.const 0) (local.get $ptr)) {span(0, 4)}"
+    pointer = int.from_bytes(result(guest(store_pointer)), "little")
+    assert pointer >= 1024 and pointer % 8 == 0
+
+
+def test_each_call_starts_afresh() -> None:
+    count = f"""
+    (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1))) {span(0, 4)}
+    """
+    host = InProcessHost()
+    for memory in ('(memory (export "memory") 1)', IMPORTED_MEMORY):
+        for params in (b"a", b"b"):
+            outcome = host.run(guest(count, memory=memory), params, ExecutionKind.BACKING)
+            assert isinstance(outcome, Returned) and outcome.result == b"\1\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("unreachable", "trap: wasm `unreachable` instruction executed"),
+        ("(i64.load (i32.const -8))", "trap: out of bounds memory access"),
+        ("(i64.div_u (i64.const 1) (i64.const 0))", "trap: integer divide by zero"),
+        (span(PAGE_SIZE - 3, 4), "4 bytes at 0xfffd lie outside the memory of 65536 bytes"),
+        (span(2**32 - 1, 2**10), "lie outside the memory"),
+        ("(i64.const -1)", "a result of 4294967295 bytes exceeds"),
+    ],
+)
+def test_a_failing_function_is_invalid_with_its_reason(body: str, expected: str) -> None:
+    assert expected in reason(guest(body))
+
+
+def test_endless_recursion_ends_at_the_stack_limit() -> None:
+    recursion = '(func $f (call $f)) (export "f" (func $f))'
+    code = guest("(call $f) (i64.const 0)", memory=f'(memory (export "memory") 1) {recursion}')
+    assert "call stack exhausted" in reason(code)
+
+
+def test_an_endless_loop_ends_when_its_fuel_does() -> None:
+    outcome = run(guest(FOREVER))
+    assert outcome == Failed("CPU-time limit of 2 s reached", 0.0, 2000.0, 64)
+
+
+@pytest.mark.parametrize(
+    ("wat_memory", "body", "expected"),
+    [
+        ("", ECHO, "neither exports memory nor imports"),
+        (f'(memory (export "memory") {MAX_MEMORY_PAGES + 1})', ECHO, "exceeds the limit"),
+    ],
+)
+def test_a_module_without_a_fit_memory_is_invalid(
+    wat_memory: str, body: str, expected: str
+) -> None:
+    assert expected in reason(guest(body, memory=wat_memory))
+
+
+@pytest.mark.parametrize(
+    ("wat", "expected"),
+    [
+        ("(module)", "does not export the function validate_block"),
+        (
+            '(module (memory (export "validate_block") 1))',
+            "does not export the function validate_block",
+        ),
+        (
+            '(module (func (export "validate_block") (result i64) (i64.const 0)))',
+            "must have the type (i32, i32) -> i64",
+        ),
+        (
+            '(module (memory (export "memory") 1) (func (export "validate_block") '
+            "(param i32 i32) (result i64) (i64.const 0)))",
+            "does not export the i32 global __heap_base",
+        ),
+        ('(module (import "env" "table" (table 1 funcref)))', "import env.table is neither"),
+        ('(module (import "other" "memory" (memory 1)))', "import other.memory is neither"),
+    ],
+)
+def test_a_module_that_is_no_validation_function_is_invalid(wat: str, expected: str) -> None:
+    import wasmtime
+
+    assert expected in reason(bytes(wasmtime.wat2wasm(wat)))
+
+
+def test_what_is_not_wasm_or_not_deterministic_is_invalid() -> None:
+    assert "not Wasm" in reason(b"(module)")
+    assert "does not compile" in reason(b"\0asm\x01\0\0\0garbage")
+    threads = '(memory (export "memory") 1 1 shared)'
+    assert "does not compile" in reason(guest(ECHO, memory=threads))
+    simd = "(drop (i8x16.splat (i32.const 1))) (i64.const 0)"
+    assert "does not compile" in reason(guest(simd))
+
+
+def test_nans_are_canonical() -> None:
+    nan = f"""
+    (f64.store (i32.const 0)
+      (f64.add (f64.reinterpret_i64 (i64.const 0xfff4_dead_beef_0001)) (f64.const 1)))
+    {span(0, 8)}
+    """
+    assert result(guest(nan)) == (0x7FF8 << 48).to_bytes(8, "little")
+
+
+def test_memory_grows_to_its_limit_and_no_further() -> None:
+    grow = f"""
+    (i32.store (i32.const 0) (memory.grow (i32.const {HEAP_PAGES})))
+    (i32.store (i32.const 4) (memory.grow (i32.const 1)))
+    {span(0, 8)}
+    """
+    outcome = run(guest(grow))
+    assert isinstance(outcome, Returned)
+    assert outcome.result == b"\1\0\0\0\xff\xff\xff\xff"
+    assert outcome.peak_memory_kb == (HEAP_PAGES + 1) * 64
+
+
+def test_the_allocator_stops_at_the_memory_limit() -> None:
+    malloc = imported("ext_allocator_malloc_version_1", "i", "i")
+    greedy = """
+    (loop $again
+      (drop (call $ext_allocator_malloc_version_1 (i32.const 16777216))) (br $again))
+    (i64.const 0)
+    """
+    expected = f"memory limit of {(HEAP_PAGES + 1) * PAGE_SIZE} bytes reached"
+    assert reason(guest(greedy, before=malloc)) == expected
+
+
+def test_an_imported_memory_keeps_to_its_declared_maximum() -> None:
+    size = f"(i32.store (i32.const 0) (memory.size)) {span(0, 4)}"
+    small = guest(size, memory='(import "env" "memory" (memory 2 3))')
+    assert result(small) == b"\3\0\0\0"
+    free = guest(size, memory='(import "env" "memory" (memory 2))')
+    assert result(free) == (34).to_bytes(4, "little")
+
+
+def test_a_start_function_runs_first_and_under_the_same_limits() -> None:
+    def started(body: str) -> bytes:
+        memory = f'(memory (export "memory") 1) (func $start {body}) (start $start)'
+        return guest(span(0, 4), memory=memory)
+
+    assert result(started("(i32.store (i32.const 0) (i32.const 7))")) == b"\7\0\0\0"
+    assert "unreachable" in reason(started("unreachable"))
+    assert "CPU-time limit" in reason(started("(loop $again (br $again))"))
+
+
+def test_what_the_host_lacks_links_and_traps_when_called() -> None:
+    lacking = (
+        imported("ext_storage_get_version_1", "l", "l")
+        + imported("ext_hashing_blake2_256_version_1", "iii", "l")  # another signature
+        + '(import "env" "odd" (func $odd (param f32 externref) (result f64 i32)))'
+        + imported("anything", "il", module="elsewhere")
+    )
+    assert result(guest(ECHO, before=lacking)) == PARAMS
+    calls = {
+        "env.ext_storage_get_version_1": "(call $ext_storage_get_version_1 (i64.const 0))",
+        "env.ext_hashing_blake2_256_version_1": "(call $ext_hashing_blake2_256_version_1"
+        " (i32.const 0) (i32.const 0) (i32.const 0))",
+        "env.odd": "(call $odd (f32.const 0) (ref.null extern)) drop drop (i64.const 0)",
+        "elsewhere.anything": "(call $anything (i32.const 0) (i64.const 0)) (i64.const 0)",
+    }
+    for name, call in calls.items():
+        assert reason(guest(call, before=lacking)) == f"the host function {name} is not provided"
+
+
+def test_a_host_function_called_before_the_entry_point_traps() -> None:
+    log = imported("ext_logging_max_level_version_1", "", "i")
+    start = "(func $start (drop (call $ext_logging_max_level_version_1))) (start $start)"
+    code = guest(ECHO, before=log, memory=f'(memory (export "memory") 1) {start}')
+    assert "called before the entry point" in reason(code)
+
+
+async def test_outcomes_are_shared_and_repeat_exactly() -> None:
+    host = InProcessHost()
+    code = ValidationCode(guest(ECHO))
+    first = await host.execute(code, b"one", ExecutionKind.BACKING)
+    assert await host.execute(code, b"one", ExecutionKind.BACKING) is first
+    assert await host.execute(code, b"two", ExecutionKind.BACKING) != first
+    assert await InProcessHost().execute(code, b"one", ExecutionKind.BACKING) == first

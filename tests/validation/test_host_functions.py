@@ -1,0 +1,253 @@
+"""Host functions as guests call them, against the libraries they stand for."""
+
+import hashlib
+
+import coincurve
+import pytest
+import sr25519
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from parahost.ports.validation import ExecutionKind, Failed, Returned
+from parahost.primitives import scale
+from parahost.trie import StateVersion, Trie, ordered_root
+from parahost.validation import InProcessHost
+from parahost.validation.host_functions import HOST_FUNCTIONS
+from parahost.validation.host_functions.trie import MAX_KEY_LENGTH
+from tests.validation.guests import ECHO, IMPORTED_MEMORY, guest, imported, span
+
+MESSAGE = b"what was signed"
+HOST = InProcessHost()
+
+
+def import_all() -> str:
+    return "".join(
+        imported(name, function.parameters, function.results)
+        for name, function in HOST_FUNCTIONS.items()
+    )
+
+
+def call(body: str, params: bytes, memory: str = IMPORTED_MEMORY) -> Returned | Failed:
+    code = guest(body, before=import_all(), memory=memory)
+    outcome = HOST.run(code, params, ExecutionKind.BACKING)
+    assert isinstance(outcome, Returned | Failed)
+    return outcome
+
+
+def bytes_of(body: str, params: bytes) -> bytes:
+    outcome = call(body, params)
+    assert isinstance(outcome, Returned), outcome
+    return outcome.result
+
+
+ARGUMENT = ECHO
+"""The parameters, as a span."""
+
+
+def at(offset: int) -> str:
+    return f"(i32.add (local.get $ptr) (i32.const {offset}))"
+
+
+def span_at(offset: int, length: int) -> str:
+    return f"(i64.or (i64.extend_i32_u {at(offset)}) (i64.const {length << 32}))"
+
+
+def returns_pointer(call_text: str, length: int) -> str:
+    return f"(i64.or (i64.extend_i32_u {call_text}) (i64.const {length << 32}))"
+
+
+def returns_i32(call_text: str) -> str:
+    return f"(i32.store (i32.const 0) {call_text}) {span(0, 4)}"
+
+
+@pytest.mark.guide("A102")
+def test_a_blob_that_imports_its_memory_and_all_host_functions_runs() -> None:
+    """As Cumulus parachains do."""
+    assert len(HOST_FUNCTIONS) >= 34
+    storage = "".join(
+        imported(f"ext_storage_{name}_version_1", "l", "l")
+        for name in ("get", "next_key", "changes_root", "clear_prefix")
+    )
+    code = guest(ECHO, before=import_all() + storage, memory=IMPORTED_MEMORY)
+    outcome = HOST.run(code, MESSAGE, ExecutionKind.BACKING)
+    assert isinstance(outcome, Returned) and outcome.result == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("blake2_128", hashlib.blake2b(MESSAGE, digest_size=16).hexdigest()),
+        ("blake2_256", hashlib.blake2b(MESSAGE, digest_size=32).hexdigest()),
+        ("sha2_256", hashlib.sha256(MESSAGE).hexdigest()),
+        ("twox_64", "2df3a7a35c8dbe3d"),
+        ("twox_128", "2df3a7a35c8dbe3dec29ce4b036f116d"),
+        (
+            "twox_256",
+            "2df3a7a35c8dbe3dec29ce4b036f116dbc5eb596b43db405286ce161735f6ee5",
+        ),
+        (
+            "keccak_256",
+            "c2c5820203f981669812bb0d217bc665809c60bfcc447c09ae7e82cae32c8733",
+        ),
+        (
+            "keccak_512",
+            "d4ce4e2cdb624f4c55fabc265f3ce6678ef57c5e944155a024444f0f294b5994"
+            "bb603c0316e44f1b646aa6299a9f4f9be4f78ece7f5f1667d482c67d34836b12",
+        ),
+    ],
+)
+def test_hashing(name: str, expected: str) -> None:
+    length = len(expected) // 2
+    body = returns_pointer(f"(call $ext_hashing_{name}_version_1 {ARGUMENT})", length)
+    assert bytes_of(body, MESSAGE).hex() == expected
+
+
+def ed25519_case() -> tuple[str, bytes, bytes]:
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return "ed25519", key.sign(MESSAGE), public
+
+
+def sr25519_case() -> tuple[str, bytes, bytes]:
+    pair = sr25519.pair_from_seed(bytes(32))
+    return "sr25519", sr25519.sign(pair, MESSAGE), pair[0]
+
+
+def ecdsa_case() -> tuple[str, bytes, bytes]:
+    key = coincurve.PrivateKey(bytes(31) + b"\1")
+    digest = hashlib.blake2b(MESSAGE, digest_size=32).digest()
+    return "ecdsa", key.sign_recoverable(digest, hasher=None), key.public_key.format()
+
+
+CASES = [ed25519_case(), sr25519_case(), ecdsa_case()]
+VERSIONS = {"ed25519": (1,), "sr25519": (1, 2), "ecdsa": (1, 2)}
+
+
+@pytest.mark.parametrize(("scheme", "signature", "public"), CASES, ids=[case[0] for case in CASES])
+def test_verification(scheme: str, signature: bytes, public: bytes) -> None:
+    params = signature + public + MESSAGE
+    message = span_at(len(signature) + len(public), len(MESSAGE))
+    spoiled = bytes([params[0] ^ 1]) + params[1:]
+    for version in VERSIONS[scheme]:
+        body = returns_i32(
+            f"(call $ext_crypto_{scheme}_verify_version_{version} {at(0)} {message}"
+            f" {at(len(signature))})"
+        )
+        assert bytes_of(body, params) == b"\1\0\0\0"
+        assert bytes_of(body, spoiled) == bytes(4)
+        assert bytes_of(body, b"\xff" * len(params)) == bytes(4)
+
+
+@pytest.mark.parametrize(("scheme", "signature", "public"), CASES, ids=[case[0] for case in CASES])
+def test_batches_answer_at_their_end(scheme: str, signature: bytes, public: bytes) -> None:
+    params = signature + public + MESSAGE
+    message = span_at(len(signature) + len(public), len(MESSAGE))
+    verify = (
+        f"(call $ext_crypto_{scheme}_batch_verify_version_1 {at(0)} {message} {at(len(signature))})"
+    )
+    body = f"""
+    (call $ext_crypto_start_batch_verify_version_1)
+    (i32.store8 (i32.const 0) {verify})
+    (i32.store8 (i32.const 1) (call $ext_crypto_finish_batch_verify_version_1))
+    (i32.store8 (i32.const 2) {verify})
+    {span(0, 3)}
+    """
+    assert bytes_of(body, params) == b"\1\1\1"
+    spoiled = bytes([params[0] ^ 1]) + params[1:]
+    assert bytes_of(body, spoiled) == b"\1\0\0"
+
+
+def test_ecdsa_recovery() -> None:
+    key = coincurve.PrivateKey(bytes(31) + b"\7")
+    digest = hashlib.sha256(MESSAGE).digest()
+    signature = key.sign_recoverable(digest, hasher=None)
+    order = bytes.fromhex("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141")
+    for version in (1, 2):
+        plain = f"(call $ext_crypto_secp256k1_ecdsa_recover_version_{version} {at(0)} {at(65)})"
+        short = plain.replace("recover_", "recover_compressed_")
+        assert bytes_of(plain, signature + digest) == b"\0" + key.public_key.format(False)[1:]
+        assert bytes_of(short, signature + digest) == b"\0" + key.public_key.format()
+        ethereum = signature[:64] + bytes([signature[64] + 27])
+        assert bytes_of(short, ethereum + digest) == b"\0" + key.public_key.format()
+        assert bytes_of(plain, order + signature[32:] + digest) == b"\1\0"
+        assert bytes_of(plain, signature[:64] + b"\5" + digest) == b"\1\1"
+        assert bytes_of(plain, bytes(65) + digest) == b"\1\2"
+    prehashed = f"(call $ext_crypto_ecdsa_verify_prehashed_version_1 {at(0)} {at(65)} {at(97)})"
+    params = signature + digest + key.public_key.format()
+    assert bytes_of(returns_i32(prehashed), params) == b"\1\0\0\0"
+    assert bytes_of(returns_i32(prehashed), params[:-1] + b"\0") == bytes(4)
+
+
+def test_trie_roots() -> None:
+    entries = {bytes([i]) * (i % 5 + 1): bytes([i]) * i for i in range(60)}
+    items = [bytes([i]) * i for i in range(40)]
+    for version in StateVersion:
+        trie = Trie(version).insert_many(dict(entries))
+        argument = f"{ARGUMENT} (i32.const {version.value})"
+        root = returns_pointer(f"(call $ext_trie_blake2_256_root_version_2 {argument})", 32)
+        encoded = scale.encode(tuple(entries.items()), tuple[tuple[bytes, bytes], ...])
+        assert bytes_of(root, encoded) == trie.root
+        ordered = returns_pointer(
+            f"(call $ext_trie_blake2_256_ordered_root_version_2 {argument})", 32
+        )
+        listed = scale.encode(items, tuple[bytes, ...])
+        assert bytes_of(ordered, listed) == ordered_root(items, version)
+    first = returns_pointer(f"(call $ext_trie_blake2_256_ordered_root_version_1 {ARGUMENT})", 32)
+    assert bytes_of(first, listed) == ordered_root(items, StateVersion.V0)
+
+
+def test_trie_roots_of_nonsense_trap() -> None:
+    root = returns_pointer(
+        f"(call $ext_trie_blake2_256_root_version_2 {ARGUMENT} (i32.const 1))", 32
+    )
+    long_key = scale.encode([(bytes(MAX_KEY_LENGTH + 1), b"")], tuple[tuple[bytes, bytes], ...])
+    for params, expected in ((b"\x04\xff", "malformed list"), (long_key, "a trie key exceeds")):
+        outcome = call(root, params)
+        assert isinstance(outcome, Failed) and expected in outcome.reason
+    version = root.replace("(i32.const 1)", "(i32.const 2)")
+    outcome = call(version, b"\0")
+    assert isinstance(outcome, Failed) and "no state version 2" in outcome.reason
+
+
+def test_the_deepest_trie_that_is_allowed_has_a_root() -> None:
+    keys = [b"\xff" * length for length in range(MAX_KEY_LENGTH + 1)]
+    keys += [key[:-1] + b"\xf0" for key in keys[1:]]
+    encoded = scale.encode([(key, b"v") for key in keys], tuple[tuple[bytes, bytes], ...])
+    root = returns_pointer(
+        f"(call $ext_trie_blake2_256_root_version_2 {ARGUMENT} (i32.const 1))", 32
+    )
+    assert len(bytes_of(root, encoded)) == 32
+
+
+def test_the_guests_last_words_explain_a_trap() -> None:
+    log = f"(call $ext_logging_log_version_1 (i32.const 0) (i64.const 0) {ARGUMENT}) unreachable"
+    outcome = call(log, b"out of\ncheese")
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.endswith("(the function logged: error : out of cheese)")
+    panic = f"(call $ext_panic_handler_abort_on_panic_version_1 {ARGUMENT}) (i64.const 0)"
+    outcome = call(panic, b"no cheese")
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "the function panicked (the function logged: no cheese)"
+
+
+@pytest.mark.parametrize("name", ["print_utf8", "print_hex"])
+def test_printing_goes_nowhere_but_checks_bounds(name: str) -> None:
+    good = f"(call $ext_misc_{name}_version_1 {ARGUMENT}) {ARGUMENT}"
+    assert bytes_of(good, b"x") == b"x"
+    bad = f"(call $ext_misc_{name}_version_1 {span(2**31, 2**30)}) {ARGUMENT}"
+    outcome = call(bad, b"x")
+    assert isinstance(outcome, Failed) and "outside the memory" in outcome.reason
+
+
+def test_malloc_and_free_serve_the_guest() -> None:
+    body = """
+    (local $first i32)
+    (local.set $first (call $ext_allocator_malloc_version_1 (i32.const 5)))
+    (call $ext_allocator_free_version_1 (local.get $first))
+    (i32.store8 (i32.const 0)
+      (i32.eq (local.get $first) (call $ext_allocator_malloc_version_1 (i32.const 8))))
+    """
+    assert bytes_of(body + span(0, 1), b"x" * 100) == b"\1"
+    twice = body + "(call $ext_allocator_free_version_1 (i32.const 8)) (i64.const 0)"
+    outcome = call(twice, b"")
+    assert isinstance(outcome, Failed) and "not an allocation's" in outcome.reason
