@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.crypto.hashing import blake2_256
-from parahost.trie import StateVersion, Trie, TrieNode, decode_node, ordered_root
+from parahost.trie import StateVersion, Trie, TrieNode, decode_node, ordered_root, prove, read_proof
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "trie"
 CODE = b":code"
@@ -138,6 +139,16 @@ def test_a_change_makes_new_nodes_on_its_path_only() -> None:
     assert all(node._merkle_value is None for node in new)
     shared = [node for node in all_nodes(changed) if id(node) in old]
     assert all(node._merkle_value is not None for node in shared)
+
+
+def test_keys_may_nest_deeper_than_the_interpreter_recurses() -> None:
+    content = {b"\x00" * length: b"value" for length in range(sys.getrecursionlimit() + 100)}
+    trie = Trie().insert_many(content)
+    longest = max(content, key=len)
+    proof = prove(trie, [longest])
+    assert read_proof(trie.root, proof, longest) == b"value"
+    assert len(list(trie.items())) == len(content)
+    assert trie.insert_many(dict.fromkeys(content)).root == Trie().root
 
 
 def all_nodes(trie: Trie) -> list[TrieNode]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from parahost.crypto.hashing import blake2_256
@@ -55,10 +56,27 @@ class TrieNode:
 
     def encode(self, version: StateVersion) -> bytes:
         """The node's form."""
+        for node in self._unknown_below():
+            node.merkle_value(version)
         value: bytes | HashedValue | None = self.value
         if isinstance(value, bytes) and is_hashed(value, version):
             value = HashedValue(blake2_256(value))
-        children = (
+        children = tuple(
             None if child is None else child.merkle_value(version) for child in self.children
         )
-        return NodeForm(self.partial, value, tuple(children)).encode()
+        return NodeForm(self.partial, value, children).encode()
+
+    def _unknown_below(self) -> Iterator[TrieNode]:
+        """The nodes below whose Merkle values are not known yet, each after those below it: so
+        that asking for them in turn does not recurse, however deep the trie is."""
+        found: list[TrieNode] = []
+        pending = [self]
+        while pending:
+            below = [
+                child
+                for child in pending.pop().children
+                if child is not None and child._merkle_value is None
+            ]
+            found += below
+            pending += below
+        return reversed(found)

@@ -4,6 +4,8 @@ with the old one all nodes off the changed paths."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Annotated
 
 from parahost.crypto.hashing import blake2_256
@@ -92,7 +94,7 @@ class Trie:
         if not effective:
             return self
         effective.sort(key=lambda change: change[0])
-        return Trie(self.version, _changed(self._node, effective, 0))
+        return Trie(self.version, _changed(self._node, effective))
 
 
 def ordered_root(values: Sequence[bytes], version: StateVersion) -> Hash:
@@ -118,54 +120,71 @@ def _items_below(node: TrieNode, at: str) -> Iterator[tuple[bytes, bytes]]:
                 pending.append((f"{at}{index:x}{child.partial}", child))
 
 
-def _changed(node: TrieNode | None, changes: Changes, depth: int) -> TrieNode | None:
-    """What stands in ``node``'s place after ``changes``, which are not empty, each change
-    something, and agree in their first ``depth`` digits, the way to this place."""
-    if node is None and len(changes) == 1:
-        digits, value = changes[0]
-        return TrieNode(digits[depth:], value, ())
+def _changed(top: TrieNode | None, changes: Changes) -> TrieNode | None:
+    """The top after ``changes``, of which there are some and each changes something.
+
+    First down: each place that changes reach is opened, its node taken apart. Then back up:
+    nodes are made, those below first. No recursion, for strangers' keys may nest deeply.
+    """
+    place: list[TrieNode | None] = [top]
+    # A place: a list and an index in it. Its changes agree in the first ``depth`` digits.
+    reached: list[tuple[list[TrieNode | None], int, Changes, int]] = [(place, 0, changes, 0)]
+    opened: list[tuple[list[TrieNode | None], int, _Parts]] = []
+    while reached:
+        into, index, here, depth = reached.pop()
+        if into[index] is None and len(here) == 1:
+            digits, value = here[0]
+            into[index] = TrieNode(digits[depth:], value, ())
+            continue
+        parts = _taken_apart(into[index], here, depth)
+        opened.append((into, index, parts))
+        depth += len(parts.partial)
+        if len(here[0][0]) == depth:
+            parts.value = here[0][1]
+            here = here[1:]
+        for digit, group in groupby(here, key=lambda change: change[0][depth]):
+            reached.append((parts.children, int(digit, 16), list(group), depth + 1))
+    for into, index, parts in reversed(opened):
+        into[index] = parts.together()
+    return place[0]
+
+
+@dataclass(slots=True)
+class _Parts:
+    """A node in the making."""
+
+    partial: str
+    value: bytes | None
+    children: list[TrieNode | None]
+
+    def together(self) -> TrieNode | None:
+        """The node in the one form that a trie allows: a branch has two children, or one and a
+        value; with less it is its only child, a leaf, or nothing."""
+        present = [index for index, child in enumerate(self.children) if child is not None]
+        if not present:
+            return None if self.value is None else TrieNode(self.partial, self.value, ())
+        if len(present) == 1 and self.value is None:
+            index = present[0]
+            child = self.children[index]
+            assert child is not None
+            partial = f"{self.partial}{index:x}{child.partial}"
+            return TrieNode(partial, child.value, child.children)
+        return TrieNode(self.partial, self.value, tuple(self.children))
+
+
+def _taken_apart(node: TrieNode | None, changes: Changes, depth: int) -> _Parts:
+    """A node opened for changes to enter it: cut where the first of them parts from it."""
     # All keys lie between the first and the last: what these two share, all share.
     shared = _common_prefix(changes[0][0][depth:], changes[-1][0][depth:])
-    if node is not None:
-        shared = _common_prefix(shared, node.partial)
-    value = None
+    if node is None:
+        return _Parts(shared, None, list(NO_CHILDREN))
+    shared = _common_prefix(shared, node.partial)
+    if len(shared) == len(node.partial):
+        return _Parts(shared, node.value, list(node.children or NO_CHILDREN))
+    rest = node.partial[len(shared) :]
     children: list[TrieNode | None] = list(NO_CHILDREN)
-    if node is not None and len(shared) == len(node.partial):
-        value = node.value
-        children[: len(node.children)] = node.children
-    elif node is not None:
-        rest = node.partial[len(shared) :]
-        children[int(rest[0], 16)] = TrieNode(rest[1:], node.value, node.children)
-    here = depth + len(shared)
-    start = 0
-    if len(changes[0][0]) == here:
-        value = changes[0][1]
-        start = 1
-    while start < len(changes):
-        digit = changes[start][0][here]
-        end = start + 1
-        while end < len(changes) and changes[end][0][here] == digit:
-            end += 1
-        index = int(digit, 16)
-        children[index] = _changed(children[index], changes[start:end], here + 1)
-        start = end
-    return _node(shared, value, children)
-
-
-def _node(
-    partial: str, value: bytes | None, children: Sequence[TrieNode | None]
-) -> TrieNode | None:
-    """The node for these parts in the one form that a trie allows: a branch has two children,
-    or one and a value; with less it is its only child, a leaf, or nothing."""
-    present = [index for index, child in enumerate(children) if child is not None]
-    if not present:
-        return None if value is None else TrieNode(partial, value, ())
-    if len(present) == 1 and value is None:
-        index = present[0]
-        child = children[index]
-        assert child is not None
-        return TrieNode(f"{partial}{index:x}{child.partial}", child.value, child.children)
-    return TrieNode(partial, value, tuple(children))
+    children[int(rest[0], 16)] = TrieNode(rest[1:], node.value, node.children)
+    return _Parts(shared, None, children)
 
 
 def _common_prefix(one: str, other: str) -> str:

@@ -85,7 +85,7 @@ class OverlayModel(RuleBasedStateMachine):
 
 
 TestOverlayModel = OverlayModel.TestCase
-TestOverlayModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestOverlayModel.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def test_a_transaction_that_raises_changes_nothing() -> None:

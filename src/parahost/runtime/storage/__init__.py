@@ -15,6 +15,8 @@ reads and writes them through the store that it is handed::
 - An item with a ``default`` reads as it when absent; one without is optional and reads as
   ``None``. A type checker knows which: ``parachains.get(store)`` is ``tuple[ParaId, ...]``,
   ``heads.get(store, para)`` is ``HeadData | None``.
+- A value type that is a union, ``StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)``,
+  is named to the type checker, as it cannot infer one.
 - Values: ``get put kill take mutate exists``. Maps, with a key after the store: ``get put
   remove take mutate contains``, and ``iterate keys values remove_all``. A double map's key is a
   pair; ``iterate_first`` and ``remove_first`` work on all entries of one first key.
