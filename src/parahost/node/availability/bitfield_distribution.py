@@ -1,0 +1,216 @@
+"""Bitfield Distribution, protocol ``bitd`` (A94)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from parahost.node.gossip import (
+    BENEFIT_NEW,
+    COST_BAD_SIGNATURE,
+    COST_DUPLICATE,
+    COST_MALFORMED,
+    COST_NO_VALIDATOR,
+    COST_NOT_IN_VIEW,
+    RELAY_FANOUT,
+    Acceptance,
+    GossipPeers,
+    Verdict,
+    sample,
+)
+from parahost.node.messages.availability import BitfieldNetwork, DistributeBitfield
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    NetworkBridgeEvent,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    PeerViewChange,
+    RegisterEventProducer,
+    ReportPeer,
+    SendMessage,
+)
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.messages.utility import ProvisionBitfield, RuntimeCall
+from parahost.node.overseer import Context, Subsystem
+from parahost.node.protocols import BITFIELD_DISTRIBUTION
+from parahost.node.session import ChildSession, child_session
+from parahost.ports import Verifier
+from parahost.primitives.availability import SignedAvailabilityBitfield
+from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+MAX_WAITING = 1024
+"""Bitfields kept for a head whose session is still being looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class BitfieldGossip:
+    """On the wire."""
+
+    relay_parent: Hash
+    bitfield: SignedAvailabilityBitfield
+
+
+@dataclass(slots=True)
+class HeadState:
+    """What we know of one head. ``known`` tells per peer the validators whose bitfield it has,
+    because it sent it to us or we to it."""
+
+    session: ChildSession | None = None
+    bitfields: dict[ValidatorIndex, SignedAvailabilityBitfield] = field(default_factory=dict)
+    known: dict[PeerId, dict[ValidatorIndex, None]] = field(default_factory=dict)
+    waiting: list[tuple[PeerId, SignedAvailabilityBitfield]] = field(default_factory=list)
+
+    def knows(self, peer: PeerId) -> dict[ValidatorIndex, None]:
+        return self.known.setdefault(peer, {})
+
+
+def judge(
+    head: HeadState,
+    session: ChildSession,
+    peer: PeerId,
+    signed: SignedAvailabilityBitfield,
+    verifier: Verifier,
+) -> Verdict:
+    """Whether a peer's bitfield for a head in our view is new and right. One per validator."""
+    index = signed.validator_index
+    if index >= len(session.validators):
+        return Verdict(Acceptance.REJECT, COST_NO_VALIDATOR)
+    if index in head.knows(peer) and index in head.bitfields:
+        return Verdict(Acceptance.IGNORE, COST_DUPLICATE)
+    if index in head.bitfields:
+        return Verdict(Acceptance.IGNORE)
+    if not verifier.sr25519(
+        session.validators[index], signed.payload(session.signing), signed.signature
+    ):
+        return Verdict(Acceptance.REJECT, COST_BAD_SIGNATURE)
+    return Verdict(Acceptance.ACCEPT, BENEFIT_NEW)
+
+
+class BitfieldDistribution(Subsystem):
+    """Gossip of availability votes among the nodes that work on the same heads."""
+
+    name = "bitfield-distribution"
+    receives = (BitfieldNetwork, DistributeBitfield)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        RegisterEventProducer,
+        SendMessage,
+        ReportPeer,
+        RuntimeCall,
+        ProvisionBitfield,
+    )
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._peers = GossipPeers()
+        self._heads: dict[Hash, HeadState] = {}
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        ctx.send(RegisterEventProducer(BITFIELD_DISTRIBUTION, PeerSet.VALIDATION, BitfieldNetwork))
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head):
+                self._heads[head] = HeadState()
+                self.ctx.spawn(head, lambda: self._learn(head), "learn session")
+            case StopWork(head):
+                self._heads.pop(head, None)
+
+    async def _learn(self, head: Hash) -> None:
+        session = await child_session(self.ctx, head)
+        state = self._heads[head]
+        state.session = session
+        for peer, signed in state.waiting:
+            self._on_bitfield(peer, head, signed)
+        state.waiting.clear()
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case BitfieldNetwork(event):
+                self._on_network(event)
+            case DistributeBitfield(head, signed):
+                state = self._heads.get(head)
+                if state is not None and signed.validator_index not in state.bitfields:
+                    self._take(head, state, signed)
+                    self._tell(head, state, signed, self._lacking(head, state, signed))
+
+    def _on_network(self, event: NetworkBridgeEvent) -> None:
+        self._peers.note(event)
+        match event:
+            case PeerMessage(peer, payload):
+                try:
+                    gossip = decode(BitfieldGossip, payload)
+                except ScaleDecodeError:
+                    self.ctx.send(ReportPeer(peer, COST_MALFORMED))
+                    return
+                self._on_bitfield(peer, gossip.relay_parent, gossip.bitfield)
+            case PeerViewChange(peer, view):
+                for head in view.heads:
+                    self._catch_up(peer, head)
+            case PeerDisconnected(peer):
+                for state in self._heads.values():
+                    state.known.pop(peer, None)
+
+    def _on_bitfield(self, peer: PeerId, head: Hash, signed: SignedAvailabilityBitfield) -> None:
+        state = self._heads.get(head)
+        if state is None:
+            self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
+            return
+        if state.session is None:
+            if len(state.waiting) < MAX_WAITING:
+                state.waiting.append((peer, signed))
+            return
+        verdict = judge(state, state.session, peer, signed, self._verifier)
+        if verdict.change is not None:
+            self.ctx.send(ReportPeer(peer, verdict.change))
+        if verdict.acceptance is Acceptance.REJECT:
+            return
+        state.knows(peer)[signed.validator_index] = None
+        if verdict.acceptance is Acceptance.ACCEPT:
+            self._take(head, state, signed)
+            lacking = self._lacking(head, state, signed)
+            self._tell(head, state, signed, sample(self.ctx.random, lacking, RELAY_FANOUT))
+
+    # Routines
+
+    def _take(self, head: Hash, state: HeadState, signed: SignedAvailabilityBitfield) -> None:
+        state.bitfields[signed.validator_index] = signed
+        self.ctx.send(ProvisionBitfield(head, signed))
+
+    def _lacking(
+        self, head: Hash, state: HeadState, signed: SignedAvailabilityBitfield
+    ) -> list[PeerId]:
+        """Peers that work on the head and, as far as we know, have not got the bitfield."""
+        index = signed.validator_index
+        return [p for p in self._peers.working_on(head) if index not in state.known.get(p, ())]
+
+    def _tell(
+        self,
+        head: Hash,
+        state: HeadState,
+        signed: SignedAvailabilityBitfield,
+        peers: Sequence[PeerId],
+    ) -> None:
+        if not peers:
+            return
+        for peer in peers:
+            state.knows(peer)[signed.validator_index] = None
+        payload = encode(BitfieldGossip(head, signed))
+        self.ctx.send(SendMessage(tuple(peers), BITFIELD_DISTRIBUTION, payload))
+
+    def _catch_up(self, peer: PeerId, head: Hash) -> None:
+        """A peer has begun to work on a head: give it what it has not got."""
+        state = self._heads.get(head)
+        if state is None:
+            return
+        known = state.knows(peer)
+        for index, signed in state.bitfields.items():
+            if index not in known:
+                self._tell(head, state, signed, (peer,))

@@ -1,0 +1,90 @@
+"""Bitfield Signing: our own vote on what is available, once per head (A95, D13)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import trio
+
+from parahost.node.messages.availability import DistributeBitfield, QueryChunk
+from parahost.node.messages.base import Message
+from parahost.node.messages.signals import OverseerSignal, StartWork
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Subsystem
+from parahost.node.session import child_session
+from parahost.ports import ContradictionRefused, KeyStore, KeyType
+from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
+from parahost.primitives.basic import CandidateHash, ChunkIndex, Hash
+from parahost.primitives.runtime_api import CoreOccupied
+from parahost.primitives.scale import BitVec
+from parahost.runtime.parachains import api
+
+MAX_WAIT_S = 1.5
+POLL_S = 0.05
+"""How often the store is asked again while chunks are awaited."""
+
+
+def bitfield_promise(relay_parent: Hash) -> bytes:
+    """One bitfield per relay parent (D16)."""
+    return b"bitfield" + relay_parent
+
+
+class BitfieldSigning(Subsystem):
+    """One job per head. ``slot_duration_s`` bounds the wait: a quarter of it, at most 1.5 s."""
+
+    name = "bitfield-signing"
+    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, QueryChunk, DistributeBitfield)
+
+    def __init__(self, keys: KeyStore, slot_duration_s: float) -> None:
+        self._keys = keys
+        self._wait_s = min(MAX_WAIT_S, slot_duration_s / 4)
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        if isinstance(signal, StartWork) and self._keys.public_keys(KeyType.PARACHAIN):
+            head = signal.relay_parent
+            self.ctx.spawn(head, lambda: self._sign(head), "sign bitfield")
+
+    def on_message(self, message: Message) -> None:
+        raise AssertionError(f"{message!r}: this subsystem receives nothing")
+
+    async def _sign(self, head: Hash) -> None:
+        session = await child_session(self.ctx, head)
+        own = session.own_index(self._keys)
+        if own is None:
+            return
+        cores = await self.ctx.ask(RuntimeCall(head, api.availability_cores))
+        pending = {
+            index: core.candidate_hash
+            for index, core in enumerate(cores)
+            if isinstance(core, CoreOccupied)
+        }
+        held = await self._held(pending, ChunkIndex(own))
+        bitfield = BitVec.with_ones(len(cores), held)
+        try:
+            signature = self._keys.sign(
+                KeyType.PARACHAIN,
+                session.validators[own],
+                bitfield_payload(bitfield, own, session.signing),
+                [bitfield_promise(head)],
+            )
+        except ContradictionRefused as refusal:
+            self.ctx.journal.record("bitfield.refused", relay_parent=head, reason=str(refusal))
+            return
+        self.ctx.journal.record(
+            "bitfield.signed", relay_parent=head, held=len(held), pending=len(pending)
+        )
+        signed = SignedAvailabilityBitfield(bitfield, own, signature)  # type: ignore[arg-type]
+        self.ctx.send(DistributeBitfield(head, signed))
+
+    async def _held(self, pending: dict[int, CandidateHash], chunk: ChunkIndex) -> list[int]:
+        """The cores whose candidate's chunk we hold; waits a bounded time for all (D13)."""
+        held: list[int] = []
+        with trio.move_on_after(self._wait_s):
+            while True:
+                for core, candidate in pending.items():
+                    if core not in held and await self.ctx.ask(QueryChunk(candidate, chunk)):
+                        held.append(core)
+                if len(held) == len(pending):
+                    break
+                await self.ctx.clock.sleep(POLL_S)
+        return held

@@ -1,0 +1,91 @@
+"""What the gossip protocols share: who is connected, what they work on, and whom to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from parahost.node.messages.network import (
+    NetworkBridgeEvent,
+    OurViewChange,
+    PeerConnected,
+    PeerDisconnected,
+    PeerMessage,
+    PeerViewChange,
+    ReputationChange,
+    View,
+)
+from parahost.ports import Random
+from parahost.primitives.basic import Hash, PeerId
+
+RELAY_FANOUT = 4
+"""To how many peers a message is passed on that others may have passed on too. Whoever made it
+tells all of its peers; passing on serves those it is not connected to, and makes up for loss."""
+
+COST_MALFORMED = ReputationChange(-100, "a gossip message that does not decode")
+COST_BAD_SIGNATURE = ReputationChange(-100, "a wrong signature")
+COST_NOT_IN_VIEW = ReputationChange(-5, "about a relay parent that is not in our view")
+COST_DUPLICATE = ReputationChange(-1, "the same message again from the same peer")
+COST_NO_VALIDATOR = ReputationChange(-50, "from a validator index that does not exist")
+BENEFIT_NEW = ReputationChange(1, "something new and right")
+
+
+class Acceptance(Enum):
+    """The verdict on a gossip message: style, habit 8."""
+
+    ACCEPT = "accept"
+    IGNORE = "ignore"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What to do with a message, and what its sender gains or loses by it."""
+
+    acceptance: Acceptance
+    change: ReputationChange | None = None
+
+
+class GossipPeers:
+    """The connected peers of one protocol with their views, and our own view."""
+
+    def __init__(self) -> None:
+        self._views: dict[PeerId, View] = {}
+        self.ours = View()
+
+    def note(self, event: NetworkBridgeEvent) -> None:
+        """Take account of a bridge event; messages are for the caller."""
+        match event:
+            case PeerConnected(peer):
+                self._views.setdefault(peer, View())
+            case PeerDisconnected(peer):
+                self._views.pop(peer, None)
+            case PeerViewChange(peer, view):
+                self._views[peer] = view
+            case OurViewChange(view):
+                self.ours = view
+            case PeerMessage():
+                pass
+
+    def __contains__(self, peer: PeerId) -> bool:
+        return peer in self._views
+
+    def view(self, peer: PeerId) -> View:
+        return self._views.get(peer, View())
+
+    def all(self) -> tuple[PeerId, ...]:
+        return tuple(self._views)
+
+    def working_on(self, head: Hash) -> list[PeerId]:
+        """Peers with that head in their view, in the order in which they connected."""
+        return [peer for peer, view in self._views.items() if head in view.heads]
+
+
+def sample(random: Random, items: Iterable[PeerId], count: int) -> Sequence[PeerId]:
+    """At most ``count`` of the items, each choice equally likely."""
+    pool = list(items)
+    for index in range(min(count, len(pool))):
+        other = index + random.below(len(pool) - index)
+        pool[index], pool[other] = pool[other], pool[index]
+    return pool[:count]
