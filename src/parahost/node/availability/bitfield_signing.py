@@ -82,7 +82,9 @@ class BitfieldSigning(Subsystem):
         with trio.move_on_after(self._wait_s):
             while True:
                 for core, candidate in pending.items():
-                    if core not in held and await self.ctx.ask(QueryChunk(candidate, chunk)):
+                    if core in held:
+                        continue
+                    if await self.ctx.ask(QueryChunk(candidate, chunk)) is not None:
                         held.append(core)
                 if len(held) == len(pending):
                     break
