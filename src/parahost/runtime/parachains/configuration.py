@@ -1,0 +1,274 @@
+"""Configuration: the host's parameters, constant within a session (A6-A9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from parahost.primitives.basic import U32, BlockNumber
+from parahost.primitives.configuration import HostConfiguration
+from parahost.primitives.scale import variant
+from parahost.runtime.errors import ModuleError, RuntimeBug
+from parahost.runtime.origin import Origin, ensure_root
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.notification import SessionChangeNotification
+from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+
+# Types
+
+MAX_POV_SIZE: Final = U32(5 * 1024 * 1024)
+"""Bytes of a proof of validity. ``HostConfiguration`` has no field for it: it is a constant."""
+
+
+class PeriodTooShort(ModuleError, pallet="Configuration", index=0):
+    """An availability period must be at least one block (A9)."""
+
+    def __init__(self, field: str, value: int) -> None:
+        super().__init__(f"{field} must be at least 1, not {value}")
+        self.field = field
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class AbridgedHostConfiguration:
+    """What a parachain's runtime reads of the configuration, in Polkadot's encoding (D29). There
+    are no messages between chains yet: their limits are zero."""
+
+    max_code_size: U32
+    max_head_data_size: U32
+    max_upward_queue_count: U32
+    max_upward_queue_size: U32
+    max_upward_message_size: U32
+    max_upward_message_num_per_candidate: U32
+    hrmp_max_message_num_per_candidate: U32
+    validation_upgrade_cooldown: BlockNumber
+    validation_upgrade_delay: BlockNumber
+    max_candidate_depth: U32
+    allowed_ancestry_len: U32
+
+
+@variant(Pallet.Configuration, 0)
+@dataclass(frozen=True, slots=True)
+class SetValidationUpgradeFrequency:
+    new: BlockNumber
+
+
+@variant(Pallet.Configuration, 1)
+@dataclass(frozen=True, slots=True)
+class SetValidationUpgradeDelay:
+    new: BlockNumber
+
+
+@variant(Pallet.Configuration, 2)
+@dataclass(frozen=True, slots=True)
+class SetAcceptancePeriod:
+    new: BlockNumber
+
+
+@variant(Pallet.Configuration, 3)
+@dataclass(frozen=True, slots=True)
+class SetMaxCodeSize:
+    new: U32
+
+
+@variant(Pallet.Configuration, 4)
+@dataclass(frozen=True, slots=True)
+class SetMaxHeadDataSize:
+    new: U32
+
+
+@variant(Pallet.Configuration, 5)
+@dataclass(frozen=True, slots=True)
+class SetParathreadCores:
+    new: U32
+
+
+@variant(Pallet.Configuration, 6)
+@dataclass(frozen=True, slots=True)
+class SetParathreadRetries:
+    new: U32
+
+
+@variant(Pallet.Configuration, 7)
+@dataclass(frozen=True, slots=True)
+class SetParachainRotationFrequency:
+    new: BlockNumber
+
+
+@variant(Pallet.Configuration, 8)
+@dataclass(frozen=True, slots=True)
+class SetChainAvailabilityPeriod:
+    new: BlockNumber
+
+
+@variant(Pallet.Configuration, 9)
+@dataclass(frozen=True, slots=True)
+class SetThreadAvailabilityPeriod:
+    new: BlockNumber
+
+
+@variant(Pallet.Configuration, 10)
+@dataclass(frozen=True, slots=True)
+class SetSchedulingLookahead:
+    new: U32
+
+
+ConfigurationCall = (
+    SetValidationUpgradeFrequency
+    | SetValidationUpgradeDelay
+    | SetAcceptancePeriod
+    | SetMaxCodeSize
+    | SetMaxHeadDataSize
+    | SetParathreadCores
+    | SetParathreadRetries
+    | SetParachainRotationFrequency
+    | SetChainAvailabilityPeriod
+    | SetThreadAvailabilityPeriod
+    | SetSchedulingLookahead
+)
+"""One entry point for each field of ``HostConfiguration`` (A9)."""
+
+_FIELD_OF: Final[dict[type, str]] = {
+    SetValidationUpgradeFrequency: "validation_upgrade_frequency",
+    SetValidationUpgradeDelay: "validation_upgrade_delay",
+    SetAcceptancePeriod: "acceptance_period",
+    SetMaxCodeSize: "max_code_size",
+    SetMaxHeadDataSize: "max_head_data_size",
+    SetParathreadCores: "parathread_cores",
+    SetParathreadRetries: "parathread_retries",
+    SetParachainRotationFrequency: "parachain_rotation_frequency",
+    SetChainAvailabilityPeriod: "chain_availability_period",
+    SetThreadAvailabilityPeriod: "thread_availability_period",
+    SetSchedulingLookahead: "scheduling_lookahead",
+}
+_AT_LEAST_ONE: Final = ("chain_availability_period", "thread_availability_period")
+
+DEFAULT_CONFIGURATION: Final = HostConfiguration(
+    validation_upgrade_frequency=BlockNumber(U32(20)),
+    validation_upgrade_delay=BlockNumber(U32(10)),
+    acceptance_period=BlockNumber(U32(50)),
+    max_code_size=U32(5 * 1024 * 1024),
+    max_head_data_size=U32(32 * 1024),
+    parathread_cores=U32(0),
+    parathread_retries=U32(1),
+    parachain_rotation_frequency=BlockNumber(U32(10)),
+    chain_availability_period=BlockNumber(U32(5)),
+    thread_availability_period=BlockNumber(U32(5)),
+    scheduling_lookahead=U32(2),
+)
+"""What a chain has whose genesis says nothing else."""
+
+
+class Configuration(Module, pallet="Configuration"):
+    # Storage
+
+    current = StorageValue("Configuration", HostConfiguration, default=DEFAULT_CONFIGURATION)
+    pending = StorageValue("PendingConfiguration", HostConfiguration)
+    """To be applied when the session changes."""
+    active_config = StorageValue("ActiveConfig", AbridgedHostConfiguration)
+    """The well-known key that parachains read; follows ``current``."""
+
+    # Genesis
+
+    def genesis(self, store: Overlay, config: HostConfiguration) -> None:
+        """:raises PeriodTooShort: when an availability period is zero."""
+        check_configuration(config)
+        self._apply(store, config)
+
+    # Session change
+
+    def on_session_change(self, store: Overlay, notification: SessionChangeNotification) -> None:
+        """Apply the pending configuration (A7)."""
+        pending = self.pending.take(store)
+        if pending is not None:
+            self._apply(store, pending)
+        if self.configuration(store) != notification.new_config:
+            raise RuntimeBug("the notification announces another configuration than is applied")
+
+    # Initialisation
+
+    def initialize(self, store: Overlay) -> None:
+        """Nothing: the configuration is constant within a session."""
+
+    # Entry points
+
+    def dispatch(self, store: Overlay, origin: Origin, call: ConfigurationCall) -> None:
+        """Set one field, from the next session on (A9). Only for governance.
+
+        :raises BadOrigin: when anybody else calls.
+        :raises PeriodTooShort: when an availability period would be zero.
+        """
+        ensure_root(origin)
+        update: dict[str, Any] = {_FIELD_OF[type(call)]: call.new}
+        self.update_configuration(store, lambda config: replace(config, **update))
+
+    # Routines
+
+    def configuration(self, store: Reader) -> HostConfiguration:
+        """The configuration of this session."""
+        return self.current.get(store)
+
+    def next_configuration(self, store: Reader) -> HostConfiguration:
+        """The configuration of the next session, as things stand."""
+        return self.pending.get(store) or self.current.get(store)
+
+    def update_configuration(
+        self, store: Overlay, change: Callable[[HostConfiguration], HostConfiguration]
+    ) -> None:
+        """Change the pending configuration; several updates in one session add up (A8).
+
+        :raises PeriodTooShort: when an availability period would be zero.
+        """
+        changed = change(self.next_configuration(store))
+        check_configuration(changed)
+        self.pending.put(store, changed)
+
+    def _apply(self, store: Overlay, config: HostConfiguration) -> None:
+        self.current.put(store, config)
+        self.active_config.put(store, abridged(config))
+
+    # Finalisation
+
+    def finalize(self, store: Overlay) -> None:
+        """Nothing."""
+
+    # Consistency
+
+    def check(self, store: Reader) -> None:
+        """:raises RuntimeBug: when the stored configurations contradict a rule or each other."""
+        for config in (self.configuration(store), self.next_configuration(store)):
+            for field in _AT_LEAST_ONE:
+                if getattr(config, field) < 1:
+                    raise RuntimeBug(f"{field} is 0 in {config}")
+        if self.active_config.get(store) != abridged(self.configuration(store)):
+            raise RuntimeBug("ActiveConfig does not follow the configuration")
+
+
+def check_configuration(config: HostConfiguration) -> None:
+    """:raises PeriodTooShort: when an availability period is zero (A9)."""
+    for field in _AT_LEAST_ONE:
+        value = getattr(config, field)
+        if value < 1:
+            raise PeriodTooShort(field, value)
+
+
+def abridged(config: HostConfiguration) -> AbridgedHostConfiguration:
+    """The part of the configuration that parachains read (D29)."""
+    none = U32(0)
+    return AbridgedHostConfiguration(
+        max_code_size=config.max_code_size,
+        max_head_data_size=config.max_head_data_size,
+        max_upward_queue_count=none,
+        max_upward_queue_size=none,
+        max_upward_message_size=none,
+        max_upward_message_num_per_candidate=none,
+        hrmp_max_message_num_per_candidate=none,
+        validation_upgrade_cooldown=config.validation_upgrade_frequency,
+        validation_upgrade_delay=config.validation_upgrade_delay,
+        max_candidate_depth=none,
+        allowed_ancestry_len=none,
+    )
+
+
+assert set(_FIELD_OF.values()) == {field.name for field in fields(HostConfiguration)}

@@ -1,0 +1,23 @@
+"""What every module is told when a session ends (A4, D1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.primitives.basic import H256, SessionIndex, ValidatorId
+from parahost.primitives.configuration import HostConfiguration
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChangeNotification:
+    """``session_index`` begins. The configurations are those before and after the change."""
+
+    session_index: SessionIndex
+    validators: tuple[ValidatorId, ...]
+    """The validators of the session that begins."""
+    queued: tuple[ValidatorId, ...]
+    """The validators of the one after it."""
+    prev_config: HostConfiguration
+    new_config: HostConfiguration
+    random_seed: H256
+    """From BABE; nobody could choose it."""
