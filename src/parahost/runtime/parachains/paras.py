@@ -1,0 +1,368 @@
+"""Paras: heads and validation code of parachains and parathreads (A10-A21)."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from parahost.primitives.basic import (
+    H256,
+    BlockNumber,
+    HeadData,
+    ParaId,
+    ValidationCode,
+    ValidationCodeHash,
+)
+from parahost.primitives.candidates import PersistedValidationData
+from parahost.primitives.hashing import blake2_256
+from parahost.runtime.errors import ModuleError, RuntimeBug
+from parahost.runtime.events import (
+    CodeUpgradeScheduled,
+    CurrentCodeUpdated,
+    NewHeadNoted,
+)
+from parahost.runtime.parachains.configuration import MAX_POV_SIZE, Configuration
+from parahost.runtime.parachains.notification import SessionChangeNotification
+from parahost.runtime.parachains.past_code import ParaPastCodeMeta, UseCurrent
+from parahost.runtime.storage import (
+    Module,
+    Overlay,
+    Reader,
+    StorageDoubleMap,
+    StorageMap,
+    StorageValue,
+)
+from parahost.runtime.system import System
+
+# Types
+
+NO_PAST_CODE = ParaPastCodeMeta()
+
+
+@dataclass(frozen=True, slots=True)
+class ParaGenesisArgs:
+    genesis_head: HeadData
+    validation_code: ValidationCode
+    parachain: bool
+    """Whether it is a parachain; else it is a parathread."""
+
+
+class AlreadyRegistered(ModuleError, pallet="Paras", index=0):
+    def __init__(self, para: ParaId) -> None:
+        super().__init__(f"para {para} is registered, or will be with the next session")
+        self.para = para
+
+
+class NotRegistered(ModuleError, pallet="Paras", index=1):
+    def __init__(self, para: ParaId) -> None:
+        super().__init__(f"para {para} is not registered")
+        self.para = para
+
+
+@lru_cache(maxsize=128)
+def validation_code_hash(code: ValidationCode) -> ValidationCodeHash:
+    """A validation function's name. Codes are large, and asked for again in every block."""
+    return ValidationCodeHash(blake2_256(code))
+
+
+class Paras(Module, pallet="Paras"):
+    # Storage
+
+    parachains_item = StorageValue("Parachains", tuple[ParaId, ...], default=())
+    """All parachains, ascending; no parathreads."""
+    heads = StorageMap("Heads", ParaId, HeadData)
+    """Of every registered para."""
+    validation_code = StorageMap("ValidationCode", ParaId, ValidationCode)
+    """The current code of every registered para."""
+    past_code = StorageDoubleMap("PastCode", ParaId, BlockNumber, ValidationCode)
+    """Old code, by the block at which its replacement was expected."""
+    past_code_meta = StorageMap("PastCodeMeta", ParaId, ParaPastCodeMeta, default=NO_PAST_CODE)
+    past_code_pruning = StorageValue(
+        "PastCodePruning", tuple[tuple[ParaId, BlockNumber], ...], default=()
+    )
+    """Paras with old code, by the block that activated its replacement; ascending by block. A
+    para may be there repeatedly."""
+    future_code_upgrades = StorageMap("FutureCodeUpgrades", ParaId, BlockNumber)
+    """When the planned code is expected."""
+    future_code = StorageMap("FutureCode", ParaId, ValidationCode)
+    upcoming_paras = StorageValue("UpcomingParas", tuple[ParaId, ...], default=())
+    """They come with the next session; ascending."""
+    upcoming_paras_genesis = StorageMap("UpcomingParasGenesis", ParaId, ParaGenesisArgs)
+    outgoing_paras = StorageValue("OutgoingParas", tuple[ParaId, ...], default=())
+    """They go with the next session; ascending."""
+
+    def __init__(self, system: System, configuration: Configuration) -> None:
+        self.system = system
+        self.configuration = configuration
+
+    # Genesis
+
+    def genesis(self, store: Overlay, paras: Iterable[tuple[ParaId, ParaGenesisArgs]]) -> None:
+        """Register paras before the first block."""
+        for para, args in paras:
+            self._apply_incoming(store, para, args)
+
+    # Session change
+
+    def on_session_change(self, store: Overlay, notification: SessionChangeNotification) -> None:
+        """Let paras go and come (A14): the only time at which the set changes (A21)."""
+        now = self.system.block_number(store)
+        for para in self.outgoing_paras.take(store):
+            self._clean_up_outgoing(store, para, now)
+        for para in self.upcoming_paras.take(store):
+            args = self.upcoming_paras_genesis.take(store, para)
+            if args is None:
+                raise RuntimeBug(f"upcoming para {para} has no genesis arguments")
+            self._apply_incoming(store, para, args)
+
+    def _clean_up_outgoing(self, store: Overlay, para: ParaId, now: BlockNumber) -> None:
+        """Its code may still be wanted for checks: it becomes past code."""
+        self.parachains_item.mutate(store, lambda ids: tuple(id_ for id_ in ids if id_ != para))
+        self.heads.remove(store, para)
+        self.future_code_upgrades.remove(store, para)
+        self.future_code.remove(store, para)
+        removed = self.validation_code.take(store, para)
+        if removed is not None:
+            self._note_past_code(store, para, removed, expected_at=now, activated_at=now)
+
+    def _apply_incoming(self, store: Overlay, para: ParaId, args: ParaGenesisArgs) -> None:
+        if args.parachain:
+            self.parachains_item.mutate(store, lambda ids: _with_id(ids, para))
+        self.heads.put(store, para, args.genesis_head)
+        self.validation_code.put(store, para, args.validation_code)
+
+    # Initialisation
+
+    def initialize(self, store: Overlay) -> None:
+        """Prune old code whose acceptance period is over (A15, D3)."""
+        now = self.system.block_number(store)
+        period = self.configuration.configuration(store).acceptance_period
+        tasks = self.past_code_pruning.get(store)
+        done = bisect_right(tasks, now - period - 1, key=lambda task: task[1])
+        if not done:
+            return
+        self.past_code_pruning.put(store, tasks[done:])
+        for para, activated_at in tasks[:done]:
+            self._prune(store, para, activated_at)
+
+    def _prune(self, store: Overlay, para: ParaId, activated_at: BlockNumber) -> None:
+        meta, gone = self.past_code_meta.get(store, para).pruned_up_to(activated_at)
+        for expected_at in gone:
+            self.past_code.remove(store, (para, expected_at))
+        if not meta.upgrade_times and not self.is_registered(store, para):
+            self.past_code_meta.remove(store, para)
+        else:
+            self.past_code_meta.put(store, para, meta)
+
+    # Routines: registration
+
+    def schedule_para_initialize(self, store: Overlay, para: ParaId, args: ParaGenesisArgs) -> None:
+        """Let a para come with the next session (A16). One that goes may come back at once.
+
+        :raises AlreadyRegistered: when it is there, and stays, or comes already.
+        """
+        stays = self.is_registered(store, para) and para not in self.outgoing_paras.get(store)
+        if stays or para in self.upcoming_paras.get(store):
+            raise AlreadyRegistered(para)
+        self.upcoming_paras.mutate(store, lambda ids: _with_id(ids, para))
+        self.upcoming_paras_genesis.put(store, para, args)
+
+    def schedule_para_cleanup(self, store: Overlay, para: ParaId) -> None:
+        """Let a para go with the next session (A17). One that was only to come stays away.
+
+        :raises NotRegistered: when it is not there, nor comes, or goes already.
+        """
+        if para in self.upcoming_paras.get(store):
+            self.upcoming_paras.mutate(store, lambda ids: tuple(i for i in ids if i != para))
+            self.upcoming_paras_genesis.remove(store, para)
+            return
+        if not self.is_registered(store, para) or para in self.outgoing_paras.get(store):
+            raise NotRegistered(para)
+        self.outgoing_paras.mutate(store, lambda ids: _with_id(ids, para))
+
+    # Routines: heads and code
+
+    def schedule_code_upgrade(
+        self, store: Overlay, para: ParaId, code: ValidationCode, expected_at: BlockNumber
+    ) -> None:
+        """Plan new code, to hold after the inclusion of a block of the para whose relay parent
+        is at ``expected_at`` or later (A18)."""
+        if self.future_code_upgrades.contains(store, para):
+            raise RuntimeBug(f"para {para} would lose a planned code upgrade to another")
+        self.future_code_upgrades.put(store, para, expected_at)
+        self.future_code.put(store, para, code)
+        self.system.deposit_event(store, CodeUpgradeScheduled(para))
+
+    def note_new_head(
+        self, store: Overlay, para: ParaId, head: HeadData, context: BlockNumber
+    ) -> None:
+        """The para has moved on, by a block whose relay parent has the number ``context``; if the
+        planned code was expected by then, it is the current code from now on (A19)."""
+        self.heads.put(store, para, head)
+        self.system.deposit_event(store, NewHeadNoted(para))
+        self.apply_due_upgrade(store, para, context)
+
+    def apply_due_upgrade(self, store: Overlay, para: ParaId, context: BlockNumber) -> None:
+        """Make the planned code current if it was expected at ``context`` or before."""
+        expected_at = self.future_code_upgrades.get(store, para)
+        if expected_at is None or context < expected_at:
+            return
+        self.future_code_upgrades.remove(store, para)
+        new, old = self.future_code.take(store, para), self.validation_code.get(store, para)
+        if new is None or old is None:
+            raise RuntimeBug(f"para {para} lacks its planned or its current code")
+        self.validation_code.put(store, para, new)
+        now = self.system.block_number(store)
+        self._note_past_code(store, para, old, expected_at=expected_at, activated_at=now)
+        self.system.deposit_event(store, CurrentCodeUpdated(para))
+
+    def validation_code_at(
+        self,
+        store: Reader,
+        para: ParaId,
+        at: BlockNumber,
+        assume_intermediate: BlockNumber | None = None,
+    ) -> ValidationCode | None:
+        """The code for a block of the para whose relay parent has the number ``at`` (A20).
+
+        ``assume_intermediate``, before ``at``: suppose that a block of the para with a relay
+        parent of that number is included before. ``None`` when there is no such code, when it is
+        pruned, or when the assumption is not before ``at``.
+        """
+        if assume_intermediate is not None:
+            if assume_intermediate >= at:
+                return None
+            expected_at = self.future_code_upgrades.get(store, para)
+            if expected_at is not None and expected_at <= assume_intermediate:
+                return self.future_code.get(store, para)
+        use = self.past_code_meta.get(store, para).code_at(at)
+        if use is None:
+            return None
+        if isinstance(use, UseCurrent):
+            return self.validation_code.get(store, para)
+        return self.past_code.get(store, (para, use.expected_at))
+
+    def validation_code_by_hash(
+        self, store: Reader, code_hash: ValidationCodeHash
+    ) -> ValidationCode | None:
+        """Code that some para has, had or will have, as long as it is kept."""
+        for code in self._all_codes(store):
+            if validation_code_hash(code) == code_hash:
+                return code
+        return None
+
+    def last_code_upgrade(self, store: Reader, para: ParaId) -> BlockNumber | None:
+        """When the latest code of the para was, or is, expected to hold: planned or past."""
+        planned = self.future_code_upgrades.get(store, para)
+        if planned is not None:
+            return planned
+        return self.past_code_meta.get(store, para).most_recent_change()
+
+    def persisted_validation_data(
+        self,
+        store: Reader,
+        para: ParaId,
+        relay_parent_number: BlockNumber,
+        relay_parent_storage_root: H256,
+    ) -> PersistedValidationData | None:
+        """What the next block of the para is validated against; ``None`` for an unknown para."""
+        head = self.heads.get(store, para)
+        if head is None:
+            return None
+        return PersistedValidationData(
+            head, relay_parent_number, relay_parent_storage_root, MAX_POV_SIZE
+        )
+
+    def _note_past_code(
+        self,
+        store: Overlay,
+        para: ParaId,
+        code: ValidationCode,
+        *,
+        expected_at: BlockNumber,
+        activated_at: BlockNumber,
+    ) -> None:
+        self.past_code.put(store, (para, expected_at), code)
+        meta = self.past_code_meta.get(store, para)
+        self.past_code_meta.put(store, para, meta.with_replacement(expected_at, activated_at))
+        tasks = self.past_code_pruning.get(store)
+        place = bisect_right(tasks, activated_at, key=lambda task: task[1])
+        self.past_code_pruning.put(store, (*tasks[:place], (para, activated_at), *tasks[place:]))
+
+    def _all_codes(self, store: Reader) -> Iterator[ValidationCode]:
+        yield from self.validation_code.values(store)
+        yield from self.future_code.values(store)
+        yield from self.past_code.values(store)
+
+    # Routines: lookups
+
+    def parachains(self, store: Reader) -> tuple[ParaId, ...]:
+        """All parachains, ascending."""
+        return self.parachains_item.get(store)
+
+    def is_registered(self, store: Reader, para: ParaId) -> bool:
+        return self.heads.contains(store, para)
+
+    def is_parachain(self, store: Reader, para: ParaId) -> bool:
+        return para in self.parachains(store)
+
+    def is_parathread(self, store: Reader, para: ParaId) -> bool:
+        return self.is_registered(store, para) and not self.is_parachain(store, para)
+
+    # Finalisation
+
+    def finalize(self, store: Overlay) -> None:
+        """Nothing."""
+
+    # Consistency
+
+    def check(self, store: Reader) -> None:
+        """:raises RuntimeBug: when lists are out of order or items contradict each other."""
+        for item in (self.parachains_item, self.upcoming_paras, self.outgoing_paras):
+            ids = item.get(store)
+            _expect(list(ids) == sorted(set(ids)), f"{item} is not strictly ascending", ids)
+        registered = set(self.heads.keys(store))
+        coded = set(self.validation_code.keys(store))
+        _expect(registered == coded, "heads and current codes differ", (registered, coded))
+        _expect(registered >= set(self.parachains(store)), "a parachain has no head", registered)
+        _expect(
+            registered >= set(self.outgoing_paras.get(store)), "an outgoing para is not there", ()
+        )
+        planned = set(self.future_code_upgrades.keys(store))
+        _expect(planned == set(self.future_code.keys(store)), "times and codes differ", planned)
+        _expect(planned <= registered, "new code for a para that is not there", planned)
+        upcoming = set(self.upcoming_paras.get(store))
+        _expect(upcoming == set(self.upcoming_paras_genesis.keys(store)), "genesis", upcoming)
+        self._check_past_code(store)
+
+    def _check_past_code(self, store: Reader) -> None:
+        tasks = self.past_code_pruning.get(store)
+        _expect(list(tasks) == sorted(tasks, key=lambda task: task[1]), "pruning order", tasks)
+        replacements = []
+        for para, meta in self.past_code_meta.iterate(store):
+            expected = [replacement.expected_at for replacement in meta.upgrade_times]
+            activated = [replacement.activated_at for replacement in meta.upgrade_times]
+            _expect(expected == sorted(set(expected)), f"expected times of para {para}", meta)
+            _expect(activated == sorted(activated), f"activation times of para {para}", meta)
+            replacements += [(para, replacement) for replacement in meta.upgrade_times]
+        codes = {(para, replacement.expected_at) for para, replacement in replacements}
+        kept = set(self.past_code.keys(store))
+        _expect(codes == kept, "past codes differ from their times", (codes, kept))
+        due = sorted((para, replacement.activated_at) for para, replacement in replacements)
+        _expect(due == sorted(tasks), "past codes and pruning tasks differ", (due, tasks))
+
+
+def _with_id(ids: tuple[ParaId, ...], para: ParaId) -> tuple[ParaId, ...]:
+    """The ascending list with one more, unless it is there."""
+    if para in ids:
+        return ids
+    listed = list(ids)
+    insort(listed, para)
+    return tuple(listed)
+
+
+def _expect(holds: bool, what: str, evidence: object) -> None:
+    if not holds:
+        raise RuntimeBug(f"Paras: {what}: {evidence}")
