@@ -1,0 +1,110 @@
+"""The parachain host's modules together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from parahost.ports.verifier import Verifier
+from parahost.primitives.basic import U32, BlockNumber, Hash, ParaId
+from parahost.primitives.configuration import HostConfiguration
+from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.inclusion import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
+from parahost.runtime.parachains.initializer import Initializer
+from parahost.runtime.parachains.notification import SessionChangeNotification
+from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
+from parahost.runtime.parachains.scheduler import Scheduler
+from parahost.runtime.parachains.validity import AuthorVrfOutput, Validity
+from parahost.runtime.storage import Module, Overlay, Reader, State
+from parahost.runtime.system import System
+
+
+class Parachains:
+    """One instance of each module, each handed those that it needs.
+
+    A block goes :meth:`initialize`, ``inclusion_inherent.dispatch`` exactly once and any other
+    calls, :meth:`finalize`, and, if it ends a session, :meth:`on_session_change` with what
+    ``initializer.notification`` gives.
+    """
+
+    def __init__(
+        self, system: System, verifier: Verifier, author_vrf_output: AuthorVrfOutput
+    ) -> None:
+        self.system = system
+        self.configuration = Configuration()
+        self.paras = Paras(system, self.configuration)
+        self.scheduler = Scheduler(system, self.configuration, self.paras)
+        self.validity = Validity(system, self.configuration, self.scheduler, author_vrf_output)
+        self.inclusion = Inclusion(
+            system,
+            self.configuration,
+            self.paras,
+            self.scheduler,
+            validity=self.validity,
+            verifier=verifier,
+        )
+        self.inclusion_inherent = InclusionInherent(system, self.scheduler, self.inclusion)
+        self.initializer = Initializer(
+            self.configuration, self.paras, self.scheduler, self.inclusion, self.validity
+        )
+
+    def __iter__(self) -> Iterator[Module]:
+        """The modules, in the order of initialisation, the Initializer and the inherent last."""
+        yield self.configuration
+        yield self.paras
+        yield self.scheduler
+        yield self.inclusion
+        yield self.validity
+        yield self.initializer
+        yield self.inclusion_inherent
+
+    def genesis(
+        self,
+        store: Overlay,
+        configuration: HostConfiguration,
+        paras: Iterable[tuple[ParaId, ParaGenesisArgs]],
+    ) -> None:
+        """The configuration and paras of the first session, which :meth:`on_session_change` is to
+        announce next.
+
+        :raises PeriodTooShort: when an availability period is zero.
+        """
+        self.configuration.genesis(store, configuration)
+        self.paras.genesis(store, paras)
+
+    def initialize(self, store: Overlay) -> None:
+        """Begin the host's part of a block."""
+        self.initializer.initialize(store)
+
+    def finalize(self, store: Overlay) -> None:
+        """End the host's part of a block.
+
+        :raises InclusionMissing: when it has had no inclusion inherent.
+        """
+        self.inclusion_inherent.finalize(store)
+        self.initializer.finalize(store)
+
+    def on_session_change(self, store: Overlay, notification: SessionChangeNotification) -> None:
+        """After :meth:`finalize`, in a block that ends a session (D1); and at genesis."""
+        self.initializer.on_session_change(store, notification)
+
+    def child_of(self, state: State, parent_hash: Hash) -> Overlay:
+        """What a child of the block with that state and hash sees before its first extrinsic."""
+        store = Overlay(state)
+        number = BlockNumber(U32(self.system.block_number(state) + 1))
+        self.system.initialize(store, number, parent_hash, ())
+        self.initialize(store)
+        return store
+
+    def check(self, store: Reader) -> None:
+        """Whether the stored items agree, between blocks.
+
+        :raises RuntimeBug: with the evidence, when they do not.
+        """
+        self.configuration.check(store)
+        self.paras.check(store)
+        self.scheduler.check(store)
+        self.inclusion.check(store)
+        self.validity.check(store)
+        self.initializer.check(store)
+        self.inclusion_inherent.check(store)

@@ -1,0 +1,116 @@
+"""InclusionInherent: the one entry point that every block must have (A51, A52)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from parahost.primitives.basic import U32, BlockNumber, CoreIndex
+from parahost.primitives.header import Header
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.scale import variant
+from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.candidate_checks import RelayParent
+from parahost.runtime.parachains.inclusion import Inclusion as InclusionModule
+from parahost.runtime.parachains.inclusion_errors import (
+    DisputesRefused,
+    InclusionMissing,
+    InclusionRepeated,
+    WrongParentHeader,
+)
+from parahost.runtime.parachains.scheduler import FreedReason, Scheduler
+from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.system import System
+
+# Types
+
+
+@variant(Pallet.ParaInherent, 0)
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """The call of the ``inclusion`` entry point."""
+
+    data: ParachainsInherentData
+
+
+class InclusionInherent(Module, pallet="ParaInherent"):
+    # Storage
+
+    included = StorageValue("Included", tuple[()])
+    """Set when the block has had its inclusion. Ephemeral."""
+
+    def __init__(self, system: System, scheduler: Scheduler, inclusion: InclusionModule) -> None:
+        self.system = system
+        self.scheduler = scheduler
+        self.inclusion_module = inclusion
+
+    # Entry points
+
+    def dispatch(self, store: Overlay, origin: Origin, call: Inclusion) -> None:
+        """:raises BadOrigin: when somebody signed it.
+        :raises InvalidBlock: when any of it breaks a rule, or it is there a second time.
+        """
+        ensure_none(origin)
+        self.inclusion(store, call.data)
+
+    def inclusion(self, store: Overlay, data: ParachainsInherentData) -> None:
+        """Bitfields free cores, timeouts free cores, free cores are scheduled, candidates occupy
+        them (A52). Exactly once per block.
+
+        :raises InvalidBlock: when any of it breaks a rule, or it is there a second time (A50).
+        """
+        if self.included.exists(store):
+            raise InclusionRepeated
+        if data.disputes:
+            raise DisputesRefused(len(data.disputes))
+        relay_parent = self.relay_parent(store, data.parent_header)
+        inclusion, scheduler = self.inclusion_module, self.scheduler
+
+        core_lookup = partial(scheduler.core_para, store)
+        available = inclusion.process_bitfields(store, data.bitfields, core_lookup)
+        self.free_and_schedule(store, available)
+        occupied = inclusion.process_candidates(
+            store, data.backed_candidates, scheduler.scheduled(store), relay_parent
+        )
+        scheduler.occupied(store, occupied)
+        self.included.put(store, ())
+
+    # Routines
+
+    def relay_parent(self, store: Reader, parent_header: Header) -> RelayParent:
+        """The block's parent, as candidates see it.
+
+        :raises WrongParentHeader: when the header is not the parent's.
+        """
+        parent = self.system.parent_hash(store)
+        if parent_header.hash() != parent:
+            raise WrongParentHeader(parent, parent_header.hash())
+        number = BlockNumber(U32(self.system.block_number(store) - 1))
+        return RelayParent(parent, number, parent_header.state_root)
+
+    def free_and_schedule(self, store: Overlay, available: Sequence[CoreIndex]) -> None:
+        """Give up what is timed out, and schedule its cores and those of what is available."""
+        freed = dict.fromkeys(available, FreedReason.CONCLUDED)
+        is_timed_out = self.scheduler.availability_timeout_predicate(store)
+        if is_timed_out is not None:
+            timed_out = self.inclusion_module.collect_pending(store, is_timed_out)
+            freed.update(dict.fromkeys(timed_out, FreedReason.TIMED_OUT))
+        self.scheduler.schedule(store, freed)
+
+    # Finalisation
+
+    def finalize(self, store: Overlay) -> None:
+        """:raises InclusionMissing: when the block has had no inclusion (A51)."""
+        if not self.included.exists(store):
+            raise InclusionMissing
+        self.included.kill(store)
+
+    # Consistency
+
+    def check(self, store: Reader) -> None:
+        """:raises RuntimeBug: when the mark of a finished block is still there."""
+        if self.included.exists(store):
+            raise RuntimeBug("ParaInherent: Included outlives its block")

@@ -1,0 +1,102 @@
+"""What a block's author may put into its inherent of all that it was given (D8, D15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+from parahost.primitives.availability import SignedAvailabilityBitfield
+from parahost.primitives.basic import CoreIndex, ValidatorIndex
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.parachains.candidate_checks import RelayParent
+from parahost.runtime.parachains.host import Parachains
+from parahost.runtime.parachains.inclusion_errors import InvalidBitfield, InvalidCandidate
+from parahost.runtime.storage import Overlay, State
+
+
+def sanitize(
+    parachains: Parachains, state: State, data: ParachainsInherentData
+) -> ParachainsInherentData:
+    """The part of ``data`` that a child of the block with that state accepts: it always does.
+
+    Of several acceptable bitfields of one validator the fullest stays, of several candidates for
+    one core the first. Disputes are dropped: the runtime takes none yet.
+
+    :raises ValueError: when ``parent_header`` is not of the block with that state; nothing could
+        be accepted with it.
+    """
+    header = data.parent_header
+    if header.state_root != state.root:
+        raise ValueError(
+            f"the header of {header.hash().hex()} has the state root {header.state_root.hex()}, "
+            f"the state {state.root.hex()}"
+        )
+    store = parachains.child_of(state, header.hash())
+    bitfields = _acceptable_bitfields(parachains, store, data.bitfields)
+    _apply(parachains, store, bitfields)
+    relay_parent = parachains.inclusion_inherent.relay_parent(store, header)
+    candidates = _acceptable_candidates(parachains, store, data.backed_candidates, relay_parent)
+    return replace(data, bitfields=bitfields, backed_candidates=candidates, disputes=())
+
+
+def _acceptable_bitfields(
+    parachains: Parachains, store: Overlay, given: Iterable[SignedAvailabilityBitfield]
+) -> tuple[SignedAvailabilityBitfield, ...]:
+    """The fullest valid bitfield of each validator that has no bit for a free core."""
+    inclusion, scheduler = parachains.inclusion, parachains.scheduler
+    validators, context = inclusion.validators(store), inclusion.signing_context(store)
+    cores = len(scheduler.availability_cores.get(store))
+    pending = inclusion.pending_by_core(store, partial(scheduler.core_para, store))
+
+    kept: dict[ValidatorIndex, SignedAvailabilityBitfield] = {}
+    for signed in sorted(given, key=lambda s: (s.validator_index, -s.bitfield.count())):
+        if signed.validator_index in kept:
+            continue
+        try:
+            inclusion.check_bitfield(signed, cores, validators, context)
+        except InvalidBitfield:
+            continue
+        if all(core in pending for core in signed.bitfield.ones()):
+            kept[signed.validator_index] = signed
+    return tuple(kept.values())
+
+
+def _apply(
+    parachains: Parachains, store: Overlay, bitfields: tuple[SignedAvailabilityBitfield, ...]
+) -> None:
+    """Bring the store to where the inherent considers candidates. Validity, which needs the
+    block's author, has no say in what a candidate is checked against."""
+    inclusion, scheduler = parachains.inclusion, parachains.scheduler
+    core_lookup = partial(scheduler.core_para, store)
+    available = inclusion.apply_bitfields(store, bitfields, core_lookup)
+    for para, pending in available:
+        inclusion.include(store, para, pending)
+    freed = [pending.core for _, pending in available]
+    parachains.inclusion_inherent.free_and_schedule(store, freed)
+
+
+def _acceptable_candidates(
+    parachains: Parachains,
+    store: Overlay,
+    given: Iterable[BackedCandidate],
+    relay_parent: RelayParent,
+) -> tuple[BackedCandidate, ...]:
+    """The first valid candidate for each scheduled core, ascending by core."""
+    inclusion = parachains.inclusion
+    assignments = {
+        assignment.para_id: assignment for assignment in parachains.scheduler.scheduled(store)
+    }
+    kept: dict[CoreIndex, BackedCandidate] = {}
+    for backed in given:
+        assignment = assignments.get(backed.candidate.descriptor.para_id)
+        if assignment is None or assignment.core in kept:
+            continue
+        candidate_hash = backed.candidate.hash()
+        try:
+            inclusion.check_candidate(store, backed, candidate_hash, assignment, relay_parent)
+        except InvalidCandidate:
+            continue
+        kept[assignment.core] = backed
+    return tuple(kept[core] for core in sorted(kept))
