@@ -24,12 +24,11 @@ _SUFFIX = ".artifact"
 
 
 class ArtifactCache:
-    """Artifacts of one engine in a directory, which is made if it is not there."""
+    """Artifacts of one engine in a directory, which is made by the first write."""
 
     def __init__(self, directory: Path, fingerprint: str) -> None:
         self._directory = directory
         self._fingerprint = fingerprint
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, code_hash: bytes) -> Path:
         return self._directory / f"{self._fingerprint}-{code_hash.hex()}{_SUFFIX}"
@@ -53,11 +52,13 @@ class ArtifactCache:
         aside = path.with_suffix(f".{os.getpid()}.tmp")
         digest = hashlib.blake2b(artifact, digest_size=_DIGEST_SIZE).digest()
         try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             aside.write_bytes(digest + artifact)
             aside.replace(path)
             self._prune()
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
             raise ArtifactError(f"artifact {path} cannot be written: {error.strerror}") from None
 
     def _prune(self) -> None:

@@ -82,8 +82,9 @@ class Worker:
             self._load(code_hash)
         except ArtifactError:
             module = self._engine.compile(wasm_of(code))
-            self._keep(code_hash, ValidationFunction(self._engine, module))
+            function = ValidationFunction(self._engine, module)
             self._cache.write(code_hash, bytes(module.serialize()))
+            self._keep(code_hash, function)
 
     def _load(self, code_hash: bytes) -> ValidationFunction:
         function = self._loaded.get(code_hash)

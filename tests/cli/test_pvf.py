@@ -1,0 +1,106 @@
+"""``parahost pvf run`` as a user calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from parahost.cli.pvf import app
+from parahost.parachains.code import example_code
+
+CASE = json.loads((Path(__file__).parents[1] / "vectors/pvf_adder.json").read_text())["cases"][0]
+PARAMS = CASE["params_hex"]
+
+
+@pytest.fixture
+def code_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = tmp_path / "adder.wasm"
+    path.write_bytes(example_code("adder"))
+    return path
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["run", *map(str, arguments)])
+
+
+def test_a_valid_run(code_file: Path) -> None:
+    done = invoke(code_file, "--params", PARAMS, "--kind", "checking")
+    assert done.exit_code == 0
+    report = json.loads(done.stdout)
+    assert list(report) == [
+        "outcome",
+        "reason",
+        "result_hex",
+        "prepare_ms",
+        "execute_ms",
+        "peak_memory_kb",
+    ]
+    assert report["outcome"] == "valid" and report["reason"] is None
+    assert report["result_hex"] == CASE["result_hex"]
+    assert report["prepare_ms"] > 0 and report["execute_ms"] > 0 and report["peak_memory_kb"] > 0
+
+
+def test_code_and_params_may_be_hex_text_in_files(code_file: Path, tmp_path: Path) -> None:
+    hex_code, hex_params, raw_params = (tmp_path / name for name in ("code", "hex", "raw"))
+    hex_code.write_text(f"0x{code_file.read_bytes().hex()}\n")
+    hex_params.write_text(f"0x{PARAMS}\n")
+    raw_params.write_bytes(bytes.fromhex(PARAMS))
+    for params in (hex_params, raw_params, f"0x{PARAMS}"):
+        done = invoke(hex_code, "--params", params)
+        assert json.loads(done.stdout)["result_hex"] == CASE["result_hex"]
+
+
+def test_an_invalid_run(code_file: Path, tmp_path: Path) -> None:
+    done = invoke(code_file, "--params", "00")
+    assert done.exit_code == 1
+    report = json.loads(done.stdout)
+    assert report["outcome"] == "invalid" and report["result_hex"] is None
+    assert "unreachable" in report["reason"]
+
+    not_wasm = tmp_path / "not.wasm"
+    not_wasm.write_bytes(b"<html>")
+    done = invoke(not_wasm, "--params", PARAMS)
+    assert done.exit_code == 1
+    assert "not Wasm" in json.loads(done.stdout)["reason"]
+
+
+def test_an_undecided_run(code_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(code_file))
+    done = invoke(code_file, "--params", PARAMS)
+    assert done.exit_code == 3
+    report = json.loads(done.stdout)
+    assert report["outcome"] == "undecided"
+    assert "cannot be written: Not a directory" in report["reason"]
+
+
+@pytest.mark.parametrize(
+    ("code", "params", "line"),
+    [
+        ("missing.wasm", "00", "parahost pvf run: missing.wasm: No such file or directory"),
+        (".", "00", "parahost pvf run: .: Is a directory"),
+        (None, "0xzz", "parahost pvf run: --params is neither hex nor a file: 0xzz"),
+        (None, "x" * 5000, f"parahost pvf run: --params is neither hex nor a file: {'x' * 40}..."),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    code_file: Path, code: str | None, params: str, line: str
+) -> None:
+    done = invoke(code or code_file, "--params", params)
+    assert done.exit_code == 2
+    assert done.stderr.splitlines() == [line]
+    assert done.stdout == ""
+
+
+def test_an_unknown_kind_is_bad_input(code_file: Path) -> None:
+    done = invoke(code_file, "--params", "00", "--kind", "guessing")
+    assert done.exit_code == 2 and "guessing" in done.stderr
+
+
+def test_loading_the_command_loads_no_machinery() -> None:
+    script = "import sys, parahost.cli.pvf; print(*{'trio', 'wasmtime'} & set(sys.modules))"
+    loaded = subprocess.check_output([sys.executable, "-c", script], text=True)
+    assert loaded.split() == []

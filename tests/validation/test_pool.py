@@ -1,0 +1,335 @@
+"""The pool with real worker processes (D14): three outcomes, and never the wrong one."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import wasmtime
+
+from parahost.ports.validation import (
+    ExecutionKind,
+    ExecutionOutcome,
+    Failed,
+    Returned,
+    Undecided,
+    ValidationHost,
+)
+from parahost.primitives import scale
+from parahost.primitives.basic import ValidationCode
+from parahost.validation import InProcessHost, Limits, ValidationPool
+from tests.validation.guests import ECHO, FOREVER, IMPORTED_MEMORY, PARAMS, guest, imported
+
+BACKING = ExecutionKind.BACKING
+CHECKING = ExecutionKind.CHECKING
+SHORT = Limits(backing_cpu_s=0.1, checking_cpu_s=0.3)
+
+HASHES_LONG = guest(
+    f"(drop (call $ext_trie_blake2_256_ordered_root_version_1 {ECHO})) (i64.const 0)",
+    before=imported("ext_trie_blake2_256_ordered_root_version_1", "l", "i"),
+    memory=IMPORTED_MEMORY,
+)
+LONG_LIST = scale.encode((b"item",) * 100_000, tuple[bytes, ...])
+"""What :data:`HASHES_LONG` spends more than a second on, in a single host function."""
+
+
+def code(wasm: bytes) -> ValidationCode:
+    return ValidationCode(wasm)
+
+
+@asynccontextmanager
+async def pool_at(
+    cache_dir: Path, *, workers: int = 1, limits: Limits | None = None
+) -> AsyncIterator[ValidationPool]:
+    with trio.fail_after(60):
+        async with ValidationPool(cache_dir, workers=workers, limits=limits) as pool:
+            yield pool
+
+
+async def wait_for_worker(pool: ValidationPool) -> int:
+    while not pool.worker_pids:
+        await trio.sleep(0.005)
+    return pool.worker_pids[0]
+
+
+def artifacts(cache_dir: Path) -> list[Path]:
+    return sorted(cache_dir.glob("*.artifact"))
+
+
+async def run_and_kill(pool: ValidationPool, wasm: bytes, *, kills: int) -> ExecutionOutcome:
+    """Execute, and kill the worker that many times once it is well under way."""
+    outcomes: list[ExecutionOutcome] = []
+
+    async def execute() -> None:
+        outcomes.append(await pool.execute(code(wasm), PARAMS, CHECKING))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(execute)
+        killed: set[int] = set()
+        while len(killed) < kills:
+            await trio.sleep(0.02)
+            for pid in set(pool.worker_pids) - killed:
+                os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+    return outcomes[0]
+
+
+@pytest.mark.guide("A74", "A102")
+async def test_a_function_is_prepared_once_and_runs_in_another_process(tmp_path: Path) -> None:
+    async with pool_at(tmp_path) as pool:
+        host: ValidationHost = pool
+        first = await host.execute(code(guest(ECHO)), PARAMS, BACKING)
+        again = await host.execute(code(guest(ECHO)), b"other", BACKING)
+        assert isinstance(first, Returned) and first.result == PARAMS
+        assert first.prepare_ms > 0 and first.execute_ms > 0 and first.peak_memory_kb == 64
+        assert isinstance(again, Returned) and again.result == b"other"
+        assert again.prepare_ms == 0
+        assert len(artifacts(tmp_path)) == 1
+        assert pool.worker_pids != [os.getpid()]
+
+
+async def test_workers_are_processes_of_their_own_that_end_with_the_pool(tmp_path: Path) -> None:
+    async with pool_at(tmp_path) as pool:
+        await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        (pid,) = pool.worker_pids
+        assert os.getpgid(pid) == pid != os.getpgid(0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.guide("A74", "A102")
+@pytest.mark.parametrize(
+    "wasm",
+    [
+        guest(FOREVER),
+        guest(ECHO, memory='(memory (export "memory") 1) (func $s (loop (br 0))) (start $s)'),
+        HASHES_LONG,
+    ],
+    ids=["loop", "start function", "one host function"],
+)
+async def test_the_cpu_limit_makes_invalid_and_the_worker_goes_on(
+    tmp_path: Path, wasm: bytes
+) -> None:
+    async with pool_at(tmp_path, limits=SHORT) as pool:
+        for kind, limit_s in ((BACKING, 0.1), (CHECKING, 0.3)):
+            outcome = await pool.execute(code(wasm), LONG_LIST, kind)
+            assert isinstance(outcome, Failed)
+            assert outcome.reason == f"CPU-time limit of {limit_s:g} s reached"
+            assert outcome.execute_ms >= limit_s * 1000
+        (pid,) = pool.worker_pids
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+        assert pool.worker_pids == [pid]
+
+
+async def test_time_that_the_worker_does_not_run_does_not_count(tmp_path: Path) -> None:
+    """The clock is the worker's CPU, not the wall's."""
+    async with pool_at(tmp_path, limits=SHORT) as pool:
+        await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        (pid,) = pool.worker_pids
+        os.kill(pid, signal.SIGSTOP)
+
+        async def resume() -> None:
+            await trio.sleep(0.5)
+            os.kill(pid, signal.SIGCONT)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(resume)
+            outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        assert isinstance(outcome, Returned)
+
+
+@pytest.mark.guide("A102")
+async def test_a_worker_killed_once_is_replaced_and_the_request_tried_again(
+    tmp_path: Path,
+) -> None:
+    async with pool_at(tmp_path, limits=Limits(checking_cpu_s=0.4)) as pool:
+        await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING)
+        outcome = await run_and_kill(pool, guest(FOREVER), kills=1)
+        assert isinstance(outcome, Failed)
+        assert "CPU-time limit" in outcome.reason
+
+
+@pytest.mark.guide("A102")
+async def test_a_worker_killed_twice_leaves_it_undecided(tmp_path: Path) -> None:
+    async with pool_at(tmp_path) as pool:
+        outcome = await run_and_kill(pool, guest(FOREVER), kills=2)
+        assert isinstance(outcome, Undecided)
+        assert outcome.reason.count("killed by SIGKILL") == 2
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+
+
+async def test_a_worker_that_hangs_without_using_cpu_is_replaced(tmp_path: Path) -> None:
+    async with pool_at(tmp_path, limits=Limits(stall_s=0.3)) as pool:
+        await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        (pid,) = pool.worker_pids
+        os.kill(pid, signal.SIGSTOP)
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        assert isinstance(outcome, Returned)
+        assert pool.worker_pids != [pid]
+
+
+async def test_the_kernels_cpu_limit_is_the_functions_fault(tmp_path: Path) -> None:
+    """Should the worker fail to stop a function, the kernel ends the worker."""
+    async with pool_at(tmp_path) as pool:
+        outcomes: list[ExecutionOutcome] = []
+
+        async def execute() -> None:
+            outcomes.append(await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(execute)
+            os.kill(await wait_for_worker(pool), signal.SIGXCPU)
+        assert outcomes == [Failed("CPU-time limit of 60 s reached in the worker")]
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut off", "emptied", "removed", "foreign"])
+async def test_a_damaged_artifact_is_made_anew(tmp_path: Path, damage: str) -> None:
+    wasm = guest(ECHO)
+    async with pool_at(tmp_path) as pool:
+        await pool.execute(code(wasm), PARAMS, BACKING)
+    (artifact,) = artifacts(tmp_path)
+    whole = artifact.read_bytes()
+    flipped = whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:]
+    if damage == "removed":
+        artifact.unlink()
+    elif damage == "foreign":
+        foreign = wasmtime.Module(wasmtime.Engine(), wasm).serialize()
+        artifact.write_bytes(hashlib.blake2b(foreign, digest_size=32).digest() + foreign)
+    else:
+        spoiled = {"flipped": flipped, "cut off": whole[:1000], "emptied": b""}
+        artifact.write_bytes(spoiled[damage])
+    async with pool_at(tmp_path) as pool:
+        outcome = await pool.execute(code(wasm), PARAMS, BACKING)
+    assert isinstance(outcome, Returned) and outcome.result == PARAMS
+    assert artifact.read_bytes() == whole
+
+
+async def test_an_artifact_damaged_after_preparation_is_made_anew(tmp_path: Path) -> None:
+    async with pool_at(tmp_path) as pool:
+        await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        artifacts(tmp_path)[0].write_bytes(b"")
+        os.kill(pool.worker_pids[0], signal.SIGKILL)  # so that nobody has it loaded
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        assert isinstance(outcome, Returned) and outcome.result == PARAMS
+
+
+async def test_a_cache_that_cannot_be_written_leaves_it_undecided(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    async with pool_at(blocked / "artifacts") as pool:
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+    assert isinstance(outcome, Undecided)
+    assert outcome.reason.endswith("cannot be written: Not a directory")
+
+
+async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Path) -> None:
+    outcomes: list[Returned] = []
+    async with pool_at(tmp_path, workers=2) as pool:
+
+        async def execute(number: int) -> None:
+            outcome = await pool.execute(code(guest(ECHO)), bytes([number]), BACKING)
+            assert isinstance(outcome, Returned) and outcome.result == bytes([number])
+            outcomes.append(outcome)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(6):
+                nursery.start_soon(execute, number)
+        assert len(pool.worker_pids) == 2
+    assert sum(outcome.prepare_ms > 0 for outcome in outcomes) == 1
+
+
+async def test_a_cancelled_request_frees_its_place(tmp_path: Path) -> None:
+    async with pool_at(tmp_path) as pool:
+        with trio.move_on_after(0.5) as scope:
+            await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING)
+        assert scope.cancelled_caught
+        assert pool.worker_pids == []
+        started = time.monotonic()
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        assert isinstance(outcome, Returned)
+        assert time.monotonic() - started < 10  # not the 12 s that the function had left
+
+
+async def test_closing_ends_what_is_under_way(tmp_path: Path) -> None:
+    outcomes: list[ExecutionOutcome] = []
+    async with trio.open_nursery() as nursery, pool_at(tmp_path) as pool:
+
+        async def execute() -> None:
+            outcomes.append(await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING))
+
+        nursery.start_soon(execute)
+        await wait_for_worker(pool)
+    assert len(outcomes) == 1 and isinstance(outcomes[0], Undecided)
+
+
+async def test_both_hosts_come_to_the_same_outcomes(tmp_path: Path) -> None:
+    simulated = InProcessHost()
+    async with pool_at(tmp_path) as pool:
+        for wasm in (
+            guest(ECHO),
+            guest("unreachable"),
+            guest("(i64.const -1)"),
+            guest(ECHO, memory=IMPORTED_MEMORY),
+            bytes(wasmtime.wat2wasm("(module)")),
+            b"no wasm",
+        ):
+            real = await pool.execute(code(wasm), PARAMS, BACKING)
+            same = await simulated.execute(code(wasm), PARAMS, BACKING)
+            assert type(real) is type(same)
+            if isinstance(real, Returned) and isinstance(same, Returned):
+                assert (real.result, real.peak_memory_kb) == (same.result, same.peak_memory_kb)
+            if isinstance(real, Failed) and isinstance(same, Failed):
+                assert (real.reason, real.peak_memory_kb) == (same.reason, same.peak_memory_kb)
+
+
+async def test_a_busy_worker_ends_with_its_parent(tmp_path: Path) -> None:
+    script = """
+import sys, trio
+from pathlib import Path
+from parahost.validation import ExecutionKind, ValidationPool
+
+async def main():
+    async with ValidationPool(Path(sys.argv[1])) as pool, trio.open_nursery() as nursery:
+        code = bytes.fromhex(sys.argv[2])
+        nursery.start_soon(pool.execute, code, b"", ExecutionKind.CHECKING)
+        while not pool.worker_pids:
+            await trio.sleep(0.01)
+        print(pool.worker_pids[0], flush=True)
+        await trio.sleep_forever()
+
+trio.run(main)
+"""
+    wasm = guest(FOREVER).hex()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path), wasm], stdout=subprocess.PIPE
+    )
+    with parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        with trio.fail_after(20):
+            while not artifacts(tmp_path):  # then it begins to execute
+                await trio.sleep(0.01)
+            parent.kill()
+            while is_running(worker):
+                await trio.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"  # where nobody reaps orphans, a zombie stays
+
+
+def test_a_pool_without_workers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one worker"):
+        ValidationPool(tmp_path, workers=0)
