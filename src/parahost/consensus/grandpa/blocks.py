@@ -1,0 +1,103 @@
+"""Blocks as GRANDPA sees them, and what it asks of the block tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.header import Header
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block by hash and number."""
+
+    hash: Hash
+    number: BlockNumber
+
+    def __str__(self) -> str:
+        return f"#{self.number} ({self.hash.hex()[:8]})"
+
+
+class HeaderSource(Protocol):
+    """Where headers are found."""
+
+    def header(self, block: Hash, /) -> Header | None:
+        """The header of a block; ``None`` when it is not known (yet, or any more)."""
+        ...
+
+
+class GrandpaChain(HeaderSource, Protocol):
+    """What the voter needs of the block tree; ``parahost.chain.Chain`` gives it."""
+
+    @property
+    def best(self) -> Header:
+        """The head of the fork that the node builds on; always descends from ``finalized``."""
+        ...
+
+    @property
+    def best_hash(self) -> Hash: ...
+
+    @property
+    def finalized(self) -> Header:
+        """The last final block."""
+        ...
+
+    @property
+    def finalized_hash(self) -> Hash: ...
+
+    def leaves(self) -> Sequence[Hash]:
+        """Blocks without children that descend from ``finalized``, the best first."""
+        ...
+
+    def is_ancestor(self, ancestor: Hash, block: Hash, /) -> bool:
+        """Whether the first is the second or one of its ancestors; unknown blocks are not."""
+        ...
+
+    def finalize(self, block: Hash, justification: bytes, /) -> None:
+        """Make a block and its ancestors final, durably, with the proof of it."""
+        ...
+
+    def subscribe(
+        self, listener: Callable[[BlockImportEvent | BlockFinalizationEvent], None], /
+    ) -> Callable[[], None]:
+        """Tell a listener of every block that is imported or becomes final; gives the function
+        that ends it."""
+        ...
+
+
+def best_of(chain: GrandpaChain) -> BlockRef:
+    return BlockRef(chain.best_hash, chain.best.number)
+
+
+def finalized_of(chain: GrandpaChain) -> BlockRef:
+    return BlockRef(chain.finalized_hash, chain.finalized.number)
+
+
+def known(source: HeaderSource, block: BlockRef) -> bool:
+    """Whether the block is known, under the number that is claimed."""
+    header = source.header(block.hash)
+    return header is not None and header.number == block.number
+
+
+def descends(chain: GrandpaChain, block: BlockRef, ancestor: BlockRef) -> bool:
+    """Whether ``block`` is ``ancestor`` or descends from it; unknown blocks do not."""
+    return block == ancestor or (
+        block.number > ancestor.number
+        and known(chain, block)
+        and known(chain, ancestor)
+        and chain.is_ancestor(ancestor.hash, block.hash)
+    )
+
+
+def ancestor_at(chain: GrandpaChain, block: BlockRef, number: int) -> BlockRef:
+    """The block of that number, at most the block's own, on the way from the block to genesis."""
+    at, height = block.hash, block.number
+    while height > number:
+        header = chain.header(at)
+        assert header is not None, "a known block's ancestors are known"
+        at, height = header.parent_hash, BlockNumber(U32(height - 1))
+    return BlockRef(at, height)

@@ -1,0 +1,167 @@
+"""Who is told what.
+
+Votes go to the peers whose view says that they run the vote's round or have just left it;
+commits to those who have not finalised as much; both once. A peer that says twice in a row that
+it is where it was is taken to have lost what it was sent: it gets everything again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from parahost.consensus.grandpa.messages import (
+    NEIGHBOUR_VERSION,
+    CommitMessage,
+    GossipMessage,
+    NeighbourMessage,
+)
+from parahost.consensus.grandpa.validity import PeerRecord, Verdict, View, judge_neighbour
+from parahost.primitives.basic import U8, PeerId
+from parahost.primitives.scale import encode
+
+Send = Callable[[Sequence[PeerId], bytes], None]
+
+
+class Gossip:
+    """What peers know. Memory: two rounds' votes, and a mark for each of them a peer.
+
+    :param commit_of_set: the last commit of a set, by its id.
+    :param pause_s: how long a peer that says the same again must have waited.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        commit_of_set: Callable[[int], CommitMessage | None],
+        view: View,
+        *,
+        pause_s: float,
+    ) -> None:
+        self.peers: dict[PeerId, PeerRecord] = {}
+        self.view = view
+        self._send = send
+        self._commit_of_set = commit_of_set
+        self._pause_s = pause_s
+        self._votes: dict[tuple[int, int], dict[bytes, None]] = {}
+        self.holding_commit = False
+        """While our own commit waits, so that others may be first, nobody is sent it."""
+
+    def connected(self, peer: PeerId) -> None:
+        self.peers[peer] = PeerRecord()
+        self._send([peer], self._neighbour_packet())
+
+    def disconnected(self, peer: PeerId) -> None:
+        self.peers.pop(peer, None)
+
+    def move(self, view: View) -> None:
+        """We are elsewhere now: forget what is over, and tell the peers."""
+        self.view = view
+        self._votes = {key: votes for key, votes in self._votes.items() if _in_reach(view, key)}
+        self.announce()
+
+    def announce(self) -> None:
+        """Tell all peers where we are."""
+        self._send(list(self.peers), self._neighbour_packet())
+
+    def has(self, payload: bytes, source: PeerId) -> bool:
+        """Whether the vote message has been taken before; notes that its source has it too."""
+        for key, votes in self._votes.items():
+            if payload in votes:
+                self._mark(source, key, payload)
+                return True
+        return False
+
+    def add_vote(
+        self, set_id: int, round_number: int, payload: bytes, source: PeerId | None
+    ) -> None:
+        """Keep a vote message, ours or one that was news, and pass it on."""
+        key = (set_id, round_number)
+        self._votes.setdefault(key, {})[payload] = None
+        if source is not None:
+            self._mark(source, key, payload)
+        ready = [
+            peer
+            for peer, record in self.peers.items()
+            if record.view is not None
+            and _in_reach(record.view, key)
+            and payload not in record.sent.get(key, ())
+        ]
+        for peer in ready:
+            self._mark(peer, key, payload)
+        self._send(ready, payload)
+
+    def pass_on_commit(self, message: CommitMessage, source: PeerId | None = None) -> None:
+        """Send a commit to those of its set who have not finalised as much."""
+        mark = (message.set_id, message.commit.target_number)
+        if source in self.peers:
+            self.peers[source].commit_sent = max(self.peers[source].commit_sent, mark)
+        wanting = [peer for peer, record in self.peers.items() if _wants_commit(record, mark)]
+        for peer in wanting:
+            self.peers[peer].commit_sent = mark
+        if wanting:
+            self._send(wanting, encode(message, GossipMessage))
+
+    def heard(self, peer: PeerId, message: NeighbourMessage, now: float) -> Verdict:
+        """A peer says where it is: it gets what it lacks there."""
+        record = self.peers[peer]
+        verdict = judge_neighbour(message, record, now, self._pause_s)
+        if verdict is not Verdict.ACCEPT:
+            return verdict
+        view = View(message.set_id, message.round, message.finalized_number)
+        if view == record.view:
+            record.sent.clear()
+            record.commit_sent = (-1, -1)
+        record.view, record.viewed_at = view, now
+        record.sent = {key: sent for key, sent in record.sent.items() if _in_reach(view, key)}
+        self._send_votes(peer, record, view)
+        if not self.holding_commit:
+            self._send_commit(peer, record, view)
+        return verdict
+
+    def _send_votes(self, peer: PeerId, record: PeerRecord, view: View) -> None:
+        for key in ((view.set_id, view.round - 1), (view.set_id, view.round)):
+            sent = record.sent.setdefault(key, set())
+            for payload in self._votes.get(key, ()):
+                if payload not in sent:
+                    sent.add(payload)
+                    self._send([peer], payload)
+
+    def _send_commit(self, peer: PeerId, record: PeerRecord, view: View) -> None:
+        behind = view.set_id < self.view.set_id or (
+            view.set_id == self.view.set_id and view.finalized_number < self.view.finalized_number
+        )
+        message = self._commit_of_set(view.set_id) if behind else None
+        if message is None:
+            return
+        mark = (message.set_id, message.commit.target_number)
+        if _wants_commit(record, mark):
+            record.commit_sent = mark
+            self._send([peer], encode(message, GossipMessage))
+
+    def _mark(self, peer: PeerId, key: tuple[int, int], payload: bytes) -> None:
+        record = self.peers.get(peer)
+        if record is not None:
+            record.sent.setdefault(key, set()).add(payload)
+
+    def _neighbour_packet(self) -> bytes:
+        view = self.view
+        return encode(
+            NeighbourMessage(U8(NEIGHBOUR_VERSION), view.round, view.set_id, view.finalized_number),
+            GossipMessage,
+        )
+
+
+def _in_reach(view: View, key: tuple[int, int]) -> bool:
+    """Whether a node there takes votes of that set and round."""
+    set_id, round_number = key
+    return set_id == view.set_id and round_number in (view.round, view.round - 1)
+
+
+def _wants_commit(record: PeerRecord, mark: tuple[int, int]) -> bool:
+    set_id, number = mark
+    return (
+        record.view is not None
+        and record.view.set_id == set_id
+        and record.view.finalized_number < number
+        and record.commit_sent < mark
+    )

@@ -1,0 +1,218 @@
+"""Whether a message of a peer is acceptable: pure functions of the message, of where we are, and
+of what we know of the peer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource, known
+from parahost.consensus.grandpa.justification import (
+    InsufficientWeight,
+    JustificationError,
+    check_commit,
+)
+from parahost.consensus.grandpa.messages import (
+    NEIGHBOUR_VERSION,
+    CatchUp,
+    CatchUpRequest,
+    CommitMessage,
+    NeighbourMessage,
+    SignedMessage,
+    VoteMessage,
+    expand,
+    payload_of,
+)
+from parahost.consensus.grandpa.rounds import Rounds
+from parahost.consensus.grandpa.voters import VoterSet
+from parahost.consensus.grandpa.votes import votes_of
+from parahost.ports import Verifier
+from parahost.primitives.basic import U64, BlockNumber
+from parahost.primitives.consensus import GrandpaCommit, Precommit, Prevote
+
+
+class Verdict(Enum):
+    """What becomes of a message, with the change of its sender's reputation: 0 or more is no
+    fault of the sender's (it may be late, early, or repeat itself), less is.
+    """
+
+    ACCEPT = ("accepted", 0)
+    WAIT = ("about blocks that are not here yet", 0)
+    OTHER_SET = ("of another authority set", 0)
+    OTHER_ROUND = ("of a round that does not run here", 0)
+    OLD_COMMIT = ("of a block that is final already", 0)
+    TOO_SOON = ("again before its time", 0)
+    NOTHING_TO_GIVE = ("asks for a round that is not completed here", 0)
+    NOT_ASKED = ("an answer that was not asked for", -10)
+    BACKWARDS = ("a view that goes backwards", -10)
+    MALFORMED = ("malformed", -100)
+    NO_VOTER = ("of somebody who does not vote", -100)
+    BAD_SIGNATURE = ("with a wrong signature", -100)
+    NO_PROOF = ("a proof that proves nothing", -100)
+
+    def __init__(self, reason: str, cost: int) -> None:
+        self.reason = reason
+        self.cost = cost
+
+    @property
+    def rejects(self) -> bool:
+        return self.cost < 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a node is: authority set, running round, last final block."""
+
+    set_id: U64
+    round: U64
+    finalized_number: BlockNumber
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.set_id, self.round
+
+
+@dataclass(slots=True)
+class PeerRecord:
+    """What is known of a peer. Times are the node's clock's, in seconds."""
+
+    view: View | None = None
+    viewed_at: float = float("-inf")
+    asked_us_at: float = float("-inf")
+    asked_until: float = float("-inf")
+    """Until when it may answer our catch-up request."""
+    sent: dict[tuple[int, int], set[bytes]] = field(default_factory=dict)
+    """Votes that it has from us or we from it, by set and round."""
+    commit_sent: tuple[int, int] = (-1, -1)
+    """Set and block number of the highest commit that it has from us."""
+
+
+def judge_neighbour(
+    message: NeighbourMessage, record: PeerRecord, now: float, pause_s: float
+) -> Verdict:
+    """``pause_s``: how long a peer must wait before it says the same again to any effect."""
+    if message.version != NEIGHBOUR_VERSION:
+        return Verdict.MALFORMED
+    before = record.view
+    if before is None:
+        return Verdict.ACCEPT
+    after = View(message.set_id, message.round, message.finalized_number)
+    if after == before:
+        return Verdict.ACCEPT if now >= record.viewed_at + pause_s else Verdict.TOO_SOON
+    if after.order < before.order or after.finalized_number < before.finalized_number:
+        return Verdict.BACKWARDS
+    return Verdict.ACCEPT
+
+
+def judge_vote(message: VoteMessage, rounds: Rounds, verifier: Verifier) -> Verdict:
+    if message.set_id != rounds.set_id:
+        return Verdict.OTHER_SET
+    if not rounds.has(message.round):
+        return Verdict.OTHER_ROUND
+    return judge_signature(message.vote, message.round, rounds, verifier)
+
+
+def judge_signature(
+    vote: SignedMessage, round_number: int, rounds: Rounds, verifier: Verifier
+) -> Verdict:
+    """A vote's signer and signature; what is counted already is not verified again."""
+    if rounds.voters.index(vote.id) is None:
+        return Verdict.NO_VOTER
+    if rounds.contains(round_number, vote):
+        return Verdict.ACCEPT
+    payload = payload_of(vote.message, round_number, rounds.set_id)
+    good = verifier.ed25519(vote.id, payload, vote.signature)
+    return Verdict.ACCEPT if good else Verdict.BAD_SIGNATURE
+
+
+def judge_commit(
+    message: CommitMessage, settled_number: int, rounds: Rounds, verifier: Verifier
+) -> Verdict:
+    """All of a commit but what it says of blocks, for which see :func:`usable_part`.
+    ``settled_number``: commits for blocks up to this one are of no use."""
+    if message.set_id != rounds.set_id:
+        return Verdict.OTHER_SET
+    if message.commit.target_number <= settled_number:
+        return Verdict.OLD_COMMIT
+    commit = expand(message.commit)
+    if commit is None or len(commit.precommits) > 2 * len(rounds.voters):
+        return Verdict.MALFORMED
+    signed = 0
+    for vote in votes_of(commit):
+        verdict = judge_signature(vote, message.round, rounds, verifier)
+        if verdict is not Verdict.ACCEPT:
+            return verdict
+        signed |= 1 << (rounds.voters.index(vote.id) or 0)
+    enough = rounds.voters.weight(signed) >= rounds.voters.threshold
+    return Verdict.ACCEPT if enough else Verdict.NO_PROOF
+
+
+def usable_part(
+    commit: GrandpaCommit, set_id: int, voters: VoterSet, headers: HeaderSource
+) -> GrandpaCommit | Verdict:
+    """The commit without precommits for unknown blocks, if that is still a proof."""
+    if not known(headers, BlockRef(commit.target_hash, commit.target_number)):
+        return Verdict.WAIT
+    placed = tuple(
+        signed
+        for signed, vote in zip(commit.precommits, votes_of(commit), strict=True)
+        if known(headers, vote.target)
+    )
+    usable = GrandpaCommit(commit.target_hash, commit.target_number, placed)
+    try:
+        check_commit(usable, set_id, voters, headers)
+    except InsufficientWeight:
+        return Verdict.WAIT if len(placed) < len(commit.precommits) else Verdict.NO_PROOF
+    except JustificationError:
+        return Verdict.NO_PROOF
+    return usable
+
+
+def judge_catch_up_request(
+    message: CatchUpRequest, record: PeerRecord, rounds: Rounds, now: float, pause_s: float
+) -> Verdict:
+    if message.set_id != rounds.set_id:
+        return Verdict.OTHER_SET
+    if rounds.prior.votes is None or message.round > rounds.prior.number:
+        return Verdict.NOTHING_TO_GIVE
+    return Verdict.ACCEPT if now >= record.asked_us_at + pause_s else Verdict.TOO_SOON
+
+
+def judge_catch_up(
+    message: CatchUp, record: PeerRecord, rounds: Rounds, verifier: Verifier, now: float
+) -> Verdict:
+    if now > record.asked_until:
+        return Verdict.NOT_ASKED
+    if message.set_id != rounds.set_id:
+        return Verdict.OTHER_SET
+    if message.round < rounds.current.number:
+        return Verdict.OTHER_ROUND
+    most = 2 * len(rounds.voters)
+    if len(message.prevotes) > most or len(message.precommits) > most:
+        return Verdict.MALFORMED
+    for vote in catch_up_votes(message):
+        verdict = judge_signature(vote, message.round, rounds, verifier)
+        if verdict is not Verdict.ACCEPT:
+            return verdict
+    return Verdict.ACCEPT
+
+
+def catch_up_votes(message: CatchUp) -> list[SignedMessage]:
+    """The votes of a catch-up as they were signed."""
+    prevotes = [
+        SignedMessage(
+            Prevote(signed.prevote.target_hash, signed.prevote.target_number),
+            signed.signature,
+            signed.id,
+        )
+        for signed in message.prevotes
+    ]
+    precommits = [
+        SignedMessage(
+            Precommit(signed.precommit.target_hash, signed.precommit.target_number),
+            signed.signature,
+            signed.id,
+        )
+        for signed in message.precommits
+    ]
+    return prevotes + precommits

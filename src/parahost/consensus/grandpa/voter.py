@@ -1,0 +1,479 @@
+"""GRANDPA at work in a node: rounds driven by votes, blocks and time, against the ports.
+
+Everything that comes in is taken at once, and then one task lets the rounds advance until nothing
+is due. Nothing here waits for a peer: notifications are queued by the network or their receiver
+is dropped, so no peer can hold up a round. A node without a key of the set does the same but
+signs nothing, and follows finality as a voter does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import trio
+
+from parahost.consensus.grandpa.authorities import AuthorityState
+from parahost.consensus.grandpa.ballots import Ballots
+from parahost.consensus.grandpa.blocks import (
+    BlockRef,
+    GrandpaChain,
+    descends,
+    finalized_of,
+)
+from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
+from parahost.consensus.grandpa.gossip import Gossip
+from parahost.consensus.grandpa.justification import (
+    build_justification,
+    target_of,
+    verify_justification,
+)
+from parahost.consensus.grandpa.messages import (
+    MAX_MESSAGE_BYTES,
+    PROTOCOL,
+    CatchUp,
+    CatchUpRequest,
+    CommitMessage,
+    GossipMessage,
+    NeighbourMessage,
+    VoteMessage,
+    compact,
+    expand,
+)
+from parahost.consensus.grandpa.recovery import begin_set, recover_authorities, recover_round
+from parahost.consensus.grandpa.rounds import (
+    CastIn,
+    Completed,
+    FinalIn,
+    PriorRound,
+    Rounds,
+    RoundsEffect,
+)
+from parahost.consensus.grandpa.store import CompletedRound, GrandpaStore
+from parahost.consensus.grandpa.target import VotingRule, VotingTarget, vote_for_best
+from parahost.consensus.grandpa.validity import (
+    Verdict,
+    View,
+    judge_catch_up,
+    judge_catch_up_request,
+    judge_commit,
+    judge_vote,
+    usable_part,
+)
+from parahost.consensus.grandpa.voters import VoterSet
+from parahost.consensus.grandpa.votes import votes_of
+from parahost.ports import (
+    Clock,
+    Database,
+    KeyStore,
+    Network,
+    NetworkEvent,
+    Notification,
+    NotificationProtocol,
+    PeerConnected,
+    PeerDisconnected,
+    Random,
+    Verifier,
+)
+from parahost.primitives.basic import U64, GrandpaId, Hash, PeerId
+from parahost.primitives.consensus import (
+    GrandpaAuthorities,
+    GrandpaCommit,
+    GrandpaEquivocationProof,
+)
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+log = logging.getLogger(__name__)
+
+STALLED_AFTER = 10
+"""In T: how long a round may run before we say again where we are and ask for what we lack."""
+IDLE_ANNOUNCE_EVERY = 60
+"""In T: how often we say where we are when nothing happens."""
+REPEAT_AFTER = 5
+"""In T: how soon a peer may repeat itself."""
+COMMITS_HELD = 4
+"""Commits kept until their blocks are imported."""
+
+
+class GrandpaVoter:
+    """One node's finality. Construct before the network runs; then ``run``.
+
+    :param genesis_authorities: the voters of set 0, with weights.
+    :param gossip_s: T, the time in seconds in which a message reaches everyone; a round takes 2T
+        to 4T and a little.
+    :param voting_rule: where this node's votes stop (D27).
+    :param on_equivocation: told each proof, once an offender and round.
+    """
+
+    def __init__(
+        self,
+        chain: GrandpaChain,
+        *,
+        network: Network,
+        keystore: KeyStore,
+        verifier: Verifier,
+        database: Database,
+        clock: Clock,
+        random: Random,
+        genesis_authorities: GrandpaAuthorities,
+        gossip_s: float,
+        on_equivocation: Callable[[GrandpaEquivocationProof], None],
+        voting_rule: VotingRule = vote_for_best,
+    ) -> None:
+        self._chain = chain
+        self._network = network
+        self._verifier = verifier
+        self._clock = clock
+        self._random = random
+        self._gossip_s = gossip_s
+        self._on_equivocation = on_equivocation
+        self._store = GrandpaStore(database)
+        self._ballots = Ballots(self._store, keystore)
+        self._target = VotingTarget(chain, lambda: self._authorities, voting_rule)
+        self._authorities = recover_authorities(self._store, chain, genesis_authorities)
+        self._key: GrandpaId | None = None
+        self._rounds = self._rounds_after(recover_round(self._store, chain, self._authorities))
+        self._gossip = Gossip(
+            lambda peers, payload: network.notify(peers, PROTOCOL, payload),
+            self._store.commit,
+            self._view(),
+            pause_s=REPEAT_AFTER * gossip_s,
+        )
+        self._held: list[CommitMessage] = []
+        self._own_commit: tuple[float, CommitMessage] | None = None
+        self._progress_at = clock.now()
+        self._announce_at = clock.now()
+        self._asked_at = float("-inf")
+        self._chain_changed = True
+        self._wake = trio.Event()
+        self._unsubscribe = chain.subscribe(self._on_chain)
+        network.on_notification(NotificationProtocol(PROTOCOL, MAX_MESSAGE_BYTES), self._on_network)
+
+    @property
+    def authorities(self) -> AuthorityState:
+        """The set that votes now, and the changes that are announced."""
+        return self._authorities
+
+    @property
+    def round(self) -> int:
+        """The number of the round that runs, counted from 1 in each set."""
+        return self._rounds.current.number
+
+    async def run(self) -> None:
+        """Vote, until cancelled."""
+        try:
+            while True:
+                self._settle()
+                await self._pause()
+        finally:
+            self._unsubscribe()
+
+    def import_justification(self, block: Hash, justification: bytes) -> None:
+        """Make a known block final by a justification that came with it, for instance in a sync.
+        One that is final already stays so unchecked.
+
+        :raises JustificationError: when it does not prove this for the present set.
+        :raises KeyError: when the block is not known.
+        """
+        header = self._chain.header(block)
+        if header is None:
+            raise KeyError(f"block {block.hex()} is not known")
+        target = BlockRef(block, header.number)
+        self._follow_chain()
+        if target.number <= finalized_of(self._chain).number:
+            return
+        state = self._authorities
+        proof = verify_justification(
+            justification, state.set_id, state.authorities, self._verifier, target
+        )
+        self._finalize(proof.round, proof.commit)
+        self._wake.set()
+
+    # What comes in
+
+    def _on_chain(self, event: BlockImportEvent | BlockFinalizationEvent) -> None:
+        if isinstance(event, BlockImportEvent):
+            block = BlockRef(event.hash, event.header.number)
+            self._authorities = self._authorities.with_announced(block, event.header)
+        self._chain_changed = True
+        self._wake.set()
+
+    async def _on_network(self, event: NetworkEvent) -> None:
+        match event:
+            case PeerConnected(peer):
+                self._gossip.connected(peer)
+            case PeerDisconnected(peer):
+                self._gossip.disconnected(peer)
+            case Notification(peer, _, payload) if peer in self._gossip.peers:
+                verdict = self._receive(peer, payload)
+                if verdict.rejects:
+                    self._network.report(peer, verdict.cost, f"grandpa: {verdict.reason}")
+        self._wake.set()
+
+    def _receive(self, peer: PeerId, payload: bytes) -> Verdict:
+        if self._gossip.has(payload, peer):
+            return Verdict.ACCEPT
+        try:
+            message: GossipMessage = decode(GossipMessage, payload)
+        except ScaleDecodeError:
+            return Verdict.MALFORMED
+        now = self._clock.now()
+        match message:
+            case VoteMessage():
+                return self._receive_vote(peer, message, payload)
+            case CommitMessage():
+                return self._receive_commit(peer, message)
+            case NeighbourMessage():
+                return self._gossip.heard(peer, message, now)
+            case CatchUpRequest():
+                return self._answer_catch_up(peer, message, now)
+            case CatchUp():
+                return self._receive_catch_up(peer, message, now)
+
+    def _receive_vote(self, peer: PeerId, message: VoteMessage, payload: bytes) -> Verdict:
+        verdict = judge_vote(message, self._rounds, self._verifier)
+        if verdict is Verdict.ACCEPT:
+            news, proof = self._rounds.add(message.round, message.vote)
+            if proof is not None:
+                self._on_equivocation(proof)
+            if news:
+                self._gossip.add_vote(message.set_id, message.round, payload, peer)
+        return verdict
+
+    def _receive_commit(self, peer: PeerId, message: CommitMessage) -> Verdict:
+        settled: int = finalized_of(self._chain).number
+        if self._own_commit is not None:
+            settled = min(settled, self._own_commit[1].commit.target_number - 1)
+        verdict = judge_commit(message, settled, self._rounds, self._verifier)
+        if verdict is not Verdict.ACCEPT:
+            return verdict
+        verdict = self._take_commit(message, peer)
+        if verdict is Verdict.WAIT and message not in self._held:
+            self._held = sorted(
+                [*self._held, message], key=lambda held: held.commit.target_number, reverse=True
+            )[:COMMITS_HELD]
+        return verdict
+
+    def _take_commit(self, message: CommitMessage, source: PeerId | None) -> Verdict:
+        """A commit whose signatures were checked: count its votes, and believe it."""
+        commit = expand(message.commit)
+        assert commit is not None, "judged before"
+        usable = usable_part(commit, message.set_id, self._rounds.voters, self._chain)
+        if isinstance(usable, Verdict):
+            return usable
+        for vote in votes_of(usable):
+            _, proof = self._rounds.add(message.round, vote)
+            if proof is not None:
+                self._on_equivocation(proof)
+        number = message.commit.target_number
+        if self._own_commit is not None and number >= self._own_commit[1].commit.target_number:
+            self._drop_own_commit()
+        final = self._finalize(message.round, usable)
+        if final is not None:
+            self._gossip.pass_on_commit(final, source)
+        return Verdict.ACCEPT
+
+    def _answer_catch_up(self, peer: PeerId, message: CatchUpRequest, now: float) -> Verdict:
+        record = self._gossip.peers[peer]
+        pause_s = REPEAT_AFTER * self._gossip_s
+        verdict = judge_catch_up_request(message, record, self._rounds, now, pause_s)
+        votes = self._rounds.prior.votes
+        if verdict is Verdict.ACCEPT and votes is not None:
+            record.asked_us_at = now
+            answer = encode(catch_up_of(self._rounds.set_id, votes), GossipMessage)
+            self._network.notify([peer], PROTOCOL, answer)
+        return verdict
+
+    def _receive_catch_up(self, peer: PeerId, message: CatchUp, now: float) -> Verdict:
+        record = self._gossip.peers[peer]
+        verdict = judge_catch_up(message, record, self._rounds, self._verifier, now)
+        if verdict is not Verdict.ACCEPT:
+            return verdict
+        record.asked_until = float("-inf")
+        prior = round_of(message, self._rounds, self._chain)
+        if prior is None or prior.votes is None:
+            return Verdict.WAIT
+        rounds = self._rounds
+        self._finalize(prior.number, prior.votes.commit(prior.base))
+        if self._rounds is rounds:  # else that was the last round of its set
+            rounds.start_after(prior)
+            self._completed(prior)
+        return verdict
+
+    # What follows from it
+
+    def _settle(self) -> None:
+        """Do all that is due."""
+        if self._chain_changed:
+            self._follow_chain()
+        while effects := self._rounds.advance(self._clock.now(), self._target):
+            rounds = self._rounds
+            for effect in effects:
+                self._apply(effect)
+                if self._rounds is not rounds:
+                    break  # a new set: the rest concerns the old one
+        now = self._clock.now()
+        if self._own_commit is not None and now >= self._own_commit[0]:
+            commit = self._own_commit[1]
+            self._drop_own_commit()
+            self._gossip.pass_on_commit(commit)
+        self._ask_to_catch_up(now)
+        self._announce(now)
+
+    def _apply(self, effect: RoundsEffect) -> None:
+        match effect:
+            case CastIn(round_number, message):
+                assert self._key is not None, "only a voter casts"
+                set_id = self._rounds.set_id
+                vote = self._ballots.cast(self._key, set_id, round_number, message)
+                if vote is not None:
+                    self._rounds.add(round_number, vote)
+                    wire = VoteMessage(U64(round_number), U64(set_id), vote)
+                    payload = encode(wire, GossipMessage)
+                    self._gossip.add_vote(set_id, round_number, payload, None)
+            case FinalIn(votes, block):
+                commit = self._finalize(votes.number, votes.commit(block))
+                if commit is not None and self._key is not None:
+                    delay = self._gossip_s * self._random.below(1000) / 1000
+                    self._own_commit = (self._clock.now() + delay, commit)
+                    self._gossip.holding_commit = True
+            case Completed(prior):
+                self._completed(prior)
+
+    def _completed(self, prior: PriorRound) -> None:
+        self._progress_at = self._clock.now()
+        base = prior.votes.base if prior.votes is not None else prior.base
+        self._store.save_completed(
+            CompletedRound(
+                U64(self._rounds.set_id),
+                U64(prior.number),
+                base,
+                prior.state,
+                tuple(prior.votes or ()),
+            )
+        )
+
+    def _finalize(self, round_number: int, commit: GrandpaCommit) -> CommitMessage | None:
+        """Make the commit's target final, unless it is; gives the commit as it is sent."""
+        block, final = target_of(commit), finalized_of(self._chain)
+        if block.number <= final.number:
+            return None
+        limit = self._authorities.limit(block, self._target.descends)
+        if not descends(self._chain, block, final) or (limit is not None and block.number > limit):
+            log.critical(
+                "GRANDPA: set %d round %d finalised %s, which contradicts %s: more than a third "
+                "of the voters are faulty; not followed",
+                self._rounds.set_id,
+                round_number,
+                block,
+                final if limit is None else f"the change of authorities at #{limit}",
+            )
+            return None
+        message = CommitMessage(U64(round_number), U64(self._rounds.set_id), compact(commit))
+        self._store.save_commit(message)
+        justification = encode(build_justification(round_number, commit, self._chain))
+        self._chain.finalize(block.hash, justification)
+        self._follow_chain()
+        return message
+
+    def _follow_chain(self) -> None:
+        """Take in what has happened to the chain, by us or by others."""
+        self._chain_changed = False
+        before = self._authorities
+        final = finalized_of(self._chain)
+        if before.finalized != final:
+            self._authorities = before.finalize(final, self._target.descends)
+            self._store.save_authorities(self._authorities)
+        if self._authorities.set_id != before.set_id:
+            self._held = []
+            self._rounds = self._rounds_after(begin_set(self._authorities))
+            self._completed(self._rounds.prior)
+        for proof in self._rounds.blocks_imported():
+            self._on_equivocation(proof)
+        held, self._held = self._held, []
+        for message in held:
+            if message.commit.target_number <= final.number:
+                continue
+            if self._take_commit(message, None) is Verdict.WAIT:
+                self._held.append(message)
+
+    def _rounds_after(self, prior: PriorRound) -> Rounds:
+        state = self._authorities
+        voters = VoterSet(state.authorities)
+        self._key = next((key for key in self._ballots.keys_held() if key in voters), None)
+        return Rounds(
+            state.set_id,
+            voters,
+            prior,
+            self._chain,
+            local=None if self._key is None else voters.index(self._key),
+            gossip_s=self._gossip_s,
+        )
+
+    # Telling and asking
+
+    def _announce(self, now: float) -> None:
+        """Say where we are: at once when that has changed, else from time to time."""
+        view = self._view()
+        active = self._rounds.current.active
+        interval = self._gossip_s * (STALLED_AFTER if active else IDLE_ANNOUNCE_EVERY)
+        if view != self._gossip.view:
+            self._gossip.move(view)
+        elif now >= self._announce_at:
+            self._gossip.announce()
+        else:
+            self._announce_at = min(self._announce_at, now + interval)
+            return
+        self._announce_at = now + interval
+
+    def _ask_to_catch_up(self, now: float) -> None:
+        """Ask a peer that has left our round behind for the votes to follow it."""
+        window = STALLED_AFTER * self._gossip_s
+        if now < self._asked_at + window:
+            return
+        here = self._rounds.current.number
+        ahead = [
+            (record.view.round, peer)
+            for peer, record in self._gossip.peers.items()
+            if record.view is not None and record.view.set_id == self._rounds.set_id
+        ]
+        furthest, peer = max(ahead, default=(0, PeerId("")))
+        stalled = self._rounds.current.active and now >= self._progress_at + window
+        if furthest > here + (0 if stalled else 1):
+            self._asked_at = now
+            self._gossip.peers[peer].asked_until = now + window
+            request = CatchUpRequest(U64(here), U64(self._rounds.set_id))
+            self._network.notify([peer], PROTOCOL, encode(request, GossipMessage))
+
+    def _drop_own_commit(self) -> None:
+        self._own_commit = None
+        self._gossip.holding_commit = False
+
+    def _view(self) -> View:
+        return View(
+            self._authorities.set_id,
+            U64(self._rounds.current.number),
+            finalized_of(self._chain).number,
+        )
+
+    # Waiting
+
+    async def _pause(self) -> None:
+        """Wait until something comes in or is due."""
+        now = self._clock.now()
+        due = [self._announce_at]
+        deadline = self._rounds.deadline(now)
+        if deadline is not None:
+            due.append(deadline)
+        if self._own_commit is not None:
+            due.append(self._own_commit[0])
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._wake_in, max(min(due) - now, 0.0))
+            await self._wake.wait()
+            nursery.cancel_scope.cancel()
+        self._wake = trio.Event()
+
+    async def _wake_in(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._wake.set()
