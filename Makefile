@@ -15,7 +15,7 @@ devnet: $(STAMP)
 	$(BIN)/parahost devnet
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/python -m pytest
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
