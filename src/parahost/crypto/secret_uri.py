@@ -79,6 +79,14 @@ def seed_from_phrase(phrase: str, password: str = "") -> bytes:
     return pbkdf2_hmac("sha512", entropy, b"mnemonic" + password.encode(), 2048)[:32]
 
 
+def phrase_from_entropy(entropy: bytes) -> str:
+    """The BIP-39 phrase of 16 bytes (12 words) to 32 bytes (24 words) of entropy.
+
+    :raises ValueError: for a length that is no multiple of 4 between these.
+    """
+    return str(_ENGLISH.to_mnemonic(entropy))
+
+
 def _seed_from_hex(digits: str) -> bytes:
     try:
         seed = bytes.fromhex(digits)

@@ -16,7 +16,7 @@ from parahost.erasure.errors import BadChunk, BadPadding, NotEnoughChunks, Wrong
 from parahost.erasure.merkle import erasure_root
 from parahost.primitives.scale import decode_prefix
 
-MAX_VALIDATORS = 49_152
+MAX_VALIDATORS = 49_153
 """The most that the Leopard code in use can serve with a third of originals: its recovery chunks
 are at most 2**15."""
 _ALIGNMENT = 64

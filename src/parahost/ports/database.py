@@ -34,8 +34,9 @@ class Database(Protocol):
     def scan(
         self, table: str, *, prefix: bytes = b"", start: bytes = b"", reverse: bool = False
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Keys with ``prefix`` in ascending order from ``start`` on (descending if ``reverse``),
-        with their values, as they stood when the scan began."""
+        """Keys with ``prefix`` in ascending order from ``start`` on, with their values, as they
+        stood when the scan began. In ``reverse``: in descending order from ``start`` down, or from
+        the last if ``start`` is empty."""
         ...
 
     def write(self, batch: Batch, *, durable: bool) -> None:

@@ -40,7 +40,8 @@ class KeyStore(Protocol):
     """Holds the node's secret keys. Public keys are 32 bytes, signatures 64."""
 
     def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
-        """The public keys of that role, in the order in which they were added."""
+        """The public keys of that role, in the order in which they were added (keys from a
+        directory: in the order of their file names)."""
         ...
 
     def sign(

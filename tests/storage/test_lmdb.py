@@ -1,0 +1,268 @@
+"""What can befall the database on disk: kills, power failures, a full or damaged disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parahost.ports.database import Batch, DatabaseError
+from parahost.storage import LmdbDatabase
+from parahost.storage import lmdb as lmdb_module
+
+WRITER = """
+import sys
+from pathlib import Path
+from parahost.ports.database import Batch
+from parahost.storage import LmdbDatabase
+from parahost.storage import lmdb as lmdb_module
+
+lmdb_module._PENDING_CHANGES = 40
+database = LmdbDatabase(Path(sys.argv[1]))
+number = int.from_bytes(database.get("t", b"left") or b"", "big")
+while True:
+    number += 1
+    batch = Batch()
+    batch.put("t", b"left", number.to_bytes(8, "big"))
+    batch.put("u", b"right", number.to_bytes(8, "big"))
+    batch.put("u", b"at %d" % (number % 50), bytes(number % 5000))
+    batch.delete("u", b"at %d" % ((number + 25) % 50))
+    durable = number % 5 == 0
+    database.write(batch, durable=durable)
+    print(number, flush=True)
+"""
+
+
+def write(database: LmdbDatabase, number: int, *, durable: bool = False) -> None:
+    batch = Batch()
+    batch.put("t", b"left", bytes((number,)))
+    batch.put("u", b"right", bytes((number,)))
+    database.write(batch, durable=durable)
+
+
+def read(database: LmdbDatabase) -> int:
+    left, right = database.get("t", b"left"), database.get("u", b"right")
+    assert left == right, "a batch is whole"
+    return left[0] if left else 0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "db"
+
+
+def test_a_kill_at_any_instant_loses_nothing(path: Path) -> None:
+    """The machine stays up, so each write that returned is there, in order, and whole."""
+    last = 0
+    for written_before_kill in (1, 39, 40, 41, 97, 230):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
+        )
+        assert writer.stdout is not None
+        for _ in range(written_before_kill):
+            last = int(writer.stdout.readline())
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().splitlines()
+        writer.wait()
+        writer.stdout.close()
+        last = int(rest[-1]) if rest else last
+        database = LmdbDatabase(path)
+        left = database.get("t", b"left")
+        assert left == database.get("u", b"right")
+        found = int.from_bytes(left, "big")
+        assert last <= found <= last + 1, "the write that was not reported may be there"
+        entry = database.get("u", b"at %d" % (found % 50))
+        assert entry == bytes(found % 5000)
+        assert database.get("u", b"at %d" % ((found + 25) % 50)) is None
+        last = found
+        database.close()
+
+
+def copy_as_after_power_failure(path: Path, journal_bytes: int | None = None) -> Path:
+    """The files as they are, without closing; the journal as far as it reached the disk."""
+    copy = path.with_name("after")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(path, copy)
+    if journal_bytes is not None:
+        os.truncate(copy / "journal", journal_bytes)
+    return copy
+
+
+def test_a_power_failure_leaves_a_beginning_of_what_was_written(path: Path) -> None:
+    """Cut at each byte of the journal: always whole batches, and each durable one."""
+    database = LmdbDatabase(path)
+    ends = [0]
+    for number in range(1, 6):
+        write(database, number)
+        ends.append((path / "journal").stat().st_size)
+    for size in range(ends[-1] + 1):
+        survivor = LmdbDatabase(copy_as_after_power_failure(path, size))
+        assert read(survivor) == sum(end <= size for end in ends[1:])
+        survivor.close()
+    database.close()
+
+
+def test_a_damaged_record_ends_the_journal(path: Path) -> None:
+    database = LmdbDatabase(path)
+    write(database, 1)
+    second = (path / "journal").stat().st_size
+    write(database, 2)
+    write(database, 3)
+    copy = copy_as_after_power_failure(path)
+    with open(copy / "journal", "r+b") as journal:
+        journal.seek(second + 30)
+        byte = journal.read(1)
+        journal.seek(second + 30)
+        journal.write(bytes((byte[0] ^ 1,)))
+    survivor = LmdbDatabase(copy)
+    assert read(survivor) == 1, "what follows a lost batch is not applied either"
+    write(survivor, 9)
+    survivor.close()
+    reopened = LmdbDatabase(copy)
+    assert read(reopened) == 9
+    reopened.close()
+    database.close()
+
+
+def test_an_old_journal_is_not_played_again(path: Path) -> None:
+    """As if the machine failed after LMDB's commit, before the journal was cleared."""
+    database = LmdbDatabase(path)
+    write(database, 1)
+    write(database, 2)
+    old = (path / "journal").read_bytes()
+    database._commit()
+    database.close()
+    (path / "journal").write_bytes(old[: len(old) // 2])
+    database = LmdbDatabase(path)
+    assert read(database) == 2
+    database.close()
+
+
+def test_durable_means_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = LmdbDatabase(path)
+    write(database, 1)
+    synced: list[int] = []
+    sync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (sync(file), synced.append(file)))
+    write(database, 2)
+    assert synced == []
+    write(database, 3, durable=True)
+    assert len(synced) == 1
+    database.close()
+
+
+def test_a_full_disk_applies_nothing_and_can_end(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = LmdbDatabase(path)
+    write(database, 1)
+    real = os.pwrite
+
+    def fill_up(file: int, data: bytes, offset: int) -> int:
+        if len(data) > 10:
+            return real(file, data[:10], offset)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", fill_up)
+    with pytest.raises(DatabaseError, match="No space left"):
+        write(database, 2, durable=True)
+    monkeypatch.undo()
+    assert read(database) == 1
+    write(database, 3)
+    survivor = LmdbDatabase(copy_as_after_power_failure(path))
+    assert read(survivor) == 3
+    survivor.close()
+    database.close()
+
+
+def test_lmdb_without_room_applies_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lmdb_module, "_MAP_SIZE", 1 << 18)
+    monkeypatch.setattr(lmdb_module, "_PENDING_CHANGES", 1)
+    database = LmdbDatabase(path)
+    batch = Batch()
+    batch.put("t", b"large", bytes(1 << 19))
+    database.write(batch, durable=True)
+    with pytest.raises(DatabaseError, match="MAP_FULL"):
+        write(database, 1)
+    assert database.get("t", b"left") is None
+    assert database.get("t", b"large") == bytes(1 << 19)
+    with pytest.raises(DatabaseError):
+        database.close()
+    monkeypatch.undo()
+    database = LmdbDatabase(path)
+    assert database.get("t", b"large") == bytes(1 << 19), "with more room it is all there"
+    database.close()
+
+
+def test_after_a_failed_sync_nothing_more_is_taken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = LmdbDatabase(path)
+    write(database, 1, durable=True)
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(DatabaseError):
+        write(database, 2, durable=True)
+    monkeypatch.undo()
+    assert read(database) == 1
+    with pytest.raises(DatabaseError, match="anew"):
+        write(database, 3)
+    database.close()
+    database = LmdbDatabase(path)
+    write(database, 4)
+    assert read(database) == 4
+    database.close()
+
+
+@pytest.mark.parametrize("content", [random.Random(0).randbytes(50_000), b"\x00" * 8192, b"short"])
+def test_a_damaged_file_is_said_to_be_damaged(path: Path, content: bytes) -> None:
+    LmdbDatabase(path).close()
+    (path / "data.mdb").write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(DatabaseError, match=r"data\.mdb is damaged.*move the directory away"):
+            LmdbDatabase(path)
+
+
+def test_a_file_that_was_cut_off_is_said_to_be_damaged(path: Path) -> None:
+    database = LmdbDatabase(path)
+    batch = Batch()
+    batch.put("t", b"large", bytes(1 << 20))
+    database.write(batch, durable=True)
+    database.close()
+    os.truncate(path / "data.mdb", 1 << 19)
+    with pytest.raises(DatabaseError, match="shorter"):
+        LmdbDatabase(path)
+
+
+def test_one_process_at_a_time(path: Path) -> None:
+    database = LmdbDatabase(path)
+    other = "from pathlib import Path; from parahost.storage import LmdbDatabase as D; "
+    other += f"D(Path({str(path)!r}))"
+    for open_again in (
+        lambda: LmdbDatabase(path),
+        lambda: subprocess.run([sys.executable, "-c", other], check=True, capture_output=True),
+    ):
+        with pytest.raises((DatabaseError, subprocess.CalledProcessError)) as refused:
+            open_again()
+        said = getattr(refused.value, "stderr", b"").decode() or str(refused.value)
+        assert "open already" in said
+        assert "another base path" in said
+    write(database, 1)
+    database.close()
+    LmdbDatabase(path).close()
+
+
+def test_a_place_that_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatabaseError, match="file"):
+        LmdbDatabase(tmp_path / "file" / "db")
