@@ -29,6 +29,13 @@ class Reply(Generic[T]):
         """Whether it has been answered or dropped."""
         return self._answered
 
+    @property
+    def value(self) -> T:
+        """The answer, once it has been given."""
+        if not self._answered or self._value is _DROPPED:
+            raise RuntimeError("there is no answer")
+        return self._value  # type: ignore[return-value]
+
     def answer(self, value: T) -> None:
         if self._answered:
             raise RuntimeError("a request was answered twice")

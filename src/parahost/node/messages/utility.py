@@ -30,12 +30,14 @@ T = TypeVar("T")
 
 @dataclass(eq=False, slots=True)
 class RuntimeCall(Request[T], Generic[T]):
-    """Ask the runtime of a child of ``relay_parent`` (A115, D19): ``function`` is one of
-    ``parahost.runtime.api``, given the state and ``args``. Dropped when the state is not known."""
+    """Ask the runtime of a child of ``relay_parent`` (A115, D19): ``function`` is given the state
+    and ``args``; most are in ``parahost.runtime.parachains.api``. Answers are kept unless
+    ``keep`` says that the question will not come again. Dropped when the state is not known."""
 
     relay_parent: Hash
     function: Callable[..., T]
     args: tuple[Any, ...] = ()
+    keep: bool = True
 
 
 # To the Chain API

@@ -28,17 +28,23 @@ class RuntimeApi(Subsystem):
 
     def on_message(self, message: Message) -> None:
         assert isinstance(message, RuntimeCall)
+        if not message.keep:
+            self._compute(message)
+            return
         key = (message.relay_parent, message.function, message.args)
         if key in self._answers:
             self._answers.move_to_end(key)
             message.reply.answer(self._answers[key])
-            return
+        elif self._compute(message):
+            self._answers[key] = message.reply.value
+            if len(self._answers) > CACHED_ANSWERS:
+                self._answers.popitem(last=False)
+
+    def _compute(self, message: RuntimeCall[Any]) -> bool:
+        """Answer from the state, if it is known."""
         state = self._state_of(message.relay_parent)
         if state is None:
             message.reply.drop()
-            return
-        answer = message.function(state, *message.args)
-        self._answers[key] = answer
-        if len(self._answers) > CACHED_ANSWERS:
-            self._answers.popitem(last=False)
-        message.reply.answer(answer)
+            return False
+        message.reply.answer(message.function(state, *message.args))
+        return True

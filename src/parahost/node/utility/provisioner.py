@@ -1,0 +1,128 @@
+"""The Provisioner: what a block author finds ready (A103, A104, D15).
+
+It collects per relay parent: signed bitfields, backable candidates. What it hands out is what the
+runtime of that parent accepts; when in doubt it is empty, and the block is a block all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.messages.utility import (
+    BlockHeader,
+    ProvisionBackable,
+    ProvisionBitfield,
+    RequestBlockAuthorshipData,
+    RuntimeCall,
+)
+from parahost.node.overseer import Subsystem
+from parahost.primitives.availability import SignedAvailabilityBitfield
+from parahost.primitives.basic import CandidateHash, Hash, ParaId, ValidatorIndex
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.storage import State
+
+Sanitize = Callable[[State, ParachainsInherentData], ParachainsInherentData]
+"""What of an inherent the runtime of a child of the state's block accepts."""
+
+MAX_BACKABLE_PER_PARA = 8
+"""Candidates kept for one para; the first one that the runtime accepts is used."""
+
+
+@dataclass(slots=True)
+class ProvisioningJob:
+    """What was collected for children of one relay parent."""
+
+    bitfields: dict[ValidatorIndex, SignedAvailabilityBitfield] = field(default_factory=dict)
+    backable: dict[ParaId, dict[CandidateHash, BackedCandidate]] = field(default_factory=dict)
+
+    def add_bitfield(self, signed: SignedAvailabilityBitfield) -> None:
+        """The fullest of each validator stays."""
+        held = self.bitfields.get(signed.validator_index)
+        if held is None or signed.bitfield.count() > held.bitfield.count():
+            self.bitfields[signed.validator_index] = signed
+
+    def add_backable(self, backed: BackedCandidate) -> None:
+        """In order of arrival; of the same candidate, the backing with the most votes stays."""
+        of_para = self.backable.setdefault(backed.candidate.descriptor.para_id, {})
+        candidate = backed.candidate.hash()
+        held = of_para.get(candidate)
+        if held is None:
+            if len(of_para) < MAX_BACKABLE_PER_PARA:
+                of_para[candidate] = backed
+        elif len(backed.validity_votes) > len(held.validity_votes):
+            of_para[candidate] = backed
+
+    def all_backable(self) -> tuple[BackedCandidate, ...]:
+        return tuple(
+            backed for para in sorted(self.backable) for backed in self.backable[para].values()
+        )
+
+
+class Provisioner(Subsystem):
+    """One job per relay parent that may be built upon."""
+
+    name = "provisioner"
+    receives = (ProvisionBitfield, ProvisionBackable, RequestBlockAuthorshipData)
+    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader)
+
+    def __init__(self, sanitize: Sanitize) -> None:
+        self._sanitize = sanitize
+        self._jobs: dict[Hash, ProvisioningJob] = {}
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head):
+                self._jobs[head] = ProvisioningJob()
+            case StopWork(head):
+                self._jobs.pop(head, None)
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case ProvisionBitfield(head, signed):
+                if head in self._jobs:
+                    self._jobs[head].add_bitfield(signed)
+            case ProvisionBackable(head, backed):
+                if head in self._jobs:
+                    self._jobs[head].add_backable(backed)
+            case RequestBlockAuthorshipData():
+                self._provide(message)
+
+    def _provide(self, request: RequestBlockAuthorshipData) -> None:
+        async def provide() -> None:
+            try:
+                data = await self._collect(request.relay_parent)
+            except Unanswered:
+                request.reply.drop()
+            else:
+                request.reply.answer(data)
+
+        self.ctx.spawn(None, provide, "provide inherent")
+
+    async def _collect(self, relay_parent: Hash) -> ParachainsInherentData:
+        """:raises Unanswered: when the relay parent is not known."""
+        header = await self.ctx.ask(BlockHeader(relay_parent))
+        if header is None:
+            raise Unanswered
+        job = self._jobs.get(relay_parent, ProvisioningJob())
+        collected = ParachainsInherentData(
+            tuple(job.bitfields[index] for index in sorted(job.bitfields)),
+            job.all_backable(),
+            (),
+            header,
+        )
+        accepted = await self.ctx.ask(
+            RuntimeCall(relay_parent, self._sanitize, (collected,), keep=False)
+        )
+        for backed in accepted.backed_candidates:
+            self.ctx.journal.record(
+                "provisioner.provided",
+                relay_parent=relay_parent,
+                candidate=backed.candidate.hash(),
+                para=backed.candidate.descriptor.para_id,
+            )
+        return accepted
