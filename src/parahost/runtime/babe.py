@@ -329,6 +329,21 @@ class Babe(Module, pallet="Babe"):
         if not self._verifier.sr25519(author, unsealed.hash(), seal.data):
             raise BadEquivocationProof(f"a header is not sealed by {author.hex()}")
 
+    # Consistency
+
+    def check(self, store: Reader) -> None:
+        """:raises RuntimeBug: when authorities and sessions, or slots and epochs, do not fit."""
+        if self.authorities.get(store) != babe_authorities(self._session.current(store)):
+            raise RuntimeBug("Babe: the authorities are not the session's validators")
+        if self.next_authorities.get(store) != babe_authorities(self._session.queued(store)):
+            raise RuntimeBug("Babe: the next authorities are not the queued validators")
+        if self.initialized.exists(store):
+            raise RuntimeBug("Babe: a claim outlives its block")
+        if self.genesis_slot.exists(store):
+            elapsed = self.current_slot.get(store) - self.current_epoch_start(store)
+            if not 0 <= elapsed < self.epoch_duration.get(store):
+                raise RuntimeBug(f"Babe: the slot is {elapsed} slots into the epoch")
+
 
 def babe_authorities(validators: Validators) -> BabeAuthorities:
     """The validators as authors, all of one weight."""

@@ -136,6 +136,10 @@ class UnsignedNotAllowed(InvalidTransaction):
     """The call needs a signature; only inherents and self-proving reports come without."""
 
 
+class UnprovenReport(InvalidTransaction):
+    """A report that proves nothing, or nothing that is not known already."""
+
+
 # Entry points
 
 

@@ -19,7 +19,7 @@ from parahost.primitives.basic import (
     ValidatorId,
 )
 from parahost.primitives.scale import FixedLen, MaxLen, variant
-from parahost.runtime.errors import ModuleError
+from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.events import NewSession
 from parahost.runtime.origin import AccountId, Origin, ensure_root, ensure_signed
 from parahost.runtime.pallets import Pallet
@@ -244,3 +244,15 @@ class Session(Module, pallet="Session"):
             if not self.next_keys.contains(store, account):
                 raise NoKeys(account)
         self.chosen.put(store, tuple(accounts))
+
+    # Consistency
+
+    def check(self, store: Reader) -> None:
+        """:raises RuntimeBug: when the validators of the sessions and their keys do not fit."""
+        accounts = tuple(validator.account for validator in self.current(store))
+        if not accounts or accounts != self.validators.get(store):
+            raise RuntimeBug(f"Session: validators {self.validators.get(store)} are {accounts}")
+        for validator in (*self.current(store), *self.queued(store)):
+            for key_type, key in validator.keys.by_type():
+                if self.owner_of(store, key_type, key) != validator.account:
+                    raise RuntimeBug(f"Session: {key.hex()} is not {validator.account.hex()}'s")

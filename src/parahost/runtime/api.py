@@ -1,0 +1,162 @@
+"""The Runtime APIs (A115, D19): what a state tells the node about the children of its block.
+
+Pure functions of a state. Those about parachains are in :mod:`parahost.runtime.parachains.api`;
+all are offered here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.primitives.basic import H256, U64, Slot
+from parahost.primitives.consensus import BabeAuthorities, GrandpaAuthorities
+from parahost.runtime.babe import AllowedSlots, EpochConfiguration
+from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.origin import AccountId
+from parahost.runtime.parachains.api import ParachainsApi
+from parahost.runtime.read_only import MODULES
+from parahost.runtime.session import SessionKeys, Validators
+from parahost.runtime.storage import Reader
+from parahost.runtime.system import EventRecord
+
+# Parachains
+
+_PARACHAINS = ParachainsApi(MODULES.parachains)
+
+validators = _PARACHAINS.validators
+session_index_for_child = _PARACHAINS.session_index_for_child
+session_info = _PARACHAINS.session_info
+validator_groups = _PARACHAINS.validator_groups
+availability_cores = _PARACHAINS.availability_cores
+persisted_validation_data = _PARACHAINS.persisted_validation_data
+validation_code = _PARACHAINS.validation_code
+validation_code_by_hash = _PARACHAINS.validation_code_by_hash
+candidate_pending_availability = _PARACHAINS.candidate_pending_availability
+candidate_events = _PARACHAINS.candidate_events
+included_candidates = _PARACHAINS.included_candidates
+disputes = _PARACHAINS.disputes
+
+# BABE
+
+
+@dataclass(frozen=True, slots=True)
+class BabeConfiguration:
+    """What stays the same for the chain, and the genesis epoch's data; Substrate's form.
+    ``slot_duration`` is in milliseconds, ``epoch_length`` in slots."""
+
+    slot_duration: U64
+    epoch_length: U64
+    c: tuple[U64, U64]
+    authorities: BabeAuthorities
+    randomness: H256
+    allowed_slots: AllowedSlots
+
+
+@dataclass(frozen=True, slots=True)
+class BabeEpoch:
+    """One epoch; Substrate's form. ``duration`` is in slots."""
+
+    epoch_index: U64
+    start_slot: Slot
+    duration: U64
+    authorities: BabeAuthorities
+    randomness: H256
+    config: EpochConfiguration
+
+
+def babe_configuration(state: Reader) -> BabeConfiguration:
+    babe = MODULES.babe
+    config = _epoch_config(state)
+    return BabeConfiguration(
+        slot_duration=babe.slot_duration.get(state),
+        epoch_length=babe.epoch_duration.get(state),
+        c=config.c,
+        authorities=babe.authorities.get(state),
+        randomness=babe.randomness.get(state),
+        allowed_slots=config.allowed_slots,
+    )
+
+
+def current_epoch(state: Reader) -> BabeEpoch:
+    """The epoch of the state's block."""
+    babe = MODULES.babe
+    return BabeEpoch(
+        epoch_index=babe.epoch_index.get(state),
+        start_slot=babe.current_epoch_start(state),
+        duration=babe.epoch_duration.get(state),
+        authorities=babe.authorities.get(state),
+        randomness=babe.randomness.get(state),
+        config=_epoch_config(state),
+    )
+
+
+def next_epoch(state: Reader) -> BabeEpoch:
+    """The epoch after it, which is known already."""
+    babe = MODULES.babe
+    duration = babe.epoch_duration.get(state)
+    return BabeEpoch(
+        epoch_index=U64(babe.epoch_index.get(state) + 1),
+        start_slot=Slot(U64(babe.current_epoch_start(state) + duration)),
+        duration=duration,
+        authorities=babe.next_authorities.get(state),
+        randomness=babe.next_randomness.get(state),
+        config=_epoch_config(state),
+    )
+
+
+def babe_authorities(state: Reader) -> BabeAuthorities:
+    return MODULES.babe.authorities.get(state)
+
+
+def _epoch_config(state: Reader) -> EpochConfiguration:
+    config = MODULES.babe.epoch_config.get(state)
+    if config is None:
+        raise RuntimeBug("the state has no Babe.EpochConfig: it is no state of this runtime")
+    return config
+
+
+# GRANDPA
+
+
+def grandpa_authorities(state: Reader) -> GrandpaAuthorities:
+    return MODULES.grandpa.authorities.get(state)
+
+
+def grandpa_set_id(state: Reader) -> U64:
+    return MODULES.grandpa.current_set_id.get(state)
+
+
+# Sessions
+
+
+def session_validators(state: Reader) -> Validators:
+    """This session's validators, with their accounts and all their keys."""
+    return MODULES.session.current(state)
+
+
+def queued_validators(state: Reader) -> Validators:
+    """The next session's."""
+    return MODULES.session.queued(state)
+
+
+def session_keys(state: Reader, account: AccountId) -> SessionKeys | None:
+    """The keys that an account has registered."""
+    return MODULES.session.next_keys.get(state, account)
+
+
+# System
+
+
+def account_nonce(state: Reader, account: AccountId) -> int:
+    """The nonce of the account's next extrinsic."""
+    return MODULES.system.nonce(state, account)
+
+
+def events(state: Reader) -> tuple[EventRecord, ...]:
+    """What has happened in the state's block."""
+    return MODULES.system.events(state)
+
+
+def timestamp_ms(state: Reader) -> U64:
+    """The time of the state's block, in milliseconds since the Unix epoch."""
+    return MODULES.timestamp.now.get(state)

@@ -1,0 +1,296 @@
+"""The executive: the relay chain's state transition function (D29), and the making of blocks.
+
+A block's life reads here from top to bottom; each step is a page of its own in the module that
+it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from parahost.ports.verifier import Verifier
+from parahost.primitives.basic import H256, U32, BlockNumber, Hash
+from parahost.primitives.header import (
+    Block,
+    Digest,
+    DigestItem,
+    Extrinsic,
+    Header,
+    PreRuntime,
+    Seal,
+)
+from parahost.primitives.scale import encode
+from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of, pallet_of
+from parahost.runtime.errors import (
+    BodyTooLong,
+    DispatchError,
+    InherentFailed,
+    InvalidBlock,
+    InvalidExtrinsic,
+    InvalidTransaction,
+    MisplacedInherent,
+    UnsignedNotAllowed,
+    WrongDigest,
+    WrongExtrinsicsRoot,
+    WrongNumber,
+    WrongStateRoot,
+)
+from parahost.runtime.events import DispatchClass, DispatchInfo
+from parahost.runtime.extrinsic import (
+    UncheckedExtrinsic,
+    decode_extrinsic,
+)
+from parahost.runtime.modules import Modules
+from parahost.runtime.origin import NoOrigin, Origin, Signed
+from parahost.runtime.storage import Overlay, Reader, State, StateVersion
+from parahost.runtime.transactions import TransactionChecks, ValidTransaction
+from parahost.trie import ordered_root
+
+MAX_BODY_LENGTH = 16 * 1024 * 1024
+"""Bytes of a block's extrinsics together: room for the code and the heads of many paras."""
+
+_INHERENT = DispatchInfo(dispatch_class=DispatchClass.MANDATORY)
+_NORMAL = DispatchInfo()
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A block's post-state, and how it differs from its parent's: raw key to SCALE bytes, or
+    ``None`` if removed. ``parent.apply(changes)`` is the same state."""
+
+    state: State
+    changes: Mapping[bytes, bytes | None]
+
+
+class Runtime:
+    """The state transition function. It keeps nothing between calls."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self.modules = Modules(verifier, self._dispatch)
+        self._checks = TransactionChecks(self.modules, verifier)
+
+    # Blocks
+
+    def execute_block(self, parent: State, block: Block) -> Executed:
+        """Execute a block on its parent's state. The header comes without the author's seal,
+        which the importer has checked, with the slot and its VRF.
+
+        :raises InvalidBlock: a subclass says which rule is broken, with the evidence.
+        """
+        self._check_header(parent, block.header)
+        self._check_body(block)
+        store = self._initialize_block(parent, block.header)
+        for index, extrinsic in enumerate(block.extrinsics):
+            with _naming_the_extrinsic(index):
+                self._apply_extrinsic(store, extrinsic)
+        self._check_inherents_complete(store)
+        digest = self._finalize_block(store)
+        return self._verify(block.header, digest, store)
+
+    def new_block(
+        self, parent: State, parent_header: Header, pre_digest: tuple[DigestItem, ...]
+    ) -> BlockBuilder:
+        """Begin a block. ``pre_digest`` is the author's claim to the slot.
+
+        :raises InvalidPreDigest: when the claim is no good on this parent.
+        """
+        header = Header(
+            parent_hash=parent_header.hash(),
+            number=BlockNumber(U32(parent_header.number + 1)),
+            state_root=H256(bytes(32)),
+            extrinsics_root=H256(bytes(32)),
+            digest=pre_digest,
+        )
+        self._check_header(parent, header)
+        return BlockBuilder(self, header, self._initialize_block(parent, header))
+
+    def validate_transaction(self, state: State, extrinsic: Extrinsic) -> ValidTransaction:
+        """Whether an extrinsic may be in a child of the state's block, or in a later one.
+
+        :raises InvalidTransaction: when it may not.
+        """
+        decoded = decode_extrinsic(extrinsic)
+        if isinstance(decoded.call, INHERENTS):
+            raise UnsignedNotAllowed(f"{name_of(decoded.call)} is for the block's author only")
+        return self._checks.validate(state, decoded)
+
+    # The steps of a block
+
+    def _check_header(self, parent: Reader, header: Header) -> None:
+        parent_number = self.modules.system.block_number(parent)
+        if header.number != parent_number + 1:
+            raise WrongNumber(header.number, parent_number)
+        if any(isinstance(item, Seal) for item in header.digest):
+            raise InvalidBlock("the header is sealed; the importer strips the one seal it may have")
+
+    def _check_body(self, block: Block) -> None:
+        length = sum(len(extrinsic) for extrinsic in block.extrinsics)
+        if length > MAX_BODY_LENGTH:
+            raise BodyTooLong(length, MAX_BODY_LENGTH)
+        computed = extrinsics_root(block.extrinsics)
+        if computed != block.header.extrinsics_root:
+            raise WrongExtrinsicsRoot(block.header.extrinsics_root, computed)
+
+    def _initialize_block(self, parent: State, header: Header) -> Overlay:
+        """Each module before the first extrinsic. BABE begins a new epoch when it is due: with
+        this block, then, the session ends (D1)."""
+        store = Overlay(parent)
+        pre_digest = tuple(item for item in header.digest if isinstance(item, PreRuntime))
+        modules = self.modules
+        modules.system.initialize(store, header.number, header.parent_hash, pre_digest)
+        modules.babe.initialize(store)
+        modules.authorship.initialize(store)
+        modules.parachains.initialize(store)
+        return store
+
+    def _apply_extrinsic(self, store: Overlay, extrinsic: Extrinsic) -> None:
+        """Apply the next extrinsic of the body: all of it, or nothing.
+
+        :raises InvalidTransaction: when it may not be in this block.
+        :raises MisplacedInherent: when it is an inherent in the wrong place, or no inherent
+            where one belongs.
+        :raises InherentFailed: when it is an inherent and its entry point refuses.
+        """
+        decoded = decode_extrinsic(extrinsic)
+        self._check_place(store, decoded.call)
+        with store.transaction():
+            origin = self._admit(store, decoded)
+            self.modules.system.begin_extrinsic(store)
+            error = self._try(store, origin, decoded.call)
+            is_inherent = isinstance(decoded.call, INHERENTS)
+            if is_inherent and error is not None:
+                raise InherentFailed(self.modules.system.extrinsic_index(store), error)
+            info = _INHERENT if is_inherent else _NORMAL
+            self.modules.system.end_extrinsic(store, info, error)
+
+    def _finalize_block(self, store: Overlay) -> Digest:
+        """Each module after the last extrinsic; then the session ends, if it is its end (D1)."""
+        modules = self.modules
+        modules.system.begin_finalization(store)
+        modules.parachains.finalize(store)
+        modules.timestamp.finalize(store)
+        if modules.babe.begins_epoch(store):
+            self._change_session(store)
+        modules.authorship.finalize(store)
+        modules.babe.finalize(store)
+        modules.upgrade_signals.finalize(store)
+        return modules.system.finalize(store)
+
+    def _verify(self, header: Header, digest: Digest, store: Overlay) -> Executed:
+        """The header says of the block what executing it has shown."""
+        if header.digest != digest:
+            raise WrongDigest(header.digest, digest)
+        state = store.commit()
+        if header.state_root != state.root:
+            raise WrongStateRoot(header.state_root, state.root)
+        return Executed(state, store.changes())
+
+    # The parts of the steps
+
+    def _check_place(self, store: Reader, call: RuntimeCall) -> None:
+        """The inherents open the body, in their order, and are nowhere else."""
+        index = self.modules.system.extrinsic_index(store)
+        expected = INHERENTS[index] if index < len(INHERENTS) else None
+        if expected is not None and not isinstance(call, expected):
+            raise MisplacedInherent(index, name_of(expected), name_of(call))
+        if expected is None and isinstance(call, INHERENTS):
+            raise MisplacedInherent(index, "a transaction", name_of(call))
+
+    def _check_inherents_complete(self, store: Reader) -> None:
+        count = self.modules.system.extrinsic_index(store)
+        if count < len(INHERENTS):
+            raise MisplacedInherent(count, name_of(INHERENTS[count]), None)
+
+    def _admit(self, store: Overlay, extrinsic: UncheckedExtrinsic) -> Origin:
+        """Whom the extrinsic comes from. A signer's nonce is used, whatever the call will do."""
+        if extrinsic.signature is not None:
+            self._checks.check_signed(store, extrinsic.call, extrinsic.signature)
+            self.modules.system.use_nonce(store, extrinsic.signature.signer)
+            return Signed(extrinsic.signature.signer)
+        if not isinstance(extrinsic.call, INHERENTS):
+            self._checks.check_unsigned(store, extrinsic.call)
+        return NoOrigin()
+
+    def _try(self, store: Overlay, origin: Origin, call: RuntimeCall) -> DispatchError | None:
+        """Make the call; a refusal undoes what it has written."""
+        try:
+            with store.transaction():
+                self._dispatch(store, origin, call)
+        except DispatchError as error:
+            return error
+        return None
+
+    def _dispatch(self, store: Overlay, origin: Origin, call: RuntimeCall) -> None:
+        self.modules.entry_points[pallet_of(call)](store, origin, call)
+
+    def _change_session(self, store: Overlay) -> None:
+        """All modules learn of the new session, in the order of their initialisation (A2, D1)."""
+        modules = self.modules
+        change = modules.session.rotate(store)
+        modules.babe.on_session_change(store, change)
+        modules.grandpa.on_session_change(store, change)
+        modules.offences.on_session_change(store, change.index)
+        modules.parachains.on_session_change(store, modules.notification_of(store, change))
+
+
+class BlockBuilder:
+    """A block in the making: apply the inherents, then transactions, then finish."""
+
+    def __init__(self, runtime: Runtime, header: Header, store: Overlay) -> None:
+        self._runtime = runtime
+        self._header = header
+        self._store = store
+        self._extrinsics: list[Extrinsic] = []
+        self._length = 0
+
+    @property
+    def header(self) -> Header:
+        """As far as it is known: without roots and without what execution adds to the digest."""
+        return self._header
+
+    def apply(self, extrinsic: Extrinsic) -> None:
+        """Add an extrinsic. If it is refused, the block stays as it was.
+
+        A transaction whose entry point refuses is added all the same: its effect is its event.
+
+        :raises InvalidTransaction: when it may not be in this block.
+        :raises InvalidBlock: when it would make the block invalid.
+        """
+        if self._length + len(extrinsic) > MAX_BODY_LENGTH:
+            raise BodyTooLong(self._length + len(extrinsic), MAX_BODY_LENGTH)
+        self._runtime._apply_extrinsic(self._store, extrinsic)
+        self._extrinsics.append(extrinsic)
+        self._length += len(extrinsic)
+
+    def finish(self) -> tuple[Block, State]:
+        """The block, without a seal, and its post-state.
+
+        :raises MisplacedInherent: when an inherent is lacking.
+        """
+        self._runtime._check_inherents_complete(self._store)
+        digest = self._runtime._finalize_block(self._store)
+        state = self._store.commit()
+        header = Header(
+            parent_hash=self._header.parent_hash,
+            number=self._header.number,
+            state_root=state.root,
+            extrinsics_root=extrinsics_root(self._extrinsics),
+            digest=digest,
+        )
+        return Block(header, tuple(self._extrinsics)), state
+
+
+def extrinsics_root(extrinsics: list[Extrinsic] | tuple[Extrinsic, ...]) -> Hash:
+    """The root of the trie of extrinsics, each with its length before it, in the layout that
+    Polkadot uses for it (V0)."""
+    return ordered_root([encode(bytes(each), bytes) for each in extrinsics], StateVersion.V0)
+
+
+@contextmanager
+def _naming_the_extrinsic(index: int) -> Iterator[None]:
+    try:
+        yield
+    except InvalidTransaction as error:
+        raise InvalidExtrinsic(index, error) from error

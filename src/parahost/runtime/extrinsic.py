@@ -1,0 +1,204 @@
+"""Extrinsics in Substrate's format, version 4: how they are read, built and signed.
+
+Unsigned: ``0x04 ++ call``. Signed: ``0x84 ++ MultiAddress::Id ++ MultiSignature::Sr25519 ++ extra
+++ call``, where the extra is era, nonce and tip. The signature covers call, extra, both runtime
+versions, the genesis hash and the hash of the block with which the era begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from parahost.primitives.basic import H512, U32, BlockNumber, Hash
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.header import Extrinsic
+from parahost.primitives.scale import (
+    ScaleDecodeError,
+    decode_compact,
+    decode_prefix,
+    encode,
+    encode_compact,
+)
+from parahost.runtime.calls import RuntimeCall
+from parahost.runtime.errors import MalformedExtrinsic
+from parahost.runtime.origin import AccountId
+from parahost.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
+
+_UNSIGNED = 0x04
+_SIGNED = 0x84
+_ADDRESS_ID = 0
+_SIGNATURE_SR25519 = 1
+_MAX_TIP = 1 << 128
+
+Sign = Callable[[bytes], bytes]
+"""Signs a payload with sr25519 (context ``substrate``): 64 bytes."""
+
+# Types
+
+
+@dataclass(frozen=True, slots=True)
+class MortalEra:
+    """The extrinsic may be in a block during ``period`` blocks (a power of two from 4 to 65536)
+    from the last block whose number is ``phase`` modulo the period."""
+
+    period: int
+    phase: int
+
+    def birth(self, current: int) -> BlockNumber:
+        """The number of the block with which the era around block ``current`` begins."""
+        start = (max(current, self.phase) - self.phase) // self.period * self.period + self.phase
+        return BlockNumber(U32(start))
+
+    def death(self, current: int) -> int:
+        """The number of the first block that comes too late."""
+        return self.birth(current) + self.period
+
+
+Era = MortalEra | None
+"""``None`` is immortal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """``nonce``: how many extrinsics of the account were in blocks before. ``tip`` buys
+    nothing on this chain."""
+
+    era: Era
+    nonce: int
+    tip: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who has signed an extrinsic, and with what promises."""
+
+    signer: AccountId
+    signature: H512
+    extra: Extra
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedExtrinsic:
+    """An extrinsic that can be read; nothing else is known of it. Without a ``signature`` it is
+    an inherent, or a report that proves itself."""
+
+    call: RuntimeCall
+    signature: Signature | None = None
+
+    def encode(self) -> Extrinsic:
+        out = bytearray()
+        if self.signature is None:
+            out.append(_UNSIGNED)
+        else:
+            out += bytes((_SIGNED, _ADDRESS_ID))
+            out += self.signature.signer
+            out.append(_SIGNATURE_SR25519)
+            out += self.signature.signature
+            out += encode_extra(self.signature.extra)
+        out += encode(self.call, RuntimeCall)
+        return Extrinsic(bytes(out))
+
+
+# Reading
+
+
+def decode_extrinsic(data: bytes) -> UncheckedExtrinsic:
+    """:raises MalformedExtrinsic: when the bytes are no extrinsic of this runtime."""
+    try:
+        if data[:1] == bytes((_UNSIGNED,)):
+            signature, offset = None, 1
+        elif data[:1] == bytes((_SIGNED,)):
+            signature, offset = _decode_signature(data)
+        else:
+            raise MalformedExtrinsic(f"the version byte is {data[:1].hex() or 'absent'}")
+        call, offset = decode_prefix(RuntimeCall, data, offset)
+    except (ScaleDecodeError, IndexError) as error:
+        raise MalformedExtrinsic(f"an unreadable extrinsic: {error}") from error
+    if offset != len(data):
+        raise MalformedExtrinsic(f"{len(data) - offset} bytes left over after the call")
+    return UncheckedExtrinsic(call, signature)
+
+
+def _decode_signature(data: bytes) -> tuple[Signature, int]:
+    if data[1] != _ADDRESS_ID:
+        raise MalformedExtrinsic(f"the address is of kind {data[1]}, only account ids are known")
+    if data[34] != _SIGNATURE_SR25519:
+        raise MalformedExtrinsic(f"the signature is of kind {data[34]}, only sr25519 is known")
+    signer, _ = decode_prefix(AccountId, data, 2)
+    signature, offset = decode_prefix(H512, data, 35)
+    era, offset = _decode_era(data, offset)
+    nonce, offset = decode_compact(data, offset)
+    tip, offset = decode_compact(data, offset)
+    if nonce >= 1 << 32 or tip >= _MAX_TIP:
+        raise MalformedExtrinsic(f"the nonce {nonce} or the tip {tip} is too large")
+    return Signature(signer, signature, Extra(era, nonce, tip)), offset
+
+
+def _decode_era(data: bytes, offset: int) -> tuple[Era, int]:
+    if data[offset] == 0:
+        return None, offset + 1
+    value = data[offset] | data[offset + 1] << 8
+    period = 2 << (value & 15)
+    phase = (value >> 4) * _quantum(period)
+    if period < 4 or phase >= period:
+        raise MalformedExtrinsic(f"an era of {period} blocks with phase {phase}")
+    return MortalEra(period, phase), offset + 2
+
+
+# Building
+
+
+def inherent(call: RuntimeCall) -> Extrinsic:
+    """An extrinsic that nobody signs."""
+    return UncheckedExtrinsic(call).encode()
+
+
+def signed(
+    call: RuntimeCall,
+    signer: AccountId,
+    sign: Sign,
+    *,
+    nonce: int,
+    genesis_hash: Hash,
+    era: Era = None,
+    era_hash: Hash | None = None,
+) -> Extrinsic:
+    """An extrinsic of an account. ``era_hash`` is the hash of the block with which a mortal era
+    begins."""
+    extra = Extra(era, nonce)
+    payload = signing_payload(call, extra, genesis_hash, era_hash or genesis_hash)
+    return UncheckedExtrinsic(call, Signature(signer, H512(sign(payload)), extra)).encode()
+
+
+def signing_payload(call: RuntimeCall, extra: Extra, genesis_hash: Hash, era_hash: Hash) -> bytes:
+    """What the signature of an extrinsic covers; hashed when it has more than 256 bytes."""
+    payload = (
+        encode(call, RuntimeCall)
+        + encode_extra(extra)
+        + SPEC_VERSION.to_bytes(4, "little")
+        + TRANSACTION_VERSION.to_bytes(4, "little")
+        + genesis_hash
+        + era_hash
+    )
+    return blake2_256(payload) if len(payload) > 256 else payload
+
+
+def encode_extra(extra: Extra) -> bytes:
+    """Era, compact nonce, compact tip."""
+    out = bytearray(_encode_era(extra.era))
+    encode_compact(out, extra.nonce)
+    encode_compact(out, extra.tip)
+    return bytes(out)
+
+
+def _encode_era(era: Era) -> bytes:
+    if era is None:
+        return b"\x00"
+    logarithm = era.period.bit_length() - 2
+    return (logarithm | era.phase // _quantum(era.period) << 4).to_bytes(2, "little")
+
+
+def _quantum(period: int) -> int:
+    """Phases of long eras are multiples of this."""
+    return max(period >> 12, 1)

@@ -1,0 +1,109 @@
+"""The genesis block: from what a chain's founders decide to a state and a header."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, ParaId, SessionIndex
+from parahost.primitives.configuration import HostConfiguration
+from parahost.primitives.header import Header
+from parahost.runtime.babe import AllowedSlots, EpochConfiguration
+from parahost.runtime.errors import DispatchError
+from parahost.runtime.executive import extrinsics_root
+from parahost.runtime.origin import AccountId
+from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
+from parahost.runtime.parachains.paras import ParaGenesisArgs
+from parahost.runtime.read_only import MODULES
+from parahost.runtime.session import SessionChange, Validators
+from parahost.runtime.storage import Overlay, State
+
+
+class BadGenesis(ValueError):
+    """The founders' decisions make no chain; ``part`` names the field of the configuration."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(f"{part}: {reason}")
+        self.part = part
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class GenesisConfig:
+    """What a chain begins with.
+
+    ``c`` is the part of slots that have a primary author, as numerator and denominator; the rest
+    falls to secondary authors in turn, with a VRF output all the same (D20). An epoch is a
+    session; its length is in slots.
+    """
+
+    validators: Validators
+    sudo: AccountId | None = None
+    configuration: HostConfiguration = field(default=DEFAULT_CONFIGURATION)
+    paras: tuple[tuple[ParaId, ParaGenesisArgs], ...] = ()
+    slot_duration_ms: int = 6000
+    epoch_length: int = 600
+    c: tuple[int, int] = (1, 4)
+
+    def build(self) -> State:
+        """The state of the genesis block.
+
+        :raises BadGenesis: when the parts contradict a rule.
+        """
+        self._check()
+        store = Overlay(State.from_raw({}))
+        try:
+            MODULES.session.genesis(store, self.validators)
+        except DispatchError as error:
+            raise BadGenesis("validators", str(error)) from error
+        MODULES.babe.genesis(
+            store,
+            self.validators,
+            EpochConfiguration(
+                (U64(self.c[0]), U64(self.c[1])), AllowedSlots.PRIMARY_AND_SECONDARY_VRF
+            ),
+            slot_duration=U64(self.slot_duration_ms),
+            epoch_duration=U64(self.epoch_length),
+        )
+        MODULES.grandpa.genesis(store, self.validators)
+        MODULES.sudo.genesis(store, self.sudo)
+        try:
+            MODULES.parachains.genesis(store, self.configuration, self.paras)
+        except DispatchError as error:
+            raise BadGenesis("configuration", str(error)) from error
+        first_session = SessionChange(
+            SessionIndex(U32(0)), self.validators, self.validators, changed=True
+        )
+        MODULES.parachains.on_session_change(store, MODULES.notification_of(store, first_session))
+        return store.commit()
+
+    def _check(self) -> None:
+        if self.slot_duration_ms < 1:
+            raise BadGenesis("slot_duration_ms", f"{self.slot_duration_ms} is not positive")
+        if self.epoch_length < 1:
+            raise BadGenesis("epoch_length", f"{self.epoch_length} is not positive")
+        if not 0 < self.c[0] <= self.c[1]:
+            raise BadGenesis("c", f"{self.c[0]}/{self.c[1]} is not above 0 and at most 1")
+        repeated = [para for para, n in Counter(para for para, _ in self.paras).items() if n > 1]
+        if repeated:
+            raise BadGenesis("paras", f"para {repeated[0]} is there twice")
+        for para, args in self.paras:
+            self._check_para(para, args)
+
+    def _check_para(self, para: ParaId, args: ParaGenesisArgs) -> None:
+        size, limit = len(args.validation_code), self.configuration.max_code_size
+        if not 0 < size <= limit:
+            raise BadGenesis("paras", f"the code of para {para} has {size} bytes, not 1 to {limit}")
+        size, limit = len(args.genesis_head), self.configuration.max_head_data_size
+        if size > limit:
+            raise BadGenesis("paras", f"the head of para {para} has {size} bytes, over {limit}")
+
+
+def genesis_header(state: State) -> Header:
+    """The header of the genesis block with that state; its hash names the chain."""
+    return Header(
+        parent_hash=ZERO_HASH,
+        number=BlockNumber(U32(0)),
+        state_root=H256(state.root),
+        extrinsics_root=H256(extrinsics_root(())),
+    )

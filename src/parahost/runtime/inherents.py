@@ -1,0 +1,19 @@
+"""The extrinsics that a block's author makes: each opens the block's body, in this order."""
+
+from __future__ import annotations
+
+from parahost.primitives.header import Extrinsic
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.runtime.extrinsic import inherent
+from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.timestamp import SetTimestamp
+
+
+def timestamp(now_ms: int) -> Extrinsic:
+    """The time in milliseconds since the Unix epoch; it lies in the block's slot."""
+    return inherent(SetTimestamp(now_ms))
+
+
+def parachains(data: ParachainsInherentData) -> Extrinsic:
+    """What the validators bring: bitfields, backed candidates, disputes (A52)."""
+    return inherent(Inclusion(data))

@@ -1,0 +1,125 @@
+"""Which transactions may be in a block, and what the pool needs to know of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.ports.verifier import Verifier
+from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.calls import RuntimeCall, name_of
+from parahost.runtime.errors import (
+    BadSignature,
+    DispatchError,
+    FutureTransaction,
+    StaleTransaction,
+    UnprovenReport,
+    UnsignedNotAllowed,
+)
+from parahost.runtime.extrinsic import (
+    Era,
+    Signature,
+    UncheckedExtrinsic,
+    signing_payload,
+)
+from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.modules import Modules
+from parahost.runtime.offences import Offence
+from parahost.runtime.storage import Reader
+from parahost.runtime.system import BLOCK_HASH_COUNT
+
+GENESIS = BlockNumber(U32(0))
+IMMORTAL_BLOCKS = 1 << 32
+REPORT_BLOCKS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ValidTransaction:
+    """What the pool needs to know. ``provides`` names what no other transaction may provide;
+    what is in ``requires`` must be provided before. ``longevity``: in blocks."""
+
+    provides: tuple[bytes, ...]
+    requires: tuple[bytes, ...]
+    longevity: int
+
+
+class TransactionChecks:
+    """Judges transactions against a state: before or while a child of its block executes."""
+
+    def __init__(self, modules: Modules, verifier: Verifier) -> None:
+        self._modules = modules
+        self._verifier = verifier
+
+    def validate(self, store: Reader, extrinsic: UncheckedExtrinsic) -> ValidTransaction:
+        """:raises InvalidTransaction: when it will never be valid on this fork."""
+        if extrinsic.signature is None:
+            offence = self.check_unsigned(store, extrinsic.call)
+            return ValidTransaction((offence.id(),), (), REPORT_BLOCKS)
+        signature = extrinsic.signature
+        requires: tuple[bytes, ...] = ()
+        try:
+            self.check_signed(store, extrinsic.call, signature)
+        except FutureTransaction:
+            requires = (_nonce_tag(signature, -1),)
+        return ValidTransaction(
+            (_nonce_tag(signature, 0),), requires, self._blocks_left(store, signature.extra.era)
+        )
+
+    def check_signed(self, store: Reader, call: RuntimeCall, signature: Signature) -> None:
+        """:raises BadSignature: when the signature covers something else.
+        :raises StaleTransaction: when the nonce is used or the era is over.
+        :raises FutureTransaction: when only the nonce is not yet due.
+        """
+        payload = signing_payload(
+            call, signature.extra, self._genesis_hash(store), self._era_hash(store, signature)
+        )
+        if not self._verifier.sr25519(signature.signer, payload, signature.signature):
+            raise BadSignature(f"the signature is not that of {signature.signer.hex()}")
+        self._modules.system.check_nonce(store, signature.signer, signature.extra.nonce)
+
+    def check_unsigned(self, store: Reader, call: RuntimeCall) -> Offence:
+        """The deed that a report proves, if nobody has reported it yet.
+
+        :raises UnsignedNotAllowed: when the call is no report.
+        :raises UnprovenReport: when it proves nothing new.
+        """
+        modules = self._modules
+        try:
+            if isinstance(call, ReportBabeEquivocation):
+                offence = modules.babe.offence_of(store, call.proof)
+            elif isinstance(call, ReportGrandpaEquivocation):
+                offence = modules.grandpa.offence_of(store, call.proof)
+            else:
+                raise UnsignedNotAllowed(f"{name_of(call)} needs a signature")
+        except DispatchError as error:
+            raise UnprovenReport(str(error)) from error
+        if modules.offences.is_known(store, offence):
+            raise UnprovenReport(f"the deed of {offence.offender.hex()} is known already")
+        return offence
+
+    def _genesis_hash(self, store: Reader) -> Hash:
+        """Kept for good once the first block executes; what is signed before, cannot be judged."""
+        genesis = self._modules.system.block_hash(store, GENESIS)
+        if genesis is None:
+            raise FutureTransaction("the genesis block's hash is known from block 1 on")
+        return genesis
+
+    def _era_hash(self, store: Reader, signature: Signature) -> Hash:
+        era = signature.extra.era
+        if era is None:
+            return self._genesis_hash(store)
+        birth = era.birth(self._modules.system.block_number(store))
+        found = self._modules.system.block_hash(store, birth)
+        if found is None:
+            raise StaleTransaction(f"the era began with block {birth}, which is not known any more")
+        return found
+
+    def _blocks_left(self, store: Reader, era: Era) -> int:
+        if era is None:
+            return IMMORTAL_BLOCKS
+        now = self._modules.system.block_number(store)
+        return max(min(era.death(now) - now, BLOCK_HASH_COUNT), 0)
+
+
+def _nonce_tag(signature: Signature, offset: int) -> bytes:
+    return signature.signer + (signature.extra.nonce + offset).to_bytes(4, "little")
