@@ -124,11 +124,27 @@ class ProvisionBackable(Message):
     candidate: BackedCandidate
 
 
+@dataclass(frozen=True, slots=True)
+class BlockAuthorshipData:
+    """What a block author finds ready: the inherent, and reports of misbehaviour for the chain."""
+
+    inherent: ParachainsInherentData
+    misbehavior: tuple[MisbehaviorReport, ...]
+
+
 @dataclass(eq=False, slots=True)
-class RequestBlockAuthorshipData(Request[ParachainsInherentData]):
-    """What to put into a child of that block (A104); always acceptable to its runtime (D15)."""
+class RequestBlockAuthorshipData(Request[BlockAuthorshipData]):
+    """What to put into a child of that block (A104). The inherent is always acceptable to its
+    runtime (D15)."""
 
     relay_parent: Hash
+
+
+@dataclass(slots=True)
+class ProvisionMisbehavior(Message):
+    """A report that block authors should bring to the chain."""
+
+    report: MisbehaviorReport
 
 
 # To Misbehavior Arbitration

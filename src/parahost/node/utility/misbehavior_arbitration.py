@@ -5,9 +5,12 @@ Judging them, and slashing, belongs to the disputes' issue; detection and eviden
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import (
     MisbehaviorReport,
+    ProvisionMisbehavior,
     QueryMisbehavior,
     ReportMisbehavior,
 )
@@ -26,6 +29,7 @@ class MisbehaviorArbitration(Subsystem):
 
     name = "misbehavior-arbitration"
     receives = (ReportMisbehavior, QueryMisbehavior)
+    sends: ClassVar[tuple[type[Message], ...]] = (ProvisionMisbehavior,)
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -55,3 +59,4 @@ class MisbehaviorArbitration(Subsystem):
         except DatabaseError as error:
             self.ctx.journal.record("misbehavior.not_stored", reason=str(error))
         self._reports[digest] = report
+        self.ctx.send(ProvisionMisbehavior(report))

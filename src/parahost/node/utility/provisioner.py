@@ -1,11 +1,13 @@
 """The Provisioner: what a block author finds ready (A103, A104, D15).
 
-It collects per relay parent: signed bitfields, backable candidates. What it hands out is what the
-runtime of that parent accepts; when in doubt it is empty, and the block is a block all the same.
+It collects signed bitfields and backable candidates per relay parent, and misbehaviour. The inherent
+that it hands out is what the runtime of that parent accepts; when in doubt it is empty, and the
+block is a block all the same. Disputes will have their place beside them.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -13,9 +15,12 @@ from typing import ClassVar
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import (
+    BlockAuthorshipData,
     BlockHeader,
+    MisbehaviorReport,
     ProvisionBackable,
     ProvisionBitfield,
+    ProvisionMisbehavior,
     RequestBlockAuthorshipData,
     RuntimeCall,
 )
@@ -31,6 +36,8 @@ Sanitize = Callable[[State, ParachainsInherentData], ParachainsInherentData]
 
 MAX_BACKABLE_PER_PARA = 8
 """Candidates kept for one para; the first one that the runtime accepts is used."""
+MAX_MISBEHAVIOR = 64
+"""Reports handed out at a time: the newest."""
 
 
 @dataclass(slots=True)
@@ -67,12 +74,18 @@ class Provisioner(Subsystem):
     """One job per relay parent that may be built upon."""
 
     name = "provisioner"
-    receives = (ProvisionBitfield, ProvisionBackable, RequestBlockAuthorshipData)
+    receives = (
+        ProvisionBitfield,
+        ProvisionBackable,
+        ProvisionMisbehavior,
+        RequestBlockAuthorshipData,
+    )
     sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader)
 
     def __init__(self, sanitize: Sanitize) -> None:
         self._sanitize = sanitize
         self._jobs: dict[Hash, ProvisioningJob] = {}
+        self._misbehavior: deque[MisbehaviorReport] = deque(maxlen=MAX_MISBEHAVIOR)
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
@@ -89,6 +102,8 @@ class Provisioner(Subsystem):
             case ProvisionBackable(head, backed):
                 if head in self._jobs:
                     self._jobs[head].add_backable(backed)
+            case ProvisionMisbehavior(report):
+                self._misbehavior.append(report)
             case RequestBlockAuthorshipData():
                 self._provide(message)
 
@@ -99,7 +114,7 @@ class Provisioner(Subsystem):
             except Unanswered:
                 request.reply.drop()
             else:
-                request.reply.answer(data)
+                request.reply.answer(BlockAuthorshipData(data, tuple(self._misbehavior)))
 
         self.ctx.spawn(None, provide, "provide inherent")
 
