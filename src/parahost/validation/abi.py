@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import wasmtime
 
 from parahost.validation.allocator import FreeingBumpAllocator
+from parahost.validation.allocator_wasm import FREE, MALLOC, WasmAllocator, compile_allocator
 from parahost.validation.engine import (
     INITIAL_HEAP_PAGES,
     MAX_MEMORY_PAGES,
@@ -72,11 +73,18 @@ class ValidationFunction:
         self._module = module
         self._context: HostContext | None = None
         self._imported_memory: wasmtime.Limits | None = None
+        self._allocator_imports: set[str] = set()
         self._linker = wasmtime.Linker(engine.wasmtime)
         self._linker.allow_shadowing = True  # each call has its own imported memory
         for entry in module.imports:
             self._link(entry)
-        self._memory_limit = memory_limit_pages(self._check_exports().min)
+        limits = self._check_exports()
+        self._memory_limit = memory_limit_pages(limits.min)
+        if limits.max is not None:
+            self._memory_limit = min(self._memory_limit, limits.max)
+        self._allocator_module: wasmtime.Module | None = None
+        if self._imported_memory is not None and self._allocator_imports:
+            self._allocator_module = compile_allocator(engine.wasmtime)
 
     def call(self, params: bytes, meter: Meter, report: CallReport) -> bytes:
         """Call the entry point with ``params``; the bytes of its result.
@@ -106,16 +114,16 @@ class ValidationFunction:
             self._context = None
 
     def _call(self, store: wasmtime.Store, params: bytes, report: CallReport) -> bytes:
-        own: wasmtime.Memory | None = None
-        if self._imported_memory is not None:
-            own = wasmtime.Memory(store, wasmtime.MemoryType(self._imported_memory))
-            self._linker.define(store, "env", "memory", own)
+        own = self._make_memory(store)
+        fast = self._link_allocator(store, own)
         # What the exports are was checked when the function was made.
         exports: Any = self._linker.instantiate(store, self._module).exports(store)
         memory = GuestMemory(store, own or exports["memory"], self._memory_limit)
         try:
             heap_base = exports["__heap_base"].value(store) & 0xFFFFFFFF
-            allocator = FreeingBumpAllocator(memory, heap_base)
+            if fast is not None:
+                fast.open(heap_base, self._memory_limit)
+            allocator = fast or FreeingBumpAllocator(memory, heap_base)
             self._context = HostContext(memory, allocator)
             pointer = self._context.give(params)
             span = exports[ENTRY_POINT](store, pointer, len(params))
@@ -125,6 +133,26 @@ class ValidationFunction:
             return memory.read_span(span)
         finally:
             report.peak_memory_kb = memory.size // 1024
+
+    def _make_memory(self, store: wasmtime.Store) -> wasmtime.Memory | None:
+        """The memory for a module that imports it."""
+        if self._imported_memory is None:
+            return None
+        memory = wasmtime.Memory(store, wasmtime.MemoryType(self._imported_memory))
+        self._linker.define(store, "env", "memory", memory)
+        return memory
+
+    def _link_allocator(
+        self, store: wasmtime.Store, memory: wasmtime.Memory | None
+    ) -> WasmAllocator | None:
+        """The fast allocator, which needs the memory before there is an instance."""
+        if memory is None or self._allocator_module is None:
+            return None
+        allocator = WasmAllocator(store, self._allocator_module, memory)
+        functions = {MALLOC: allocator.malloc_function, FREE: allocator.free_function}
+        for name in self._allocator_imports:
+            self._linker.define(store, "env", name, functions[name])
+        return allocator
 
     def _link(self, entry: wasmtime.ImportType) -> None:
         name = entry.name or ""
@@ -136,6 +164,8 @@ class ValidationFunction:
             )
             body = self._bind(known) if known and provided else _trap(entry.module, name)
             self._linker.define_func(entry.module, name, entry.type, body)
+            if provided and name in (MALLOC, FREE):
+                self._allocator_imports.add(name)
         elif isinstance(entry.type, wasmtime.MemoryType) and (entry.module, name) == (
             "env",
             "memory",

@@ -10,8 +10,8 @@ A chunk comes from its order's list of free chunks, else from the untouched end 
 the memory grows at least to its double. The addresses that a function sees follow from this alone,
 so they are the same on every host of this kind.
 
-The headers lie in the guest's memory and the guest may spoil them: then the call traps, and the
-allocator serves no more.
+The headers lie in the guest's memory and the guest may spoil them: then the call traps, which ends
+it, and with it this allocator.
 """
 
 from __future__ import annotations
@@ -36,49 +36,38 @@ class FreeingBumpAllocator:
         self._memory = memory
         self._bumper = (heap_base + 7) & ~7
         self._free_lists = [_NIL] * ORDERS
-        self._poisoned = False
 
     def malloc(self, size: int) -> int:
         """The address of at least ``size`` bytes, a multiple of 8."""
-        self._enter()
         if size > MAX_ALLOCATION:
-            raise GuestTrap(f"an allocation of {size} bytes exceeds {MAX_ALLOCATION}")
+            raise GuestTrap(f"an allocation exceeds {MAX_ALLOCATION} bytes")
         order = max(size - 1, MIN_ALLOCATION - 1).bit_length() - 3
         header = self._free_lists[order]
         if header == _NIL:
             header = self._bump(HEADER_SIZE + (MIN_ALLOCATION << order))
         else:
             if header + HEADER_SIZE + (MIN_ALLOCATION << order) > self._memory.size:
-                raise GuestTrap(f"a free chunk at {header:#x} lies outside the memory")
+                raise GuestTrap("a free chunk lies outside the memory")
             self._free_lists[order] = self._next_free(header)
         self._memory.write_u64(header, _OCCUPIED | order)
-        self._poisoned = False
         return header + HEADER_SIZE
 
     def free(self, pointer: int) -> None:
         """Give back what :meth:`malloc` returned."""
-        self._enter()
         header = pointer - HEADER_SIZE
         if header < 0:
-            raise GuestTrap(f"{pointer:#x} is no allocation")
+            raise GuestTrap("the header before a freed pointer is not an allocation's")
         content = self._memory.read_u64(header)
         order = content & 0xFFFFFFFF
         if not content & _OCCUPIED or order >= ORDERS:
-            raise GuestTrap(f"the header before {pointer:#x} is not an allocation's")
+            raise GuestTrap("the header before a freed pointer is not an allocation's")
         self._memory.write_u64(header, self._free_lists[order])
         self._free_lists[order] = header
-        self._poisoned = False
-
-    def _enter(self) -> None:
-        """Poison the allocator until the operation has ended well."""
-        if self._poisoned:
-            raise GuestTrap("the allocator failed before and serves no more")
-        self._poisoned = True
 
     def _next_free(self, header: int) -> int:
         content = self._memory.read_u64(header)
         if content & _OCCUPIED:
-            raise GuestTrap(f"the free list leads to {header:#x}, which is not free")
+            raise GuestTrap("the free list leads to a chunk that is not free")
         return content & 0xFFFFFFFF
 
     def _bump(self, size: int) -> int:
@@ -87,9 +76,9 @@ class FreeingBumpAllocator:
             required = -(-end // PAGE_SIZE)
             limit = self._memory.max_pages
             if required > limit:
-                raise GuestTrap(f"memory limit of {limit * PAGE_SIZE} bytes reached")
+                raise GuestTrap("memory limit reached")
             doubled = 2 * (self._memory.size // PAGE_SIZE)
             if not self._memory.grow_to(min(max(required, doubled), limit)):
-                raise GuestTrap(f"memory cannot grow to {required} pages")
+                raise GuestTrap("memory cannot grow")
         self._bumper = end
         return start

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from parahost.validation.allocator import FreeingBumpAllocator
 from parahost.validation.memory import GuestMemory
 
 _LOG_LINES = 32
 _LOG_LINE_LENGTH = 512
+
+
+class Allocator(Protocol):
+    """Either form of the allocator."""
+
+    def malloc(self, size: int) -> int: ...
+
+    def free(self, pointer: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -18,7 +26,7 @@ class HostContext:
     """One call's memory, allocator and log."""
 
     memory: GuestMemory
-    allocator: FreeingBumpAllocator
+    allocator: Allocator
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
     """The guest's last words; they explain a trap and decide nothing."""
     batch_valid: bool | None = None
