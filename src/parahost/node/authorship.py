@@ -1,0 +1,110 @@
+"""Block authorship: what the node puts into a block that it may author (A104)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import trio
+
+from parahost.consensus.babe.epochs import BabeParameters
+from parahost.node.messages.base import Unanswered
+from parahost.node.messages.utility import (
+    BlockAuthorshipData,
+    MisbehaviorReport,
+    RequestBlockAuthorshipData,
+)
+from parahost.node.overseer import Overseer
+from parahost.ports import Clock, Journal
+from parahost.primitives.basic import Hash, Slot
+from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
+from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.runtime import inherents
+from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.errors import InvalidBlock, InvalidTransaction
+from parahost.runtime.executive import BlockBuilder, Runtime
+from parahost.runtime.extrinsic import inherent
+from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.storage import State
+
+MAX_WAIT_S = 1.0
+"""How long the Provisioner may take; a block without parachains is better than none."""
+
+
+class BlockProposer:
+    """Makes blocks from what the Provisioner and the transaction pool have ready."""
+
+    def __init__(
+        self,
+        overseer: Overseer,
+        runtime: Runtime,
+        clock: Clock,
+        journal: Journal,
+        *,
+        header_of: Callable[[Hash], Header | None],
+        state_of: Callable[[Hash], State],
+        transactions: Callable[[Hash], Iterable[Extrinsic]],
+        parameters: BabeParameters,
+    ) -> None:
+        """``transactions`` gives those that are ready on a block, in order."""
+        self._overseer, self._runtime = overseer, runtime
+        self._clock, self._journal = clock, journal
+        self._header_of, self._state_of = header_of, state_of
+        self._transactions = transactions
+        self._parameters = parameters
+
+    async def propose(
+        self, parent: Hash, slot: Slot, pre_digest: PreRuntime, deadline: float
+    ) -> Block | None:
+        """A block on ``parent`` without its seal; ``None`` when the parent is gone or nothing
+        acceptable could be made."""
+        header = self._header_of(parent)
+        if header is None:
+            return None
+        data = await self._authorship_data(parent, header)
+        try:
+            builder = self._runtime.new_block(self._state_of(parent), header, (pre_digest,))
+            builder.apply(inherents.timestamp(self._timestamp_ms(slot)))
+            builder.apply(inherents.parachains(data.inherent))
+        except (InvalidBlock, InvalidTransaction) as why:
+            self._journal.record("author.inherents_refused", relay_parent=parent, reason=str(why))
+            return None
+        self._add(builder, reports_for_chain(data.misbehavior), deadline)
+        self._add(builder, self._transactions(parent), deadline)
+        block, _ = builder.finish()
+        return block
+
+    async def _authorship_data(self, parent: Hash, header: Header) -> BlockAuthorshipData:
+        empty = ParachainsInherentData((), (), (), header)
+        with trio.move_on_after(min(MAX_WAIT_S, self._parameters.slot_duration_s / 4)):
+            try:
+                return await self._overseer.ask(RequestBlockAuthorshipData(parent))
+            except Unanswered:
+                pass
+        return BlockAuthorshipData(empty, ())
+
+    def _timestamp_ms(self, slot: Slot) -> int:
+        """Our time, moved into the slot if it lies outside."""
+        duration = self._parameters.slot_duration_ms
+        start = slot * duration
+        return min(max(int(self._clock.now() * 1000), start), start + duration - 1)
+
+    def _add(self, builder: BlockBuilder, extrinsics: Iterable[Extrinsic], deadline: float) -> None:
+        for extrinsic in extrinsics:
+            if self._clock.now() >= deadline:
+                return
+            try:
+                builder.apply(extrinsic)
+            except (InvalidTransaction, InvalidBlock) as why:
+                self._journal.record("author.extrinsic_skipped", reason=str(why))
+
+
+def reports_for_chain(reports: Iterable[MisbehaviorReport]) -> list[Extrinsic]:
+    """The reports that the chain takes today, as extrinsics: equivocations in consensus."""
+    found = []
+    for report in reports:
+        if isinstance(report, BabeEquivocationProof):
+            found.append(inherent(ReportBabeEquivocation(report)))
+        elif isinstance(report, GrandpaEquivocationProof):
+            found.append(inherent(ReportGrandpaEquivocation(report)))
+    return found
