@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from parahost.chain.errors import (
     BelowFinality,
@@ -20,30 +19,19 @@ from parahost.chain.states import States
 from parahost.chain.store import ChainStore
 from parahost.chain.tree import BlockTree, Node, Route
 from parahost.consensus.babe.digests import pre_digest_of
-from parahost.consensus.babe.epochs import Epoch, EpochView
+from parahost.consensus.babe.epochs import BabeParameters, Epoch, EpochView
 from parahost.consensus.babe.equivocation import EquivocationDetector
 from parahost.consensus.babe.verification import Verified, verify_header
 from parahost.ports import Clock, Database, Verifier
-from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, Slot
+from parahost.primitives.basic import H256, U32, ZERO_HASH, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
-from parahost.runtime.errors import InvalidBlock, WrongNumber
+from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot, WrongNumber
+from parahost.runtime.executive import Executed, extrinsics_root
 from parahost.runtime.storage import State
-from parahost.trie import StateVersion, ordered_root
 
 _BAD_BLOCKS_KEPT = 1024
-
-
-class Executed(Protocol):
-    """What executing a block gives: the state after it, and what that differs in from the
-    parent's."""
-
-    @property
-    def state(self) -> State: ...
-
-    @property
-    def delta(self) -> Mapping[bytes, bytes | None]: ...
 
 
 Execute = Callable[[State, Block], Executed]
@@ -153,6 +141,10 @@ class Chain:
         return self._genesis_hash
 
     @property
+    def parameters(self) -> BabeParameters:
+        return self._tree.root.epochs.parameters
+
+    @property
     def best(self) -> Header:
         """The best block by BABE's fork choice."""
         return self._tree.best.header
@@ -213,6 +205,10 @@ class Chain:
             and number <= self._tree.root.number
             and self._store.canonical(number) == block
         )
+
+    def is_bad(self, block: Hash) -> bool:
+        """Whether the block was lately found invalid."""
+        return block in self._bad
 
     def leaves(self) -> list[Hash]:
         """The blocks without children that descend from the final block, the best first."""
@@ -300,6 +296,8 @@ class Chain:
         parent = self._parent_of(hash, block.header)
         try:
             imported = self._import_on(parent, hash, block)
+        except WrongExtrinsicsRoot:
+            raise  # The body is not this header's: whoever sent it is bad, the block may be good.
         except InvalidBlock:
             self._remember_bad(hash)
             raise
@@ -356,13 +354,16 @@ class Chain:
             raise WrongNumber(header.number, parent.number)
         verified, epoch = self._verify(parent, hash, header)
         epochs = parent.epochs.after(header, epoch)
+        root = extrinsics_root(block.extrinsics)
+        if root != header.extrinsics_root:
+            raise WrongExtrinsicsRoot(header.extrinsics_root, H256(root))
         unsealed, _ = header.without_seal()
         executed = self._execute(self._states.get(parent.hash), Block(unsealed, block.extrinsics))
         self._store.add_block(
             hash,
             header,
             block.extrinsics,
-            executed.delta,
+            executed.changes,
             order=self._next_order,
             primary=verified.primary,
             epochs=None if epochs is parent.epochs else epochs,
@@ -430,8 +431,7 @@ class Chain:
 
 def genesis_header(state: State) -> Header:
     """The header of the genesis block, whose state this is."""
-    empty_root = ordered_root([], StateVersion.V0)
-    return Header(ZERO_HASH, BlockNumber(0), H256(state.root), empty_root)  # type: ignore[arg-type]
+    return Header(ZERO_HASH, BlockNumber(U32(0)), state.root, extrinsics_root(()))
 
 
 def _load_tree(store: ChainStore, genesis_hash: Hash) -> tuple[BlockTree, int]:

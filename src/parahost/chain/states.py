@@ -78,7 +78,7 @@ class States:
                 raise DamagedDatabase(f"the block {at.hex()} has no header, its child has one")
             delta = self._store.delta(at)
             if delta is None:
-                raise StateUnavailable(hash, header.number)
+                raise self._absent(hash, at)
             deltas.append(delta)
             at = header.parent_hash
             state = self._at_hand(at)
@@ -88,6 +88,14 @@ class States:
         state = state.apply(merged)
         self._check(hash, state)
         return state
+
+    def _absent(self, hash: Hash, at: Hash) -> Exception:
+        """Why the changes of block ``at``, on the way to ``hash``, are not there."""
+        header, base = self._store.header(hash), self._store.header(self._base[0])
+        assert header is not None
+        if base is not None and header.number <= base.number:
+            return StateUnavailable(hash, header.number)
+        return DamagedDatabase(f"the changes of block {at.hex()} are absent")
 
     def _check(self, hash: Hash, state: State) -> None:
         header = self._store.header(hash)

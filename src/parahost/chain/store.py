@@ -79,6 +79,8 @@ class ChainStore:
         """
         layout = self._database.get("meta", b"layout")
         if layout is None:
+            if next(self._database.scan("headers"), None) is not None:
+                raise DamagedDatabase("it holds blocks, and no record of which chain they are of")
             return True
         if layout != _LAYOUT:
             raise DamagedDatabase(f"its layout is {layout!r}, this version reads {_LAYOUT!r}")

@@ -10,21 +10,18 @@ start, as in Substrate.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from parahost.consensus.babe.digests import announced_epoch
 from parahost.consensus.babe.errors import WrongEpochAnnouncement
 from parahost.primitives.basic import H256, U64, Slot
 from parahost.primitives.consensus import BabeAuthorities, NextEpochData
 from parahost.primitives.header import Header
+from parahost.runtime.babe import AllowedSlots, Babe
+from parahost.runtime.storage import Reader
 
-
-class AllowedSlots(Enum):
-    """The ways in which slots may be claimed; the values are Substrate's."""
-
-    PRIMARY = 0
-    PRIMARY_AND_SECONDARY_PLAIN = 1
-    PRIMARY_AND_SECONDARY_VRF = 2
+_CLOCK_GRAIN_MS = 0.001
+"""Today's time in double precision is exact to a quarter of this: without it, the very start of a
+slot might count as the end of the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class BabeParameters:
 
     def slot_at(self, seconds: float) -> Slot:
         """The slot of a moment, in seconds since the Unix epoch."""
-        return Slot(U64(int(seconds * 1000) // self.slot_duration_ms))
+        return Slot(U64(int(seconds * 1000 + _CLOCK_GRAIN_MS) // self.slot_duration_ms))
 
     def start_of(self, slot: Slot) -> float:
         """When a slot begins, in seconds since the Unix epoch."""
@@ -76,6 +73,23 @@ class EpochView:
     ) -> EpochView:
         """The view of the genesis block: the data is that of the first epoch."""
         return cls(parameters, None, NextEpochData(authorities, randomness))
+
+    @classmethod
+    def of_genesis(cls, state: Reader) -> EpochView:
+        """The view of the genesis block, whose state this is.
+
+        :raises ValueError: when the state has no configuration of BABE.
+        """
+        config = Babe.epoch_config.get(state)
+        if config is None:
+            raise ValueError("the genesis state has no Babe.EpochConfig")
+        parameters = BabeParameters(
+            Babe.slot_duration.get(state),
+            Babe.epoch_duration.get(state),
+            config.c,
+            config.allowed_slots,
+        )
+        return cls.at_genesis(parameters, Babe.authorities.get(state), Babe.randomness.get(state))
 
     def epoch_at(self, slot: Slot) -> Epoch:
         """The epoch of a child that is authored in ``slot``; the slot is after this block's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parahost.consensus.babe.digests import pre_digest_of
-from parahost.consensus.babe.epochs import AllowedSlots, Epoch
+from parahost.consensus.babe.epochs import Epoch
 from parahost.consensus.babe.errors import (
     AboveThreshold,
     BadSeal,
@@ -31,6 +31,7 @@ from parahost.primitives.consensus import (
     SecondaryVrfPreDigest,
 )
 from parahost.primitives.header import BABE_ENGINE, Header, Seal
+from parahost.runtime.babe import AllowedSlots
 
 _ALLOWED: dict[AllowedSlots, tuple[type, ...]] = {
     AllowedSlots.PRIMARY: (PrimaryPreDigest,),

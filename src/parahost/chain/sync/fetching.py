@@ -1,0 +1,172 @@
+"""Asking one peer for blocks, and judging what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from parahost.chain.chain import AlreadyKnown, Chain
+from parahost.chain.errors import FinalityConflict, FutureSlot, ImportRefused
+from parahost.chain.sync.messages import (
+    SYNC,
+    BlockData,
+    BlockRequest,
+    BlockResponse,
+    Direction,
+    Fields,
+    FromHash,
+    FromNumber,
+)
+from parahost.ports import Network, RequestFailed
+from parahost.primitives.basic import U8, U32, BlockNumber, Hash, PeerId
+from parahost.primitives.header import Block
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.runtime.errors import InvalidBlock
+
+VerifyJustification = Callable[[Hash, bytes], bool]
+"""Whether these bytes prove the block final, by the voters that we know for it. The block is in
+the tree."""
+
+COST_BAD_BLOCK = -(1 << 29)
+COST_GARBAGE = -(1 << 24)
+COST_BAD_JUSTIFICATION = -(1 << 24)
+COST_NO_ANSWER = -(1 << 16)
+COST_EMPTY_CLAIM = -(1 << 20)
+
+WHOLE = Fields.HEADER | Fields.BODY | Fields.JUSTIFICATION
+
+
+class Unhelpful(Exception):
+    """The peer did not help; it has been reported if that is its fault."""
+
+
+class Fetcher:
+    """Requests to peers. Answers are checked against what was asked before anybody sees them."""
+
+    def __init__(
+        self, chain: Chain, network: Network, verify_justification: VerifyJustification
+    ) -> None:
+        self._chain = chain
+        self._network = network
+        self._verify_justification = verify_justification
+
+    async def ancestry(self, peer: PeerId, hash: Hash, count: int) -> list[BlockData]:
+        """A block and ancestors of it, whole, the oldest first: at least one, at most ``count``,
+        each the parent of the next.
+
+        :raises Unhelpful: when the peer gives no such thing.
+        """
+        blocks = await self._ask(peer, FromHash(hash), Direction.DESCENDING, count, WHOLE)
+        expected = hash
+        for data in blocks:
+            if data.hash != expected or data.header is None:
+                raise self._fault(peer, COST_GARBAGE, "blocks that were not asked for")
+            expected = data.header.parent_hash
+        if not blocks:
+            raise self._fault(peer, COST_NO_ANSWER, "a block that was announced is not given")
+        return blocks[::-1]
+
+    async def line(self, peer: PeerId, first: int, count: int) -> list[BlockData]:
+        """The blocks from a number on of the peer's best chain, whole, each the parent of the
+        next; maybe none.
+
+        :raises Unhelpful: when the peer gives no such thing.
+        """
+        start = FromNumber(BlockNumber(U32(first)))
+        blocks = await self._ask(peer, start, Direction.ASCENDING, count, WHOLE)
+        parent = None
+        for number, data in enumerate(blocks, first):
+            header = data.header
+            linked = header is not None and (parent is None or header.parent_hash == parent)
+            if not linked or header is None or header.number != number:
+                raise self._fault(peer, COST_GARBAGE, "blocks that do not follow one another")
+            parent = data.hash
+        return blocks
+
+    async def hash_at(self, peer: PeerId, number: int) -> Hash | None:
+        """The hash of that number on the peer's best chain, if it has one.
+
+        :raises Unhelpful: when the peer does not answer, or lies about the number.
+        """
+        start = FromNumber(BlockNumber(U32(number)))
+        blocks = await self._ask(peer, start, Direction.ASCENDING, 1, Fields.HEADER)
+        if not blocks:
+            return None
+        if blocks[0].header is None or blocks[0].header.number != number:
+            raise self._fault(peer, COST_GARBAGE, "a header that was not asked for")
+        return blocks[0].hash
+
+    async def justifications(self, peer: PeerId, first: int, count: int) -> list[BlockData]:
+        """The justifications that the peer has from a number on, ascending.
+
+        :raises Unhelpful: when the peer does not answer.
+        """
+        start = FromNumber(BlockNumber(U32(first)))
+        return await self._ask(peer, start, Direction.ASCENDING, count, Fields.JUSTIFICATION)
+
+    def import_all(self, peer: PeerId, blocks: Sequence[BlockData]) -> int:
+        """Import whole blocks in order; gives how many of them are new to us.
+
+        :raises Unhelpful: when one is bad or lacks its body; those before it stay imported.
+        :raises FutureSlot: when one comes too early by our clock.
+        """
+        new = 0
+        for data in blocks:
+            new += self._import(peer, data)
+        return new
+
+    def justify(self, peer: PeerId, data: BlockData) -> bool:
+        """Make a block final if its justification proves that; whether it is final now."""
+        if data.justification is None or self._chain.is_final(data.hash):
+            return False
+        if data.hash not in self._chain:
+            return False
+        if not self._verify_justification(data.hash, data.justification):
+            self._network.report(peer, COST_BAD_JUSTIFICATION, "bad justification")
+            return False
+        try:
+            self._chain.finalize(data.hash, data.justification)
+        except (FinalityConflict, LookupError):
+            return False
+        return True
+
+    def _import(self, peer: PeerId, data: BlockData) -> bool:
+        if data.header is None or data.body is None:
+            raise self._fault(peer, COST_NO_ANSWER, "a block without its body")
+        try:
+            outcome = self._chain.import_block(Block(data.header, data.body))
+        except InvalidBlock as why:
+            raise self._fault(peer, COST_BAD_BLOCK, f"bad block: {why}") from why
+        except FutureSlot:
+            raise
+        except ImportRefused as why:
+            raise Unhelpful(str(why)) from why
+        self.justify(peer, data)
+        return not isinstance(outcome, AlreadyKnown)
+
+    async def _ask(
+        self,
+        peer: PeerId,
+        start: FromHash | FromNumber,
+        direction: Direction,
+        count: int,
+        fields: Fields,
+    ) -> list[BlockData]:
+        request = BlockRequest(U8(fields), start, direction, U32(count))
+        try:
+            raw = await self._network.request(peer, SYNC, encode(request))
+        except RequestFailed as why:
+            if why.why != "disconnected":
+                self._network.report(peer, COST_NO_ANSWER, f"sync: {why.why}")
+            raise Unhelpful(str(why)) from why
+        try:
+            blocks: tuple[BlockData, ...] = decode(BlockResponse, raw)
+        except ScaleDecodeError as why:
+            raise self._fault(peer, COST_GARBAGE, f"unreadable answer: {why}") from why
+        for data in blocks:
+            if data.header is not None and data.header.hash() != data.hash:
+                raise self._fault(peer, COST_GARBAGE, "a header with another hash than said")
+        return list(blocks[:count])
+
+    def _fault(self, peer: PeerId, cost: int, reason: str) -> Unhelpful:
+        self._network.report(peer, cost, reason)
+        return Unhelpful(f"{peer}: {reason}")

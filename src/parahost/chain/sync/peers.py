@@ -1,0 +1,47 @@
+"""What each peer has and knows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from parahost.chain.sync.messages import Status
+from parahost.primitives.basic import BlockNumber, Hash, PeerId
+
+KNOWN_BLOCKS = 1024
+
+
+@dataclass(slots=True)
+class Peer:
+    """One connected peer. What it claims to have is not believed, only tried.
+
+    ``status`` is ``None`` until it tells; ``busy``: a request for blocks is under way;
+    ``shunned_until``: when it may lead a catch-up again, in seconds by our clock.
+    """
+
+    id: PeerId
+    status: Status | None = None
+    busy: bool = False
+    shunned_until: float = 0.0
+    _known: OrderedDict[Hash, None] = field(default_factory=OrderedDict)
+
+    def knows(self, block: Hash) -> bool:
+        """Whether the peer told us of the block, or we told it."""
+        return block in self._known
+
+    def note_known(self, block: Hash) -> None:
+        self._known[block] = None
+        self._known.move_to_end(block)
+        if len(self._known) > KNOWN_BLOCKS:
+            self._known.popitem(last=False)
+
+    @property
+    def best_number(self) -> int:
+        """The number of the best block that it claims; -1 when it claims none."""
+        return -1 if self.status is None else self.status.best_number
+
+    def note_best(self, number: BlockNumber, hash: Hash) -> None:
+        """It has announced a new best block."""
+        if self.status is not None:
+            final = self.status.final_number, self.status.final_hash
+            self.status = Status(number, hash, *final)

@@ -1,0 +1,70 @@
+"""Answering peers that ask for blocks."""
+
+from __future__ import annotations
+
+from parahost.chain.chain import Chain
+from parahost.chain.sync.messages import (
+    ANSWER_BYTES,
+    MAX_BLOCKS,
+    BlockData,
+    BlockRequest,
+    BlockResponse,
+    Direction,
+    Fields,
+    FromHash,
+)
+from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.primitives.scale import decode, encode
+
+JUSTIFICATIONS_SCANNED = 512
+"""Blocks that are looked through for justifications, at most."""
+
+
+def answer(chain: Chain, payload: bytes) -> bytes:
+    """The SCALE answer to a SCALE request. Its size and the work for it are bounded, whatever is
+    asked.
+
+    :raises ScaleDecodeError: when it is no request.
+    """
+    request: BlockRequest = decode(BlockRequest, payload)
+    fields = Fields(request.fields & (Fields.HEADER | Fields.BODY | Fields.JUSTIFICATION))
+    only_justified = fields == Fields.JUSTIFICATION
+    limit = min(request.max_blocks, MAX_BLOCKS)
+    scanned = min(request.max_blocks, JUSTIFICATIONS_SCANNED) if only_justified else limit
+    blocks: list[BlockData] = []
+    size = 0
+    for hash in _named(chain, request, scanned):
+        data = _data(chain, hash, fields)
+        if only_justified and data.justification is None:
+            continue
+        blocks.append(data)
+        size += len(data.justification or b"") + sum(map(len, data.body or ()))
+        if len(blocks) == limit or size > ANSWER_BYTES:
+            break
+    return encode(tuple(blocks), BlockResponse)
+
+
+def _named(chain: Chain, request: BlockRequest, count: int) -> list[Hash]:
+    """The hashes of the blocks that are asked for, as far as we have them."""
+    start = request.start
+    hash = start.hash if isinstance(start, FromHash) else chain.hash_of(start.number)
+    number = None if hash is None else chain.number(hash)
+    if hash is None or number is None or count == 0:
+        return []
+    if request.direction is Direction.DESCENDING:
+        return [hash, *chain.ancestors(hash, count - 1)]
+    last = BlockNumber(U32(max(number, min(number + count - 1, chain.best.number))))
+    end = chain.hash_of(last)
+    if end is None:
+        return [hash]
+    line = [end, *chain.ancestors(end, last - number)][::-1]
+    return line if line[0] == hash else [hash]
+
+
+def _data(chain: Chain, hash: Hash, fields: Fields) -> BlockData:
+    return BlockData(
+        hash,
+        chain.header(hash) if fields & Fields.HEADER else None,
+        chain.body(hash) if fields & Fields.BODY else None,
+        chain.justification(hash) if fields & Fields.JUSTIFICATION else None,
+    )

@@ -1,0 +1,325 @@
+"""Following the head of the chain together with our peers."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import trio
+
+from parahost.chain.chain import Chain, ChainEvent
+from parahost.chain.errors import FutureSlot
+from parahost.chain.sync.catch_up import CatchUp
+from parahost.chain.sync.fetching import (
+    COST_BAD_BLOCK,
+    COST_GARBAGE,
+    Fetcher,
+    Unhelpful,
+    VerifyJustification,
+)
+from parahost.chain.sync.messages import (
+    ANNOUNCES,
+    MAX_BLOCKS,
+    SYNC,
+    Announce,
+    Announcement,
+    BlockData,
+    Status,
+)
+from parahost.chain.sync.peers import Peer
+from parahost.chain.sync.server import JUSTIFICATIONS_SCANNED, answer
+from parahost.ports import (
+    Clock,
+    Network,
+    NetworkEvent,
+    Notification,
+    PeerConnected,
+    PeerDisconnected,
+)
+from parahost.primitives.basic import BlockNumber, Hash, PeerId
+from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+log = logging.getLogger(__name__)
+
+WANTED_PER_PEER = 16
+FINALITY_LAG = 4
+"""So far behind a peer's finality we ask for justifications; GRANDPA's own messages do the rest."""
+SHUNNED_S = 30.0
+PATIENCE_SLOTS = 4
+"""A block that is at most so many slots early is kept until its slot comes."""
+
+
+@dataclass(slots=True)
+class Wanted:
+    """A block that peers have told of and we do not have. ``sources`` have yet to be asked."""
+
+    hash: Hash
+    number: BlockNumber
+    sources: list[PeerId] = field(default_factory=list)
+    active: bool = False
+
+
+class Sync:
+    """Hears announcements, fetches what is new, announces what was imported."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        network: Network,
+        clock: Clock,
+        *,
+        verify_justification: VerifyJustification,
+    ) -> None:
+        """Declares its protocols at the network."""
+        self._chain = chain
+        self._network = network
+        self._clock = clock
+        self._fetcher = Fetcher(chain, network, verify_justification)
+        self._peers: dict[PeerId, Peer] = {}
+        self._wanted: OrderedDict[Hash, Wanted] = OrderedDict()
+        self._far: dict[PeerId, int] = {}
+        """Peers whose best block is too far ahead, or on too old a fork, to be fetched by going
+        back from it; with its number."""
+        self._catching_up = False
+        self._wake = trio.Event()
+        network.on_notification(ANNOUNCES, self._on_event)
+        network.on_request(SYNC, self._on_request)
+        chain.subscribe(self._on_chain)
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether many blocks are being fetched: our head is stale, and authoring on it vain."""
+        return self._catching_up
+
+    async def run(self) -> None:
+        """Fetch what is wanted, for as long as the node runs. Does not return."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._keep_catching_up)
+            nursery.start_soon(self._keep_up_with_finality)
+            while True:
+                woken = self._wake
+                for wanted in self._ready():
+                    nursery.start_soon(self._fetch, wanted)
+                await woken.wait()
+
+    # What peers say
+
+    async def _on_event(self, event: NetworkEvent) -> None:
+        match event:
+            case PeerConnected(peer=id):
+                self._peers[id] = Peer(id)
+                self._network.notify([id], ANNOUNCES.name, self._status())
+            case PeerDisconnected(peer=id):
+                self._peers.pop(id, None)
+                self._far.pop(id, None)
+                for wanted in list(self._wanted.values()):
+                    self._drop_source(wanted, id)
+            case Notification(peer=id, payload=payload) if id in self._peers:
+                self._on_announcement(self._peers[id], payload)
+
+    def _on_announcement(self, peer: Peer, payload: bytes) -> None:
+        try:
+            message: Announcement = decode(Announcement, payload)
+        except ScaleDecodeError:
+            self._network.report(peer.id, COST_GARBAGE, "unreadable announcement")
+            return
+        if isinstance(message, Status):
+            peer.status = message
+            peer.note_known(message.best_hash)
+            self._want(peer, message.best_number, message.best_hash)
+            self._wake_up()
+            return
+        header, hash = message.header, message.header.hash()
+        peer.note_known(hash)
+        if message.is_best:
+            peer.note_best(header.number, hash)
+        if self._chain.is_bad(hash) or self._chain.is_bad(header.parent_hash):
+            self._network.report(peer.id, COST_BAD_BLOCK, "announces a bad block")
+            return
+        self._want(peer, header.number, hash)
+
+    async def _on_request(self, peer: PeerId, payload: bytes) -> bytes | None:
+        try:
+            return answer(self._chain, payload)
+        except ScaleDecodeError:
+            self._network.report(peer, COST_GARBAGE, "unreadable sync request")
+            return None
+
+    # What we say
+
+    def _on_chain(self, event: ChainEvent) -> None:
+        if not isinstance(event, BlockImportEvent):
+            self._network.notify(list(self._peers), ANNOUNCES.name, self._status())
+            self._forget_final()
+            return
+        self._wanted.pop(event.hash, None)
+        if self._catching_up:
+            return
+        unaware = [peer for peer in self._peers.values() if not peer.knows(event.hash)]
+        for peer in unaware:
+            peer.note_known(event.hash)
+        payload = encode(Announce(event.header, event.new_best), Announcement)
+        self._network.notify([peer.id for peer in unaware], ANNOUNCES.name, payload)
+
+    def _status(self) -> bytes:
+        best, final = self._chain.best, self._chain.finalized
+        status = Status(
+            best.number, self._chain.best_hash, final.number, self._chain.finalized_hash
+        )
+        return encode(status, Announcement)
+
+    # Blocks near the head, one by one
+
+    def _want(self, peer: Peer, number: BlockNumber, hash: Hash) -> None:
+        """Note that a peer has a block; whether it is new to us, and how far, is found here."""
+        if number <= self._chain.finalized.number or hash in self._chain:
+            return
+        if number > self._chain.best.number + MAX_BLOCKS:
+            self._far[peer.id] = number
+            self._wake_up()
+            return
+        wanted = self._wanted.get(hash)
+        if wanted is None:
+            of_peer = sum(peer.id in one.sources for one in self._wanted.values())
+            if of_peer >= WANTED_PER_PEER:
+                return
+            wanted = self._wanted[hash] = Wanted(hash, number)
+        if peer.id not in wanted.sources:
+            wanted.sources.append(peer.id)
+        self._wake_up()
+
+    def _ready(self) -> list[Wanted]:
+        """The wanted blocks that an idle peer can be asked for; marks both as taken."""
+        ready = []
+        for wanted in self._wanted.values():
+            if wanted.active or self._catching_up:
+                continue
+            for source in wanted.sources:
+                if not self._peers[source].busy:
+                    wanted.active = self._peers[source].busy = True
+                    wanted.sources.remove(source)
+                    wanted.sources.insert(0, source)
+                    ready.append(wanted)
+                    break
+        return ready
+
+    async def _fetch(self, wanted: Wanted) -> None:
+        """Ask the first source for the block and what lies between it and our tree."""
+        source = wanted.sources[0]
+        try:
+            await self._fetch_from(source, wanted)
+        except Unhelpful as why:
+            log.debug("block %s: %s", wanted.hash.hex(), why)
+        finally:
+            wanted.active = False
+            if source in self._peers:
+                self._peers[source].busy = False
+            self._drop_source(wanted, source)
+            self._wake_up()
+
+    async def _fetch_from(self, source: PeerId, wanted: Wanted) -> None:
+        gap = min(MAX_BLOCKS, wanted.number - self._chain.finalized.number)
+        near = wanted.number <= self._chain.best.number + 1
+        blocks = await self._fetcher.ancestry(source, wanted.hash, min(gap, 4) if near else gap)
+        if not self._connects(blocks[0]) and len(blocks) < gap:
+            blocks = await self._fetcher.ancestry(source, wanted.hash, gap)
+        if not self._connects(blocks[0]):
+            if source in self._peers:
+                self._far[source] = wanted.number
+            return
+        new = [data for data in blocks if data.hash not in self._chain]
+        try:
+            self._fetcher.import_all(source, new)
+        except FutureSlot as early:
+            if early.slot - early.now > PATIENCE_SLOTS:
+                raise Unhelpful(str(early)) from early
+            parameters = self._chain.parameters
+            await self._clock.sleep(parameters.start_of(early.slot) - self._clock.now())
+            self._fetcher.import_all(source, [one for one in new if one.hash not in self._chain])
+
+    def _connects(self, oldest: BlockData) -> bool:
+        assert oldest.header is not None, "the fetcher has checked it"
+        return oldest.hash in self._chain or oldest.header.parent_hash in self._chain
+
+    def _drop_source(self, wanted: Wanted, source: PeerId) -> None:
+        if source in wanted.sources:
+            wanted.sources.remove(source)
+        if not wanted.sources and not wanted.active:
+            self._wanted.pop(wanted.hash, None)
+
+    def _forget_final(self) -> None:
+        final = self._chain.finalized.number
+        for wanted in list(self._wanted.values()):
+            if wanted.number <= final and not wanted.active:
+                del self._wanted[wanted.hash]
+
+    # Many blocks
+
+    async def _keep_catching_up(self) -> None:
+        while True:
+            woken = self._wake
+            leader = self._leader()
+            if leader is None:
+                await woken.wait()
+                continue
+            target = self._far.pop(leader.id)
+            self._catching_up = True
+            try:
+                chase = CatchUp(self._chain, self._network, self._fetcher, leader.id, self._having)
+                await chase.run(target)
+            except (Unhelpful, FutureSlot) as why:
+                log.info("catching up: %s", why)
+                leader.shunned_until = self._clock.now() + SHUNNED_S
+            finally:
+                self._catching_up = False
+            if leader.id in self._peers and leader.status is not None:
+                self._want(leader, leader.status.best_number, leader.status.best_hash)
+            self._network.notify(list(self._peers), ANNOUNCES.name, self._status())
+            self._wake_up()
+
+    def _leader(self) -> Peer | None:
+        """Who claims most, of those who have not disappointed lately."""
+        for id, number in list(self._far.items()):
+            if number <= self._chain.finalized.number:
+                del self._far[id]
+        now = self._clock.now()
+        able = [self._peers[id] for id in self._far if self._peers[id].shunned_until <= now]
+        return max(able, key=lambda peer: self._far[peer.id], default=None)
+
+    def _having(self, number: int) -> list[PeerId]:
+        return [peer.id for peer in self._peers.values() if peer.best_number >= number]
+
+    # Finality
+
+    async def _keep_up_with_finality(self) -> None:
+        while True:
+            woken = self._wake
+            if not await self._learn_finality():
+                await woken.wait()
+
+    async def _learn_finality(self) -> bool:
+        """Ask the peer with the highest finality what we have missed; whether it got us on."""
+        final = self._chain.finalized.number
+        ahead = [
+            (peer.status.final_number, peer)
+            for peer in self._peers.values()
+            if peer.status is not None
+            and peer.status.final_number >= final + FINALITY_LAG
+            and peer.status.final_hash in self._chain
+        ]
+        if not ahead or self._catching_up:
+            return False
+        _, peer = max(ahead, key=lambda entry: entry[0])
+        try:
+            found = await self._fetcher.justifications(peer.id, final + 1, JUSTIFICATIONS_SCANNED)
+        except Unhelpful:
+            return False
+        for data in found:
+            self._fetcher.justify(peer.id, data)
+        return self._chain.finalized.number > final
+
+    def _wake_up(self) -> None:
+        self._wake.set()
+        self._wake = trio.Event()

@@ -1,0 +1,109 @@
+"""The tree against a list of blocks and definitions applied to it word by word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from parahost.chain.tree import BlockTree, Node
+from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, Hash, Slot
+from parahost.primitives.header import Header
+from tests.consensus.babe.world import genesis_view
+
+
+@dataclass
+class Plain:
+    """A block as the naive model has it; ``way`` is the list from the first root to it."""
+
+    hash: Hash
+    primary: bool
+    way: list[Plain] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return self.hash.hex()[:8]
+
+
+class TreeMachine(RuleBasedStateMachine):
+    blocks = Bundle("blocks")
+
+    @initialize(target=blocks)
+    def start(self) -> Plain:
+        header = Header(ZERO_HASH, BlockNumber(U32(0)), ZERO_HASH, ZERO_HASH)
+        hash = header.hash()
+        self.view = genesis_view()
+        self.tree = BlockTree(Node(hash, header, None, 0, 0, self.view, None))
+        self.root = Plain(hash, False)
+        self.root.way = [self.root]
+        self.all = [self.root]
+        return self.root
+
+    def alive(self) -> list[Plain]:
+        return [one for one in self.all if self.root in one.way]
+
+    def weight(self, one: Plain) -> int:
+        """Primary slots after the root."""
+        return sum(step.primary for step in one.way[one.way.index(self.root) + 1 :])
+
+    @rule(target=blocks, parent=blocks, primary=st.booleans())
+    def insert(self, parent: Plain, primary: bool) -> Plain:
+        if self.root not in parent.way:
+            return parent
+        order = len(self.all)
+        number = BlockNumber(U32(len(parent.way)))
+        header = Header(parent.hash, number, H256(order.to_bytes(32, "big")), ZERO_HASH)
+        one = Plain(header.hash(), primary)
+        one.way = [*parent.way, one]
+        slot = Slot(U64(order))
+        self.tree.insert(
+            one.hash, header, slot=slot, primary=primary, epochs=self.view, order=order
+        )
+        self.all.append(one)
+        return one
+
+    @rule(block=blocks)
+    def finalize(self, block: Plain) -> None:
+        node = self.tree.get(block.hash)
+        if node is None:
+            assert self.root not in block.way
+            return
+        final, pruned = self.tree.pruning(node)
+        before = block.way.index(self.root) + 1
+        assert [one.hash for one in final] == [one.hash for one in block.way[before:]]
+        gone = [one for one in self.alive() if block not in one.way and one not in block.way]
+        assert [one.hash for one in pruned] == [one.hash for one in gone]
+        self.tree.prune(node)
+        self.root = block
+
+    @rule(one=blocks, other=blocks)
+    def ancestry(self, one: Plain, other: Plain) -> None:
+        a, b = self.tree.get(one.hash), self.tree.get(other.hash)
+        if a is None or b is None:
+            return
+        assert self.tree.is_ancestor(a, b) == (one in other.way)
+        route = self.tree.route(a, b)
+        common = [step for step in one.way if step in other.way][-1]
+        assert route.common == common.hash
+        back = one.way[one.way.index(common) + 1 :]
+        forth = other.way[other.way.index(common) + 1 :]
+        assert route.retracted == tuple(step.hash for step in reversed(back))
+        assert route.enacted == tuple(step.hash for step in forth)
+
+    @invariant()
+    def same_blocks_and_same_best(self) -> None:
+        alive = self.alive()
+        assert len(self.tree) == len(alive)
+        assert self.tree.root.hash == self.root.hash
+        assert all(one.hash in self.tree for one in alive)
+        parents = {one.way[-2].hash for one in alive if one is not self.root}
+        leaves = {one.hash for one in alive} - parents
+        assert {node.hash for node in self.tree.leaves()} == leaves
+        best = max(alive, key=lambda one: (self.weight(one), len(one.way), -self.all.index(one)))
+        assert self.tree.best.hash == best.hash
+        assert self.tree.leaves()[0] is self.tree.best
+
+
+TreeMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestTree = TreeMachine.TestCase
