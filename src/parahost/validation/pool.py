@@ -208,6 +208,7 @@ class WorkerProcess:
                 self._process = subprocess.Popen(
                     [
                         sys.executable,
+                        "-P",  # what lies in the working directory is not to be imported
                         "-m",
                         "parahost.validation.worker",
                         str(theirs.fileno()),
@@ -218,7 +219,7 @@ class WorkerProcess:
                     stdout=subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                     start_new_session=True,
-                    env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    env=_environment(),
                 )
         except OSError as error:
             ours.close()
@@ -307,6 +308,14 @@ class _Watchdog:
                 f"worker {self._pid} hangs: it used no CPU for {self.interval_s:g} s"
             )
         self._used_s = used_s
+
+
+def _environment() -> dict[str, str]:
+    """What Python needs to import the same modules, and nothing else of ours."""
+    environment = {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
+    if libraries := os.environ.get("LD_LIBRARY_PATH"):
+        environment["LD_LIBRARY_PATH"] = libraries
+    return environment
 
 
 def _process_cpu_s(pid: int) -> float:
