@@ -1,0 +1,242 @@
+"""The Runtime APIs about parachains: pure questions to a block's state (A115, D19).
+
+Every answer given at block b is as b's children see it.
+"""
+
+from __future__ import annotations
+
+from parahost.primitives.basic import (
+    U32,
+    ZERO_HASH,
+    BlockNumber,
+    CoreIndex,
+    ParaId,
+    SessionIndex,
+    ValidationCode,
+    ValidationCodeHash,
+    ValidatorId,
+)
+from parahost.primitives.candidates import CommittedCandidateReceipt, PersistedValidationData
+from parahost.primitives.disputes import DisputeStatementSet
+from parahost.primitives.runtime_api import (
+    CandidateBackedEvent,
+    CandidateEvent,
+    CandidateIncludedEvent,
+    CandidateTimedOutEvent,
+    CoreFree,
+    CoreOccupied,
+    CoreScheduled,
+    CoreState,
+    GroupRotationInfo,
+    IncludedCandidate,
+    OccupiedCoreAssumption,
+    ScheduledCore,
+    SessionInfo,
+    ValidatorGroups,
+)
+from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.events import (
+    CandidateBacked,
+    CandidateIncluded,
+    CandidateTimedOut,
+    RuntimeEvent,
+)
+from parahost.runtime.parachains.host import Parachains
+from parahost.runtime.parachains.inclusion import CandidatePendingAvailability
+from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
+from parahost.runtime.parachains.scheduler import (
+    CoreAssignment,
+    OccupiedByParachain,
+    OccupiedByParathread,
+)
+from parahost.runtime.storage import Overlay, Reader, State
+
+
+class ParachainsApi:
+    """The questions; each is handed the state after the block at which it is asked."""
+
+    def __init__(self, parachains: Parachains) -> None:
+        self._parachains = parachains
+
+    # Sessions and groups
+
+    def validators(self, state: State) -> tuple[ValidatorId, ...]:
+        """The session's validators, by validator index."""
+        return self._parachains.inclusion.validators(state)
+
+    def session_index_for_child(self, state: State) -> SessionIndex:
+        return self._parachains.inclusion.current_session_index.get(state)
+
+    def session_info(self, state: State, session: SessionIndex) -> SessionInfo | None:
+        """``None`` when none of the session's candidates can be disputed any more."""
+        return self._parachains.validity.session_info(state, session)
+
+    def validator_groups(self, state: State) -> ValidatorGroups:
+        store = self._child_of(state)
+        scheduler = self._parachains.scheduler
+        return ValidatorGroups(
+            scheduler.validator_groups.get(store), scheduler.rotation_info(store)
+        )
+
+    # Cores
+
+    def availability_cores(self, state: State) -> tuple[CoreState, ...]:
+        """What each core is up to, by core index."""
+        store = self._child_of(state)
+        scheduler, inclusion = self._parachains.scheduler, self._parachains.inclusion
+        scheduled = {assignment.core: assignment for assignment in scheduler.scheduled(store)}
+        cores: list[CoreState] = []
+        for index in range(len(scheduler.availability_cores.get(store))):
+            core = CoreIndex(U32(index))
+            if core in scheduled:
+                cores.append(CoreScheduled(_scheduled_core(scheduled[core])))
+                continue
+            para = scheduler.core_para(store, core)
+            pending = None if para is None else inclusion.pending_availability.get(store, para)
+            cores.append(
+                CoreFree() if pending is None else self._occupied_core(store, core, pending)
+            )
+        return tuple(cores)
+
+    def _occupied_core(
+        self, store: Reader, core: CoreIndex, pending: CandidatePendingAvailability
+    ) -> CoreOccupied:
+        scheduler = self._parachains.scheduler
+        on_available, on_time_out = self._next_up(store, core)
+        return CoreOccupied(
+            next_up_on_available=on_available,
+            occupied_since=pending.backed_in_number,
+            time_out_at=time_out_at(
+                scheduler.rotation_info(store),
+                pending.backed_in_number,
+                scheduler.availability_period(store, core),
+            ),
+            next_up_on_time_out=on_time_out,
+            availability=pending.availability_votes,
+            group_responsible=pending.backing_group,
+            candidate_hash=pending.receipt.hash(),
+            candidate_descriptor=pending.receipt.descriptor,
+        )
+
+    def _next_up(
+        self, store: Reader, core: CoreIndex
+    ) -> tuple[ScheduledCore | None, ScheduledCore | None]:
+        """Who uses an occupied core next: when its candidate becomes available, and when not."""
+        scheduler = self._parachains.scheduler
+        parachains = self._parachains.paras.parachains(store)
+        occupied = scheduler.availability_cores.get(store)[core]
+        if isinstance(occupied, OccupiedByParachain):
+            owner = ScheduledCore(parachains[core], None)
+            return owner, owner
+        if not isinstance(occupied, OccupiedByParathread):
+            raise RuntimeBug(f"core {core} has a candidate and no occupant")
+        queue: ParathreadQueue = scheduler.parathread_queue.get(store)
+        cores = len(scheduler.availability_cores.get(store)) - len(parachains)
+        relative = CoreIndex(U32(core - len(parachains)))
+        after_time_out = queue.enqueued(occupied.entry, cores)
+        return (
+            _claimed_core(queue.first_on_core(relative)),
+            _claimed_core(after_time_out.first_on_core(relative)),
+        )
+
+    # Paras
+
+    def persisted_validation_data(
+        self, state: State, para: ParaId, assumption: OccupiedCoreAssumption
+    ) -> PersistedValidationData | None:
+        """What a candidate made on this block is validated against, under an assumption."""
+        store = self._assuming(state, para, assumption)
+        if store is None:
+            return None
+        number = self._parachains.system.block_number(state)
+        return self._parachains.paras.persisted_validation_data(store, para, number, state.root)
+
+    def validation_code(
+        self, state: State, para: ParaId, assumption: OccupiedCoreAssumption
+    ) -> ValidationCode | None:
+        """The code for a candidate made on this block, under an assumption."""
+        store = self._assuming(state, para, assumption)
+        if store is None:
+            return None
+        number = self._parachains.system.block_number(state)
+        return self._parachains.paras.validation_code_at(store, para, number)
+
+    def validation_code_by_hash(
+        self, state: State, code_hash: ValidationCodeHash
+    ) -> ValidationCode | None:
+        """Code that some para has, had or will have, as long as it is kept."""
+        return self._parachains.paras.validation_code_by_hash(state, code_hash)
+
+    # Candidates
+
+    def candidate_pending_availability(
+        self, state: State, para: ParaId
+    ) -> CommittedCandidateReceipt | None:
+        return self._parachains.inclusion.candidate_pending_availability(state, para)
+
+    def candidate_events(self, state: State) -> tuple[CandidateEvent, ...]:
+        """What has become of candidates in this block, in order."""
+        records = self._parachains.system.events(state)
+        found = (_candidate_event(record.event) for record in records)
+        return tuple(event for event in found if event is not None)
+
+    def included_candidates(self, state: State) -> tuple[IncludedCandidate, ...]:
+        """The candidates in their acceptance period, by including block, then by core."""
+        return self._parachains.validity.included_candidates(state)
+
+    def disputes(self, state: State) -> tuple[DisputeStatementSet, ...]:
+        """The disputes that the state knows of: none, for the runtime takes none yet."""
+        return ()
+
+    # How the answers come about
+
+    def _child_of(self, state: State) -> Overlay:
+        """No answer depends on the parent's hash, which the state does not hold."""
+        return self._parachains.child_of(state, ZERO_HASH)
+
+    def _assuming(
+        self, state: State, para: ParaId, assumption: OccupiedCoreAssumption
+    ) -> Overlay | None:
+        """The state under the assumption; ``None`` when it does not fit."""
+        inclusion = self._parachains.inclusion
+        store = Overlay(state)
+        pending = inclusion.pending_availability.get(store, para)
+        if pending is not None and assumption is OccupiedCoreAssumption.FREE:
+            return None
+        if pending is not None and assumption is OccupiedCoreAssumption.INCLUDED:
+            inclusion.include(store, para, pending)
+        return store
+
+
+def time_out_at(
+    rotation: GroupRotationInfo, occupied_since: BlockNumber, period: BlockNumber
+) -> BlockNumber:
+    """The first block, from ``rotation.now`` on, in which a candidate times out (D4): occupied
+    for the period, and less than the period after a rotation."""
+    first = max(rotation.now, occupied_since + period)
+    frequency = rotation.group_rotation_frequency
+    if frequency:
+        since_rotation = (first - rotation.session_start_block) % frequency
+        if since_rotation >= period:
+            first += frequency - since_rotation
+    return BlockNumber(U32(first))
+
+
+def _scheduled_core(assignment: CoreAssignment) -> ScheduledCore:
+    return ScheduledCore(assignment.para_id, assignment.collator)
+
+
+def _claimed_core(entry: ParathreadEntry | None) -> ScheduledCore | None:
+    return None if entry is None else ScheduledCore(entry.claim.para_id, entry.claim.collator)
+
+
+def _candidate_event(event: RuntimeEvent) -> CandidateEvent | None:
+    match event:
+        case CandidateBacked(receipt, head, core, group):
+            return CandidateBackedEvent(receipt, head, core, group)
+        case CandidateIncluded(receipt, head, core, group):
+            return CandidateIncludedEvent(receipt, head, core, group)
+        case CandidateTimedOut(receipt, head, core):
+            return CandidateTimedOutEvent(receipt, head, core)
+        case _:
+            return None
