@@ -9,7 +9,7 @@ from parahost.node.overseer import Context
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import Hash, ValidatorId, ValidatorIndex
 from parahost.primitives.statements import SigningContext
-from parahost.runtime.parachains import api
+from parahost.runtime import api
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from parahost.primitives.availability import SignedAvailabilityBitfield, bitfiel
 from parahost.primitives.basic import CandidateHash, ChunkIndex, Hash
 from parahost.primitives.runtime_api import CoreOccupied
 from parahost.primitives.scale import BitVec
-from parahost.runtime.parachains import api
+from parahost.runtime import api
 
 MAX_WAIT_S = 1.5
 POLL_S = 0.05
