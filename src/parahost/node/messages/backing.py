@@ -112,12 +112,13 @@ class StatementNetwork(Message):
 
 @dataclass(eq=False, slots=True)
 class FetchPoV(Request[PoV]):
-    """Get the PoV of a seconded candidate from those who stated something on it (D12). Answered
-    when it is there; dropped with the relay parent."""
+    """Get the PoV of a seconded candidate, of at most ``max_pov_size`` bytes, from those who stated
+    something on it (D12). Answered when it is there; dropped with the relay parent."""
 
     relay_parent: Hash
     candidate: CandidateHash
     descriptor: CandidateDescriptor
+    max_pov_size: int
 
 
 @dataclass(slots=True)
