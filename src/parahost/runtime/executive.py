@@ -106,15 +106,21 @@ class Runtime:
         self._check_header(parent, header)
         return BlockBuilder(self, header, self._initialize_block(parent, header))
 
-    def validate_transaction(self, state: State, extrinsic: Extrinsic) -> ValidTransaction:
-        """Whether an extrinsic may be in a child of the state's block, or in a later one.
+    def validate_transaction(
+        self, state: State, header: Header, extrinsic: Extrinsic
+    ) -> ValidTransaction:
+        """Whether an extrinsic may be in a child of the block with that state and header, or in a
+        later descendant.
 
         :raises InvalidTransaction: when it may not.
         """
         decoded = decode_extrinsic(extrinsic)
         if isinstance(decoded.call, INHERENTS):
             raise UnsignedNotAllowed(f"{name_of(decoded.call)} is for the block's author only")
-        return self._checks.validate(state, decoded)
+        child = Overlay(state)
+        number = BlockNumber(U32(header.number + 1))
+        self.modules.system.initialize(child, number, header.hash(), ())
+        return self._checks.validate(child, decoded)
 
     # The steps of a block
 

@@ -40,10 +40,25 @@ Sign = Callable[[bytes], bytes]
 @dataclass(frozen=True, slots=True)
 class MortalEra:
     """The extrinsic may be in a block during ``period`` blocks (a power of two from 4 to 65536)
-    from the last block whose number is ``phase`` modulo the period."""
+    from the last block whose number is ``phase`` modulo the period.
+
+    :raises ValueError: when period or phase have no encoding.
+    """
 
     period: int
     phase: int
+
+    def __post_init__(self) -> None:
+        if not 4 <= self.period <= 1 << 16 or self.period & (self.period - 1):
+            raise ValueError(f"a period of {self.period} blocks is no power of two from 4 to 65536")
+        if not 0 <= self.phase < self.period or self.phase % _quantum(self.period):
+            raise ValueError(f"an era of {self.period} blocks cannot have the phase {self.phase}")
+
+    @classmethod
+    def around(cls, block: int, period: int) -> MortalEra:
+        """The era that begins with a block, or as shortly before as can be encoded."""
+        phase = block % period
+        return cls(period, phase - phase % _quantum(period))
 
     def birth(self, current: int) -> BlockNumber:
         """The number of the block with which the era around block ``current`` begins."""
@@ -140,10 +155,10 @@ def _decode_era(data: bytes, offset: int) -> tuple[Era, int]:
         return None, offset + 1
     value = data[offset] | data[offset + 1] << 8
     period = 2 << (value & 15)
-    phase = (value >> 4) * _quantum(period)
-    if period < 4 or phase >= period:
-        raise MalformedExtrinsic(f"an era of {period} blocks with phase {phase}")
-    return MortalEra(period, phase), offset + 2
+    try:
+        return MortalEra(period, (value >> 4) * _quantum(period)), offset + 2
+    except ValueError as error:
+        raise MalformedExtrinsic(str(error)) from error
 
 
 # Building
@@ -164,8 +179,10 @@ def signed(
     era: Era = None,
     era_hash: Hash | None = None,
 ) -> Extrinsic:
-    """An extrinsic of an account. ``era_hash`` is the hash of the block with which a mortal era
-    begins."""
+    """An extrinsic of an account. ``era_hash`` is the hash of the block with which the era
+    begins; the two come together."""
+    if (era is None) != (era_hash is None):
+        raise ValueError("a mortal era needs the hash of its first block, an immortal one has none")
     extra = Extra(era, nonce)
     payload = signing_payload(call, extra, genesis_hash, era_hash or genesis_hash)
     return UncheckedExtrinsic(call, Signature(signer, H512(sign(payload)), extra)).encode()

@@ -12,6 +12,7 @@ from parahost.runtime.errors import (
     BadSignature,
     DispatchError,
     FutureTransaction,
+    RuntimeBug,
     StaleTransaction,
     UnprovenReport,
     UnsignedNotAllowed,
@@ -44,7 +45,7 @@ class ValidTransaction:
 
 
 class TransactionChecks:
-    """Judges transactions against a state: before or while a child of its block executes."""
+    """Judges transactions by what a block sees that executes, or that could."""
 
     def __init__(self, modules: Modules, verifier: Verifier) -> None:
         self._modules = modules
@@ -98,10 +99,9 @@ class TransactionChecks:
         return offence
 
     def _genesis_hash(self, store: Reader) -> Hash:
-        """Kept for good once the first block executes; what is signed before, cannot be judged."""
         genesis = self._modules.system.block_hash(store, GENESIS)
         if genesis is None:
-            raise FutureTransaction("the genesis block's hash is known from block 1 on")
+            raise RuntimeBug("the genesis block's hash is not in the state")
         return genesis
 
     def _era_hash(self, store: Reader, signature: Signature) -> Hash:

@@ -1,0 +1,265 @@
+"""Blocks: what is built can be executed, and what breaks a rule is refused for that reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from parahost.primitives.basic import H256, U32, BlockNumber, Hash
+from parahost.primitives.header import (
+    BABE_ENGINE,
+    Block,
+    Consensus,
+    Extrinsic,
+    PreRuntime,
+    Seal,
+)
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.runtime import executive, inherents
+from parahost.runtime.errors import (
+    BadOrigin,
+    BodyTooLong,
+    InherentFailed,
+    InvalidBlock,
+    InvalidExtrinsic,
+    InvalidPreDigest,
+    MalformedExtrinsic,
+    MisplacedInherent,
+    UnsignedNotAllowed,
+    WrongDigest,
+    WrongExtrinsicsRoot,
+    WrongNumber,
+    WrongStateRoot,
+)
+from parahost.runtime.events import BadOriginRefusal, ExtrinsicFailed, ExtrinsicSuccess
+from parahost.runtime.executive import extrinsics_root
+from parahost.runtime.extrinsic import inherent
+from parahost.runtime.parachains.configuration import SetParathreadCores
+from parahost.runtime.parachains.inclusion_errors import WrongParentHeader
+from parahost.runtime.session import SetKeys
+from parahost.runtime.timestamp import TimestampOutsideSlot, TimestampTooEarly
+from tests.runtime.world import Chain, account, session_keys
+
+
+@pytest.fixture
+def chain() -> Chain:
+    return Chain()
+
+
+def resealed(block: Block, extrinsics: tuple[Extrinsic, ...]) -> Block:
+    """The block with another body, whose root the header carries."""
+    header = replace(block.header, extrinsics_root=H256(extrinsics_root(extrinsics)))
+    return Block(header, extrinsics)
+
+
+def finished(chain: Chain, *extrinsics: Extrinsic) -> Block:
+    builder = chain.builder()
+    for extrinsic in extrinsics:
+        builder.apply(extrinsic)
+    return builder.finish()[0]
+
+
+def test_what_is_built_executes_to_the_same_state(chain: Chain) -> None:
+    for _ in range(3 * chain.genesis.epoch_length):
+        chain.step()  # compares the states, and checks all modules
+    assert chain.runtime.modules.system.block_number(chain.state) == 15
+
+
+def test_executing_twice_is_the_same(chain: Chain) -> None:
+    block = finished(chain)
+    first, second = chain.execute(block), chain.execute(block)
+    assert first.state.root == second.state.root == block.header.state_root
+    assert dict(first.changes) == dict(second.changes)
+
+
+def test_forks_do_not_touch_each_other(chain: Chain) -> None:
+    chain.step()
+    parent, root = chain.state, chain.state.root
+    one = chain.builder(slot=chain.slot + 1).finish()
+    other = chain.builder(slot=chain.slot + 2).finish()
+    assert one[1].root != other[1].root
+    assert parent.root == root
+    assert chain.execute(one[0]).state.root == one[1].root
+
+
+def test_number_must_follow(chain: Chain) -> None:
+    block = finished(chain)
+    wrong = Block(replace(block.header, number=BlockNumber(U32(2))), block.extrinsics)
+    with pytest.raises(WrongNumber) as refusal:
+        chain.execute(wrong)
+    assert (refusal.value.number, refusal.value.parent_number) == (2, 0)
+
+
+def test_state_root_must_be_right(chain: Chain) -> None:
+    block = finished(chain)
+    wrong = Block(replace(block.header, state_root=H256(bytes(32))), block.extrinsics)
+    with pytest.raises(WrongStateRoot) as refusal:
+        chain.execute(wrong)
+    assert refusal.value.computed == block.header.state_root
+
+
+def test_extrinsics_root_must_be_right(chain: Chain) -> None:
+    block = finished(chain)
+    with pytest.raises(WrongExtrinsicsRoot):
+        chain.execute(Block(block.header, block.extrinsics[:1]))
+
+
+@pytest.mark.parametrize("where", ["absent", "more", "other"])
+def test_digest_must_be_what_execution_makes(chain: Chain, where: str) -> None:
+    block = finished(chain)
+    digest = block.header.digest
+    assert isinstance(digest[-1], Consensus), "the first block announces an epoch"
+    changed = {
+        "absent": digest[:-1],
+        "more": (*digest, Consensus(BABE_ENGINE, b"")),
+        "other": (*digest[:-1], Consensus(BABE_ENGINE, digest[-1].data + b"\0")),
+    }[where]
+    with pytest.raises(WrongDigest):
+        chain.execute(Block(replace(block.header, digest=changed), block.extrinsics))
+
+
+def test_seal_is_the_importers(chain: Chain) -> None:
+    block = finished(chain)
+    digest = (*block.header.digest, Seal(BABE_ENGINE, bytes(64)))
+    with pytest.raises(InvalidBlock, match="seal"):
+        chain.execute(Block(replace(block.header, digest=digest), block.extrinsics))
+
+
+@pytest.mark.parametrize("data", [None, b"", b"\x01\x00", b"\x02" + bytes(12)])
+def test_claim_must_be_there_readable_and_with_a_vrf(chain: Chain, data: bytes | None) -> None:
+    digest = () if data is None else (PreRuntime(BABE_ENGINE, data),)
+    with pytest.raises(InvalidPreDigest):
+        chain.runtime.new_block(chain.state, chain.header, digest)
+
+
+def test_claim_must_be_for_a_later_slot(chain: Chain) -> None:
+    chain.step()
+    with pytest.raises(InvalidPreDigest, match="not after"):
+        chain.builder(slot=chain.slot, with_inherents=False)
+
+
+def test_parent_hash_is_part_of_the_state(chain: Chain) -> None:
+    """A header that names another parent has another post-state, or its inherent fails."""
+    block = finished(chain)
+    wrong = replace(block.header, parent_hash=Hash(H256(b"\1" * 32)))
+    with pytest.raises(WrongParentHeader):
+        chain.execute(Block(wrong, block.extrinsics))
+
+
+# Inherents
+
+
+@pytest.mark.guide("A52")
+@pytest.mark.parametrize(
+    "order",
+    [(), (0,), (1,), (1, 0), (0, 0), (0, 1, 1), (0, 1, 0)],
+    ids=["none", "only time", "only paras", "swapped", "time twice", "paras twice", "time late"],
+)
+def test_each_inherent_once_and_in_order(chain: Chain, order: tuple[int, ...]) -> None:
+    block = finished(chain)
+    with pytest.raises(MisplacedInherent):
+        chain.execute(resealed(block, tuple(block.extrinsics[index] for index in order)))
+
+
+def test_builder_does_not_finish_without_the_inherents(chain: Chain) -> None:
+    builder = chain.builder(with_inherents=False)
+    builder.apply(chain.timestamp(chain.slot + 1))
+    with pytest.raises(MisplacedInherent):
+        builder.finish()
+
+
+def test_refused_inherent_invalidates_the_block_and_leaves_no_trace(chain: Chain) -> None:
+    chain.step()
+    expected = chain.builder().finish()[1].root
+
+    builder = chain.builder(with_inherents=False)
+    with pytest.raises(InherentFailed) as refusal:
+        builder.apply(chain.timestamp(chain.slot + 2))
+    assert isinstance(refusal.value.reason, TimestampOutsideSlot)
+    builder.apply(chain.timestamp(chain.slot + 1))
+    wrong = ParachainsInherentData((), (), (), replace(chain.header, state_root=H256(bytes(32))))
+    with pytest.raises(WrongParentHeader):
+        builder.apply(inherents.parachains(wrong))
+    builder.apply(chain.parachains())
+    assert builder.finish()[1].root == expected
+
+
+def test_time_moves_by_half_a_slot_at_least(chain: Chain) -> None:
+    slot_ms = chain.genesis.slot_duration_ms
+    builder = chain.builder(with_inherents=False)
+    builder.apply(inherents.timestamp((chain.slot + 1) * slot_ms + slot_ms - 1))
+    builder.apply(chain.parachains())
+    block, chain.state = builder.finish()
+    chain.header, chain.slot = block.header, chain.slot + 1
+
+    builder = chain.builder(with_inherents=False)
+    with pytest.raises(InherentFailed) as refusal:
+        builder.apply(inherents.timestamp((chain.slot + 1) * slot_ms))
+    assert isinstance(refusal.value.reason, TimestampTooEarly)
+    builder.apply(inherents.timestamp((chain.slot + 1) * slot_ms + slot_ms // 2 - 1))
+
+
+# Transactions
+
+
+def test_failed_extrinsic_leaves_an_event_and_a_nonce_only(chain: Chain) -> None:
+    chain.step()
+    chain.step(chain.signed("Alice", SetKeys(session_keys("Bob"))))  # Bob's keys are Bob's
+    events = chain.events()
+    assert [type(event) for event in events] == [
+        ExtrinsicSuccess,
+        ExtrinsicSuccess,
+        ExtrinsicFailed,
+    ]
+    session = chain.runtime.modules.session
+    assert session.next_keys.get(chain.state, account("Alice")) == session_keys("Alice")
+    assert chain.runtime.modules.system.nonce(chain.state, account("Alice")) == 1
+
+
+def test_a_call_that_needs_governance_fails_for_others(chain: Chain) -> None:
+    chain.step()
+    chain.step(chain.signed("Alice", SetParathreadCores(U32(7))))
+    failed = [event for event in chain.events() if isinstance(event, ExtrinsicFailed)]
+    assert [event.error for event in failed] == [BadOriginRefusal()]
+    pending = chain.runtime.modules.parachains.configuration.pending.get(chain.state)
+    assert pending is None
+
+
+def test_unsigned_call_is_no_transaction(chain: Chain) -> None:
+    chain.step()
+    block = finished(chain)
+    unsigned = inherent(SetParathreadCores(U32(7)))
+    with pytest.raises(InvalidExtrinsic) as refusal:
+        chain.execute(resealed(block, (*block.extrinsics, unsigned)))
+    assert refusal.value.index == 2
+    assert isinstance(refusal.value.reason, UnsignedNotAllowed)
+
+
+def test_garbage_in_the_body_is_an_invalid_block(chain: Chain) -> None:
+    block = finished(chain)
+    garbage = Extrinsic(b"\x04\xfe\xfe")
+    with pytest.raises(InvalidExtrinsic) as refusal:
+        chain.execute(resealed(block, (*block.extrinsics, garbage)))
+    assert isinstance(refusal.value.reason, MalformedExtrinsic)
+
+
+def test_signed_inherent_is_refused(chain: Chain) -> None:
+    """An inherent's place is open to the author's inherent only."""
+    chain.step()
+    from parahost.runtime.timestamp import SetTimestamp
+
+    now = (chain.slot + 1) * chain.genesis.slot_duration_ms
+    builder = chain.builder(with_inherents=False)
+    with pytest.raises(InherentFailed) as refusal:
+        builder.apply(chain.signed("Alice", SetTimestamp(now)))
+    assert isinstance(refusal.value.reason, BadOrigin)
+
+
+def test_body_is_bounded(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = finished(chain)
+    monkeypatch.setattr(executive, "MAX_BODY_LENGTH", 8)
+    with pytest.raises(BodyTooLong):
+        chain.execute(block)
+    with pytest.raises(BodyTooLong):
+        chain.builder()

@@ -1,0 +1,151 @@
+"""What the pool and the block take from accounts: nonces, eras, signatures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from parahost.primitives.basic import H256, H512, U32, BlockNumber, Hash, ParaId
+from parahost.primitives.header import Extrinsic
+from parahost.runtime.errors import (
+    BadSignature,
+    FutureTransaction,
+    InvalidTransaction,
+    MalformedExtrinsic,
+    StaleTransaction,
+    UnsignedNotAllowed,
+)
+from parahost.runtime.extrinsic import (
+    MortalEra,
+    decode_extrinsic,
+    inherent,
+)
+from parahost.runtime.parathreads import Claim
+from parahost.runtime.storage import Overlay
+from parahost.runtime.system import BLOCK_HASH_COUNT
+from parahost.runtime.timestamp import SetTimestamp
+from tests.runtime.world import Chain, account
+
+CLAIM = Claim(ParaId(U32(200)))
+
+
+@pytest.fixture
+def chain() -> Chain:
+    chain = Chain()
+    chain.step()
+    return chain
+
+
+def refused_everywhere(chain: Chain, extrinsic: Extrinsic) -> InvalidTransaction:
+    """By the pool and by the block, for the same reason; the block stays as it was."""
+    with pytest.raises(InvalidTransaction) as by_pool:
+        chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    builder, untouched = chain.builder(), chain.builder()
+    with pytest.raises(InvalidTransaction) as by_block:
+        builder.apply(extrinsic)
+    assert builder.finish()[1].root == untouched.finish()[1].root
+    assert type(by_pool.value) is type(by_block.value)
+    return by_pool.value
+
+
+def test_nonces_count_up(chain: Chain) -> None:
+    first, second = (chain.signed("Alice", CLAIM, nonce=nonce) for nonce in (0, 1))
+    valid = chain.runtime.validate_transaction(chain.state, chain.header, first)
+    after = chain.runtime.validate_transaction(chain.state, chain.header, second)
+    assert valid.requires == ()
+    assert after.requires == valid.provides
+    assert after.provides != valid.provides
+    chain.step(first, second)
+    assert chain.runtime.modules.system.nonce(chain.state, account("Alice")) == 2
+    assert isinstance(refused_everywhere(chain, first), StaleTransaction)
+
+
+def test_a_later_nonce_waits_in_the_pool_but_not_in_a_block(chain: Chain) -> None:
+    with pytest.raises(FutureTransaction) as refusal:
+        chain.builder().apply(chain.signed("Alice", CLAIM, nonce=1))
+    assert refusal.value.retriable
+
+
+def test_each_account_has_its_own_nonce(chain: Chain) -> None:
+    chain.step(chain.signed("Alice", CLAIM, nonce=0), chain.signed("Bob", CLAIM, nonce=0))
+
+
+def test_signature_covers_everything(chain: Chain) -> None:
+    good = decode_extrinsic(chain.signed("Alice", CLAIM))
+    assert good.signature is not None
+    extra = good.signature.extra
+    forged = [
+        replace(good, call=Claim(ParaId(U32(201)))),
+        replace(good, signature=replace(good.signature, signer=account("Bob"))),
+        replace(good, signature=replace(good.signature, signature=H512(bytes(64)))),
+        replace(good, signature=replace(good.signature, extra=replace(extra, tip=1))),
+        replace(good, signature=replace(good.signature, extra=replace(extra, nonce=1))),
+        replace(good, signature=replace(good.signature, extra=replace(extra, era=MortalEra(4, 0)))),
+    ]
+    for extrinsic in forged:
+        assert isinstance(refused_everywhere(chain, extrinsic.encode()), BadSignature)
+    chain.runtime.validate_transaction(chain.state, chain.header, good.encode())
+
+
+def test_signature_is_for_this_chain(chain: Chain) -> None:
+    chain.genesis_hash = Hash(H256(b"\x11" * 32))
+    assert isinstance(refused_everywhere(chain, chain.signed("Alice", CLAIM)), BadSignature)
+
+
+def test_mortal_transactions_die(chain: Chain) -> None:
+    era = MortalEra(8, 1)
+    extrinsic = chain.signed("Alice", CLAIM, era=era)
+    valid = chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    assert valid.longevity == 7
+    chain.steps(6)
+    valid = chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    assert valid.longevity == 1
+    chain.step()
+    assert isinstance(refused_everywhere(chain, extrinsic), StaleTransaction)
+    chain.step()
+    assert isinstance(refused_everywhere(chain, extrinsic), BadSignature), "of another era now"
+
+
+def test_an_era_that_began_too_long_ago_is_over(chain: Chain) -> None:
+    """The hash that the signature would cover is not known any more."""
+    extrinsic = chain.signed("Alice", CLAIM, era=MortalEra(4096, 1))
+    chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    number = BlockNumber(U32(BLOCK_HASH_COUNT + 2))
+    store = Overlay(chain.state)
+    system = chain.runtime.modules.system
+    system.initialize(store, BlockNumber(U32(2)), chain.header.hash(), ())
+    system.initialize(store, number, chain.header.hash(), ())
+    system.finalize(store)
+    header = replace(chain.header, number=number)
+    with pytest.raises(StaleTransaction, match="not known any more"):
+        chain.runtime.validate_transaction(store.commit(), header, extrinsic)
+
+
+def test_the_genesis_hash_is_never_forgotten_others_are(chain: Chain) -> None:
+    system = chain.runtime.modules.system
+    store = Overlay(chain.state)
+    for number in (BLOCK_HASH_COUNT + 1, BLOCK_HASH_COUNT + 2):
+        system.initialize(store, BlockNumber(U32(number)), Hash(H256(bytes(32))), ())
+        system.finalize(store)
+    assert system.block_hash(store, BlockNumber(U32(0))) == chain.genesis_hash
+    assert system.block_hash(store, BlockNumber(U32(1))) is None
+
+
+def test_unsigned_calls_and_inherents_are_not_for_the_pool(chain: Chain) -> None:
+    assert isinstance(refused_everywhere(chain, inherent(CLAIM)), UnsignedNotAllowed)
+    for extrinsic in (inherent(SetTimestamp(1)), chain.signed("Alice", SetTimestamp(1))):
+        with pytest.raises(UnsignedNotAllowed):
+            chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+
+
+def test_garbage_is_malformed(chain: Chain) -> None:
+    assert isinstance(refused_everywhere(chain, Extrinsic(b"\x04\xfe")), MalformedExtrinsic)
+
+
+def test_the_first_block_may_have_transactions() -> None:
+    chain = Chain()
+    extrinsic = chain.signed("Alice", CLAIM, era=MortalEra(8, 0))
+    chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    chain.step(extrinsic)
+    assert chain.runtime.modules.system.nonce(chain.state, account("Alice")) == 1
