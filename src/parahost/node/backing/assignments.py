@@ -1,0 +1,110 @@
+"""Who may back what in a child of a relay parent (A73, A80).
+
+A candidate goes into a child of its relay parent. There its core must be free: it is so already,
+or the same child makes it so by bringing the bitfields that complete the candidate on it. So a core
+that is occupied counts as its next para's, with the candidate on it taken as included; this lets a
+para have a block in each relay block instead of in each second one. When the bitfields do not come
+in time, the runtime does not accept such a candidate, and the next relay parent has another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Context
+from parahost.node.session import ChildSession, child_session
+from parahost.primitives.basic import U32, CollatorId, CoreIndex, Hash, ParaId, ValidatorIndex
+from parahost.primitives.candidates import CandidateDescriptor
+from parahost.primitives.runtime_api import (
+    CoreOccupied,
+    CoreScheduled,
+    CoreState,
+    OccupiedCoreAssumption,
+    ScheduledCore,
+    ValidatorGroups,
+)
+from parahost.runtime import api
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A para that may have a candidate in a child of the relay parent, and who judges it."""
+
+    core: CoreIndex
+    para_id: ParaId
+    collator: CollatorId | None
+    """The owner of the claim; ``None`` when any collator may deliver."""
+    assumption: OccupiedCoreAssumption
+    """Under which the para's validation data hold."""
+    group: tuple[ValidatorIndex, ...]
+
+    def misfit(self, relay_parent: Hash, descriptor: CandidateDescriptor) -> str | None:
+        """Why the runtime would not accept such a candidate here, whatever its function says
+        (A80); ``None`` when it may."""
+        if descriptor.relay_parent != relay_parent:
+            return "made for another relay parent"
+        if descriptor.para_id != self.para_id:
+            return f"para {descriptor.para_id} is not assigned here"
+        if self.collator not in (None, descriptor.collator):
+            return "the claim on the core is another collator's"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """All assignments at one relay parent."""
+
+    session: ChildSession
+    paras: Mapping[ParaId, Assignment]
+
+    def group(self, para: ParaId) -> tuple[ValidatorIndex, ...]:
+        """Who may make statements on the para's candidates: nobody when it has no core."""
+        assignment = self.paras.get(para)
+        return () if assignment is None else assignment.group
+
+    def of(self, validator: ValidatorIndex | None) -> Assignment | None:
+        """What that validator is assigned to."""
+        for assignment in self.paras.values():
+            if validator in assignment.group:
+                return assignment
+        return None
+
+
+def next_up(core: CoreState) -> tuple[ScheduledCore, OccupiedCoreAssumption] | None:
+    """Who may have a candidate on that core in a child, and under which assumption."""
+    match core:
+        case CoreScheduled(scheduled):
+            return scheduled, OccupiedCoreAssumption.FREE
+        case CoreOccupied(next_up_on_available=ScheduledCore() as scheduled):
+            return scheduled, OccupiedCoreAssumption.INCLUDED
+        case _:
+            return None
+
+
+def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, Assignment]:
+    """Cores to groups as they are rotated in the child, ascending by core."""
+    paras: dict[ParaId, Assignment] = {}
+    for index, state in enumerate(cores):
+        following = next_up(state)
+        core = CoreIndex(U32(index))
+        if following is None or not groups.groups:
+            continue
+        scheduled, assumption = following
+        group = groups.groups[groups.rotation.group_for_core(core, len(cores))]
+        paras[scheduled.para_id] = Assignment(
+            core, scheduled.para_id, scheduled.collator, assumption, group
+        )
+    return paras
+
+
+async def learn_assignments(ctx: Context, relay_parent: Hash) -> Assignments:
+    """Ask the runtime.
+
+    :raises Unanswered: when the relay parent's state is not known.
+    """
+    session = await child_session(ctx, relay_parent)
+    groups = await ctx.ask(RuntimeCall(relay_parent, api.validator_groups))
+    cores = await ctx.ask(RuntimeCall(relay_parent, api.availability_cores))
+    return Assignments(session, assign(groups, cores))

@@ -1,0 +1,397 @@
+"""Candidate Backing: judges candidates, signs statements, and counts everybody's (A72-A80)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import ClassVar
+
+from parahost.erasure import encode as erasure_encode
+from parahost.erasure import erasure_root
+from parahost.node.backing.assignments import Assignment, Assignments, learn_assignments
+from parahost.node.backing.statement_table import StatementTable, Taken
+from parahost.node.messages.availability import StoreAvailableData
+from parahost.node.messages.backing import (
+    CollationInvalid,
+    CollationSeconded,
+    CollationUndecided,
+    DistributePoV,
+    FetchPoV,
+    RegisterBackingWatcher,
+    Second,
+    Share,
+    StatementReceived,
+)
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.messages.utility import (
+    CandidateInvalid,
+    CandidateUndecided,
+    ProvisionBackable,
+    ReportMisbehavior,
+    RuntimeCall,
+    ValidateCandidate,
+)
+from parahost.node.overseer import Subsystem
+from parahost.ports import ContradictionRefused, ExecutionKind, KeyStore, KeyType
+from parahost.primitives.basic import (
+    H512,
+    CandidateHash,
+    Hash,
+    ValidationCode,
+    ValidatorId,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.candidates import (
+    AvailableData,
+    CommittedCandidateReceipt,
+    PersistedValidationData,
+    PoV,
+)
+from parahost.primitives.scale import encode
+from parahost.primitives.statements import (
+    BackedCandidate,
+    Invalid,
+    Seconded,
+    SignedStatement,
+    SigningContext,
+    Statement,
+    Valid,
+    statement_payload,
+)
+from parahost.runtime import api
+
+MAX_WAITING = 1024
+"""Messages kept for a relay parent whose assignments are still being looked up."""
+
+
+def statement_promises(relay_parent: Hash, statement: Statement) -> list[bytes]:
+    """What a statement binds its author to (A77, D16): one thing said of each candidate, and one
+    candidate seconded per relay parent."""
+    promises = [b"statement" + relay_parent + statement.candidate_hash()]
+    if isinstance(statement, Seconded):
+        promises.insert(0, b"seconded" + relay_parent)
+    return promises
+
+
+class Judgement(Enum):
+    """What we think of a candidate (D14). Undecided signs nothing."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What this node judges at a relay parent, and as whom (A73)."""
+
+    own: ValidatorIndex
+    key: ValidatorId
+    validators: int
+    signing: SigningContext
+    assignment: Assignment
+    validation_data: PersistedValidationData
+    code: ValidationCode
+
+
+@dataclass(slots=True)
+class BackingJob:
+    """The work on one relay parent (A72). Until ``table`` is there, messages wait."""
+
+    relay_parent: Hash
+    table: StatementTable | None = None
+    duty: Duty | None = None
+    waiting: list[Message] = field(default_factory=list)
+    watchers: list[Callable[[BackedCandidate], None]] = field(default_factory=list)
+    backable: list[BackedCandidate] = field(default_factory=list)
+    checking: dict[CandidateHash, None] = field(default_factory=dict)
+    """Candidates of others that we judge or have judged."""
+    stated: dict[CandidateHash, type[Statement]] = field(default_factory=dict)
+    """What we said of which candidate, be it before a restart."""
+
+    def has_seen(self, candidate: CandidateHash) -> bool:
+        return candidate in self.checking or candidate in self.stated
+
+    def has_seconded(self) -> bool:
+        return Seconded in self.stated.values()
+
+
+class CandidateBacking(Subsystem):
+    """One job per relay parent."""
+
+    name = "candidate-backing"
+    receives = (Second, StatementReceived, RegisterBackingWatcher)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        RuntimeCall,
+        FetchPoV,
+        ValidateCandidate,
+        StoreAvailableData,
+        DistributePoV,
+        Share,
+        ProvisionBackable,
+        ReportMisbehavior,
+        CollationInvalid,
+        CollationSeconded,
+        CollationUndecided,
+    )
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+        self._jobs: dict[Hash, BackingJob] = {}
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(relay_parent):
+                job = self._jobs[relay_parent] = BackingJob(relay_parent)
+                self.ctx.spawn(relay_parent, lambda: self._prepare(job), "learn assignments")
+            case StopWork(relay_parent):
+                self._jobs.pop(relay_parent, None)
+
+    async def _prepare(self, job: BackingJob) -> None:
+        assignments = await learn_assignments(self.ctx, job.relay_parent)
+        job.duty = await self._learn_duty(job.relay_parent, assignments)
+        job.table = StatementTable(job.relay_parent, assignments.group)
+        waiting, job.waiting = job.waiting, []
+        for message in waiting:
+            self._on_job_message(job, job.table, message)
+
+    async def _learn_duty(self, relay_parent: Hash, assignments: Assignments) -> Duty | None:
+        """``None`` when there is nothing for us to judge."""
+        own = assignments.session.own_index(self._keys)
+        assignment = assignments.of(own)
+        if own is None or assignment is None:
+            return None
+        arguments = (assignment.para_id, assignment.assumption)
+        data = await self.ctx.ask(
+            RuntimeCall(relay_parent, api.persisted_validation_data, arguments)
+        )
+        code = await self.ctx.ask(RuntimeCall(relay_parent, api.validation_code, arguments))
+        if data is None or code is None:
+            return None
+        validators = assignments.session.validators
+        return Duty(
+            own,
+            validators[own],
+            len(validators),
+            assignments.session.signing,
+            assignment,
+            data,
+            code,
+        )
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, Second | StatementReceived | RegisterBackingWatcher)
+        job = self._jobs.get(message.relay_parent)
+        if job is None:
+            return
+        if job.table is not None:
+            self._on_job_message(job, job.table, message)
+        elif len(job.waiting) < MAX_WAITING:
+            job.waiting.append(message)
+
+    def _on_job_message(self, job: BackingJob, table: StatementTable, message: Message) -> None:
+        match message:
+            case Second(_, candidate, pov):
+                self._on_second(job, candidate, pov)
+            case StatementReceived(_, signed):
+                self._on_statement(job, table, signed)
+            case RegisterBackingWatcher(_, watcher):
+                job.watchers.append(watcher)
+                for backed in job.backable:
+                    watcher(backed)
+
+    def _on_second(self, job: BackingJob, candidate: CommittedCandidateReceipt, pov: PoV) -> None:
+        duty = job.duty
+        misfit = (
+            "this node has no assignment"
+            if duty is None
+            else duty.assignment.misfit(job.relay_parent, candidate.descriptor)
+        )
+        if duty is None or misfit is not None:
+            self._record(job, "backing.misfit", candidate, reason=misfit)
+            self.ctx.send(CollationInvalid(job.relay_parent, candidate.to_plain()))
+            return
+        known = duty
+        self.ctx.spawn(
+            job.relay_parent, lambda: self._second(job, known, candidate, pov), "second candidate"
+        )
+
+    def _on_statement(
+        self, job: BackingJob, table: StatementTable, signed: SignedStatement
+    ) -> None:
+        statement, duty = signed.statement, job.duty
+        if self._count(job, table, signed) is not Taken.NEW or duty is None:
+            return
+        about = statement.candidate_hash()
+        if signed.validator_index == duty.own:
+            job.stated.setdefault(about, type(statement))  # ours, of before a restart
+        elif isinstance(statement, Seconded) and not job.has_seen(about):
+            candidate = statement.candidate
+            misfit = duty.assignment.misfit(job.relay_parent, candidate.descriptor)
+            if misfit is None:
+                job.checking[about] = None
+                self.ctx.spawn(
+                    job.relay_parent, lambda: self._check(job, duty, candidate), "check candidate"
+                )
+
+    # Jobs: a candidate that our Candidate Selection recommends
+
+    async def _second(
+        self, job: BackingJob, duty: Duty, candidate: CommittedCandidateReceipt, pov: PoV
+    ) -> None:
+        """Validate it and second it; tell Candidate Selection how it went (A77, A79)."""
+        receipt = candidate.to_plain()
+        judgement = await self._judge(job, duty, candidate, pov)
+        if judgement is Judgement.INVALID:
+            self.ctx.send(CollationInvalid(job.relay_parent, receipt))
+        elif judgement is Judgement.VALID and self._put_forward(job, duty, candidate):
+            self.ctx.send(CollationSeconded(job.relay_parent, receipt))
+        else:
+            self.ctx.send(CollationUndecided(job.relay_parent, receipt))
+
+    def _put_forward(
+        self, job: BackingJob, duty: Duty, candidate: CommittedCandidateReceipt
+    ) -> bool:
+        """Second a valid candidate, unless another one is seconded. ``True`` when we vouch for it
+        in the end, and be it because another validator was faster to second it."""
+        said = job.stated.get(candidate.hash())
+        if said is not None:
+            return said is not Invalid
+        if job.has_seconded():
+            self._record(job, "backing.second_refused", candidate, reason="another is seconded")
+            return False
+        return self._state(job, duty, Seconded(candidate))
+
+    # Jobs: a candidate that another validator seconds
+
+    async def _check(
+        self, job: BackingJob, duty: Duty, candidate: CommittedCandidateReceipt
+    ) -> None:
+        """Fetch its PoV, judge it, and say so (A74, A75)."""
+        about = candidate.hash()
+        pov = await self.ctx.ask(
+            FetchPoV(
+                job.relay_parent, about, candidate.descriptor, duty.validation_data.max_pov_size
+            )
+        )
+        if about in job.stated:
+            return  # our own collator's copy was faster
+        judgement = await self._judge(job, duty, candidate, pov)
+        if about not in job.stated and judgement is not Judgement.UNDECIDED:
+            is_valid = judgement is Judgement.VALID
+            self._state(job, duty, Valid(about) if is_valid else Invalid(about))
+
+    # Jobs: judging
+
+    async def _judge(
+        self, job: BackingJob, duty: Duty, candidate: CommittedCandidateReceipt, pov: PoV
+    ) -> Judgement:
+        """Validate a candidate; what is valid is stored, durably, before anything is signed."""
+        try:
+            judgement, reason = await self._validate_and_store(duty, candidate, pov)
+        except Unanswered:
+            judgement, reason = Judgement.UNDECIDED, "a question about it was left unanswered"
+        self._record(job, f"backing.judged_{judgement.value}", candidate, reason=reason)
+        if judgement is Judgement.VALID:
+            self.ctx.send(DistributePoV(job.relay_parent, candidate.hash(), pov))
+        return judgement
+
+    async def _validate_and_store(
+        self, duty: Duty, candidate: CommittedCandidateReceipt, pov: PoV
+    ) -> tuple[Judgement, str]:
+        outcome = await self.ctx.ask(
+            ValidateCandidate(
+                candidate.descriptor,
+                candidate.commitments.hash(),
+                duty.validation_data,
+                duty.code,
+                pov,
+                ExecutionKind.BACKING,
+            )
+        )
+        if isinstance(outcome, CandidateInvalid):
+            return Judgement.INVALID, outcome.reason
+        if isinstance(outcome, CandidateUndecided):
+            return Judgement.UNDECIDED, outcome.reason
+        root = candidate.descriptor.erasure_root
+        data = AvailableData(pov, duty.validation_data)
+        is_stored = await self.ctx.ask(
+            StoreAvailableData(candidate.hash(), data, root, duty.validators, duty.own)
+        )
+        if is_stored:
+            return Judgement.VALID, "executed and stored"
+        # Was it the data or the disk? That is the difference between a vote and none.
+        if erasure_root(erasure_encode(encode(data), duty.validators)) != root:
+            return Judgement.INVALID, "the data do not give the erasure root"
+        return Judgement.UNDECIDED, "the data could not be stored"
+
+    # Routines
+
+    def _state(self, job: BackingJob, duty: Duty, statement: Statement) -> bool:
+        """Sign a statement, share it and count it. ``False`` when it would contradict what we
+        signed before."""
+        about = statement.candidate_hash()
+        try:
+            signature = self._keys.sign(
+                KeyType.PARACHAIN,
+                duty.key,
+                statement_payload(type(statement), about, duty.signing),
+                statement_promises(job.relay_parent, statement),
+            )
+        except ContradictionRefused as refusal:
+            self.ctx.journal.record(
+                "backing.refused",
+                relay_parent=job.relay_parent,
+                candidate=about,
+                reason=str(refusal),
+            )
+            return False
+        signed = SignedStatement(statement, duty.own, ValidatorSignature(H512(signature)))
+        job.stated[about] = type(statement)
+        self.ctx.send(Share(job.relay_parent, signed))
+        assert job.table is not None
+        self._count(job, job.table, signed)
+        return True
+
+    def _count(self, job: BackingJob, table: StatementTable, signed: SignedStatement) -> Taken:
+        """Add a statement to the table, and tell what follows (A76). Contradictions of one
+        validator with itself were reported by Statement Distribution."""
+        imported = table.add(signed)
+        self.ctx.journal.record(
+            f"backing.{type(signed.statement).__name__.lower()}",
+            relay_parent=job.relay_parent,
+            candidate=signed.statement.candidate_hash(),
+            validator=signed.validator_index,
+            taken=imported.taken.name,
+        )
+        if imported.disagreement is not None:
+            self.ctx.send(ReportMisbehavior(imported.disagreement))
+        if imported.backed is not None:
+            self._record(job, "backing.backable", imported.backed.candidate)
+            job.backable.append(imported.backed)
+            self.ctx.send(ProvisionBackable(job.relay_parent, imported.backed))
+            for watcher in job.watchers:
+                watcher(imported.backed)
+        return imported.taken
+
+    def _record(
+        self,
+        job: BackingJob,
+        event: str,
+        candidate: CommittedCandidateReceipt,
+        **fields: object,
+    ) -> None:
+        self.ctx.journal.record(
+            event,
+            relay_parent=job.relay_parent,
+            candidate=candidate.hash(),
+            para=candidate.descriptor.para_id,
+            **fields,
+        )
