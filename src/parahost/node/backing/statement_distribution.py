@@ -230,7 +230,7 @@ class StatementDistribution(Subsystem):
         """Our own statement: everybody who works on the head is to have it."""
         state = self._heads.get(head)
         known = StatementId.of(signed)
-        if state is None:
+        if state is None or not (known.kind is Seconded or known.candidate in state.candidates):
             return
         if known not in state.statements:
             state.take(known, signed)
@@ -270,7 +270,8 @@ class StatementDistribution(Subsystem):
         if verdict.acceptance is Acceptance.REJECT:
             return
         known = StatementId.of(signed)
-        if peer in self._peers and not state.knows(peer).statements.get(known, False):
+        is_of_use = known.kind is Seconded or known.candidate in state.candidates
+        if peer in self._peers and is_of_use and verdict.change is not COST_DUPLICATE:
             state.knows(peer).note(known, from_peer=True)
         if verdict.acceptance is Acceptance.ACCEPT:
             self._accept(head, state, peer, signed)

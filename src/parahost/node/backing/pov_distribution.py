@@ -1,0 +1,291 @@
+"""PoV Distribution: a proof of validity is pulled from those who vouched for it (A88, D12)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import trio
+
+from parahost.node.gossip import COST_MALFORMED
+from parahost.node.messages.backing import (
+    DistributePoV,
+    FetchPoV,
+    NoteStatement,
+    PoVPeerGone,
+    PoVRequested,
+)
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    RegisterRequestProducer,
+    ReportPeer,
+    ReputationChange,
+    ResolveValidators,
+    SendRequest,
+)
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Context, Subsystem
+from parahost.node.protocols import MAX_POV_BYTES, POV_REQUEST
+from parahost.node.session import child_session
+from parahost.ports.network import RequestFailed
+from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorId, ValidatorIndex
+from parahost.primitives.candidates import PoV
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+MAX_HELD_BYTES = 8 * MAX_POV_BYTES
+"""PoVs kept in memory for others, in bytes; of more, the oldest go. The store has them all."""
+MAX_SOURCES = 64
+"""Statements noted per candidate: one PoV needs no more places to ask."""
+RETRY_S = 1.0
+"""When all who could be asked have failed, how long until they are asked again."""
+
+COST_WRONG_POV = ReputationChange(-300, "a PoV that is not the one that was asked for")
+BENEFIT_POV = ReputationChange(10, "the PoV that was asked for")
+
+
+@dataclass(frozen=True, slots=True)
+class PoVRequest:
+    """On the wire; the answer is the SCALE form of the PoV."""
+
+    candidate: CandidateHash
+
+
+def accept(payload: bytes, request: FetchPoV) -> PoV | None:
+    """The PoV, when the bytes are the ones that the descriptor names, and not too many."""
+    if len(payload) > request.max_pov_size:
+        return None
+    if blake2_256(payload) != request.descriptor.pov_hash:
+        return None
+    try:
+        return decode(PoV, payload)
+    except ScaleDecodeError:
+        return None
+
+
+@dataclass(slots=True)
+class Source:
+    """Somebody who vouched for a candidate, and the peer that brought word of it, while it is
+    there."""
+
+    validator: ValidatorIndex
+    seconded: bool
+    peer: PeerId | None
+
+
+@dataclass(slots=True)
+class Fetch:
+    """One candidate's PoV on its way to us."""
+
+    requests: list[FetchPoV]
+    news: trio.Event = field(default_factory=trio.Event)
+    asked: dict[PeerId, None] = field(default_factory=dict)
+    liars: dict[PeerId, None] = field(default_factory=dict)
+    is_done: bool = False
+
+
+@dataclass(slots=True)
+class HeadState:
+    sources: dict[CandidateHash, list[Source]] = field(default_factory=dict)
+    fetches: dict[CandidateHash, Fetch] = field(default_factory=dict)
+
+
+def in_order(
+    sources: list[Source],
+    validators: tuple[ValidatorId, ...],
+    peers: Mapping[ValidatorId, PeerId],
+) -> Iterator[PeerId]:
+    """Whom to ask: those who seconded, then those who said Valid, each at its own peer or, where
+    that is not known, at the peer that brought its statement; the other such peers last. Nobody,
+    as long as nobody has seconded the candidate (A88)."""
+    if not any(source.seconded for source in sources):
+        return
+    ordered = sorted(sources, key=lambda source: not source.seconded)
+    for source in ordered:
+        own = peers.get(validators[source.validator])
+        if (first := own or source.peer) is not None:
+            yield first
+    yield from (source.peer for source in ordered if source.peer is not None)
+
+
+class PoVDistribution(Subsystem):
+    """Fetches PoVs for Candidate Backing, and serves those that Candidate Backing found valid."""
+
+    name = "pov-distribution"
+    receives = (FetchPoV, DistributePoV, NoteStatement, PoVRequested, PoVPeerGone)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        RegisterRequestProducer,
+        RuntimeCall,
+        ResolveValidators,
+        SendRequest,
+        ReportPeer,
+    )
+
+    def __init__(self) -> None:
+        self._heads: dict[Hash, HeadState] = {}
+        self._held: OrderedDict[CandidateHash, tuple[Hash, bytes]] = OrderedDict()
+        self._held_bytes = 0
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        ctx.send(RegisterRequestProducer(POV_REQUEST, PoVRequested))
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head):
+                self._heads[head] = HeadState()
+            case StopWork(head):
+                self._drop(head)
+
+    def _drop(self, head: Hash) -> None:
+        state = self._heads.pop(head, None)
+        if state is None:
+            return
+        for fetch in state.fetches.values():
+            for request in fetch.requests:
+                request.reply.drop()
+        for candidate in [c for c, (of, _) in self._held.items() if of == head]:
+            self._let_go(candidate)
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case FetchPoV():
+                self._on_fetch(message)
+            case DistributePoV(head, candidate, pov):
+                self._on_pov(head, candidate, pov)
+            case NoteStatement():
+                self._on_note(message)
+            case PoVRequested():
+                self._on_requested(message)
+            case PoVPeerGone(peer):
+                for state in self._heads.values():
+                    for sources in state.sources.values():
+                        for source in sources:
+                            if source.peer == peer:
+                                source.peer = None
+
+    def _on_fetch(self, request: FetchPoV) -> None:
+        head, candidate = request.relay_parent, request.candidate
+        state = self._heads.get(head)
+        if state is None:
+            request.reply.drop()
+        elif candidate in self._held:
+            request.reply.answer(decode(PoV, self._held[candidate][1]))
+        elif candidate in state.fetches:
+            state.fetches[candidate].requests.append(request)
+        else:
+            fetch = state.fetches[candidate] = Fetch([request])
+            self.ctx.spawn(head, lambda: self._fetch(state, request, fetch), "fetch PoV")
+
+    def _on_pov(self, head: Hash, candidate: CandidateHash, pov: PoV) -> None:
+        state = self._heads.get(head)
+        if state is None:
+            return
+        self._hold(head, candidate, encode(pov))
+        if candidate in state.fetches:
+            self._deliver(state, candidate, pov)
+
+    def _on_note(self, note: NoteStatement) -> None:
+        state = self._heads.get(note.relay_parent)
+        if state is None:
+            return
+        sources = state.sources.setdefault(note.candidate, [])
+        if len(sources) >= MAX_SOURCES:
+            return
+        sources.append(Source(note.validator, note.seconded, note.peer))
+        if note.candidate in state.fetches:
+            state.fetches[note.candidate].news.set()
+
+    def _on_requested(self, message: PoVRequested) -> None:
+        """Only what we found valid ourselves, at relay parents that are worked on, is handed out."""
+        try:
+            request = decode(PoVRequest, message.payload)
+        except ScaleDecodeError:
+            self.ctx.send(ReportPeer(message.peer, COST_MALFORMED))
+            message.reply.answer(None)
+            return
+        held = self._held.get(request.candidate)
+        message.reply.answer(None if held is None else held[1])
+
+    # Jobs
+
+    async def _fetch(self, state: HeadState, request: FetchPoV, fetch: Fetch) -> None:
+        """Ask one peer after the other until one has it; ask anew when all have failed, for who
+        vouched for a candidate may only just be getting ready."""
+        session = await child_session(self.ctx, request.relay_parent)
+        while not fetch.is_done:
+            fetch.news = trio.Event()
+            peer = await self._next_peer(state, request, fetch, session.validators)
+            if peer is None:
+                with trio.move_on_after(RETRY_S) as waiting:
+                    await fetch.news.wait()
+                if waiting.cancelled_caught:
+                    fetch.asked.clear()
+                continue
+            fetch.asked[peer] = None
+            payload = encode(PoVRequest(request.candidate))
+            answer = await self.ctx.ask(SendRequest(peer, POV_REQUEST, payload))
+            if fetch.is_done:
+                return
+            if isinstance(answer, RequestFailed):
+                self._record(request, "pov.not_fetched", peer, reason=answer.why)
+            elif (pov := accept(answer, request)) is None:
+                fetch.liars[peer] = None
+                self._record(request, "pov.wrong", peer)
+                self.ctx.send(ReportPeer(peer, COST_WRONG_POV))
+            else:
+                self._record(request, "pov.fetched", peer)
+                self.ctx.send(ReportPeer(peer, BENEFIT_POV))
+                self._deliver(state, request.candidate, pov)
+
+    async def _next_peer(
+        self,
+        state: HeadState,
+        request: FetchPoV,
+        fetch: Fetch,
+        validators: tuple[ValidatorId, ...],
+    ) -> PeerId | None:
+        sources = state.sources.get(request.candidate, [])
+        wanted = tuple(dict.fromkeys(validators[source.validator] for source in sources))
+        peers = await self.ctx.ask(ResolveValidators(wanted)) if wanted else {}
+        for peer in in_order(sources, validators, peers):
+            if peer not in fetch.asked and peer not in fetch.liars:
+                return peer
+        return None
+
+    # Routines
+
+    def _deliver(self, state: HeadState, candidate: CandidateHash, pov: PoV) -> None:
+        fetch = state.fetches.pop(candidate)
+        fetch.is_done = True
+        fetch.news.set()
+        for request in fetch.requests:
+            request.reply.answer(pov)
+
+    def _hold(self, head: Hash, candidate: CandidateHash, payload: bytes) -> None:
+        if candidate in self._held:
+            return
+        self._held[candidate] = (head, payload)
+        self._held_bytes += len(payload)
+        while self._held_bytes > MAX_HELD_BYTES:
+            self._let_go(next(iter(self._held)))
+
+    def _let_go(self, candidate: CandidateHash) -> None:
+        _, payload = self._held.pop(candidate)
+        self._held_bytes -= len(payload)
+
+    def _record(self, request: FetchPoV, event: str, peer: PeerId, **fields: object) -> None:
+        self.ctx.journal.record(
+            event,
+            relay_parent=request.relay_parent,
+            candidate=request.candidate,
+            peer=peer,
+            **fields,
+        )
