@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from parahost.network.yamux import YamuxLimits
 from parahost.ports.clock import Clock
+from parahost.ports.network import REPUTATION_FLOOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class NetworkLimits:
     messages_burst: float = 10_000.0
     bytes_per_s: float = 32.0 * 1024 * 1024
     bytes_burst: float = 128.0 * 1024 * 1024
-    reputation_floor: int = -1000
+    reputation_floor: int = REPUTATION_FLOOR
     reputation_half_life_s: float = 60.0
     ban_s: float = 60.0
     yamux: YamuxLimits = field(default_factory=YamuxLimits)

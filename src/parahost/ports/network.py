@@ -14,6 +14,10 @@ from typing import Protocol
 
 from parahost.primitives.basic import PeerId
 
+REPUTATION_FLOOR = -1000
+"""The scale of reputation: a peer starts at 0, is banned below this, and drifts back to 0. So a
+protocol violation costs hundreds, an unhelpful peer tens, a harmless duplicate one."""
+
 
 class ObservedRole(Enum):
     """What a peer says it is (A107)."""

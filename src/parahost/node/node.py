@@ -1,0 +1,283 @@
+"""A whole node, put together from its parts and handed its ports.
+
+The same in all worlds: what differs between a process on the internet and one of a thousand nodes
+in a simulation is only what stands behind the ports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import trio
+
+from parahost.chain.chain import Chain, ChainEvent, Execute
+from parahost.chain.errors import StateUnavailable, UnknownBlock
+from parahost.chain.pool import TransactionPool
+from parahost.chain.sync import Sync
+from parahost.consensus.babe.authoring import Author
+from parahost.consensus.babe.epochs import EpochView
+from parahost.consensus.grandpa import GrandpaVoter, JustificationError, VotingRule, vote_for_best
+from parahost.node.authorship import BlockProposer
+from parahost.node.availability.bitfield_distribution import BitfieldDistribution
+from parahost.node.availability.bitfield_signing import BitfieldSigning
+from parahost.node.availability.distribution import AvailabilityDistribution
+from parahost.node.availability.recovery import AvailabilityRecovery
+from parahost.node.availability.store import AvailabilityStore
+from parahost.node.backing.candidate_backing import CandidateBacking
+from parahost.node.backing.candidate_selection import CandidateSelection
+from parahost.node.backing.pov_distribution import PoVDistribution
+from parahost.node.backing.statement_distribution import StatementDistribution
+from parahost.node.chain_journal import record_chain_event
+from parahost.node.collation.distribution import CollationDistribution
+from parahost.node.collation.generation import CollationGeneration
+from parahost.node.messages.utility import ReportMisbehavior
+from parahost.node.overseer import Interceptor, Overseer, Subsystem
+from parahost.node.overseer.overseer import Pick
+from parahost.node.utility.candidate_validation import CandidateValidation
+from parahost.node.utility.chain_api import ChainApi
+from parahost.node.utility.misbehavior_arbitration import MisbehaviorArbitration
+from parahost.node.utility.network_bridge import NetworkBridge
+from parahost.node.utility.peer_set_manager import PeerSetManager
+from parahost.node.utility.provisioner import Provisioner
+from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.ports import (
+    Clock,
+    Database,
+    Journal,
+    KeyStore,
+    Network,
+    ObservedRole,
+    Random,
+    ValidationHost,
+    Verifier,
+)
+from parahost.ports.collator import Collator
+from parahost.primitives.basic import BlockNumber, Hash
+from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
+from parahost.primitives.events import BlockImportEvent
+from parahost.runtime import api
+from parahost.runtime.executive import Runtime
+from parahost.runtime.parachains.sanitize import sanitize
+from parahost.runtime.storage import State
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+MAX_INITIAL_LEAVES = 5
+GOSSIP_PER_SLOT = 6
+"""GRANDPA's T is a slot divided by this, and at most a second: how long a message takes to reach
+everybody."""
+
+
+class Role(Enum):
+    """What a node does for the chain."""
+
+    VALIDATOR = "validator"
+    COLLATOR = "collator"
+    FULL = "full"
+
+    @property
+    def observed(self) -> ObservedRole:
+        """What peers are told."""
+        return {
+            Role.VALIDATOR: ObservedRole.AUTHORITY,
+            Role.COLLATOR: ObservedRole.COLLATOR,
+            Role.FULL: ObservedRole.FULL,
+        }[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """A node's world."""
+
+    clock: Clock
+    random: Random
+    journal: Journal
+    database: Database
+    keystore: KeyStore
+    network: Network
+    verifier: Verifier
+    validation_host: ValidationHost
+
+
+@dataclass(frozen=True, slots=True)
+class Tweaks:
+    """What a simulation changes about a node: nothing by default.
+
+    ``execute`` stands around the runtime's block execution (to share results), ``pick`` chooses
+    the next subsystem, ``interceptors`` stand between subsystems, ``capacity`` bounds queues.
+    """
+
+    execute: Callable[[Execute], Execute] = lambda execute: execute
+    pick: Pick | None = None
+    interceptors: Sequence[Interceptor] = ()
+    capacity: int = 1024
+    voting_rule: VotingRule = field(default=vote_for_best)
+
+
+class Node:
+    """One node of the network. Construct it, then ``run`` it, then run its network."""
+
+    def __init__(
+        self,
+        genesis: State,
+        role: Role,
+        ports: Ports,
+        *,
+        collator: Collator | None = None,
+        archive: bool = False,
+        tweaks: Tweaks | None = None,
+    ) -> None:
+        """Opens the chain in the database, or begins it there.
+
+        :raises ForeignDatabase: when it holds another chain.
+        :raises DamagedDatabase: when it contradicts itself.
+        :raises DatabaseError: when it cannot be used.
+        """
+        tweaks = tweaks or Tweaks()
+        self.role, self.ports = role, ports
+        self.runtime = Runtime(ports.verifier)
+        epochs = EpochView.of_genesis(genesis)
+        self.parameters = epochs.parameters
+        self.chain = Chain.open(
+            ports.database,
+            genesis,
+            epochs,
+            execute=tweaks.execute(self.runtime.execute_block),
+            verifier=ports.verifier,
+            clock=ports.clock,
+            archive=archive,
+        )
+        self.grandpa = GrandpaVoter(
+            self.chain,
+            network=ports.network,
+            keystore=ports.keystore,
+            verifier=ports.verifier,
+            database=ports.database,
+            clock=ports.clock,
+            random=ports.random,
+            genesis_authorities=api.grandpa_authorities(genesis),
+            gossip_s=min(1.0, self.parameters.slot_duration_s / GOSSIP_PER_SLOT),
+            on_equivocation=self._report,
+            voting_rule=tweaks.voting_rule,
+        )
+        self.sync = Sync(
+            self.chain,
+            ports.network,
+            ports.clock,
+            verify_justification=self._takes_justification,
+        )
+        self.pool = TransactionPool(self.chain, self.runtime, ports.network)
+        self.overseer = Overseer(
+            self._subsystems(collator),
+            clock=ports.clock,
+            random=ports.random,
+            journal=ports.journal,
+            capacity=tweaks.capacity,
+            pick=tweaks.pick,
+            interceptors=tweaks.interceptors,
+        )
+        self.chain.on_equivocation = self._report
+        self.chain.subscribe(self._on_chain)
+
+    def _subsystems(self, collator: Collator | None) -> list[Subsystem]:
+        """All of them on every node: what a role does not need stays idle without its keys."""
+        ports, slot_s = self.ports, self.parameters.slot_duration_s
+        return [
+            RuntimeApi(self._state),
+            ChainApi(self.chain),
+            NetworkBridge(ports.network, self.role.observed),
+            PeerSetManager(ports.network, ports.keystore, ports.verifier),
+            CandidateValidation(ports.validation_host, ports.verifier),
+            CandidateBacking(ports.keystore),
+            CandidateSelection(ports.keystore),
+            StatementDistribution(ports.verifier),
+            PoVDistribution(),
+            AvailabilityStore(ports.database),
+            AvailabilityDistribution(ports.keystore),
+            AvailabilityRecovery(),
+            BitfieldSigning(ports.keystore, slot_s),
+            BitfieldDistribution(ports.verifier),
+            CollationGeneration(ports.keystore, collator),
+            CollationDistribution(ports.keystore, ports.verifier),
+            Provisioner(lambda state, data: sanitize(self.runtime.modules.parachains, state, data)),
+            MisbehaviorArbitration(ports.database),
+        ]
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Work until cancelled. Started once everything may receive from the network.
+
+        :raises SubsystemFailed: when a subsystem fails (A69).
+        """
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.overseer.run, self._initial_leaves())
+            nursery.start_soon(self.sync.run)
+            nursery.start_soon(self.grandpa.run)
+            if self.role is Role.VALIDATOR:
+                nursery.start_soon(self._author().run)
+            task_status.started()
+
+    # How the parts meet
+
+    def _author(self) -> Author:
+        ports = self.ports
+        proposer = BlockProposer(
+            self.overseer,
+            self.runtime,
+            ports.clock,
+            ports.journal,
+            header_of=self.chain.header,
+            state_of=self.chain.state,
+            transactions=self.pool.ready,
+            parameters=self.parameters,
+        )
+        return Author(
+            self.chain,
+            self.parameters,
+            ports.keystore,
+            ports.clock,
+            proposer,
+            ready=self._may_author,
+        )
+
+    def _may_author(self) -> bool:
+        """Not while our head is stale, and not alone where others are meant to be."""
+        if self.sync.catching_up:
+            return False
+        alone = len(api.babe_authorities(self.chain.state(self.chain.best_hash))) == 1
+        return alone or bool(self.ports.network.connected())
+
+    def _initial_leaves(self) -> list[tuple[Hash, BlockNumber]]:
+        """The heads that may be built on, the best one last (A66)."""
+        found = []
+        for leaf in self.chain.leaves()[:MAX_INITIAL_LEAVES]:
+            header = self.chain.header(leaf)
+            assert header is not None, "a leaf is in the tree"
+            found.append((leaf, header.number))
+        return found[::-1]
+
+    def _state(self, block: Hash) -> State | None:
+        try:
+            return self.chain.state(block)
+        except (UnknownBlock, StateUnavailable):
+            return None
+
+    def _on_chain(self, event: ChainEvent) -> None:
+        record_chain_event(self.ports.journal, self.chain, event)
+        if isinstance(event, BlockImportEvent):
+            self.overseer.block_imported(event)
+        else:
+            self.overseer.block_finalized(event)
+
+    def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
+        self.overseer.send(ReportMisbehavior(proof))
+
+    def _takes_justification(self, block: Hash, justification: bytes) -> bool:
+        try:
+            self.grandpa.import_justification(block, justification)
+        except (JustificationError, KeyError):
+            return False
+        return True

@@ -1,0 +1,104 @@
+"""A node's log file: one line per event, ``name=value`` fields, hashes cut short.
+
+A line reads ``2026-11-22T12:31:05.123Z backing.seconded relay_parent=0x1b2c3d4e candidate=...``.
+Hashes are written as their first eight digits, so that one grep for a candidate's tells its life
+over all nodes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+from parahost.ports import Clock
+
+SHORT_DIGITS = 8
+
+
+def short(hash_: bytes) -> str:
+    """A hash as people and logs call it."""
+    return "0x" + hash_.hex()[:SHORT_DIGITS]
+
+
+class JournalFile:
+    """Appends to a file, line by line. Failing to write it never stops a node."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        """:raises OSError: when the file cannot be opened."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: TextIO = path.open("a", buffering=1, encoding="utf-8")
+        self._clock = clock
+
+    def record(self, event: str, **fields: object) -> None:
+        at = datetime.fromtimestamp(self._clock.now(), UTC)
+        stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        words = [stamp, event, *(f"{name}={_text(value)}" for name, value in fields.items())]
+        try:
+            self._file.write(" ".join(words) + "\n")
+        except OSError:
+            return
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return short(value)
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = str(value)
+    return json.dumps(text) if " " in text or '"' in text or "=" in text or not text else text
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """One line, read back. ``at`` in seconds since the Unix epoch; values as text."""
+
+    at: float
+    event: str
+    fields: dict[str, str]
+
+
+def parse_line(line: str) -> JournalLine | None:
+    """A line of a log file; ``None`` when it is no event (a warning, a traceback)."""
+    head, _, rest = line.rstrip("\n").partition(" ")
+    event, _, rest = rest.partition(" ")
+    try:
+        at = datetime.fromisoformat(head).timestamp()
+    except ValueError:
+        return None
+    if not event or "." not in event:
+        return None
+    fields: dict[str, str] = {}
+    while rest:
+        name, equals, rest = rest.partition("=")
+        if not equals:
+            return None
+        if rest.startswith('"'):
+            try:
+                value, end = json.JSONDecoder().raw_decode(rest)
+            except ValueError:
+                return None
+            rest = rest[end:].lstrip(" ")
+        else:
+            value, _, rest = rest.partition(" ")
+        fields[name] = str(value)
+    return JournalLine(at, event, fields)
+
+
+class JournalHandler(logging.Handler):
+    """Brings the warnings of libraries and modules into the journal as events ``log.warning``."""
+
+    def __init__(self, journal: JournalFile) -> None:
+        super().__init__(logging.INFO)
+        self._journal = journal
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._journal.record(
+            f"log.{record.levelname.lower()}", of=record.name, text=record.getMessage()
+        )

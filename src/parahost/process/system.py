@@ -1,0 +1,29 @@
+"""The machine's clock and randomness."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+
+import trio
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(max(seconds, 0.0))
+
+
+class SystemRandom:
+    """The operating system's randomness."""
+
+    def bytes(self, count: int) -> bytes:
+        return os.urandom(count)
+
+    def below(self, bound: int) -> int:
+        return secrets.randbelow(bound)
