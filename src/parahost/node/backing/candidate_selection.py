@@ -8,6 +8,7 @@ Candidate Backing finds valid is seconded.
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -145,16 +146,14 @@ class CandidateSelection(Subsystem):
     # Jobs
 
     async def _fetch(self, job: SelectionJob, advertised: CollationAdvertised) -> None:
-        """Fetch what is in hand and recommend it; Candidate Backing's verdict comes as a message."""
+        """Fetch what is in hand and recommend it; a message will bring the verdict."""
         collation = None
-        try:
+        with suppress(Unanswered):
             collation = await self.ctx.ask(
                 FetchCollation(
                     job.relay_parent, advertised.para_id, advertised.collator, advertised.peer
                 )
             )
-        except Unanswered:
-            pass
         if collation is None:
             self._put_down(job)
             return

@@ -61,9 +61,10 @@ def accept(payload: bytes, request: FetchPoV) -> PoV | None:
     if blake2_256(payload) != request.descriptor.pov_hash:
         return None
     try:
-        return decode(PoV, payload)
+        pov: PoV = decode(PoV, payload)
     except ScaleDecodeError:
         return None
+    return pov
 
 
 @dataclass(slots=True)
@@ -147,6 +148,7 @@ class PoVDistribution(Subsystem):
         if state is None:
             return
         for fetch in state.fetches.values():
+            fetch.is_done = True
             for request in fetch.requests:
                 request.reply.drop()
         for candidate in [c for c, (of, _) in self._held.items() if of == head]:
@@ -204,7 +206,7 @@ class PoVDistribution(Subsystem):
             state.fetches[note.candidate].news.set()
 
     def _on_requested(self, message: PoVRequested) -> None:
-        """Only what we found valid ourselves, at relay parents that are worked on, is handed out."""
+        """Hand out what we found valid ourselves, at relay parents that are worked on."""
         try:
             request = decode(PoVRequest, message.payload)
         except ScaleDecodeError:
