@@ -160,7 +160,7 @@ def test_mortal_era_by_hand() -> None:
 
 @pytest.mark.parametrize(("period", "phase"), [(2, 0), (63, 0), (131072, 0), (8, 8), (65536, 1)])
 def test_eras_that_have_no_encoding(period: int, phase: int) -> None:
-    with pytest.raises(ValueError, match="period|phase"):
+    with pytest.raises(ValueError, match=r"period|phase"):
         MortalEra(period, phase)
 
 

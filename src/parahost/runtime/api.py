@@ -31,6 +31,7 @@ availability_cores = _PARACHAINS.availability_cores
 persisted_validation_data = _PARACHAINS.persisted_validation_data
 validation_code = _PARACHAINS.validation_code
 validation_code_by_hash = _PARACHAINS.validation_code_by_hash
+parathread_claimed = _PARACHAINS.parathread_claimed
 candidate_pending_availability = _PARACHAINS.candidate_pending_availability
 candidate_events = _PARACHAINS.candidate_events
 included_candidates = _PARACHAINS.included_candidates

@@ -215,10 +215,13 @@ class _Reader:
                 raise self.wrong(
                     here, "an object is expected; is the spec raw? (`build-spec --raw` makes it so)"
                 )
-        return {
-            self._bytes("genesis.raw.top", key): self._bytes(f"genesis.raw.top.{key}", value)
-            for key, value in at.items()
-        }
+        found: dict[bytes, bytes] = {}
+        for key, value in at.items():
+            raw = self._bytes("genesis.raw.top", key)
+            if raw in found:
+                raise self.wrong(f"genesis.raw.top.{key}", "the key is there twice; remove one")
+            found[raw] = self._bytes(f"genesis.raw.top.{key}", value)
+        return found
 
     def _bytes(self, key: str, value: object) -> bytes:
         if not isinstance(value, str) or not _HEX.fullmatch(value):

@@ -1,0 +1,246 @@
+"""Entry points: who may make which call, and what governance and collators do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from parahost.primitives.basic import H256, U32, U64, HeadData, ParaId, Slot, ValidationCode
+from parahost.primitives.consensus import (
+    BabeEquivocationProof,
+    GrandpaEquivocationProof,
+    Prevote,
+)
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.calls import RuntimeCall, name_of, pallet_of
+from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
+from parahost.runtime.events import (
+    Claimed,
+    Deregistered,
+    ExtrinsicFailed,
+    KeyChanged,
+    ModuleRefusal,
+    Registered,
+    RuntimeEvent,
+    Sudid,
+)
+from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains import configuration
+from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.scheduler import ClaimExists
+from parahost.runtime.parathreads import Claim
+from parahost.runtime.registrar import CodeSize, Deregister, HeadTooLarge, Register
+from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
+from parahost.runtime.storage import Overlay
+from parahost.runtime.sudo import NotTheKey, SetKey, SudoCall
+from parahost.runtime.timestamp import SetTimestamp
+from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, key, session_keys
+
+CHAIN = Chain()
+CHAIN.step()
+
+PARA = ParaId(U32(300))
+HEAD = HeadData(b"head")
+CODE = ValidationCode(b"code")
+VOTE = Prevote(H256(bytes(32)), U32(1))  # type: ignore[arg-type]
+
+EXAMPLES: dict[type, Callable[[], Any]] = {
+    SetTimestamp: lambda: SetTimestamp(1),
+    Inclusion: lambda: Inclusion(ParachainsInherentData((), (), (), CHAIN.header)),
+    ReportBabeEquivocation: lambda: ReportBabeEquivocation(
+        BabeEquivocationProof(session_keys("Alice").babe, Slot(U64(0)), CHAIN.header, CHAIN.header)
+    ),
+    ReportGrandpaEquivocation: lambda: ReportGrandpaEquivocation(
+        GrandpaEquivocationProof(
+            U64(0),
+            U64(0),
+            session_keys("Alice").grandpa,
+            VOTE,
+            bytes(64),
+            VOTE,
+            bytes(64),  # type: ignore[arg-type]
+        )
+    ),
+    SetKeys: lambda: SetKeys(session_keys("Eve")),
+    SetValidators: lambda: SetValidators((account("Alice"),)),
+    Register: lambda: Register(PARA, HEAD, CODE, True),
+    Deregister: lambda: Deregister(ParaId(U32(100))),
+    Claim: lambda: Claim(ParaId(U32(200))),
+    SudoCall: lambda: SudoCall(SetValidators((account("Alice"),))),
+    SetKey: lambda: SetKey(account("Alice")),
+} | {
+    cls: (lambda cls=cls: cls(U32(5)))  # type: ignore[misc]
+    for cls in get_args(configuration.ConfigurationCall)
+}
+
+ALICE = Signed(account("Alice"))
+ALLOWED: dict[type, tuple[Origin, ...]] = (
+    {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion)}
+    | {cls: (NoOrigin(),) for cls in (ReportBabeEquivocation, ReportGrandpaEquivocation)}
+    | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
+    | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}
+    | {cls: (Root(),) for cls in get_args(configuration.ConfigurationCall)}
+)
+
+
+@pytest.mark.guide("A9")
+@pytest.mark.parametrize("origin", [Root(), ALICE, NoOrigin()], ids=["root", "signed", "none"])
+@pytest.mark.parametrize("call", get_args(RuntimeCall), ids=name_of)
+def test_every_entry_point_checks_its_origin(call: type, origin: Origin) -> None:
+    """Refused from a wrong origin before anything is written; from a right one, never so."""
+    store = Overlay(CHAIN.state)
+    dispatch = CHAIN.runtime.modules.entry_points[pallet_of(call)]
+    if origin not in ALLOWED[call]:
+        with pytest.raises(BadOrigin):
+            dispatch(store, origin, EXAMPLES[call]())
+        assert store.changes() == {}
+        return
+    try:
+        dispatch(store, origin, EXAMPLES[call]())
+    except BadOrigin as error:
+        pytest.fail(f"refused for its origin: {error}")
+    except (ModuleError, InvalidBlock):
+        pass  # it came past the origin
+
+
+def test_numbers_are_unique_and_modules_are_named() -> None:
+    """Tools find calls, events and errors by their numbers."""
+    modules = list(CHAIN.runtime.modules)
+    assert {module.pallet for module in modules} <= set(Pallet.__members__)
+    for union in (RuntimeCall, RuntimeEvent):
+        tags = [member.__scale_tag__ for member in get_args(union)]
+        assert len(set(tags)) == len(tags)
+        assert {tag[0] for tag in tags} <= set(Pallet)
+    errors = [error for error in ModuleError.__subclasses__() if error.__module__[:5] != "tests"]
+    numbers = [(Pallet[error.pallet], error.index) for error in errors]
+    assert len(set(numbers)) == len(numbers)
+    keys = [item.prefix for module in modules for item in module.storage_items]
+    assert len(set(keys)) == len(keys)
+
+
+def refusal_in(chain: Chain) -> tuple[int, int]:
+    """Module and number of the error with which the block's last transaction failed."""
+    refusals = [
+        event.error
+        for event in chain.events()
+        if (isinstance(event, (ExtrinsicFailed, Sudid))) and event.error
+    ]
+    assert len(refusals) == 1
+    assert isinstance(refusals[0], ModuleRefusal)
+    return refusals[0].pallet, int.from_bytes(refusals[0].error, "little")
+
+
+def number_of(error: type[ModuleError]) -> tuple[int, int]:
+    return Pallet[error.pallet], error.index
+
+
+# Sudo
+
+
+def test_only_the_key_governs() -> None:
+    chain = Chain()
+    chain.step(chain.signed("Alice", SudoCall(SetValidators((account("Bob"),)))))
+    assert refusal_in(chain) == number_of(NotTheKey)
+    chain.step(chain.sudo(SetValidators((account("Bob"),))))
+    assert Sudid(None) in chain.events()
+    assert chain.runtime.modules.session.chosen.get(chain.state) == (account("Bob"),)
+
+
+def test_a_refused_governed_call_leaves_its_event_only() -> None:
+    chain = Chain()
+    before = chain.runtime.modules.session.chosen.get(chain.state)
+    chain.step(chain.sudo(SetValidators((account("Alice"), account("Alice")))))
+    assert refusal_in(chain)[0] == Pallet.Session
+    assert chain.runtime.modules.session.chosen.get(chain.state) == before
+
+
+def test_the_key_is_handed_over() -> None:
+    chain = Chain()
+    chain.step(chain.signed(ROOT_NAME, SetKey(account("Alice"))))
+    assert KeyChanged(account(ROOT_NAME), account("Alice")) in chain.events()
+    chain.step(chain.sudo(SetValidators((account("Bob"),))))
+    assert refusal_in(chain) == number_of(NotTheKey)
+    chain.step(chain.signed("Alice", SudoCall(SetValidators((account("Bob"),)))))
+    assert Sudid(None) in chain.events()
+
+
+def test_without_a_key_nobody_governs() -> None:
+    from dataclasses import replace
+
+    chain = Chain(replace(GENESIS, sudo=None))
+    chain.step(chain.sudo(SetValidators((account("Bob"),))))
+    assert refusal_in(chain) == number_of(NotTheKey)
+
+
+# Session keys
+
+
+def test_a_key_has_one_owner() -> None:
+    chain = Chain()
+    stolen = session_keys("Alice")
+    chain.step(chain.signed("Eve", SetKeys(stolen)))
+    assert refusal_in(chain) == number_of(KeyInUse)
+    chain.step(chain.signed("Eve", SetKeys(session_keys("Eve"))))
+    session = chain.runtime.modules.session
+    assert session.next_keys.get(chain.state, account("Eve")) == session_keys("Eve")
+    assert session.owner_of(chain.state, b"babe", session_keys("Eve").babe) == account("Eve")
+
+
+# Registrar
+
+
+@pytest.mark.guide("A16", "A17", "A21")
+def test_paras_come_and_go_with_the_session() -> None:
+    chain = Chain()
+    paras = chain.runtime.modules.parachains.paras
+    chain.step(chain.sudo(Register(PARA, HEAD, CODE, True)))
+    assert Registered(PARA) in chain.events()
+    chain.step(chain.sudo(Deregister(ParaId(U32(100)))))
+    assert Deregistered(ParaId(U32(100))) in chain.events()
+    session = chain.runtime.modules.session
+    while session.index(chain.state) == 0:
+        assert paras.parachains(chain.state) == (100, 101)
+        chain.step()
+    assert paras.parachains(chain.state) == (101, 300)
+    assert paras.heads.get(chain.state, PARA) == HEAD
+    chain.steps(5)
+
+
+def test_limits_of_registration() -> None:
+    chain = Chain()
+    config = GENESIS.configuration
+    for error, head, code in (
+        (CodeSize, HEAD, ValidationCode(b"")),
+        (CodeSize, HEAD, ValidationCode(bytes(config.max_code_size + 1))),
+        (HeadTooLarge, HeadData(bytes(config.max_head_data_size + 1)), CODE),
+    ):
+        chain.step(chain.sudo(Register(PARA, head, code, True)))
+        assert refusal_in(chain) == number_of(error)
+    largest = ValidationCode(bytes(config.max_code_size))
+    chain.step(chain.sudo(Register(PARA, HeadData(b""), largest, False)))
+    assert Registered(PARA) in chain.events()
+
+
+# Parathreads
+
+
+@pytest.mark.guide("A31")
+def test_a_collator_claims_a_parathread() -> None:
+    chain = Chain()
+    thread = ParaId(U32(200))
+    chain.step(chain.signed("Eve", Claim(thread)), chain.signed("Ferdie", Claim(thread)))
+    assert Claimed(thread, H256(key("Eve").public)) in chain.events()
+    assert refusal_in(chain) == number_of(ClaimExists)
+    queue = chain.runtime.modules.parachains.scheduler.parathread_queue.get(chain.state)
+    assert [queued.claim.claim.collator for queued in queue.queue] == [key("Eve").public]
+
+
+def test_a_parachain_cannot_be_claimed() -> None:
+    chain = Chain()
+    chain.step(chain.signed("Eve", Claim(ParaId(U32(100)))))
+    assert refusal_in(chain)[0] == Pallet.Paras

@@ -1,0 +1,166 @@
+"""Equivocations of both kinds are proven, kept once, and forgotten in time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from parahost.crypto import ed25519, sr25519
+from parahost.primitives.basic import H256, U32, U64, BlockNumber, GrandpaSignature, Hash, Slot
+from parahost.primitives.consensus import (
+    BabeEquivocationProof,
+    BabePreDigest,
+    GrandpaEquivocationProof,
+    GrandpaMessage,
+    Precommit,
+    Prevote,
+    SecondaryPlainPreDigest,
+    grandpa_payload,
+)
+from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime, Seal
+from parahost.primitives.scale import encode
+from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.errors import UnprovenReport
+from parahost.runtime.events import OffenceReported
+from parahost.runtime.extrinsic import inherent
+from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.offences import OffenceKind, Report
+from parahost.runtime.session import SESSIONS_KEPT
+from tests.runtime.world import EPOCH_SLOTS, Chain, account, grandpa_key, key, session_keys
+
+SLOT = Slot(U64(1001))
+OFFENDER = "Bob"
+
+
+def header(state_root: int, *, slot: int = SLOT, sealed_by: str = OFFENDER) -> Header:
+    claim = SecondaryPlainPreDigest(U32(1), Slot(U64(slot)))
+    unsealed = Header(
+        Hash(H256(bytes(32))),
+        BlockNumber(U32(2)),
+        H256(bytes((state_root,)) * 32),
+        H256(bytes(32)),
+        (PreRuntime(BABE_ENGINE, encode(claim, BabePreDigest)),),
+    )
+    seal = Seal(BABE_ENGINE, sr25519.sign(key(sealed_by, "babe"), unsealed.hash()))
+    return replace(unsealed, digest=(*unsealed.digest, seal))
+
+
+def two_blocks(first: Header | None = None, second: Header | None = None) -> BabeEquivocationProof:
+    return BabeEquivocationProof(
+        session_keys(OFFENDER).babe, SLOT, first or header(1), second or header(2)
+    )
+
+
+def vote(target: int) -> Prevote:
+    return Prevote(Hash(H256(bytes((target,)) * 32)), BlockNumber(U32(target)))
+
+
+def signed_vote(message: GrandpaMessage, *, round_: int = 7, set_id: int = 0) -> GrandpaSignature:
+    payload = grandpa_payload(encode(message, GrandpaMessage), round_, set_id)
+    return ed25519.sign(grandpa_key(OFFENDER), payload)  # type: ignore[return-value]
+
+
+def two_votes(first: GrandpaMessage, second: GrandpaMessage) -> GrandpaEquivocationProof:
+    return GrandpaEquivocationProof(
+        U64(0),
+        U64(7),
+        session_keys(OFFENDER).grandpa,
+        first,
+        signed_vote(first),
+        second,
+        signed_vote(second),
+    )
+
+
+@pytest.fixture
+def chain() -> Chain:
+    chain = Chain()
+    chain.steps(3)
+    return chain
+
+
+def reports(chain: Chain) -> list[Report]:
+    return list(chain.runtime.modules.offences.reports.values(chain.state))
+
+
+def test_two_blocks_in_a_slot(chain: Chain) -> None:
+    report = inherent(ReportBabeEquivocation(two_blocks()))
+    valid = chain.runtime.validate_transaction(chain.state, chain.header, report)
+    chain.step(report)
+    [kept] = reports(chain)
+    assert kept.offence.kind is OffenceKind.BABE_EQUIVOCATION
+    assert kept.offence.offender == account(OFFENDER)
+    assert valid.provides == (kept.offence.id(),)
+    time_slot = SLOT.to_bytes(8, "little")
+    assert OffenceReported(b"babe:equivocatio", time_slot) in chain.events()
+
+
+def test_two_votes_in_a_round(chain: Chain) -> None:
+    chain.step(inherent(ReportGrandpaEquivocation(two_votes(vote(1), vote(2)))))
+    [kept] = reports(chain)
+    assert kept.offence.kind is OffenceKind.GRANDPA_EQUIVOCATION
+    assert kept.offence.offender == account(OFFENDER)
+    assert kept.reported_in == 4
+
+
+def test_a_deed_is_reported_once_whatever_the_proof(chain: Chain) -> None:
+    chain.step(inherent(ReportBabeEquivocation(two_blocks())))
+    other_proof = inherent(ReportBabeEquivocation(two_blocks(header(3), header(4))))
+    with pytest.raises(UnprovenReport, match="known already"):
+        chain.runtime.validate_transaction(chain.state, chain.header, other_proof)
+    with pytest.raises(UnprovenReport, match="known already"):
+        chain.builder().apply(other_proof)
+
+
+@pytest.mark.parametrize(
+    ("proof", "why"),
+    [
+        (two_blocks(header(1), header(1)), "same"),
+        (two_blocks(header(1), header(2, slot=1002)), "slot 1002"),
+        (two_blocks(header(1), header(2, sealed_by="Alice")), "not sealed by"),
+        (two_blocks(header(1), header(2).without_seal()[0]), "no BABE seal"),
+        (two_blocks(header(1), replace(header(2), digest=header(2).digest[1:])), "pre-digests"),
+    ],
+)
+def test_headers_that_prove_nothing(chain: Chain, proof: BabeEquivocationProof, why: str) -> None:
+    with pytest.raises(UnprovenReport, match=why):
+        chain.builder().apply(inherent(ReportBabeEquivocation(proof)))
+
+
+def test_a_stranger_is_no_offender(chain: Chain) -> None:
+    stranger = BabeEquivocationProof(
+        session_keys("Eve").babe, SLOT, header(1, sealed_by="Eve"), header(2, sealed_by="Eve")
+    )
+    with pytest.raises(UnprovenReport, match="no validator"):
+        chain.builder().apply(inherent(ReportBabeEquivocation(stranger)))
+
+
+@pytest.mark.parametrize(
+    ("proof", "why"),
+    [
+        (two_votes(vote(1), vote(1)), "same"),
+        (two_votes(vote(1), Precommit(*(vote(2).target_hash, vote(2).target_number))), "stages"),
+        (replace(two_votes(vote(1), vote(2)), round=U64(8)), "not signed"),
+        (replace(two_votes(vote(1), vote(2)), set_id=U64(1)), "not been a set"),
+        (
+            replace(two_votes(vote(1), vote(2)), second_signature=signed_vote(vote(3))),
+            "not signed",
+        ),
+    ],
+)
+def test_votes_that_prove_nothing(chain: Chain, proof: GrandpaEquivocationProof, why: str) -> None:
+    with pytest.raises(UnprovenReport, match=why):
+        chain.builder().apply(inherent(ReportGrandpaEquivocation(proof)))
+
+
+def test_old_deeds_are_forgotten_and_cannot_be_reported_again(chain: Chain) -> None:
+    report = inherent(ReportBabeEquivocation(two_blocks()))
+    chain.step(report)
+    for _ in range(SESSIONS_KEPT):
+        chain.step(slot=chain.slot + EPOCH_SLOTS)
+        assert len(reports(chain)) == 1
+    chain.step(slot=chain.slot + EPOCH_SLOTS)
+    assert reports(chain) == []
+    with pytest.raises(UnprovenReport, match="epochs ago"):
+        chain.builder().apply(report)
