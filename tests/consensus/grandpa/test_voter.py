@@ -5,12 +5,34 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.consensus.grandpa.world import T, World
+from parahost.consensus.grandpa import BlockRef, JustificationError, verify_justification
+from parahost.consensus.grandpa.messages import (
+    GossipMessage,
+    SignedMessage,
+    VoteMessage,
+    payload_of,
+)
+from parahost.crypto import ed25519
+from parahost.crypto.keystore import keypair_from_uri
+from parahost.ports import KeyType
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    BlockNumber,
+    GrandpaSignature,
+    Hash,
+    PeerId,
+)
+from parahost.primitives.consensus import PrimaryPropose, ScheduledChange
+from parahost.primitives.scale import decode, encode
+from tests.consensus.grandpa.world import GENESIS, Node, T, World, authorities, chain_of, child, ref
 
 
 @asynccontextmanager
@@ -41,3 +63,253 @@ async def test_forks_and_loss(seed: int, autojump_clock: MockClock) -> None:
         await it.produce(60, forks=0.4)
         tip = max(header.number for header in it.headers)
         await it.until(tip - 1, within=200 * T)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_f_crashed_voters_stop_nothing(seed: int, autojump_clock: MockClock) -> None:
+    async with world(seed, 7) as it:
+        for node in it.nodes[:5]:
+            it.start(node)
+        await it.produce(30)
+        await it.until(9, within=60 * T)
+
+
+async def test_more_than_f_crashed_voters_stop_finality_until_they_are_back(
+    autojump_clock: MockClock,
+) -> None:
+    async with world(1, 4) as it:
+        for node in it.nodes[:2]:
+            it.start(node)
+        await it.produce(30)
+        assert all(node.tree.finalized.number == 0 for node in it.nodes)
+        for node in it.nodes[2:]:
+            it.sync(node)
+            it.start(node)
+        await it.until(9, within=60 * T)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_partition_heals(seed: int, autojump_clock: MockClock) -> None:
+    async with world(seed, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(10)
+        it.part(it.nodes[:2])
+        await it.produce(40)
+        stuck = max(node.tree.finalized.number for node in it.nodes)
+        it.heal()
+        tip = max(node.tree.best.number for node in it.nodes)
+        assert tip > stuck + 3
+        await it.produce(10)
+        await it.until(tip, within=100 * T)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_voters_killed_at_any_moment_never_contradict_themselves(
+    seed: int, autojump_clock: MockClock
+) -> None:
+    async with world(seed, 4) as it:
+        it.net.loss = 0.05
+        for node in it.nodes:
+            it.start(node)
+        it.nursery.start_soon(it.produce, 60, 3.0, 0.3)
+        for _ in range(12):
+            await trio.sleep(it.random.uniform(0.1, 5))
+            victim = it.random.choice(it.nodes)
+            it.crash(victim)
+            lost = it.random.randint(0, victim.database.unsynced)
+            victim.database = victim.database.crash(lose=lost)
+            await trio.sleep(it.random.uniform(0.0, 3))
+            it.sync(victim)
+            it.start(victim)
+        await trio.sleep(20)
+        for node in it.nodes:
+            it.sync(node)
+        tip = max(header.number for header in it.headers)
+        await it.until(tip - 1, within=200 * T)
+        assert not any(node.equivocations for node in it.nodes)
+
+
+async def test_all_restart_at_once(autojump_clock: MockClock) -> None:
+    async with world(2, 4) as it:
+        for round_ in range(4):
+            for node in it.nodes:
+                it.start(node)
+            await it.produce(7 + round_)
+            for node in it.nodes:
+                it.crash(node)
+        for node in it.nodes:
+            it.sync(node)
+            it.start(node)
+        await it.until(max(header.number for header in it.headers), within=60 * T)
+        assert not any(node.equivocations for node in it.nodes)
+
+
+async def test_a_late_node_follows_through_sets_by_commits(autojump_clock: MockClock) -> None:
+    async with world(3, 4, others=1) as it:
+        *voters, late = it.nodes
+        for node in voters:
+            it.start(node)
+        await it.produce(10)
+        for _ in range(3):
+            it.publish(child(voters[0].tree.best, 7, change=change(it, voters)))
+            await trio.sleep(3)
+            await it.produce(12)
+        await it.until(max(header.number for header in it.headers) - 1, voters, within=60 * T)
+        assert voters[0].voter is not None and voters[0].voter.authorities.set_id == 3
+        it.sync(late)
+        it.start(late)
+        await it.until(voters[0].tree.finalized.number, [late], within=200 * T)
+        assert late.voter is not None and late.voter.authorities.set_id == 3
+
+
+def change(it: World, voters: list[Node], delay: int = 0) -> ScheduledChange:
+    return ScheduledChange(authorities(voters), BlockNumber(U32(delay)))
+
+
+@pytest.mark.parametrize("delay", [0, 2])
+async def test_voters_change_in_the_middle(delay: int, autojump_clock: MockClock) -> None:
+    async with world(4, 7) as it:
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(9)
+        signal = child(it.nodes[0].tree.best, 99, change=change(it, it.nodes[2:6], delay))
+        it.publish(signal)
+        await trio.sleep(2)
+        await it.produce(20)
+        for node in it.nodes[:2]:
+            it.crash(node)  # no voters any more, so that of four all may be needed but one
+        await it.produce(10)
+        await it.until(signal.number + 8, it.nodes[2:], within=60 * T)
+        for node in it.nodes[2:]:
+            effective = next(
+                hash
+                for hash in node.tree.history
+                if hash in node.tree.justifications
+                and node.tree.header(hash).number == signal.number + delay
+            )
+            block = BlockRef(effective, BlockNumber(U32(signal.number + delay)))
+            verify_justification(
+                node.tree.justifications[effective], 0, it.authorities, it.verifier, block
+            )
+            last = node.tree.justifications[node.tree.finalized_hash]
+            verify_justification(last, 1, authorities(it.nodes[2:6]), it.verifier)
+            with pytest.raises(JustificationError):
+                verify_justification(last, 0, it.authorities, it.verifier)
+
+
+async def test_an_equivocator_is_reported_and_changes_nothing(autojump_clock: MockClock) -> None:
+    """The last voter's key is also held by a twin that sees another fork first."""
+    async with world(5, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        liar = it.nodes[3]
+        pair = keypair_from_uri(KeyType.GRANDPA, "//voter3")
+
+        def twist(source: PeerId, to: PeerId, payload: bytes) -> list[bytes]:
+            if source != liar.peer or payload[:1] != b"\x00":
+                return [payload]
+            vote: VoteMessage = decode(GossipMessage, payload)
+            if vote.vote.id != liar.id or isinstance(vote.vote.message, PrimaryPropose):
+                return [payload]
+            other = type(vote.vote.message)(GENESIS.hash(), GENESIS.number)
+            signature = ed25519.sign(pair, payload_of(other, vote.round, vote.set_id))
+            lie = replace(
+                vote, vote=SignedMessage(other, GrandpaSignature(H512(signature)), liar.id)
+            )
+            forms = [payload, encode(lie, GossipMessage)]
+            return forms if it.random.random() < 0.5 else forms[::-1]
+
+        it.net.tamper = twist
+        await it.produce(3)
+        await it.until(1, it.nodes[:3], within=60 * T)
+        it.net.tamper = lambda source, to, payload: [payload]
+        await it.produce(20)
+        await it.until(6, within=60 * T)
+        proofs = [proof for node in it.nodes[:3] for proof in node.equivocations]
+        assert proofs and {proof.offender for proof in proofs} == {liar.id}
+        for node in it.nodes:
+            rounds = [(proof.set_id, proof.round) for proof in node.equivocations]
+            assert len(rounds) == len(set(rounds))
+        for proof in proofs:
+            assert proof.first != proof.second
+            for message, signature in (
+                (proof.first, proof.first_signature),
+                (proof.second, proof.second_signature),
+            ):
+                payload = payload_of(message, proof.round, proof.set_id)
+                assert it.verifier.ed25519(proof.offender, payload, signature)
+
+
+async def test_without_new_blocks_rounds_rest(autojump_clock: MockClock) -> None:
+    async with world(6, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(9)
+        await it.until(3, within=60 * T)
+        await trio.sleep(20)
+        before = [(node.voter.round, node.port.sent) for node in it.nodes]
+        await trio.sleep(600)
+        after = [(node.voter.round, node.port.sent) for node in it.nodes]
+        for (round_before, sent_before), (round_after, sent_after) in zip(
+            before, after, strict=True
+        ):
+            assert round_after == round_before
+            assert sent_after - sent_before <= 600 / (60 * T) * 3 * 20
+
+
+async def test_votes_stop_where_the_rule_says(autojump_clock: MockClock) -> None:
+    async with world(7, 4) as it:
+        blocks = chain_of(GENESIS, 5)
+
+        def up_to_third(base: BlockRef, target: BlockRef) -> BlockRef:
+            return max(base, min(ref(blocks[2]), target, key=number), key=number)
+
+        for node in it.nodes:
+            node.rule = up_to_third
+            it.start(node)
+        for block in blocks:
+            it.publish(block)
+        await it.until(3, within=60 * T)
+        await trio.sleep(100)
+        assert {node.tree.finalized_hash for node in it.nodes} == {blocks[2].hash()}
+
+
+async def test_a_justification_from_a_sync(autojump_clock: MockClock) -> None:
+    async with world(8, 4, others=1) as it:
+        *voters, other = it.nodes
+        it.part([other])
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(9)
+        await it.until(3, voters, within=60 * T)
+        it.sync(other)
+        block = voters[0].tree.finalized_hash
+        proof = voters[0].tree.justifications[block]
+        assert other.voter is not None
+        with pytest.raises(KeyError):
+            other.voter.import_justification(Hash(H256(bytes(32))), proof)
+        with pytest.raises(JustificationError):
+            other.voter.import_justification(block, proof[:-1])
+        assert other.tree.finalized.number == 0
+        other.voter.import_justification(block, proof)
+        assert other.tree.finalized_hash == block
+
+
+async def test_garbage_costs_its_sender(autojump_clock: MockClock) -> None:
+    async with world(9, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(3)
+        port = it.nodes[0].port
+        for payload in (b"", b"\x07", b"\x00" * 40, b"\x02\x09" + bytes(20)):
+            port.notify([it.nodes[1].peer], "grandpa", payload)
+        await it.produce(9)
+        await it.until(3, within=60 * T)
+        reports = it.nodes[1].port.reports
+        assert len(reports) == 4
+        assert all(peer == it.nodes[0].peer and cost < 0 for peer, cost, _ in reports)
+
+
+def number(block: BlockRef) -> int:
+    return block.number

@@ -1,8 +1,9 @@
 """Who is told what.
 
 Votes go to the peers whose view says that they run the vote's round or have just left it;
-commits to those who have not finalised as much; both once. A peer that says twice in a row that
-it is where it was is taken to have lost what it was sent: it gets everything again.
+commits to those who have not finalised as much; both once. Who casts a vote sends it to all such
+peers; who passes it on, to a few of them. A peer that says twice in a row that it is where it was
+is taken to have lost what it was sent: it gets everything again.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from parahost.consensus.grandpa.messages import (
     NeighbourMessage,
 )
 from parahost.consensus.grandpa.validity import PeerRecord, Verdict, View, judge_neighbour
+from parahost.ports import Random
 from parahost.primitives.basic import U8, PeerId
 from parahost.primitives.scale import encode
+
+RELAY_TO = 4
+"""How many peers a vote of others is passed on to."""
 
 Send = Callable[[Sequence[PeerId], bytes], None]
 
@@ -34,12 +39,14 @@ class Gossip:
         send: Send,
         commit_of_set: Callable[[int], CommitMessage | None],
         view: View,
+        random: Random,
         *,
         pause_s: float,
     ) -> None:
         self.peers: dict[PeerId, PeerRecord] = {}
         self.view = view
         self._send = send
+        self._random = random
         self._commit_of_set = commit_of_set
         self._pause_s = pause_s
         self._votes: dict[tuple[int, int], dict[bytes, None]] = {}
@@ -86,6 +93,9 @@ class Gossip:
             and _in_reach(record.view, key)
             and payload not in record.sent.get(key, ())
         ]
+        if source is not None and len(ready) > RELAY_TO:
+            first = self._random.below(len(ready))
+            ready = (ready[first:] + ready[:first])[:RELAY_TO]
         for peer in ready:
             self._mark(peer, key, payload)
         self._send(ready, payload)
@@ -108,23 +118,25 @@ class Gossip:
         if verdict is not Verdict.ACCEPT:
             return verdict
         view = View(message.set_id, message.round, message.finalized_number)
-        if view == record.view:
+        stuck = view == record.view
+        if stuck:
             record.sent.clear()
             record.commit_sent = (-1, -1)
+        news = [view.round - 1, view.round] if stuck or record.view is None else [view.round]
         record.view, record.viewed_at = view, now
         record.sent = {key: sent for key, sent in record.sent.items() if _in_reach(view, key)}
-        self._send_votes(peer, record, view)
+        for round_number in news:
+            self._send_votes(peer, record, (view.set_id, round_number))
         if not self.holding_commit:
             self._send_commit(peer, record, view)
         return verdict
 
-    def _send_votes(self, peer: PeerId, record: PeerRecord, view: View) -> None:
-        for key in ((view.set_id, view.round - 1), (view.set_id, view.round)):
-            sent = record.sent.setdefault(key, set())
-            for payload in self._votes.get(key, ()):
-                if payload not in sent:
-                    sent.add(payload)
-                    self._send([peer], payload)
+    def _send_votes(self, peer: PeerId, record: PeerRecord, key: tuple[int, int]) -> None:
+        sent = record.sent.setdefault(key, set())
+        for payload in self._votes.get(key, ()):
+            if payload not in sent:
+                sent.add(payload)
+                self._send([peer], payload)
 
     def _send_commit(self, peer: PeerId, record: PeerRecord, view: View) -> None:
         behind = view.set_id < self.view.set_id or (

@@ -138,6 +138,7 @@ class GrandpaVoter:
             lambda peers, payload: network.notify(peers, PROTOCOL, payload),
             self._store.commit,
             self._view(),
+            random,
             pause_s=REPEAT_AFTER * gossip_s,
         )
         self._held: list[CommitMessage] = []
@@ -209,7 +210,6 @@ class GrandpaVoter:
                 verdict = self._receive(peer, payload)
                 if verdict.rejects:
                     self._network.report(peer, verdict.cost, f"grandpa: {verdict.reason}")
-        self._wake.set()
 
     def _receive(self, peer: PeerId, payload: bytes) -> Verdict:
         if self._gossip.has(payload, peer):
@@ -225,6 +225,8 @@ class GrandpaVoter:
             case CommitMessage():
                 return self._receive_commit(peer, message)
             case NeighbourMessage():
+                if message.round > self._rounds.current.number:
+                    self._wake.set()  # perhaps to catch up
                 return self._gossip.heard(peer, message, now)
             case CatchUpRequest():
                 return self._answer_catch_up(peer, message, now)
@@ -239,6 +241,7 @@ class GrandpaVoter:
                 self._on_equivocation(proof)
             if news:
                 self._gossip.add_vote(message.set_id, message.round, payload, peer)
+                self._wake.set()
         return verdict
 
     def _receive_commit(self, peer: PeerId, message: CommitMessage) -> Verdict:
@@ -270,6 +273,7 @@ class GrandpaVoter:
         if self._own_commit is not None and number >= self._own_commit[1].commit.target_number:
             self._drop_own_commit()
         final = self._finalize(message.round, usable)
+        self._wake.set()
         if final is not None:
             self._gossip.pass_on_commit(final, source)
         return Verdict.ACCEPT
@@ -299,6 +303,7 @@ class GrandpaVoter:
         if self._rounds is rounds:  # else that was the last round of its set
             rounds.start_after(prior)
             self._completed(prior)
+        self._wake.set()
         return verdict
 
     # What follows from it
