@@ -1,0 +1,40 @@
+"""When a devnet is done: ``included=K``, ``finalized=K``, ``time=S``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class BadCondition(ValueError):
+    """The text is no condition; says what one looks like."""
+
+
+class Kind(Enum):
+    INCLUDED = "included"
+    """Each para has so many parablocks included."""
+    FINALIZED = "finalized"
+    """Each para has so many parablocks included in final relay blocks."""
+    TIME = "time"
+    """So many seconds have passed since the start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    kind: Kind
+    amount: float
+
+    @classmethod
+    def parse(cls, text: str) -> Condition:
+        """:raises BadCondition: when the text is none of the three forms."""
+        name, equals, number = text.partition("=")
+        try:
+            kind = Kind(name)
+            amount = float(number) if kind is Kind.TIME else int(number)
+        except ValueError:
+            equals = ""
+        if not equals or not 0 < amount < float("inf"):
+            raise BadCondition(
+                f"--until {text}: not a condition; write included=K, finalized=K or time=SECONDS"
+            )
+        return cls(kind, amount)
