@@ -107,8 +107,9 @@ def test_message_queues_are_empty(chain: Chain) -> None:
 
 def test_upgrade_signals() -> None:
     """A plan restricts at once and the go-ahead comes when the code is expected; after the switch
-    the restriction stays until the upgrade frequency has passed."""
-    config = replace(GENESIS.configuration, validation_upgrade_frequency=BlockNumber(U32(4)))
+    the restriction stays until a plan would keep the upgrade frequency (A45)."""
+    assert GENESIS.configuration.validation_upgrade_delay == 10
+    config = replace(GENESIS.configuration, validation_upgrade_frequency=BlockNumber(U32(14)))
     chain = Chain(replace(GENESIS, configuration=config))
     chain.step()
     paras = chain.runtime.modules.parachains.paras

@@ -162,7 +162,12 @@ class Chain:
         raise AssertionError("an authority that no test knows")
 
     def builder(
-        self, *, slot: int | None = None, with_inherents: bool = True, primary: bool = True
+        self,
+        *,
+        slot: int | None = None,
+        with_inherents: bool = True,
+        primary: bool = True,
+        data: ParachainsInherentData | None = None,
     ) -> BlockBuilder:
         slot = self.slot + 1 if slot is None else slot
         builder = self.runtime.new_block(
@@ -170,19 +175,25 @@ class Chain:
         )
         if with_inherents:
             builder.apply(self.timestamp(slot))
-            builder.apply(self.parachains())
+            builder.apply(self.parachains(data))
         return builder
 
     def timestamp(self, slot: int) -> Extrinsic:
         return inherents.timestamp(slot * self.genesis.slot_duration_ms)
 
-    def parachains(self) -> Extrinsic:
-        return inherents.parachains(ParachainsInherentData((), (), (), self.header))
+    def parachains(self, data: ParachainsInherentData | None = None) -> Extrinsic:
+        return inherents.parachains(data or ParachainsInherentData((), (), (), self.header))
 
-    def step(self, *extrinsics: Extrinsic, slot: int | None = None, primary: bool = True) -> Block:
+    def step(
+        self,
+        *extrinsics: Extrinsic,
+        slot: int | None = None,
+        primary: bool = True,
+        data: ParachainsInherentData | None = None,
+    ) -> Block:
         """The next block, in the next slot unless told otherwise."""
         slot = self.slot + 1 if slot is None else slot
-        builder = self.builder(slot=slot, primary=primary)
+        builder = self.builder(slot=slot, primary=primary, data=data)
         for extrinsic in extrinsics:
             builder.apply(extrinsic)
         block, state = builder.finish()

@@ -73,10 +73,13 @@ class UpgradeSignals(Module, pallet="Paras"):
         return expected_at is not None and expected_at <= self._system.block_number(store)
 
     def _is_restricted(self, store: Reader, para: ParaId) -> bool:
-        if self._paras.future_code_upgrades.contains(store, para):
-            return True
+        """Whether Inclusion would refuse new code of a candidate on this block (A45)."""
         last = self._paras.last_code_upgrade(store, para)
         if last is None or not self._paras.is_registered(store, para):
             return False
-        frequency = self._configuration.configuration(store).validation_upgrade_frequency
-        return self._system.block_number(store) < last + frequency
+        planned = self._paras.future_code_upgrades.get(store, para)
+        if planned is not None and planned > self._system.block_number(store):
+            return True
+        config = self._configuration.configuration(store)
+        expected_at = self._system.block_number(store) + config.validation_upgrade_delay
+        return expected_at - last < max(config.validation_upgrade_frequency, 1)
