@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from parahost.chain.chain import Chain, genesis_header
+from parahost.chain.chain import Chain
 from parahost.consensus.babe.authoring import claim_slot, seal
 from parahost.consensus.babe.digests import pre_digest_item
 from parahost.consensus.babe.epochs import EpochView
@@ -19,6 +19,7 @@ from parahost.primitives.header import BABE_ENGINE, Block, Consensus, DigestItem
 from parahost.primitives.scale import encode
 from parahost.runtime.errors import InvalidBlock, WrongStateRoot
 from parahost.runtime.executive import Executed, extrinsics_root
+from parahost.runtime.genesis import genesis_header
 from parahost.runtime.storage import State
 from parahost.storage.memory import MemoryDatabase
 from tests.consensus.babe.world import (

@@ -23,12 +23,13 @@ from parahost.consensus.babe.epochs import BabeParameters, Epoch, EpochView
 from parahost.consensus.babe.equivocation import EquivocationDetector
 from parahost.consensus.babe.verification import Verified, verify_header
 from parahost.ports import Clock, Database, Verifier
-from parahost.primitives.basic import H256, U32, ZERO_HASH, BlockNumber, Hash, Slot
+from parahost.primitives.basic import H256, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
 from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot, WrongNumber
 from parahost.runtime.executive import Executed, extrinsics_root
+from parahost.runtime.genesis import genesis_header
 from parahost.runtime.storage import State
 
 _BAD_BLOCKS_KEPT = 1024
@@ -427,11 +428,6 @@ class Chain:
         if node is None:
             raise UnknownBlock(block)
         return node
-
-
-def genesis_header(state: State) -> Header:
-    """The header of the genesis block, whose state this is."""
-    return Header(ZERO_HASH, BlockNumber(U32(0)), state.root, extrinsics_root(()))
 
 
 def _load_tree(store: ChainStore, genesis_hash: Hash) -> tuple[BlockTree, int]:

@@ -61,6 +61,7 @@ class CatchUp:
         """
         low = int(self._chain.finalized.number)
         if not await self._shares(low):
+            self._network.report(self._leader, COST_EMPTY_CLAIM, "lacks our last final block")
             raise Unhelpful(f"{self._leader} does not have our last final block")
         high = min(int(self._chain.best.number), target)
         while low < high:
@@ -114,7 +115,7 @@ class CatchUp:
         """Import a range, by way of the leader when the helper's did not do."""
         if peer != self._leader:
             try:
-                return self._import(peer, start, blocks)
+                return await self._import(peer, start, blocks)
             except Unhelpful:
                 self._useless.add(peer)
                 count = min(MAX_BLOCKS, target - start + 1)
@@ -123,10 +124,10 @@ class CatchUp:
             raise Unhelpful(f"{self._leader} does not answer")
         if not blocks:
             return start - 1
-        return self._import(self._leader, start, blocks)
+        return await self._import(self._leader, start, blocks)
 
-    def _import(self, peer: PeerId, start: int, blocks: list[BlockData] | None) -> int:
+    async def _import(self, peer: PeerId, start: int, blocks: list[BlockData] | None) -> int:
         if not blocks:
             raise Unhelpful(f"{peer} has nothing from {start} on")
-        self._fetcher.import_all(peer, blocks)
+        await self._fetcher.import_all(peer, blocks)
         return start + len(blocks) - 1

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from parahost.chain.chain import AlreadyKnown, Chain
-from parahost.chain.errors import FinalityConflict, FutureSlot, ImportRefused
+import trio
+
+from parahost.chain.chain import Chain
+from parahost.chain.errors import FutureSlot, ImportRefused
 from parahost.chain.sync.messages import (
     SYNC,
     BlockData,
@@ -103,37 +105,34 @@ class Fetcher:
         start = FromNumber(BlockNumber(U32(first)))
         return await self._ask(peer, start, Direction.ASCENDING, count, Fields.JUSTIFICATION)
 
-    def import_all(self, peer: PeerId, blocks: Sequence[BlockData]) -> int:
-        """Import whole blocks in order; gives how many of them are new to us.
+    async def import_all(self, peer: PeerId, blocks: Sequence[BlockData]) -> None:
+        """Import whole blocks in order; other tasks get their turn between them.
 
         :raises Unhelpful: when one is bad or lacks its body; those before it stay imported.
         :raises FutureSlot: when one comes too early by our clock.
         """
-        new = 0
         for data in blocks:
-            new += self._import(peer, data)
-        return new
+            self._import(peer, data)
+            await trio.lowlevel.checkpoint()
 
-    def justify(self, peer: PeerId, data: BlockData) -> bool:
-        """Make a block final if its justification proves that; whether it is final now."""
-        if data.justification is None or self._chain.is_final(data.hash):
-            return False
-        if data.hash not in self._chain:
-            return False
-        if not self._verify_justification(data.hash, data.justification):
+    def justify(self, peer: PeerId, data: BlockData) -> None:
+        """Make a block of ours final if its justification proves that.
+
+        :raises FinalityConflict: when it proves what contradicts our finality: an alarm.
+        """
+        block, proof = data.hash, data.justification
+        if proof is None or block not in self._chain or self._chain.is_final(block):
+            return
+        if self._verify_justification(block, proof):
+            self._chain.finalize(block, proof)
+        else:
             self._network.report(peer, COST_BAD_JUSTIFICATION, "bad justification")
-            return False
-        try:
-            self._chain.finalize(data.hash, data.justification)
-        except (FinalityConflict, LookupError):
-            return False
-        return True
 
-    def _import(self, peer: PeerId, data: BlockData) -> bool:
+    def _import(self, peer: PeerId, data: BlockData) -> None:
         if data.header is None or data.body is None:
             raise self._fault(peer, COST_NO_ANSWER, "a block without its body")
         try:
-            outcome = self._chain.import_block(Block(data.header, data.body))
+            self._chain.import_block(Block(data.header, data.body))
         except InvalidBlock as why:
             raise self._fault(peer, COST_BAD_BLOCK, f"bad block: {why}") from why
         except FutureSlot:
@@ -141,7 +140,6 @@ class Fetcher:
         except ImportRefused as why:
             raise Unhelpful(str(why)) from why
         self.justify(peer, data)
-        return not isinstance(outcome, AlreadyKnown)
 
     async def _ask(
         self,

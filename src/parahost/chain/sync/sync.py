@@ -100,8 +100,8 @@ class Sync:
             nursery.start_soon(self._keep_up_with_finality)
             while True:
                 woken = self._wake
-                for wanted in self._ready():
-                    nursery.start_soon(self._fetch, wanted)
+                for source, wanted in self._ready():
+                    nursery.start_soon(self._fetch, source, wanted)
                 await woken.wait()
 
     # What peers say
@@ -190,27 +190,24 @@ class Sync:
             wanted.sources.append(peer.id)
         self._wake_up()
 
-    def _ready(self) -> list[Wanted]:
-        """The wanted blocks that an idle peer can be asked for; marks both as taken."""
-        ready = []
+    def _ready(self) -> list[tuple[PeerId, Wanted]]:
+        """The wanted blocks, each with an idle peer to ask for it; marks both as taken."""
+        ready: list[tuple[PeerId, Wanted]] = []
         for wanted in self._wanted.values():
             if wanted.active or self._catching_up:
                 continue
             for source in wanted.sources:
                 if not self._peers[source].busy:
                     wanted.active = self._peers[source].busy = True
-                    wanted.sources.remove(source)
-                    wanted.sources.insert(0, source)
-                    ready.append(wanted)
+                    ready.append((source, wanted))
                     break
         return ready
 
-    async def _fetch(self, wanted: Wanted) -> None:
-        """Ask the first source for the block and what lies between it and our tree."""
-        source = wanted.sources[0]
+    async def _fetch(self, source: PeerId, wanted: Wanted) -> None:
+        """Ask a peer for a block and what lies between it and our tree."""
         try:
             await self._fetch_from(source, wanted)
-        except Unhelpful as why:
+        except (Unhelpful, FutureSlot) as why:
             log.debug("block %s: %s", wanted.hash.hex(), why)
         finally:
             wanted.active = False
@@ -221,6 +218,8 @@ class Sync:
 
     async def _fetch_from(self, source: PeerId, wanted: Wanted) -> None:
         gap = min(MAX_BLOCKS, wanted.number - self._chain.finalized.number)
+        if gap <= 0:
+            return
         near = wanted.number <= self._chain.best.number + 1
         blocks = await self._fetcher.ancestry(source, wanted.hash, min(gap, 4) if near else gap)
         if not self._connects(blocks[0]) and len(blocks) < gap:
@@ -231,13 +230,13 @@ class Sync:
             return
         new = [data for data in blocks if data.hash not in self._chain]
         try:
-            self._fetcher.import_all(source, new)
+            await self._fetcher.import_all(source, new)
         except FutureSlot as early:
             if early.slot - early.now > PATIENCE_SLOTS:
-                raise Unhelpful(str(early)) from early
+                raise
             parameters = self._chain.parameters
             await self._clock.sleep(parameters.start_of(early.slot) - self._clock.now())
-            self._fetcher.import_all(source, [one for one in new if one.hash not in self._chain])
+            await self._fetcher.import_all(source, new)
 
     def _connects(self, oldest: BlockData) -> bool:
         assert oldest.header is not None, "the fetcher has checked it"

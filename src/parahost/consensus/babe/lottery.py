@@ -10,6 +10,7 @@ from parahost.crypto.vrf import make_bytes, vrf_inout
 from parahost.primitives.basic import Slot
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.transcript import Transcript
+from parahost.runtime import babe
 
 _SCORE_CONTEXT = b"substrate-babe-vrf"
 _SCORE_BYTES = 16
@@ -17,12 +18,7 @@ _SCORE_BYTES = 16
 
 def slot_transcript(slot: Slot, epoch: Epoch) -> Transcript:
     """What an author's VRF signs for a slot."""
-    return (
-        Transcript(b"BABE")
-        .append_u64(b"slot number", slot)
-        .append_u64(b"current epoch", epoch.index)
-        .append(b"chain randomness", epoch.randomness)
-    )
+    return babe.slot_transcript(slot, epoch.index, epoch.randomness)
 
 
 def vrf_score(public: bytes, transcript: Transcript, pre_output: bytes) -> int:

@@ -1,0 +1,333 @@
+"""Following peers: from the head, from far behind, and through lies."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from parahost.chain.chain import ChainEvent
+from parahost.chain.sync.messages import (
+    ANNOUNCES,
+    MAX_BLOCKS,
+    SYNC,
+    Announce,
+    Announcement,
+    BlockData,
+    BlockRequest,
+    BlockResponse,
+    Direction,
+    Fields,
+    FromHash,
+    FromNumber,
+    Status,
+)
+from parahost.chain.sync.server import answer
+from parahost.chain.sync.sync import FINALITY_LAG
+from parahost.ports import PeerConnected
+from parahost.ports.network import NetworkEvent
+from parahost.primitives.basic import H256, U8, U32, BlockNumber, Hash, PeerId
+from parahost.primitives.header import Block
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from tests.chain.wire import Port, Wire, start, until, wire
+from tests.chain.world import Forge, hashes, open_chain
+
+
+@pytest.fixture(scope="module")
+def forge() -> Forge:
+    return Forge()
+
+
+@pytest.fixture(scope="module")
+def long_line(forge: Forge) -> list[Block]:
+    return forge.line(forge.genesis, 420)
+
+
+def finalize(chain: object, block: Hash) -> None:
+    chain.finalize(block, b"final:" + block)  # type: ignore[attr-defined]
+
+
+async def test_a_new_block_reaches_everybody_over_others(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        nodes = [start(net, name, open_chain()) for name in "abcd"]
+        for one, other in pairwise(nodes):
+            net.connect(one.port, other.port)
+        for block in long_line[:5]:
+            nodes[0].chain.import_block(block)
+            await until(lambda: len({node.chain.best_hash for node in nodes}) == 1)
+        assert nodes[-1].chain.best == long_line[4].header
+        assert all(not node.port.reports for node in nodes)
+        assert not nodes[-1].sync.catching_up
+
+
+async def test_a_node_that_was_away_for_hundreds_of_blocks_is_back_with_finality(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        nodes = [start(net, name, open_chain()) for name in "abc"]
+        for node in nodes:
+            for block in long_line[:400]:
+                node.chain.import_block(block)
+                if block.header.number % 50 == 0:
+                    finalize(node.chain, block.header.hash())
+        late = start(net, "late", open_chain())
+        for node in nodes:
+            net.connect(late.port, node.port)
+        await until(lambda: late.chain.best == long_line[399].header)
+        await until(lambda: late.chain.finalized.number == 400)
+        assert not late.port.reports
+        helped = [node for node in nodes if node.chain.justification(nodes[0].chain.best_hash)]
+        assert len(helped) == 3
+        nodes[1].chain.import_block(long_line[400])
+        await until(lambda: late.chain.best == long_line[400].header)
+
+
+async def test_a_gap_and_a_fork_near_the_head_are_filled(
+    forge: Forge, autojump_clock: MockClock
+) -> None:
+    line = forge.line(forge.genesis, 10)
+    fork = forge.line(line[3].header.hash(), 20)
+    async with wire() as net:
+        one, two = start(net, "one", open_chain()), start(net, "two", open_chain())
+        for block in line:
+            one.chain.import_block(block)
+        for block in (*line[:4], *fork):
+            two.chain.import_block(block)
+        net.connect(one.port, two.port)
+        ends = {line[-1].header.hash(), fork[-1].header.hash()}
+        await until(lambda: one.chain.best_hash == two.chain.best_hash)
+        assert one.chain.best_hash in ends
+
+
+async def test_a_fork_deeper_than_one_answer_is_found_by_bisection(
+    forge: Forge, long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    parent = long_line[20].header.hash()
+    fork = forge.line(parent, MAX_BLOCKS + 30)
+    short = long_line[:60]
+    async with wire() as net:
+        one, two = start(net, "one", open_chain()), start(net, "two", open_chain())
+        for block in short:
+            one.chain.import_block(block)
+        for block in (*long_line[:21], *fork):
+            two.chain.import_block(block)
+        net.connect(one.port, two.port)
+        await until(lambda: fork[-1].header.hash() in one.chain)
+        assert not one.port.reports
+
+
+async def test_missed_finality_is_learned_from_justifications(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        one, two = start(net, "one", open_chain()), start(net, "two", open_chain())
+        for block in long_line[:40]:
+            one.chain.import_block(block)
+            two.chain.import_block(block)
+        finalize(one.chain, long_line[19].header.hash())
+        finalize(one.chain, long_line[29].header.hash())
+        net.connect(one.port, two.port)
+        await until(lambda: two.chain.finalized == long_line[29].header)
+        assert two.chain.justification(long_line[19].header.hash()) is not None
+        assert FINALITY_LAG < 29
+
+
+class Liar:
+    """A peer that says what it likes."""
+
+    def __init__(self, net: Wire, name: str = "liar") -> None:
+        self.port: Port = net.port(name)
+        self.asked: list[BlockRequest] = []
+        self.answer: list[BlockData] | bytes | None = []
+        self.port.on_notification(ANNOUNCES, self._hear)
+        self.port.on_request(SYNC, self._serve)
+
+    def say(self, message: Announcement | bytes, to: Port) -> None:
+        payload = message if isinstance(message, bytes) else encode(message, Announcement)
+        self.port.notify([to.local_peer], ANNOUNCES.name, payload)
+
+    async def _hear(self, event: NetworkEvent) -> None:
+        assert event is not None or PeerConnected
+
+    async def _serve(self, peer: PeerId, payload: bytes) -> bytes | None:
+        self.asked.append(decode(BlockRequest, payload))
+        if isinstance(self.answer, list):
+            return encode(tuple(self.answer), BlockResponse)
+        return self.answer
+
+
+def number(value: int) -> BlockNumber:
+    return BlockNumber(U32(value))
+
+
+def some_hash(seed: int) -> Hash:
+    return Hash(H256(seed.to_bytes(32, "big")))
+
+
+async def test_a_lie_about_the_height_costs_bounded_work_and_hides_nobody(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
+        liar = Liar(net)
+        net.connect(node.port, liar.port)
+        for turn in range(50):
+            claim = Status(number(10**9 + turn), some_hash(turn), number(10**8), some_hash(1))
+            liar.say(claim, node.port)
+        await trio.sleep(20)
+        assert 0 < len(liar.asked) < 5
+        assert node.port.reports
+        for block in long_line[:200]:
+            honest.chain.import_block(block)
+        net.connect(node.port, honest.port)
+        await until(lambda: node.chain.best == long_line[199].header)
+        assert {peer for peer, _, _ in node.port.reports} == {"liar"}
+
+
+def whole(block: Block, justification: bytes | None = None) -> BlockData:
+    return BlockData(block.header.hash(), block.header, block.extrinsics, justification)
+
+
+@pytest.mark.parametrize("kind", ["garbage", "unasked", "no body", "wrong body", "silence"])
+async def test_a_source_that_does_not_give_what_it_announced_is_passed_over(
+    forge: Forge, long_line: list[Block], kind: str, autojump_clock: MockClock
+) -> None:
+    block, other = long_line[0], forge.block(forge.genesis, b"o1")
+    answers: dict[str, list[BlockData] | bytes | None] = {
+        "garbage": b"\xff\xff\xff",
+        "unasked": [whole(other)],
+        "no body": [BlockData(block.header.hash(), block.header, None, None)],
+        "wrong body": [BlockData(block.header.hash(), block.header, other.extrinsics, None)],
+        "silence": None,
+    }
+    async with wire() as net:
+        node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
+        liar = Liar(net)
+        liar.answer = answers[kind]
+        net.connect(node.port, liar.port)
+        await trio.sleep(1)
+        liar.say(Announce(block.header, True), node.port)
+        await until(lambda: bool(liar.asked))
+        honest.chain.import_block(block)
+        net.connect(node.port, honest.port)
+        await until(lambda: node.chain.best == block.header)
+        assert {peer for peer, _, _ in node.port.reports} == {"liar"}
+
+
+async def test_a_bad_block_is_executed_once_and_its_bringers_pay(
+    forge: Forge, autojump_clock: MockClock
+) -> None:
+    bad = forge.block(forge.genesis, b"b1", poisoned=True)
+    child = forge.block(bad.header.hash(), b"b2")
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        liar, second = Liar(net), Liar(net, "second")
+        liar.answer = [whole(bad)]
+        net.connect(node.port, liar.port)
+        net.connect(node.port, second.port)
+        await trio.sleep(1)
+        liar.say(Announce(bad.header, True), node.port)
+        await until(lambda: node.chain.is_bad(bad.header.hash()))
+        second.say(Announce(bad.header, True), node.port)
+        second.say(Announce(child.header, True), node.port)
+        await until(lambda: len(node.port.reports) >= 3)
+        assert [peer for peer, _, _ in node.port.reports] == ["liar", "second", "second"]
+        assert second.asked == []
+        assert node.chain.best_hash == forge.genesis
+
+
+async def test_a_bad_justification_makes_nothing_final(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        liar = Liar(net)
+        liar.answer = [whole(long_line[0], b"final: trust me")]
+        net.connect(node.port, liar.port)
+        await trio.sleep(1)
+        liar.say(Announce(long_line[0].header, True), node.port)
+        await until(lambda: node.chain.best == long_line[0].header)
+        assert node.chain.finalized.number == 0
+        assert [reason for _, _, reason in node.port.reports] == ["bad justification"]
+
+
+async def test_garbage_is_reported_and_harms_nothing(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        liar = Liar(net)
+        net.connect(node.port, liar.port)
+        await trio.sleep(1)
+        for payload in (b"", b"\x07", b"\x01" * 40, bytes(1000)):
+            liar.say(payload, node.port)
+        with pytest.raises(Exception, match="refused"):
+            await liar.port.request(node.port.local_peer, SYNC, b"\x00")
+        await until(lambda: len(node.port.reports) == 5)
+        node.chain.import_block(long_line[0])
+
+
+async def test_a_peer_that_leaves_in_the_midst_of_a_fetch_is_forgotten(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
+        for block in long_line[:300]:
+            honest.chain.import_block(block)
+        net.connect(node.port, honest.port)
+        names = node.port.local_peer, honest.port.local_peer
+
+        def leave(event: ChainEvent) -> None:
+            if event.header.number == MAX_BLOCKS + 6:
+                net.cut(*names)
+
+        end = node.chain.subscribe(leave)
+        await until(lambda: node.chain.best.number > MAX_BLOCKS)
+        await trio.sleep(5)
+        assert node.chain.best.number < 300
+        end()
+        net.connect(node.port, honest.port)
+        await trio.sleep(40)
+        await until(lambda: node.chain.best == long_line[299].header)
+
+
+def request(
+    start: FromHash | FromNumber, direction: Direction, count: int, fields: Fields
+) -> bytes:
+    return encode(BlockRequest(U8(fields), start, direction, U32(count)))
+
+
+def test_answers_are_bounded_and_in_order(long_line: list[Block]) -> None:
+    chain = open_chain()
+    for block in long_line[:100]:
+        chain.import_block(block)
+    finalize(chain, long_line[49].header.hash())
+    names = hashes(long_line)
+
+    def asked(payload: bytes) -> list[Hash]:
+        return [data.hash for data in decode(BlockResponse, answer(chain, payload))]
+
+    up, down, head = Direction.ASCENDING, Direction.DESCENDING, Fields.HEADER
+    assert asked(request(FromNumber(number(3)), up, 5, head)) == names[2:7]
+    assert asked(request(FromHash(names[9]), down, 4, head)) == names[6:10][::-1]
+    assert asked(request(FromHash(names[40]), up, 2**32 - 1, head)) == names[40:100]
+    assert len(asked(request(FromNumber(number(1)), up, 2**32 - 1, head))) == MAX_BLOCKS
+    assert asked(request(FromNumber(number(101)), up, 5, head)) == []
+    assert asked(request(FromHash(some_hash(1)), down, 5, head)) == []
+    assert asked(request(FromNumber(number(5)), up, 0, head)) == []
+    assert asked(request(FromNumber(number(1)), up, 200, Fields.JUSTIFICATION)) == [names[49]]
+
+
+@given(st.binary(max_size=80))
+def test_no_request_harms_the_server(payload: bytes) -> None:
+    chain = open_chain()
+    try:
+        decode(BlockResponse, answer(chain, payload))
+    except ScaleDecodeError:
+        assert True
