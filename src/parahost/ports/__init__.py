@@ -2,6 +2,7 @@
 below ``cli`` and ``simulation`` constructs one, everything is handed them."""
 
 from parahost.ports.clock import Clock
+from parahost.ports.collator import BuildContext, Collator, ParachainBlock
 from parahost.ports.database import Batch, Database, DatabaseError
 from parahost.ports.journal import Journal
 from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType, VrfSignature
@@ -29,7 +30,9 @@ from parahost.ports.verifier import Verifier
 
 __all__ = [
     "Batch",
+    "BuildContext",
     "Clock",
+    "Collator",
     "ContradictionRefused",
     "Database",
     "DatabaseError",
@@ -44,6 +47,7 @@ __all__ = [
     "Notification",
     "NotificationProtocol",
     "ObservedRole",
+    "ParachainBlock",
     "PeerConnected",
     "PeerDisconnected",
     "Random",

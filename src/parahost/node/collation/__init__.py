@@ -1,0 +1,1 @@
+"""Collators' subsystems, and their counterpart on validators (A96, A97, D17)."""

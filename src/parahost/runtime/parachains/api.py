@@ -167,6 +167,16 @@ class ParachainsApi:
         """Code that some para has, had or will have, as long as it is kept."""
         return self._parachains.paras.validation_code_by_hash(state, code_hash)
 
+    def parathread_claimed(self, state: State, para: ParaId) -> bool | None:
+        """Whether a claim on the parathread waits or is scheduled. When the block of the last
+        claim is on a core already, the next claim may come as soon as it is included. ``None``
+        when the para is no parathread."""
+        paras, scheduler = self._parachains.paras, self._parachains.scheduler
+        if not paras.is_parathread(state, para):
+            return None
+        pending = self._parachains.inclusion.pending_availability.get(state, para)
+        return para in scheduler.parathread_claim_index.get(state) and pending is None
+
     # Candidates
 
     def candidate_pending_availability(

@@ -1,0 +1,252 @@
+"""Collation Generation: a block of our para where it has a core, once per relay parent (A96, D17).
+
+The collator makes the block; this makes a candidate of it: commitments, hashes, erasure root and
+the collator's signature, at most one for each relay parent, ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import trio
+
+from parahost import erasure
+from parahost.node.backing.assignments import Assignment, Assignments, learn_assignments
+from parahost.node.collation.claims import Claimant, Submit
+from parahost.node.messages.base import Message
+from parahost.node.messages.collation import DistributeCollation
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Subsystem
+from parahost.ports import (
+    BuildContext,
+    Collator,
+    ContradictionRefused,
+    KeyStore,
+    KeyType,
+    ParachainBlock,
+)
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    CollatorId,
+    CollatorSignature,
+    Hash,
+    HeadData,
+    ParaId,
+    ValidationCode,
+    ValidationCodeHash,
+)
+from parahost.primitives.candidates import (
+    AvailableData,
+    CandidateCommitments,
+    CandidateDescriptor,
+    Collation,
+    CommittedCandidateReceipt,
+    PersistedValidationData,
+    PoV,
+    collator_payload,
+)
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.runtime_api import OccupiedCoreAssumption
+from parahost.primitives.scale import encode
+from parahost.runtime import api
+
+BUILD_SLOTS = 0.5
+"""How long a block may take to build, in slots. The rest is for the validators, who must have the
+candidate backed before the next slot's author begins."""
+
+Sign = Callable[[bytes], bytes]
+
+
+def collation_promise(relay_parent: Hash, para_id: ParaId) -> bytes:
+    """One collation per relay parent and para (D16, D17)."""
+    return b"collation" + relay_parent + para_id.to_bytes(4, "little")
+
+
+def make_collation(
+    *,
+    para_id: ParaId,
+    relay_parent: Hash,
+    collator: CollatorId,
+    data: PersistedValidationData,
+    code: ValidationCode,
+    block: ParachainBlock,
+    validators: int,
+    sign: Sign,
+) -> Collation:
+    """A candidate from a parachain block; ``sign`` signs the collator's 132 bytes (D10), and
+    ``validators`` is into how many chunks its data will be cut."""
+    pov = PoV(block.block_data)
+    pov_hash, data_hash = pov.hash(), data.hash()
+    code_hash = ValidationCodeHash(blake2_256(code))
+    watermark = block.hrmp_watermark
+    commitments = CandidateCommitments(
+        upward_messages=(),
+        horizontal_messages=(),
+        new_validation_code=block.new_code,
+        head_data=block.head,
+        processed_downward_messages=U32(0),
+        hrmp_watermark=data.relay_parent_number if watermark is None else watermark,
+    )
+    payload = collator_payload(relay_parent, para_id, data_hash, pov_hash, code_hash)
+    chunks = erasure.encode(encode(AvailableData(pov, data)), validators)
+    descriptor = CandidateDescriptor(
+        para_id=para_id,
+        relay_parent=relay_parent,
+        collator=collator,
+        persisted_validation_data_hash=data_hash,
+        pov_hash=pov_hash,
+        erasure_root=H256(erasure.erasure_root(chunks)),
+        signature=CollatorSignature(H512(sign(payload))),
+        para_head=blake2_256(block.head),
+        validation_code_hash=code_hash,
+    )
+    return Collation(CommittedCandidateReceipt(descriptor, commitments), pov)
+
+
+class CollationGeneration(Subsystem):
+    """Runs on a collator's node, for one para. Signs with the first collator key of ``keys``.
+
+    When the para is a parathread, it claims its turns by extrinsics that it hands to ``submit``.
+    """
+
+    name = "collation-generation"
+    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, DistributeCollation)
+
+    def __init__(
+        self,
+        collator: Collator,
+        para_id: ParaId,
+        keys: KeyStore,
+        *,
+        slot_duration_s: float,
+        genesis_hash: Hash,
+        submit: Submit,
+    ) -> None:
+        self._collator = collator
+        self._para_id = para_id
+        self._keys = keys
+        self._time_limit_s = slot_duration_s * BUILD_SLOTS
+        self._collator_id = CollatorId(H256(keys.public_keys(KeyType.COLLATOR)[0]))
+        self._claimant = Claimant(para_id, self._collator_id, keys, genesis_hash, submit)
+        self._included: HeadData | None = None
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head):
+                self.ctx.spawn(head, lambda: self._work(head), "collate")
+            case BlockFinalized(block):
+                self.ctx.spawn(None, lambda: self._note_finalized(block), "note finalized head")
+
+    def on_message(self, message: Message) -> None:
+        raise AssertionError(f"{message!r}: this subsystem receives nothing")
+
+    # Jobs
+
+    async def _work(self, relay_parent: Hash) -> None:
+        await self._note_included(relay_parent)
+        await self._claimant.claim_if_due(self.ctx, relay_parent)
+        assignments = await learn_assignments(self.ctx, relay_parent)
+        assignment = assignments.paras.get(self._para_id)
+        if assignment is not None and assignment.collator in (None, self._collator_id):
+            await self._collate(relay_parent, assignments, assignment)
+
+    async def _collate(
+        self, relay_parent: Hash, assignments: Assignments, assignment: Assignment
+    ) -> None:
+        arguments = (self._para_id, assignment.assumption)
+        data = await self.ctx.ask(
+            RuntimeCall(relay_parent, api.persisted_validation_data, arguments)
+        )
+        code = await self.ctx.ask(RuntimeCall(relay_parent, api.validation_code, arguments))
+        if data is None or code is None:
+            return
+        block = await self._build(relay_parent, data)
+        if block is None:
+            return
+        try:
+            collation = make_collation(
+                para_id=self._para_id,
+                relay_parent=relay_parent,
+                collator=self._collator_id,
+                data=data,
+                code=code,
+                block=block,
+                validators=len(assignments.session.validators),
+                sign=lambda payload: self._sign(relay_parent, payload),
+            )
+        except ContradictionRefused:
+            # Before a restart we made another one here, and it may be out.
+            self._record("collation.refused", relay_parent)
+            return
+        self.ctx.journal.record(
+            "collation.made",
+            candidate=collation.receipt.hash(),
+            relay_parent=relay_parent,
+            para=self._para_id,
+            size=len(block.block_data),
+        )
+        self.ctx.send(DistributeCollation(relay_parent, collation))
+
+    async def _build(
+        self, relay_parent: Hash, data: PersistedValidationData
+    ) -> ParachainBlock | None:
+        """The collator's block, when it is there in time and fits. What goes wrong in an author's
+        code is the author's to see, and no reason for the node to stop."""
+        context = BuildContext(
+            relay_parent,
+            data.relay_parent_number,
+            data.relay_parent_storage_root,
+            data.max_pov_size,
+            self._time_limit_s,
+        )
+        block: ParachainBlock | None = None
+        with trio.move_on_after(self._time_limit_s) as limit:
+            try:
+                block = await self._collator.build(data.parent_head, context)
+            except Exception as error:
+                self._record("collation.build_failed", relay_parent, repr(error))
+        if limit.cancelled_caught:
+            self._record("collation.too_slow", relay_parent)
+        if block is not None and (size := len(encode(PoV(block.block_data)))) > data.max_pov_size:
+            why = f"the PoV has {size} bytes, {data.max_pov_size} are allowed"
+            self._record("collation.too_large", relay_parent, why)
+            return None
+        return block
+
+    def _sign(self, relay_parent: Hash, payload: bytes) -> bytes:
+        promise = collation_promise(relay_parent, self._para_id)
+        return self._keys.sign(KeyType.COLLATOR, self._collator_id, payload, [promise])
+
+    # What the collator hears
+
+    async def _note_included(self, relay_parent: Hash) -> None:
+        head = await self._head_at(relay_parent)
+        if head is not None and head != self._included:
+            self._included = head
+            self._tell(self._collator.on_included, head)
+
+    async def _note_finalized(self, block: Hash) -> None:
+        head = await self._head_at(block)
+        if head is not None:
+            self._tell(self._collator.on_finalized, head)
+
+    async def _head_at(self, block: Hash) -> HeadData | None:
+        """The para's head in that block's state, whatever is pending."""
+        arguments = (self._para_id, OccupiedCoreAssumption.TIMED_OUT)
+        data = await self.ctx.ask(RuntimeCall(block, api.persisted_validation_data, arguments))
+        return None if data is None else data.parent_head
+
+    def _tell(self, hook: Callable[[HeadData], None], head: HeadData) -> None:
+        try:
+            hook(head)
+        except Exception as error:
+            self.ctx.journal.record("collator.failed", para=self._para_id, reason=repr(error))
+
+    def _record(self, event: str, relay_parent: Hash, reason: str = "") -> None:
+        self.ctx.journal.record(event, relay_parent=relay_parent, para=self._para_id, reason=reason)

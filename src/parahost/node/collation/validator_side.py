@@ -1,0 +1,297 @@
+"""Collation Distribution on a validator: hear collators' offers, and fetch (A97, A82, D17)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+import trio
+
+from parahost.node.collation.distribution import CollationDistribution
+from parahost.node.collation.wire import (
+    Advertise,
+    CollationFetch,
+    CollationGossip,
+    Declare,
+    broken_promise,
+    declare_payload,
+    fetch_time_s,
+)
+from parahost.node.gossip import Acceptance, Verdict
+from parahost.node.messages.backing import CollationAdvertised
+from parahost.node.messages.base import Message
+from parahost.node.messages.collation import (
+    BanCollator,
+    CollationNetwork,
+    CollationRequested,
+    FetchCollation,
+    NoteGoodCollation,
+)
+from parahost.node.messages.network import (
+    DisconnectPeer,
+    NetworkBridgeEvent,
+    PeerConnected,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    RegisterEventProducer,
+    RegisterRequestProducer,
+    ReportPeer,
+    ReputationChange,
+    SendRequest,
+)
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.overseer import Context
+from parahost.node.protocols import COLLATION, COLLATION_REQUEST
+from parahost.ports import RequestFailed, Verifier
+from parahost.primitives.basic import CollatorId, Hash, ParaId, PeerId
+from parahost.primitives.candidates import Collation
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+BAN_S = 600.0
+"""For how long a collator that delivered an invalid collation is not heard (A82)."""
+MAX_BANS = 1024
+MAX_EARLY = 3
+"""Advertisements kept per peer for relay parents that we do not know yet: a collator may have a
+block before us."""
+MAX_PAST = 32
+"""Relay parents remembered for being over, so that who is a little late pays nothing."""
+
+COST_MALFORMED = ReputationChange(-100, "a collation message that does not decode")
+COST_BAD_DECLARATION = ReputationChange(-200, "a declaration that its collator did not sign")
+COST_DECLARED_TWICE = ReputationChange(-50, "a second declaration")
+COST_UNDECLARED = ReputationChange(-50, "an advertisement of an undeclared collator")
+COST_AGAIN = ReputationChange(-20, "a second advertisement on one relay parent")
+COST_TOO_LARGE = ReputationChange(-100, "advertises more bytes than a collation may have")
+COST_UNKNOWN_HEADS = ReputationChange(-5, "advertises on relay parents that nobody knows")
+COST_NOT_DELIVERED = ReputationChange(-20, "a collation that was advertised did not come in time")
+COST_BROKEN_PROMISE = ReputationChange(-300, "a collation is not the one that was advertised")
+COST_INVALID = ReputationChange(-500, "an invalid collation")
+BENEFIT_GOOD = ReputationChange(10, "a collation that was seconded")
+
+
+@dataclass(slots=True)
+class CollatorPeer:
+    """A peer of the collation peer set, and what it advertised: relay parent to bytes."""
+
+    declared: Declare | None = None
+    advertised: dict[Hash, int] = field(default_factory=dict)
+    early: OrderedDict[Hash, Advertise] = field(default_factory=OrderedDict)
+
+
+@dataclass(slots=True)
+class Heads:
+    """The relay parents that we work on, and those that we did lately."""
+
+    active: dict[Hash, None] = field(default_factory=dict)
+    past: deque[Hash] = field(default_factory=lambda: deque(maxlen=MAX_PAST))
+
+
+# Whether a message is acceptable: style, habit 8.
+
+
+def judge_declaration(
+    sender: CollatorPeer, peer: PeerId, declaration: Declare, verifier: Verifier
+) -> Verdict:
+    """One for each connection, signed by the collator for this peer."""
+    if sender.declared is not None:
+        return Verdict(Acceptance.REJECT, COST_DECLARED_TWICE)
+    payload = declare_payload(declaration.para_id, peer)
+    if not verifier.sr25519(declaration.collator, payload, declaration.signature):
+        return Verdict(Acceptance.REJECT, COST_BAD_DECLARATION)
+    return Verdict(Acceptance.ACCEPT)
+
+
+def judge_advertisement(sender: CollatorPeer, advert: Advertise, heads: Heads) -> Verdict:
+    """One for each relay parent that we work on. ``IGNORE`` without a cost is one that we may
+    yet come to work on, or no longer do."""
+    head = advert.relay_parent
+    if sender.declared is None:
+        return Verdict(Acceptance.REJECT, COST_UNDECLARED)
+    if advert.size > COLLATION_REQUEST.max_response:
+        return Verdict(Acceptance.REJECT, COST_TOO_LARGE)
+    if head in sender.advertised or head in sender.early:
+        return Verdict(Acceptance.REJECT, COST_AGAIN)
+    if head in heads.active:
+        return Verdict(Acceptance.ACCEPT)
+    if head not in heads.past and len(sender.early) >= MAX_EARLY:
+        return Verdict(Acceptance.IGNORE, COST_UNKNOWN_HEADS)
+    return Verdict(Acceptance.IGNORE)
+
+
+class ValidatorSide(CollationDistribution):
+    """Tells Candidate Selection of what is on offer, and fetches what it wants to see."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self._peers: dict[PeerId, CollatorPeer] = {}
+        self._heads = Heads()
+        self._banned_until: OrderedDict[CollatorId, float] = OrderedDict()
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        ctx.send(RegisterEventProducer(COLLATION, PeerSet.COLLATION, CollationNetwork))
+        ctx.send(RegisterRequestProducer(COLLATION_REQUEST, CollationRequested))
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head):
+                self._heads.active[head] = None
+                for peer, sender in self._peers.items():
+                    if (advert := sender.early.pop(head, None)) is not None:
+                        self._take(peer, sender, advert)
+            case StopWork(head):
+                self._heads.active.pop(head, None)
+                self._heads.past.append(head)
+                for sender in self._peers.values():
+                    sender.advertised.pop(head, None)
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case CollationNetwork(event):
+                self._on_network(event)
+            case FetchCollation():
+                self._fetch(message)
+            case BanCollator(collator):
+                self._ban(collator)
+            case NoteGoodCollation(_, collator):
+                for peer in self._peers_of(collator):
+                    self.ctx.send(ReportPeer(peer, BENEFIT_GOOD))
+            case CollationRequested(reply=reply):
+                reply.answer(None)
+
+    def _on_network(self, event: NetworkBridgeEvent) -> None:
+        match event:
+            case PeerConnected(peer):
+                self._peers[peer] = CollatorPeer()
+            case PeerDisconnected(peer):
+                self._peers.pop(peer, None)
+            case PeerMessage(peer, payload) if (sender := self._peers.get(peer)) is not None:
+                try:
+                    gossip = decode(CollationGossip, payload)
+                except ScaleDecodeError:
+                    self.ctx.send(ReportPeer(peer, COST_MALFORMED))
+                    return
+                if isinstance(gossip, Declare):
+                    self._on_declaration(peer, sender, gossip)
+                else:
+                    self._on_advertisement(peer, sender, gossip)
+
+    def _on_declaration(self, peer: PeerId, sender: CollatorPeer, declaration: Declare) -> None:
+        verdict = judge_declaration(sender, peer, declaration, self._verifier)
+        self._report(peer, verdict)
+        if verdict.acceptance is Acceptance.ACCEPT:
+            if self._is_banned(declaration.collator):
+                self.ctx.send(DisconnectPeer(peer))
+            else:
+                sender.declared = declaration
+
+    def _on_advertisement(self, peer: PeerId, sender: CollatorPeer, advert: Advertise) -> None:
+        verdict = judge_advertisement(sender, advert, self._heads)
+        self._report(peer, verdict)
+        if verdict.acceptance is Acceptance.ACCEPT:
+            self._take(peer, sender, advert)
+        elif (
+            verdict.acceptance is Acceptance.IGNORE and advert.relay_parent not in self._heads.past
+        ):
+            sender.early[advert.relay_parent] = advert
+            if len(sender.early) > MAX_EARLY:
+                sender.early.popitem(last=False)
+
+    def _take(self, peer: PeerId, sender: CollatorPeer, advert: Advertise) -> None:
+        assert sender.declared is not None
+        who = sender.declared
+        sender.advertised[advert.relay_parent] = advert.size
+        self.ctx.send(CollationAdvertised(advert.relay_parent, who.para_id, who.collator, peer))
+
+    # Fetching
+
+    def _fetch(self, message: FetchCollation) -> None:
+        sender = self._peers.get(message.peer)
+        size = None if sender is None else sender.advertised.get(message.relay_parent)
+
+        async def fetch() -> None:
+            try:
+                assert size is not None
+                message.reply.answer(await self._fetched(message, size))
+            finally:
+                message.reply.drop()
+
+        if size is None or not self.ctx.spawn(message.relay_parent, fetch, "fetch collation"):
+            message.reply.answer(None)
+
+    async def _fetched(self, wanted: FetchCollation, size: int) -> Collation | None:
+        payload = encode(CollationFetch(wanted.relay_parent, wanted.para_id))
+        answer: bytes | RequestFailed | None = None
+        with trio.move_on_after(fetch_time_s(size)):
+            answer = await self.ctx.ask(SendRequest(wanted.peer, COLLATION_REQUEST, payload))
+        if not isinstance(answer, bytes):
+            why = "timeout" if answer is None else answer.why
+            self._note_failure(wanted, COST_NOT_DELIVERED, why)
+            return None
+        collation = delivered(answer, size, wanted.relay_parent, wanted.para_id, wanted.collator)
+        if isinstance(collation, str):
+            self._note_failure(wanted, COST_BROKEN_PROMISE, collation)
+            return None
+        self.ctx.journal.record(
+            "collation.fetched",
+            candidate=collation.receipt.hash(),
+            relay_parent=wanted.relay_parent,
+            para=wanted.para_id,
+            peer=wanted.peer,
+            size=size,
+        )
+        return collation
+
+    def _note_failure(self, wanted: FetchCollation, cost: ReputationChange, why: str) -> None:
+        self.ctx.send(ReportPeer(wanted.peer, cost))
+        self.ctx.journal.record(
+            "collation.not_fetched",
+            relay_parent=wanted.relay_parent,
+            para=wanted.para_id,
+            peer=wanted.peer,
+            reason=why,
+        )
+
+    # Bans
+
+    def _ban(self, collator: CollatorId) -> None:
+        self._banned_until[collator] = self.ctx.clock.now() + BAN_S
+        self._banned_until.move_to_end(collator)
+        if len(self._banned_until) > MAX_BANS:
+            self._banned_until.popitem(last=False)
+        self.ctx.journal.record("collation.banned", collator=collator)
+        for peer in self._peers_of(collator):
+            self.ctx.send(ReportPeer(peer, COST_INVALID))
+            self.ctx.send(DisconnectPeer(peer))
+
+    def _is_banned(self, collator: CollatorId) -> bool:
+        return self._banned_until.get(collator, 0.0) > self.ctx.clock.now()
+
+    def _peers_of(self, collator: CollatorId) -> list[PeerId]:
+        return [
+            peer
+            for peer, sender in self._peers.items()
+            if sender.declared is not None and sender.declared.collator == collator
+        ]
+
+    def _report(self, peer: PeerId, verdict: Verdict) -> None:
+        if verdict.change is not None:
+            self.ctx.send(ReportPeer(peer, verdict.change))
+
+
+def delivered(
+    answer: bytes, size: int, relay_parent: Hash, para_id: ParaId, collator: CollatorId
+) -> Collation | str:
+    """The collation in an answer, or why it is not the one that was advertised."""
+    if len(answer) != size:
+        return f"it has {len(answer)} bytes, {size} were advertised"
+    try:
+        collation: Collation = decode(Collation, answer)
+    except ScaleDecodeError as error:
+        return f"it does not decode: {error}"
+    return broken_promise(collation, relay_parent, para_id, collator) or collation
