@@ -1,0 +1,346 @@
+"""What is accepted from peers, and who is sent what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
+from parahost.consensus.grandpa.gossip import RELAY_TO, Gossip
+from parahost.consensus.grandpa.messages import (
+    CatchUp,
+    CatchUpRequest,
+    CommitMessage,
+    GossipMessage,
+    NeighbourMessage,
+    SignedMessage,
+    VoteMessage,
+    compact,
+    expand,
+    payload_of,
+)
+from parahost.consensus.grandpa.rounds import PriorRound, Rounds
+from parahost.consensus.grandpa.validity import (
+    PeerRecord,
+    Verdict,
+    View,
+    judge_catch_up,
+    judge_catch_up_request,
+    judge_commit,
+    judge_neighbour,
+    judge_vote,
+    usable_part,
+)
+from parahost.consensus.grandpa.voters import VoterSet
+from parahost.consensus.grandpa.votes import RoundState
+from parahost.crypto import ed25519
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U8,
+    U32,
+    U64,
+    BlockNumber,
+    GrandpaId,
+    GrandpaSignature,
+    PeerId,
+)
+from parahost.primitives.consensus import Precommit, Prevote
+from parahost.primitives.header import Header
+from parahost.primitives.scale import decode, encode
+from tests.consensus.grandpa.world import GENESIS, SeededRandom, SharedVerifier, Tree, chain_of, ref
+
+KEYS = [ed25519.Keypair.from_uri(f"//voter{index}") for index in range(5)]
+VOTERS = VoterSet((GrandpaId(H256(key.public)), 1) for key in KEYS[:4])
+VERIFIER = SharedVerifier()
+SET = 2
+MAIN = chain_of(GENESIS, 4, 1)
+PAUSE = 5.0
+
+
+@pytest.fixture
+def tree() -> Tree:
+    tree = Tree()
+    for header in MAIN:
+        tree.add(header)
+    return tree
+
+
+@pytest.fixture
+def rounds(tree: Tree) -> Rounds:
+    prior = PriorRound(0, RoundState.settled(ref(GENESIS)))
+    return Rounds(SET, VOTERS, prior, tree, local=None, gossip_s=1.0)
+
+
+def signed(
+    kind: type[Prevote] | type[Precommit], block: Header, index: int, round_number: int = 1
+) -> SignedMessage:
+    message = kind(block.hash(), block.number)
+    signature = ed25519.sign(KEYS[index], payload_of(message, round_number, SET))
+    return SignedMessage(
+        message, GrandpaSignature(H512(signature)), GrandpaId(H256(KEYS[index].public))
+    )
+
+
+def vote(index: int, round_number: int = 1, set_id: int = SET) -> VoteMessage:
+    return VoteMessage(
+        U64(round_number), U64(set_id), signed(Prevote, MAIN[0], index, round_number)
+    )
+
+
+def fill(rounds: Rounds) -> None:
+    """Complete round 1 for the second block."""
+    for kind in (Prevote, Precommit):
+        for index in range(3):
+            rounds.add(1, signed(kind, MAIN[1], index))
+    votes = rounds.current.votes
+    rounds.start_after(PriorRound(1, votes.state, votes))
+
+
+def neighbour(set_id: int, round_number: int, finalized: int) -> NeighbourMessage:
+    return NeighbourMessage(U8(1), U64(round_number), U64(set_id), BlockNumber(U32(finalized)))
+
+
+def test_the_wire_forms() -> None:
+    """As the specification lays them out; the neighbour packet is version 1."""
+    packet = encode(neighbour(3, 2, 1), GossipMessage)
+    expected = b"\x02\x01" + (2).to_bytes(8, "little") + (3).to_bytes(8, "little")
+    assert packet == expected + (1).to_bytes(4, "little")
+    message = vote(0)
+    form = encode(message, GossipMessage)
+    assert form[:18] == b"\0" + (1).to_bytes(8, "little") + SET.to_bytes(8, "little") + b"\0"
+    assert form[18:] == (
+        MAIN[0].hash() + (1).to_bytes(4, "little") + message.vote.signature + KEYS[0].public
+    )
+    assert decode(GossipMessage, form) == message
+
+
+def test_votes(rounds: Rounds) -> None:
+    assert judge_vote(vote(0), rounds, VERIFIER) is Verdict.ACCEPT
+    assert judge_vote(vote(0, set_id=SET + 1), rounds, VERIFIER) is Verdict.OTHER_SET
+    assert judge_vote(vote(0, round_number=2), rounds, VERIFIER) is Verdict.OTHER_ROUND
+    assert judge_vote(vote(0, round_number=0), rounds, VERIFIER) is Verdict.OTHER_ROUND
+    assert judge_vote(vote(4), rounds, VERIFIER) is Verdict.NO_VOTER
+    forged = replace(vote(0), vote=replace(vote(0).vote, id=vote(1).vote.id))
+    assert judge_vote(forged, rounds, VERIFIER) is Verdict.BAD_SIGNATURE
+    fill(rounds)
+    assert judge_vote(vote(3), rounds, VERIFIER) is Verdict.ACCEPT
+
+
+def test_votes_for_unknown_blocks_wait_for_them() -> None:
+    tree = Tree()
+    prior = PriorRound(0, RoundState.settled(ref(GENESIS)))
+    rounds = Rounds(SET, VOTERS, prior, tree, local=None, gossip_s=1.0)
+    for index in range(3):
+        assert rounds.add(1, signed(Prevote, MAIN[1], index)) == (True, None)
+        assert rounds.add(1, signed(Prevote, MAIN[1], index)) == (False, None)
+    assert rounds.add(1, signed(Prevote, MAIN[2], 0)) == (True, None)
+    assert rounds.add(1, signed(Prevote, MAIN[3], 0)) == (False, None)  # two are enough to wait
+    assert rounds.blocks_imported() == []
+    assert rounds.current.state.prevote_ghost is None
+    for header in MAIN:
+        tree.add(header)
+    (proof,) = rounds.blocks_imported()
+    assert proof.offender == signed(Prevote, MAIN[1], 0).id
+    assert rounds.current.state.prevote_ghost == ref(MAIN[1])
+    assert rounds.blocks_imported() == []
+
+
+def test_commits(tree: Tree, rounds: Rounds) -> None:
+    for kind in (Prevote, Precommit):
+        for index in range(3):
+            rounds.add(1, signed(kind, MAIN[1], index))
+    commit = rounds.current.votes.commit(ref(MAIN[1]))
+    good = CommitMessage(U64(1), U64(SET), compact(commit))
+    assert expand(good.commit) == commit
+    assert judge_commit(good, 1, rounds, VERIFIER) is Verdict.ACCEPT
+    assert judge_commit(good, 2, rounds, VERIFIER) is Verdict.OLD_COMMIT
+    assert judge_commit(replace(good, set_id=U64(9)), 1, rounds, VERIFIER) is Verdict.OTHER_SET
+    forged = judge_commit(replace(good, round=U64(2)), 1, rounds, VERIFIER)
+    assert forged is Verdict.BAD_SIGNATURE
+    fewer = replace(
+        good.commit,
+        precommits=good.commit.precommits[:2],
+        signatures=good.commit.signatures[:2],
+    )
+    assert judge_commit(replace(good, commit=fewer), 1, rounds, VERIFIER) is Verdict.NO_PROOF
+    uneven = replace(good.commit, precommits=good.commit.precommits[:2])
+    assert judge_commit(replace(good, commit=uneven), 1, rounds, VERIFIER) is Verdict.MALFORMED
+    assert usable_part(commit, SET, VOTERS, tree) == commit
+    assert usable_part(commit, SET, VOTERS, Tree()) is Verdict.WAIT
+    elsewhere = replace(commit, target_hash=MAIN[2].hash(), target_number=MAIN[2].number)
+    assert usable_part(elsewhere, SET, VOTERS, tree) is Verdict.NO_PROOF
+
+
+def test_a_commit_may_name_blocks_that_nobody_has(tree: Tree) -> None:
+    unknown = chain_of(MAIN[3], 1, 9)[0]
+    votes = [signed(Precommit, MAIN[1], index) for index in range(3)]
+    rounds = Rounds(
+        SET, VOTERS, PriorRound(0, RoundState.settled(ref(GENESIS))), tree, local=None, gossip_s=1
+    )
+    for one in votes:
+        rounds.add(1, one)
+    commit = rounds.current.votes.commit(ref(MAIN[1]))
+    odd = signed(Precommit, unknown, 3)
+    extra = replace(
+        commit.precommits[0],
+        precommit=replace(
+            commit.precommits[0].precommit,
+            target_hash=unknown.hash(),
+            target_number=unknown.number,
+        ),
+        signature=odd.signature,
+        id=odd.id,
+    )
+    more = replace(commit, precommits=(*commit.precommits, extra))
+    assert usable_part(more, SET, VOTERS, tree) == commit
+
+
+def test_catching_up(tree: Tree, rounds: Rounds) -> None:
+    record = PeerRecord()
+    request = CatchUpRequest(U64(1), U64(SET))
+    nothing = judge_catch_up_request(request, record, rounds, 0.0, PAUSE)
+    assert nothing is Verdict.NOTHING_TO_GIVE
+    fill(rounds)
+    assert judge_catch_up_request(request, record, rounds, 0.0, PAUSE) is Verdict.ACCEPT
+    record.asked_us_at = 0.0
+    assert judge_catch_up_request(request, record, rounds, 4.9, PAUSE) is Verdict.TOO_SOON
+    assert rounds.prior.votes is not None
+    answer = catch_up_of(SET, rounds.prior.votes)
+    assert decode(GossipMessage, encode(answer, GossipMessage)) == answer
+
+    late = Rounds(
+        SET, VOTERS, PriorRound(0, RoundState.settled(ref(GENESIS))), tree, local=None, gossip_s=1
+    )
+    record = PeerRecord()
+    assert judge_catch_up(answer, record, late, VERIFIER, 0.0) is Verdict.NOT_ASKED
+    record.asked_until = 1.0
+    assert judge_catch_up(answer, record, late, VERIFIER, 0.0) is Verdict.ACCEPT
+    assert judge_catch_up(answer, record, rounds, VERIFIER, 0.0) is Verdict.OTHER_ROUND
+    other_round = replace(answer, round=U64(5))
+    assert judge_catch_up(other_round, record, late, VERIFIER, 0.0) is Verdict.BAD_SIGNATURE
+    prior = round_of(answer, late, tree)
+    assert prior is not None and prior.state == rounds.prior.state
+    too_little = replace(answer, precommits=answer.precommits[:2])
+    assert round_of(too_little, late, tree) is None
+    assert round_of(answer, late, Tree()) is None
+    nowhere = replace(answer, base_hash=chain_of(GENESIS, 1, 8)[0].hash())
+    assert round_of(nowhere, late, tree) is None
+
+
+def test_views() -> None:
+    record = PeerRecord()
+    first = neighbour(1, 5, 10)
+    assert judge_neighbour(replace(first, version=U8(2)), record, 0.0, PAUSE) is Verdict.MALFORMED
+    assert judge_neighbour(first, record, 0.0, PAUSE) is Verdict.ACCEPT
+    record.view, record.viewed_at = View(U64(1), U64(5), BlockNumber(U32(10))), 0.0
+    assert judge_neighbour(first, record, 4.9, PAUSE) is Verdict.TOO_SOON
+    assert judge_neighbour(first, record, 5.0, PAUSE) is Verdict.ACCEPT
+    for further in (neighbour(1, 6, 10), neighbour(1, 5, 11), neighbour(2, 1, 10)):
+        assert judge_neighbour(further, record, 0.1, PAUSE) is Verdict.ACCEPT
+    for back in (neighbour(1, 4, 10), neighbour(0, 9, 10), neighbour(1, 6, 9)):
+        assert judge_neighbour(back, record, 0.1, PAUSE) is Verdict.BACKWARDS
+
+
+class Sends:
+    """A gossip at round 5 of set 1 with peers that say where they are, and what they are sent."""
+
+    def __init__(self, peers: dict[str, tuple[int, int, int]]) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.commits: dict[int, CommitMessage] = {}
+        self.gossip = Gossip(
+            self._send,
+            self.commits.get,
+            View(U64(1), U64(5), BlockNumber(U32(10))),
+            SeededRandom("gossip"),
+            pause_s=PAUSE,
+        )
+        for name, view in peers.items():
+            self.gossip.connected(PeerId(name))
+            self.gossip.heard(PeerId(name), neighbour(*view), 0.0)
+        self.sent.clear()
+
+    def _send(self, peers: Sequence[PeerId], payload: bytes) -> None:
+        self.sent += [(peer, payload) for peer in peers]
+
+    def receivers(self) -> list[str]:
+        names = [peer for peer, _ in self.sent]
+        self.sent.clear()
+        return names
+
+
+def test_votes_go_to_those_who_take_them_once() -> None:
+    views = {"same": (1, 5, 10), "next": (1, 6, 10), "far": (1, 7, 10), "old": (1, 4, 10)}
+    world = Sends(views | {"set": (2, 5, 10)})
+    world.gossip.connected(PeerId("silent"))
+    world.sent.clear()
+    world.gossip.add_vote(1, 5, b"vote", None)
+    assert world.receivers() == ["same", "next"]
+    world.gossip.add_vote(1, 5, b"vote", None)
+    assert world.receivers() == []
+    assert world.gossip.has(b"vote", PeerId("old"))
+    world.gossip.heard(PeerId("old"), neighbour(1, 5, 10), 1.0)
+    assert world.receivers() == []  # it had it to begin with
+    world.gossip.heard(PeerId("silent"), neighbour(1, 5, 10), 1.0)
+    assert world.receivers() == ["silent"]
+    world.gossip.heard(PeerId("silent"), neighbour(1, 5, 10), 2.0)
+    assert world.receivers() == []
+    world.gossip.heard(PeerId("silent"), neighbour(1, 5, 10), 1.0 + PAUSE)
+    assert world.receivers() == ["silent"]
+
+
+def test_votes_of_others_are_passed_on_to_a_few() -> None:
+    world = Sends({f"p{index}": (1, 5, 10) for index in range(20)})
+    world.gossip.add_vote(1, 5, b"ours", None)
+    assert len(world.receivers()) == 20
+    world.gossip.add_vote(1, 5, b"theirs", PeerId("p7"))
+    receivers = world.receivers()
+    assert len(set(receivers)) == RELAY_TO and "p7" not in receivers
+
+
+def test_what_is_over_is_forgotten() -> None:
+    world = Sends({"p": (1, 5, 10)})
+    world.gossip.add_vote(1, 5, b"vote", None)
+    world.gossip.move(View(U64(1), U64(6), BlockNumber(U32(10))))
+    assert world.gossip.has(b"vote", PeerId("p"))
+    world.gossip.move(View(U64(1), U64(7), BlockNumber(U32(10))))
+    assert not world.gossip.has(b"vote", PeerId("p"))
+    world.gossip.heard(PeerId("p"), neighbour(1, 9, 10), 1.0)
+    assert not any(world.gossip.peers[PeerId("p")].sent.values())
+
+
+def test_commits_go_to_those_who_lack_them(tree: Tree, rounds: Rounds) -> None:
+    commit = CommitMessage(U64(5), U64(1), compact(rounds.current.votes.commit(ref(MAIN[3]))))
+    world = Sends({"has": (1, 5, 4), "lacks": (1, 5, 3), "left": (2, 1, 4), "source": (1, 5, 0)})
+    world.commits[1] = commit
+    world.gossip.pass_on_commit(commit, PeerId("source"))
+    assert world.receivers() == ["lacks"]
+    world.gossip.pass_on_commit(commit)
+    assert world.receivers() == []
+    world.gossip.holding_commit = True
+    world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), PAUSE)
+    assert world.receivers() == []
+    world.gossip.holding_commit = False
+    world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), 2 * PAUSE)
+    assert world.receivers() == ["lacks"]
+    world.gossip.move(View(U64(2), U64(1), BlockNumber(U32(10))))
+    world.sent.clear()
+    world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), 3 * PAUSE)
+    assert world.receivers() == ["lacks"]  # the commit that ended its set
+
+
+def test_lengths_do_not_allocate() -> None:
+    for kind in (1, 4):
+        with pytest.raises(ValueError):
+            decode(GossipMessage, bytes([kind]) + bytes(16) + bytes(36) + b"\xfe\xff\xff\xff")
+
+
+def test_too_many_votes_in_a_catch_up(rounds: Rounds) -> None:
+    fill(rounds)
+    assert rounds.prior.votes is not None
+    answer: CatchUp = catch_up_of(SET, rounds.prior.votes)
+    many = replace(answer, round=U64(2), prevotes=answer.prevotes * 3)
+    record = PeerRecord(asked_until=1.0)
+    assert judge_catch_up(many, record, rounds, VERIFIER, 0.0) is Verdict.MALFORMED
