@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,7 @@ from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic
 from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot, WrongStateRoot
 from parahost.runtime.storage import State
+from parahost.storage.lmdb import LmdbDatabase
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.world import GENESIS, Forge, ManualClock, execute, hashes, open_chain
 from tests.consensus.babe.world import RealVerifier, genesis_view
@@ -79,6 +81,7 @@ def test_the_best_chain_has_most_primary_slots_then_length_then_age() -> None:
     assert chain.children(root) == hashes([secondary, rival, primary])
 
 
+@pytest.mark.guide("A110")
 def test_events_come_in_order_and_after_the_fact() -> None:
     forge, chain = Forge(), open_chain()
     told: list[ChainEvent] = []
@@ -312,3 +315,20 @@ def test_finalizing_what_contradicts_finality_is_an_alarm() -> None:
     with pytest.raises(UnknownBlock):
         chain.finalize(Hash(H256(b"?" * 32)), None)
     assert issubclass(FinalityConflict, Exception)
+
+
+def test_the_chain_lives_in_lmdb(tmp_path: Path) -> None:
+    forge = Forge()
+    line = forge.line(forge.genesis, 12)
+    database = LmdbDatabase(tmp_path / "db")
+    chain = open_chain(database)
+    for block in line:
+        chain.import_block(block)
+    chain.finalize(line[6].header.hash(), b"proof")
+    database.close()
+    database = LmdbDatabase(tmp_path / "db")
+    again = open_chain(database)
+    assert again.finalized == line[6].header
+    assert again.best == line[-1].header
+    assert again.state(again.best_hash).root == line[-1].header.state_root
+    database.close()

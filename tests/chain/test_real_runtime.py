@@ -30,7 +30,7 @@ from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import State
 from parahost.storage.memory import MemoryDatabase
-from tests.chain.wire import Port, TrioClock, Wire, names_its_block, until, wire
+from tests.chain.wire import Port, TrioClock, Wire, naming_its_block, until, wire
 from tests.consensus.babe.world import RealVerifier
 from tests.runtime.world import account, key, validators
 
@@ -87,7 +87,9 @@ class Node:
         self.chain = open_node_chain(self.database, self.clock)
         self.pool = TransactionPool(self.chain, RUNTIME.validate_transaction)
         self.gossip = TransactionGossip(self.pool, self.port)
-        self.sync = Sync(self.chain, self.port, self.clock, verify_justification=names_its_block)
+        self.sync = Sync(
+            self.chain, self.port, self.clock, import_justification=naming_its_block(self.chain)
+        )
         self.proposer = Proposing(self.chain, self.pool)
         ring = KeyRing.of([(KeyType.BABE, f"//{name}//babe")])
         self.author = Author(

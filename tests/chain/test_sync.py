@@ -254,7 +254,8 @@ async def test_a_bad_justification_makes_nothing_final(
         liar.say(Announce(long_line[0].header, True), node.port)
         await until(lambda: node.chain.best == long_line[0].header)
         assert node.chain.finalized.number == 0
-        assert [reason for _, _, reason in node.port.reports] == ["bad justification"]
+        assert len(node.port.reports) == 1
+        assert "bad justification" in node.port.reports[0][2]
 
 
 async def test_garbage_is_reported_and_harms_nothing(

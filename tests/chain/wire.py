@@ -11,6 +11,8 @@ import trio
 
 from parahost.chain.chain import Chain
 from parahost.chain.sync import Sync
+from parahost.chain.sync.fetching import ImportJustification
+from parahost.consensus.grandpa.justification import MalformedJustification
 from parahost.ports import (
     NetworkEvent,
     Notification,
@@ -22,7 +24,7 @@ from parahost.ports import (
     RequestProtocol,
 )
 from parahost.ports.network import EventHandler, RequestHandler
-from parahost.primitives.basic import PeerId
+from parahost.primitives.basic import Hash, PeerId
 
 
 class TrioClock:
@@ -136,9 +138,15 @@ class SyncNode:
     sync: Sync
 
 
-def names_its_block(block: bytes, justification: bytes) -> bool:
-    """These tests' justifications say which block they are for."""
-    return justification == b"final:" + block
+def naming_its_block(chain: Chain) -> ImportJustification:
+    """Takes justifications that say which block they are for; GRANDPA's own are tested there."""
+
+    def import_justification(block: Hash, justification: bytes) -> None:
+        if justification != b"final:" + block:
+            raise MalformedJustification("it names another block")
+        chain.finalize(block, justification)
+
+    return import_justification
 
 
 @asynccontextmanager
@@ -150,7 +158,7 @@ async def wire() -> AsyncIterator[Wire]:
 
 def start(net: Wire, name: str, chain: Chain) -> SyncNode:
     port = net.port(name)
-    sync = Sync(chain, port, TrioClock(), verify_justification=names_its_block)
+    sync = Sync(chain, port, TrioClock(), import_justification=naming_its_block(chain))
     net.start(sync.run)
     return SyncNode(chain, port, sync)
 

@@ -18,15 +18,16 @@ from parahost.chain.sync.messages import (
     FromHash,
     FromNumber,
 )
+from parahost.consensus.grandpa import JustificationError
 from parahost.ports import Network, RequestFailed
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.runtime.errors import InvalidBlock
 
-VerifyJustification = Callable[[Hash, bytes], bool]
-"""Whether these bytes prove the block final, by the voters that we know for it. The block is in
-the tree."""
+ImportJustification = Callable[[Hash, bytes], None]
+"""Makes a known block final if these bytes prove that to the present voters; raises
+``JustificationError`` if not. ``GrandpaVoter.import_justification`` is one."""
 
 COST_BAD_BLOCK = -(1 << 29)
 COST_GARBAGE = -(1 << 24)
@@ -45,11 +46,11 @@ class Fetcher:
     """Requests to peers. Answers are checked against what was asked before anybody sees them."""
 
     def __init__(
-        self, chain: Chain, network: Network, verify_justification: VerifyJustification
+        self, chain: Chain, network: Network, import_justification: ImportJustification
     ) -> None:
         self._chain = chain
         self._network = network
-        self._verify_justification = verify_justification
+        self._import_justification = import_justification
 
     async def ancestry(self, peer: PeerId, hash: Hash, count: int) -> list[BlockData]:
         """A block and ancestors of it, whole, the oldest first: at least one, at most ``count``,
@@ -116,17 +117,14 @@ class Fetcher:
             await trio.lowlevel.checkpoint()
 
     def justify(self, peer: PeerId, data: BlockData) -> None:
-        """Make a block of ours final if its justification proves that.
-
-        :raises FinalityConflict: when it proves what contradicts our finality: an alarm.
-        """
+        """Make a block of ours final if its justification proves that."""
         block, proof = data.hash, data.justification
         if proof is None or block not in self._chain or self._chain.is_final(block):
             return
-        if self._verify_justification(block, proof):
-            self._chain.finalize(block, proof)
-        else:
-            self._network.report(peer, COST_BAD_JUSTIFICATION, "bad justification")
+        try:
+            self._import_justification(block, proof)
+        except JustificationError as why:
+            self._network.report(peer, COST_BAD_JUSTIFICATION, f"bad justification: {why}")
 
     def _import(self, peer: PeerId, data: BlockData) -> None:
         if data.header is None or data.body is None:

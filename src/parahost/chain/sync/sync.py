@@ -15,8 +15,8 @@ from parahost.chain.sync.fetching import (
     COST_BAD_BLOCK,
     COST_GARBAGE,
     Fetcher,
+    ImportJustification,
     Unhelpful,
-    VerifyJustification,
 )
 from parahost.chain.sync.messages import (
     ANNOUNCES,
@@ -70,13 +70,13 @@ class Sync:
         network: Network,
         clock: Clock,
         *,
-        verify_justification: VerifyJustification,
+        import_justification: ImportJustification,
     ) -> None:
         """Declares its protocols at the network."""
         self._chain = chain
         self._network = network
         self._clock = clock
-        self._fetcher = Fetcher(chain, network, verify_justification)
+        self._fetcher = Fetcher(chain, network, import_justification)
         self._peers: dict[PeerId, Peer] = {}
         self._wanted: OrderedDict[Hash, Wanted] = OrderedDict()
         self._far: dict[PeerId, int] = {}
