@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import trio
@@ -35,11 +35,10 @@ class NodeOptions:
     base_path: Path
     listen: Sequence[str] = ("/ip4/127.0.0.1/tcp/0",)
     bootnodes: Sequence[str] = ()
-    parachain: str | None = None
-    """For a collator: the SPEC of its parachain."""
+    parachain: ParachainSpec | None = None
+    """For a collator: its parachain."""
     archive: bool = False
     log: Path | None = None
-    collator_args: dict[str, object] = field(default_factory=dict)
 
 
 async def run_node(options: NodeOptions) -> None:

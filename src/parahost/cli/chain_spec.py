@@ -1,0 +1,40 @@
+"""``parahost chain-spec``: what a chain begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Make chain specs.", no_args_is_help=True)
+
+
+@app.callback()
+def chain_spec() -> None:
+    """Make chain specs."""
+
+
+@app.command()
+def new(
+    validators: Annotated[int, typer.Option(help="How many validators.")] = 4,
+    parachain: Annotated[
+        list[str] | None, typer.Option(help="A parachain: an example's name or a TOML file.")
+    ] = None,
+    parathread: Annotated[list[str] | None, typer.Option(help="A parathread, likewise.")] = None,
+    slot: Annotated[float, typer.Option(help="Seconds per slot.")] = 6.0,
+    output: Annotated[Path | None, typer.Option(help="Where to; else printed.")] = None,
+) -> None:
+    """Make the spec of a local chain: validators //validator-1 and so on (session keys
+    //validator-1//babe, //gran, //para), governed by //Alice."""
+    from parahost.devnet.plan import DevnetOptions, check_options, local_chain
+    from parahost.parachains import load_specs
+
+    chains, threads = load_specs(parachain or [], parathread or [])
+    options = DevnetOptions(validators, chains, threads, slot, Path())
+    check_options(options)
+    text = local_chain(options).to_json()
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text)

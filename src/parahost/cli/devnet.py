@@ -1,0 +1,65 @@
+"""``parahost devnet``: a local network of processes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+STARTED_AT = time.time()
+"""As near to the command as Python lets us be."""
+
+
+def devnet(
+    validators: Annotated[int, typer.Option(help="How many validators.")] = 4,
+    parachain: Annotated[
+        list[str] | None,
+        typer.Option(help="A parachain: a shipped example's name or a TOML file. Repeat for more."),
+    ] = None,
+    parathread: Annotated[list[str] | None, typer.Option(help="A parathread, likewise.")] = None,
+    slot: Annotated[float, typer.Option(help="Seconds per slot.")] = 6.0,
+    base_path: Annotated[Path, typer.Option(help="Where the nodes keep their files.")] = Path(
+        "devnet-data"
+    ),
+    until: Annotated[
+        str | None, typer.Option(help="Stop at included=K, finalized=K or time=SECONDS.")
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Give up after so many seconds, with status 1.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a JSON report there.")] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines, no live view.")] = False,
+) -> None:
+    """Run a relay chain with its parachains on this machine: validators and a collator for each
+    para, every one a process. Without --parachain and --parathread: adder, ledger, and a parathread.
+
+    Ctrl-C ends it; the same command on the same base path goes on where it was.
+    """
+    import trio
+
+    from parahost.cli.failure import BadInput
+    from parahost.devnet.condition import Condition
+    from parahost.devnet.devnet import run_devnet
+    from parahost.devnet.plan import DevnetOptions, make_plan
+    from parahost.parachains import load_specs
+
+    condition = Condition.parse(until) if until is not None else None
+    if timeout is not None and not timeout > 0:
+        raise BadInput(f"--timeout {timeout:g}: not a number of seconds above 0")
+    if parachain is None and parathread is None:
+        parachain, parathread = ["adder", "ledger"], ["adder"]
+    chains, threads = load_specs(parachain or [], parathread or [])
+    plan = make_plan(DevnetOptions(validators, chains, threads, slot, base_path))
+    met = trio.run(
+        lambda: run_devnet(
+            plan,
+            started_at=STARTED_AT,
+            until=condition,
+            timeout_s=timeout,
+            report=report,
+            plain=plain,
+        )
+    )
+    raise typer.Exit(0 if met else 1)

@@ -1,0 +1,67 @@
+"""``parahost keys``: secret and public keys."""
+
+from __future__ import annotations
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Make, inspect and insert keys.", no_args_is_help=True)
+
+
+class Purpose(StrEnum):
+    """What a key is for."""
+
+    BABE = "babe"
+    GRANDPA = "grandpa"
+    PARACHAIN = "parachain"
+    COLLATOR = "collator"
+    ACCOUNT = "account"
+
+
+def _describe(uri: str, purpose: Purpose) -> dict[str, str]:
+    from parahost.crypto.keystore import keypair_from_uri
+    from parahost.ports import KeyType
+
+    public = keypair_from_uri(KeyType[purpose.name], uri).public
+    scheme = "ed25519" if purpose is Purpose.GRANDPA else "sr25519"
+    return {"scheme": scheme, "purpose": purpose.value, "public": f"0x{public.hex()}"}
+
+
+@app.command()
+def generate(
+    purpose: Annotated[Purpose, typer.Option(help="What the key is for.")] = Purpose.ACCOUNT,
+) -> None:
+    """Make a new key and print it, its secret phrase first, as JSON."""
+    from parahost.crypto.secret_uri import phrase_from_entropy
+
+    phrase = phrase_from_entropy(os.urandom(16))
+    typer.echo(json.dumps({"phrase": phrase, **_describe(phrase, purpose)}, indent=2))
+
+
+@app.command()
+def inspect(
+    uri: Annotated[str, typer.Argument(help="A phrase, 0x and a seed, or //Alice and the like.")],
+    purpose: Annotated[Purpose, typer.Option(help="What the key is for.")] = Purpose.ACCOUNT,
+) -> None:
+    """Print the public key of a secret, as JSON."""
+    typer.echo(json.dumps(_describe(uri, purpose), indent=2))
+
+
+@app.command()
+def insert(
+    base_path: Annotated[Path, typer.Option(help="The node's base path.")],
+    uri: Annotated[str, typer.Argument(help="A phrase, 0x and a seed, or //Alice and the like.")],
+    purpose: Annotated[Purpose, typer.Option(help="What the key is for.")],
+) -> None:
+    """Put a key into a node's keystore."""
+    from parahost.crypto.keystore import KeyDirectory
+    from parahost.ports import KeyType
+    from parahost.process.base_path import BasePath
+
+    public = KeyDirectory(BasePath(base_path).keystore).insert(KeyType[purpose.name], uri)
+    typer.echo(f"0x{public.hex()}")

@@ -1,0 +1,65 @@
+"""``parahost node``: one node, from a chain spec."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class RoleName(StrEnum):
+    VALIDATOR = "validator"
+    COLLATOR = "collator"
+    FULL = "full"
+
+
+def node(
+    chain: Annotated[Path, typer.Option(help="The chain spec, a JSON file.")],
+    base_path: Annotated[Path, typer.Option(help="Where the node keeps its files.")],
+    role: Annotated[RoleName, typer.Option(help="What it does.")] = RoleName.FULL,
+    name: Annotated[str, typer.Option(help="What it is called in its log.")] = "node",
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(help="A multiaddress to listen on; /ip4/127.0.0.1/tcp/0 if none is given."),
+    ] = None,
+    bootnode: Annotated[
+        list[str] | None, typer.Option(help="Where to find other nodes: /ip4/.../tcp/.../p2p/...")
+    ] = None,
+    parachain: Annotated[
+        str | None,
+        typer.Option(help="For a collator: a shipped example's name, or a TOML file."),
+    ] = None,
+    archive: Annotated[
+        bool, typer.Option("--archive", help="Keep the state of every block.")
+    ] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="The log file; node.log in the base path if not given.")
+    ] = None,
+) -> None:
+    """Run one node until it is asked to stop (Ctrl-C, SIGTERM).
+
+    A validator signs with the keys in its base path's keystore: see `parahost keys insert`.
+    """
+    import trio
+
+    from parahost.cli.failure import BadInput
+    from parahost.node.node import Role
+    from parahost.parachains import ParachainSpec
+    from parahost.process.run_node import NodeOptions, run_node
+
+    if (role is RoleName.COLLATOR) != (parachain is not None):
+        raise BadInput("node: --role collator and --parachain SPEC go together")
+    options = NodeOptions(
+        name=name,
+        chain=chain,
+        role=Role(role.value),
+        base_path=base_path,
+        listen=tuple(listen or ("/ip4/127.0.0.1/tcp/0",)),
+        bootnodes=tuple(bootnode or ()),
+        parachain=ParachainSpec.load(parachain) if parachain is not None else None,
+        archive=archive,
+        log=log,
+    )
+    trio.run(run_node, options)

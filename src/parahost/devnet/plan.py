@@ -1,0 +1,217 @@
+"""What a devnet consists of: its chain, its nodes, their keys, ports and command lines.
+
+Written to the base path at the first start and read back at the next ones, so that the same
+network goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from parahost.crypto.keystore import KeyDirectory
+from parahost.devnet.authorities import (
+    collator_uri,
+    local_validator,
+    session_uris,
+    sudo_account,
+    validator_name,
+)
+from parahost.devnet.processes import NodeCommand
+from parahost.network.identity import Identity
+from parahost.parachains import ParachainSpec
+from parahost.ports import KeyType
+from parahost.primitives.basic import U32
+from parahost.process.base_path import BasePath
+from parahost.runtime.chain_spec import ChainSpec
+from parahost.runtime.genesis import GenesisConfig
+from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
+from parahost.runtime.parachains.paras import ParaGenesisArgs
+
+PLAN_FILE = "devnet.json"
+SPEC_FILE = "chain-spec.json"
+EPOCH_SLOTS = 100
+LOCALHOST = "127.0.0.1"
+
+
+class BadPlan(ValueError):
+    """The devnet that was asked for cannot be, or not on this base path; says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class DevnetOptions:
+    """What was asked for. ``slot_s`` in seconds."""
+
+    validators: int
+    parachains: tuple[ParachainSpec, ...]
+    parathreads: tuple[ParachainSpec, ...]
+    slot_s: float
+    base_path: Path
+
+    @property
+    def paras(self) -> tuple[ParachainSpec, ...]:
+        return self.parachains + self.parathreads
+
+    def fingerprint(self) -> dict[str, object]:
+        """What must be the same for a network to go on."""
+        return {
+            "validators": self.validators,
+            "slot_ms": round(self.slot_s * 1000),
+            "parachains": [[spec.para_id, spec.source] for spec in self.parachains],
+            "parathreads": [[spec.para_id, spec.source] for spec in self.parathreads],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A devnet that can be started. ``logs`` are the journals of the nodes by name."""
+
+    commands: tuple[NodeCommand, ...]
+    logs: dict[str, Path]
+    paras: dict[int, str]
+    continued: bool
+
+
+def make_plan(options: DevnetOptions) -> Plan:
+    """Lay out the network on its base path, or take up the one that is there.
+
+    :raises BadPlan: when it cannot be.
+    :raises OSError: when the base path cannot be written.
+    """
+    check_options(options)
+    root = options.base_path
+    root.mkdir(parents=True, exist_ok=True)
+    continued = _take_up(root / PLAN_FILE, options)
+    spec = root / SPEC_FILE
+    if not continued:
+        spec.write_text(local_chain(options).to_json())
+    names = [validator_name(index) for index in range(options.validators)]
+    collators = {_collator_name(para): para for para in options.paras}
+    ports = _free_ports(len(names) + len(collators))
+    addresses = {
+        name: f"/ip4/{LOCALHOST}/tcp/{port}"
+        for name, port in zip([*names, *collators], ports, strict=True)
+    }
+    bootnodes = []
+    for name in names:
+        base = BasePath(root / name)
+        bootnodes.append(f"{addresses[name]}/p2p/{Identity(base.load_node_key()).peer}")
+        for key_type, uri in session_uris(name).items():
+            KeyDirectory(base.keystore).insert(key_type, uri)
+    for name in collators:
+        KeyDirectory(BasePath(root / name).keystore).insert(KeyType.COLLATOR, collator_uri(name))
+    commands = []
+    for name in [*names, *collators]:
+        argv = ["node", "--chain", str(spec), "--base-path", str(root / name), "--name", name]
+        argv += ["--listen", addresses[name]]
+        for bootnode in bootnodes:
+            if not bootnode.startswith(addresses[name] + "/"):
+                argv += ["--bootnode", bootnode]
+        if name in collators:
+            argv += ["--role", "collator", "--parachain", collators[name].argument()]
+        else:
+            argv += ["--role", "validator"]
+        (root / name).mkdir(parents=True, exist_ok=True)
+        commands.append(NodeCommand(name, tuple(argv), root / name / "output.log"))
+    (root / PLAN_FILE).write_text(
+        json.dumps(
+            {
+                "network": options.fingerprint(),
+                "nodes": {command.name: command.shell() for command in commands},
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+    return Plan(
+        tuple(commands),
+        {command.name: BasePath(root / command.name).log for command in commands},
+        {int(para.para_id): para.name for para in options.paras},
+        continued,
+    )
+
+
+def local_chain(options: DevnetOptions) -> ChainSpec:
+    """The chain spec of a local network.
+
+    :raises BadPlan: when its parts contradict a rule.
+    """
+    threads = len(options.parathreads)
+    configuration = replace(
+        DEFAULT_CONFIGURATION,
+        parathread_cores=U32(min(threads, 1)),
+        parathread_retries=U32(3),
+        scheduling_lookahead=U32(max(threads, 2)),
+    )
+    config = GenesisConfig(
+        validators=tuple(local_validator(validator_name(i)) for i in range(options.validators)),
+        sudo=sudo_account(),
+        configuration=configuration,
+        paras=tuple(
+            (
+                para.para_id,
+                ParaGenesisArgs(para.genesis_head, para.code, para in options.parachains),
+            )
+            for para in sorted(options.paras, key=lambda para: para.para_id)
+        ),
+        slot_duration_ms=round(options.slot_s * 1000),
+        epoch_length=EPOCH_SLOTS,
+    )
+    return ChainSpec.of("Local devnet", "devnet", config.build())
+
+
+def check_options(options: DevnetOptions) -> None:
+    """:raises BadPlan: when no such network can be."""
+    if not 1 <= options.validators <= 1000:
+        raise BadPlan(f"--validators {options.validators}: between 1 and 1000 can be started")
+    if not 0.5 <= options.slot_s <= 600:
+        raise BadPlan(f"--slot {options.slot_s}: a slot lasts between 0.5 and 600 seconds")
+    ids = [para.para_id for para in options.paras]
+    for para_id in ids:
+        if ids.count(para_id) > 1:
+            raise BadPlan(f"two paras have the id {para_id}: give one of them another `id`")
+    cores = len(options.parachains) + min(len(options.parathreads), 1)
+    if cores > options.validators:
+        raise BadPlan(
+            f"{options.validators} validators cannot serve {cores} cores: each core needs a "
+            "validator; raise --validators"
+        )
+
+
+def _take_up(plan_file: Path, options: DevnetOptions) -> bool:
+    """Whether this same network is on the base path already."""
+    if not plan_file.exists():
+        return False
+    try:
+        before = json.loads(plan_file.read_text())["network"]
+    except (ValueError, KeyError, TypeError):
+        raise BadPlan(
+            f"{plan_file}: not a plan of a devnet; delete {plan_file.parent} to begin anew"
+        ) from None
+    if before != json.loads(json.dumps(options.fingerprint())):
+        raise BadPlan(
+            f"{plan_file.parent}: another network lives there; start it with its own options, "
+            "choose another --base-path, or delete the folder"
+        )
+    return True
+
+
+def _collator_name(para: ParachainSpec) -> str:
+    return f"collator-{para.para_id}"
+
+
+def _free_ports(count: int) -> Sequence[int]:
+    """Ports that nobody listens on now."""
+    sockets = []
+    try:
+        for _ in range(count):
+            probe = socket.socket()
+            sockets.append(probe)
+            probe.bind((LOCALHOST, 0))
+        return [probe.getsockname()[1] for probe in sockets]
+    finally:
+        for probe in sockets:
+            probe.close()
