@@ -33,7 +33,7 @@ def devnet(
     plain: Annotated[bool, typer.Option("--plain", help="Print lines, no live view.")] = False,
 ) -> None:
     """Run a relay chain with its parachains on this machine: validators and a collator for each
-    para, every one a process. Without --parachain and --parathread: adder, ledger, and a parathread.
+    para, every one a process. Without --parachain and --parathread: adder, ledger, a parathread.
 
     Ctrl-C ends it; the same command on the same base path goes on where it was.
     """

@@ -14,6 +14,7 @@ from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
 from parahost.crypto.verifier import DirectVerifier
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.node.node import Node, Ports, Role
+from parahost.parachains import ParachainSpec
 from parahost.process.base_path import BasePath
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.system import SystemClock, SystemRandom
