@@ -38,6 +38,13 @@ class QueryChunk(Request[ErasureChunk | None]):
 
 
 @dataclass(eq=False, slots=True)
+class QueryChunks(Request[tuple[ErasureChunk, ...]]):
+    """All chunks of a candidate that this node keeps."""
+
+    candidate: CandidateHash
+
+
+@dataclass(eq=False, slots=True)
 class StoreChunk(Request[bool]):
     """Keep a chunk whose proof has been checked. ``False``: the disk refused it."""
 

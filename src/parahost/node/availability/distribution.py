@@ -1,0 +1,390 @@
+"""Availability Distribution, protocol ``avad``: each validator gets its chunk (A89-A93).
+
+The guide gossips every chunk to everybody, which would multiply each PoV by three times the number
+of peers. Here a chunk goes where it is wanted: chunk i straight to validator i's peer. Measured
+for 5 MB and 1,000 validators: a backer sends 15 MB in all, 15.7 kB to each peer, where plain gossip
+sends 15 MB to each. What remains of gossip:
+
+- Only when validator i is not connected is its chunk relayed, to a few peers who do the same, for
+  a bounded number of hops.
+- All backers hold everything. Of g, the k-th begins with the chunks i = k (mod g); the others
+  follow a moment later to those who have not said ``HaveChunk`` by then.
+- Whoever still lacks its chunk after a while asks for it.
+
+Everything is tried again on each view change, ours and peers' (A91).
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import ClassVar
+
+import trio
+
+from parahost import erasure
+from parahost.node.availability.chunk_gossip import (
+    RELAY_HOPS,
+    AvailabilityGossip,
+    ChunkGossip,
+    HaveChunk,
+    LiveCandidate,
+    judge,
+)
+from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
+from parahost.node.availability.live import PendingCandidate, live_candidates
+from parahost.node.gossip import (
+    COST_MALFORMED,
+    COST_NOT_IN_VIEW,
+    RELAY_FANOUT,
+    Acceptance,
+    GossipPeers,
+    sample,
+)
+from parahost.node.messages.availability import (
+    AvailabilityNetwork,
+    ChunkRequested,
+    QueryAvailableData,
+    QueryChunk,
+    StoreChunk,
+)
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    NetworkBridgeEvent,
+    OurViewChange,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    PeerViewChange,
+    RegisterEventProducer,
+    RegisterRequestProducer,
+    ReportPeer,
+    ResolveValidators,
+    SendMessage,
+    SendRequest,
+    View,
+)
+from parahost.node.messages.utility import Ancestors, RuntimeCall
+from parahost.node.overseer import Context, Subsystem
+from parahost.node.protocols import AVAILABILITY_DISTRIBUTION, CHUNK_REQUEST
+from parahost.ports import KeyStore, KeyType
+from parahost.primitives.availability import ErasureChunk
+from parahost.primitives.basic import (
+    CandidateHash,
+    ChunkIndex,
+    Hash,
+    PeerId,
+    ValidatorId,
+    ValidatorIndex,
+)
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+SECOND_WAVE_S = 0.25
+"""When a backer sends the chunks that are first of all the other backers' to send."""
+PULL_AFTER_S = 1.0
+"""When, and how often, a validator asks for its chunk that has not come."""
+MAX_KNOWN_HEADS = 256
+"""Heads whose live candidates are remembered; peers' heads that nobody here works on, mostly."""
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Chunks that may wait while our new view is being looked up; more are let go, and asked for."""
+
+
+class AvailabilityDistribution(Subsystem):
+    """One long-lived job looks up views and sends; short ones encode and ask."""
+
+    name = "availability-distribution"
+    receives = (AvailabilityNetwork, ChunkRequested)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        RegisterEventProducer,
+        RegisterRequestProducer,
+        SendMessage,
+        SendRequest,
+        ReportPeer,
+        ResolveValidators,
+        RuntimeCall,
+        Ancestors,
+        QueryAvailableData,
+        QueryChunk,
+        StoreChunk,
+    )
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+        self._peers = GossipPeers()
+        self._heads: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
+        self._live: dict[CandidateHash, LiveCandidate] = {}
+        self._peer_of: dict[ValidatorId, PeerId] = {}
+        self._followed = View()
+        self._waiting: list[tuple[PeerId, ChunkGossip]] = []
+        self._waiting_bytes = 0
+        self._stale: dict[PeerId, None] = {}
+        """Peers to which something may have to be sent."""
+        self._wake = trio.Event()
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        ctx.send(
+            RegisterEventProducer(
+                AVAILABILITY_DISTRIBUTION, PeerSet.VALIDATION, AvailabilityNetwork
+            )
+        )
+        ctx.send(RegisterRequestProducer(CHUNK_REQUEST, ChunkRequested))
+        ctx.spawn(None, self._work, "distribute")
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case AvailabilityNetwork(event):
+                self._on_network(event)
+            case ChunkRequested():
+                self._on_request(message)
+
+    def _on_network(self, event: NetworkBridgeEvent) -> None:
+        self._peers.note(event)
+        match event:
+            case PeerMessage(peer, payload):
+                try:
+                    gossip: AvailabilityGossip = decode(AvailabilityGossip, payload)
+                except ScaleDecodeError:
+                    self.ctx.send(ReportPeer(peer, COST_MALFORMED))
+                    return
+                if isinstance(gossip, ChunkGossip):
+                    self._on_chunk(peer, gossip)
+                elif gossip.candidate in self._live:
+                    self._live[gossip.candidate].peer_has(peer, gossip.index)
+            case PeerViewChange(peer, _):
+                self._offer_to((peer,))
+            case PeerDisconnected(peer):
+                self._stale.pop(peer, None)
+                for live in self._live.values():
+                    live.forget(peer)
+            case OurViewChange():
+                self._wake.set()
+
+    def _on_chunk(self, peer: PeerId, gossip: ChunkGossip) -> None:
+        live = self._live.get(gossip.candidate)
+        if live is None:
+            if self._followed == self._peers.ours:
+                self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
+            elif self._waiting_bytes + len(gossip.chunk.chunk) <= MAX_WAITING_BYTES:
+                self._waiting.append((peer, gossip))
+                self._waiting_bytes += len(gossip.chunk.chunk)
+            return
+        verdict = judge(live, peer, gossip.chunk)
+        if verdict.change is not None:
+            self.ctx.send(ReportPeer(peer, verdict.change))
+        if verdict.acceptance is Acceptance.REJECT:
+            return
+        live.peer_sent(peer, gossip.chunk.index)
+        if verdict.acceptance is Acceptance.ACCEPT:
+            self._hold(live, gossip.chunk, gossip.hops)
+            if gossip.chunk.index != live.own:
+                self._offer_to(self._peers.all())
+
+    def _on_request(self, message: ChunkRequested) -> None:
+        try:
+            wanted: ChunkRequest = decode(ChunkRequest, message.payload)
+        except ScaleDecodeError:
+            self.ctx.send(ReportPeer(message.peer, COST_MALFORMED))
+            message.reply.answer(None)
+            return
+        live = self._live.get(wanted.candidate)
+        if live is not None and wanted.index in live.chunks:
+            message.reply.answer(encode(live.chunks[wanted.index]))
+            live.peer_has(message.peer, wanted.index)
+            return
+
+        async def answer_from_store() -> None:
+            chunk = await self.ctx.ask(QueryChunk(wanted.candidate, wanted.index))
+            message.reply.answer(None if chunk is None else encode(chunk))
+
+        self.ctx.spawn(None, answer_from_store, "answer chunk request")
+
+    # Jobs
+
+    async def _work(self) -> None:
+        """Follow views, and send whatever can be sent."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._followed != self._peers.ours:
+                await self._follow(self._peers.ours)
+            stale, self._stale = self._stale, {}
+            for peer in stale:
+                for head in self._peers.view(peer).heads:
+                    await self._learn(head)
+            await self._resolve()
+            self._offer(sample(self.ctx.random, stale, len(stale)))
+
+    async def _follow(self, view: View) -> None:
+        """Our view has changed: some candidates come alive, some are live no more."""
+        wanted: dict[CandidateHash, PendingCandidate] = {}
+        for head in view.heads:
+            wanted |= await self._learn(head)
+        for candidate in [c for c in self._live if c not in wanted]:
+            del self._live[candidate]
+        new = [LiveCandidate.of(p, self._own(p)) for c, p in wanted.items() if c not in self._live]
+        for live in new:
+            self._live[live.pending.hash] = live
+            self.ctx.spawn(None, lambda live=live: self._obtain(live), "obtain own chunk")
+        for live in self._live.values():
+            if not live.is_complete:
+                self.ctx.spawn(None, lambda live=live: self._share(live), "encode and share")
+        self._followed = view
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        for peer, gossip in waiting:
+            self._on_chunk(peer, gossip)
+        self._offer_to(self._peers.all())
+
+    async def _learn(self, head: Hash) -> dict[CandidateHash, PendingCandidate]:
+        """The head's live candidates; none while it is unknown."""
+        if head not in self._heads:
+            found = await live_candidates(self.ctx, head)
+            if found is None:
+                return {}
+            self._heads[head] = found
+            if len(self._heads) > MAX_KNOWN_HEADS:
+                self._heads.popitem(last=False)
+        self._heads.move_to_end(head)
+        return self._heads[head]
+
+    async def _resolve(self) -> None:
+        """Bring who is who up to date for all sessions that have a live candidate."""
+        sessions = dict.fromkeys(live.pending.validators for live in self._live.values())
+        known: dict[ValidatorId, PeerId] = {}
+        for validators in sessions:
+            known |= await self.ctx.ask(ResolveValidators(validators))
+        self._peer_of = known
+
+    async def _share(self, live: LiveCandidate) -> None:
+        """If we have the data: encode, keep our own chunk, send the others their own (A92)."""
+        data = await self.ctx.ask(QueryAvailableData(live.pending.hash))
+        if data is None or live.is_complete or not self._is_live(live):
+            return
+        chunks = erasure.encode(encode(data), len(live.pending.validators))
+        root, proofs = erasure.root_and_proofs(chunks)
+        assert root == live.pending.erasure_root, "the store keeps only what gives the root"
+        live.first_share = live.place_in_group()
+        for index, (chunk, proof) in enumerate(zip(chunks, proofs, strict=True)):
+            if index not in live.chunks:
+                self._hold(live, ErasureChunk(chunk, _chunk_index(index), proof), RELAY_HOPS)
+        self.ctx.journal.record("availability.sharing", candidate=live.pending.hash)
+        self._offer_to(self._peers.all())
+        await self.ctx.clock.sleep(SECOND_WAVE_S)
+        live.first_share = None
+        self._offer_to(self._peers.all())
+
+    async def _obtain(self, live: LiveCandidate) -> None:
+        """Our own chunk: from our store, or by itself, or by asking."""
+        own = live.own
+        if own is None:
+            return
+        candidate = live.pending.hash
+        kept = await self.ctx.ask(QueryChunk(candidate, own))
+        if kept is not None and own not in live.chunks:
+            self._hold(live, kept, 0)
+        while True:
+            await self.ctx.clock.sleep(PULL_AFTER_S)
+            for peer in await self._sources(live):
+                if own in live.chunks or not self._is_live(live):
+                    return
+                pending = live.pending
+                chunk = await fetch_chunk(
+                    self.ctx,
+                    peer,
+                    ChunkRequest(candidate, own),
+                    pending.erasure_root,
+                    len(pending.validators),
+                )
+                if chunk is not None and own not in live.chunks:
+                    live.peer_sent(peer, own)
+                    self._hold(live, chunk, 0)
+            if own in live.chunks or not self._is_live(live):
+                return
+
+    async def _sources(self, live: LiveCandidate) -> list[PeerId]:
+        """Whom to ask for our chunk: the backers, then a few others, who may have it to relay."""
+        await self._resolve()
+        backers = self._backers(live)
+        others = [p for p in self._peers.all() if p not in backers]
+        return [
+            *sample(self.ctx.random, backers, len(backers)),
+            *sample(self.ctx.random, others, RELAY_FANOUT),
+        ]
+
+    # Routines
+
+    def _own(self, pending: PendingCandidate) -> ChunkIndex | None:
+        held = dict.fromkeys(self._keys.public_keys(KeyType.PARACHAIN))
+        for index, validator in enumerate(pending.validators):
+            if validator in held:
+                return _chunk_index(index)
+        return None
+
+    def _is_live(self, live: LiveCandidate) -> bool:
+        return self._live.get(live.pending.hash) is live
+
+    def _hold(self, live: LiveCandidate, chunk: ErasureChunk, hops: int) -> None:
+        """Take a proven chunk; our own one goes to the store (A93), and the backers hear of it."""
+        live.hold(chunk, hops)
+        if chunk.index != live.own or not self._is_live(live):
+            return
+        self.ctx.send(StoreChunk(live.pending.hash, chunk))
+        to = [p for p in self._backers(live) if not live.has(p, chunk.index)]
+        if to:
+            have = HaveChunk(live.pending.hash, chunk.index)
+            self._send(tuple(to), have)
+
+    def _backers(self, live: LiveCandidate) -> list[PeerId]:
+        """The backing group's connected peers."""
+        validators = (live.pending.validators[index] for index in live.pending.backers)
+        peers = (self._peer_of.get(validator) for validator in validators)
+        return [peer for peer in peers if peer is not None and peer in self._peers]
+
+    def _offer_to(self, peers: tuple[PeerId, ...]) -> None:
+        self._stale |= dict.fromkeys(peers)
+        self._wake.set()
+
+    def _offer(self, peers: list[PeerId]) -> None:
+        """Send to each of the peers what it wants or should pass on, of what it works on."""
+        validator_of = {peer: validator for validator, peer in self._peer_of.items()}
+        for live in self._live.values():
+            working = [peer for peer in peers if self._works_on(peer, live)]
+            for peer in working:
+                validator = validator_of.get(peer)
+                index = None if validator is None else live.index_of.get(validator)
+                if index is not None and live.may_send(index) and not live.has(peer, index):
+                    self._send_chunk(live, peer, index, hops=0)
+            for index in self._unreachable(live):
+                for peer in working:
+                    if live.relays_left(index) and not live.has(peer, index):
+                        live.note_relay(index)
+                        self._send_chunk(live, peer, index, hops=live.hops[index] - 1)
+
+    def _unreachable(self, live: LiveCandidate) -> list[ChunkIndex]:
+        """The chunks that we should have others pass on."""
+        found = []
+        for index in live.chunks:
+            if index == live.own or live.first_share is not None or not live.relays_left(index):
+                continue
+            peer = self._peer_of.get(live.pending.validators[index])
+            if peer is None or peer not in self._peers:
+                found.append(index)
+        return found
+
+    def _works_on(self, peer: PeerId, live: LiveCandidate) -> bool:
+        """Whether the candidate is live in the peer's view."""
+        candidate = live.pending.hash
+        return any(candidate in self._heads.get(h, ()) for h in self._peers.view(peer).heads)
+
+    def _send_chunk(self, live: LiveCandidate, peer: PeerId, index: ChunkIndex, hops: int) -> None:
+        live.peer_has(peer, index)
+        self._send((peer,), ChunkGossip(live.pending.hash, live.chunks[index], hops))  # type: ignore[arg-type]
+
+    def _send(self, peers: tuple[PeerId, ...], gossip: AvailabilityGossip) -> None:
+        payload = encode(gossip, AvailabilityGossip)
+        self.ctx.send(SendMessage(peers, AVAILABILITY_DISTRIBUTION, payload))
+
+
+def _chunk_index(index: int) -> ChunkIndex:
+    return ChunkIndex(ValidatorIndex(index))  # type: ignore[arg-type]

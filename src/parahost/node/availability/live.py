@@ -1,0 +1,60 @@
+"""Which candidates' chunks travel: the guide's ``live_candidates`` (A89)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parahost.node.messages.base import Unanswered
+from parahost.node.messages.utility import Ancestors, RuntimeCall
+from parahost.node.overseer import Context
+from parahost.primitives.basic import H256, CandidateHash, Hash, ValidatorId, ValidatorIndex
+from parahost.primitives.runtime_api import CoreOccupied
+from parahost.runtime import api
+
+LIVE_ANCESTORS = 3
+"""The guide's K."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCandidate:
+    """A candidate that awaits availability, with the session that backed it: cores are cleared
+    when a session ends, so it is the session of the children of the block whose state has it."""
+
+    hash: CandidateHash
+    erasure_root: H256
+    validators: tuple[ValidatorId, ...]
+    backers: tuple[ValidatorIndex, ...]
+    """The members of the backing group, some of whom hold the data."""
+
+
+async def live_candidates(ctx: Context, head: Hash) -> dict[CandidateHash, PendingCandidate] | None:
+    """All candidates pending availability in the head's state or in that of one of its last K
+    ancestors; ``None`` when the head is not known here."""
+    found: dict[CandidateHash, PendingCandidate] = {}
+    ancestors = await ctx.ask(Ancestors(head, LIVE_ANCESTORS))
+    for block in (head, *ancestors):
+        try:
+            found |= await _pending_in(ctx, block)
+        except Unanswered:
+            if block == head:
+                return None
+    return found
+
+
+async def _pending_in(ctx: Context, block: Hash) -> dict[CandidateHash, PendingCandidate]:
+    """:raises Unanswered: when the block's state is not known."""
+    cores = await ctx.ask(RuntimeCall(block, api.availability_cores))
+    occupied = [core for core in cores if isinstance(core, CoreOccupied)]
+    if not occupied:
+        return {}
+    validators = await ctx.ask(RuntimeCall(block, api.validators))
+    groups = (await ctx.ask(RuntimeCall(block, api.validator_groups))).groups
+    return {
+        core.candidate_hash: PendingCandidate(
+            core.candidate_hash,
+            core.candidate_descriptor.erasure_root,
+            validators,
+            groups[core.group_responsible],
+        )
+        for core in occupied
+    }

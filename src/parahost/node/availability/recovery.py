@@ -1,0 +1,178 @@
+"""Availability Recovery: a candidate's data from the chunks of a third of the validators."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import ClassVar
+
+import trio
+
+from parahost import erasure
+from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
+from parahost.node.gossip import sample
+from parahost.node.messages.availability import (
+    QueryAvailableData,
+    QueryChunks,
+    RecoverAvailableData,
+    RecoveryFailure,
+)
+from parahost.node.messages.base import Message, Reply, Unanswered
+from parahost.node.messages.network import ReportPeer, ResolveValidators, SendRequest
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Context, Subsystem
+from parahost.primitives.basic import CandidateHash, ChunkIndex, PeerId, ValidatorId
+from parahost.primitives.candidates import AvailableData
+from parahost.primitives.scale import ScaleDecodeError
+from parahost.runtime import api
+
+IN_FLIGHT = 16
+"""Requests under way at a time for one candidate."""
+SPARE = 2
+"""Requests beyond the chunks that are needed, so that a silent peer holds nobody up."""
+ROUNDS = 3
+"""How often every validator whose chunk is missing is asked before the data count as unavailable;
+peers and their records may come late."""
+BETWEEN_ROUNDS_S = 1.0
+RECENT = 4
+"""Results kept: several checks of one candidate may come one after another."""
+
+Outcome = AvailableData | RecoveryFailure
+
+
+class AvailabilityRecovery(Subsystem):
+    """One job per candidate, however many ask."""
+
+    name = "availability-recovery"
+    receives = (RecoverAvailableData,)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        QueryAvailableData,
+        QueryChunks,
+        RuntimeCall,
+        ResolveValidators,
+        SendRequest,
+        ReportPeer,
+    )
+
+    def __init__(self) -> None:
+        self._asking: dict[CandidateHash, list[Reply[Outcome]]] = {}
+        self._recent: OrderedDict[CandidateHash, Outcome] = OrderedDict()
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, RecoverAvailableData)
+        request = message
+        candidate = request.receipt.hash()
+        if candidate in self._recent:
+            self._recent.move_to_end(candidate)
+            request.reply.answer(self._recent[candidate])
+        elif candidate in self._asking:
+            self._asking[candidate].append(request.reply)
+        else:
+            self._asking[candidate] = [request.reply]
+            self.ctx.spawn(None, lambda: self._serve(candidate, request), "recover")
+
+    async def _serve(self, candidate: CandidateHash, request: RecoverAvailableData) -> None:
+        try:
+            outcome = await self._recover(candidate, request)
+        except Unanswered:
+            for reply in self._asking.pop(candidate):
+                reply.drop()
+            return
+        if outcome is not RecoveryFailure.UNAVAILABLE:
+            self._recent[candidate] = outcome
+            if len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
+        for reply in self._asking.pop(candidate):
+            reply.answer(outcome)
+
+    async def _recover(self, candidate: CandidateHash, request: RecoverAvailableData) -> Outcome:
+        """:raises Unanswered: when the session is not known."""
+        held = await self.ctx.ask(QueryAvailableData(candidate))
+        if held is not None:
+            return held
+        validators = await self._validators(request)
+        gathering = Gathering(
+            self.ctx, candidate, request.receipt.descriptor.erasure_root, validators
+        )
+        chunks = await gathering.run()
+        if len(chunks) < gathering.needed:
+            outcome: Outcome = RecoveryFailure.UNAVAILABLE
+        else:
+            outcome = rebuild(chunks, len(validators), gathering.erasure_root)
+        if isinstance(outcome, RecoveryFailure):
+            self.ctx.journal.record(
+                "recovery.failed", candidate=candidate, reason=outcome.value, chunks=len(chunks)
+            )
+        else:
+            self.ctx.journal.record("recovery.done", candidate=candidate)
+        return outcome
+
+    async def _validators(self, request: RecoverAvailableData) -> tuple[ValidatorId, ...]:
+        info = await self.ctx.ask(
+            RuntimeCall(request.relay_parent, api.session_info, (request.session,))
+        )
+        if info is None:
+            raise Unanswered
+        return info.validators
+
+
+def rebuild(chunks: dict[int, bytes], validators: int, erasure_root: bytes) -> Outcome:
+    """The data, encoded anew and held against the root. ``INVALID`` says that whoever made the
+    root did not make it from any data: the chunks have been proven one by one."""
+    try:
+        return erasure.recover_value(AvailableData, chunks, validators, erasure_root)
+    except (erasure.ErasureError, ScaleDecodeError):
+        return RecoveryFailure.INVALID
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Collects proven chunks of one candidate, as many as are needed."""
+
+    ctx: Context
+    candidate: CandidateHash
+    erasure_root: bytes
+    validators: tuple[ValidatorId, ...]
+
+    @property
+    def needed(self) -> int:
+        return erasure.threshold(len(self.validators))
+
+    async def run(self) -> dict[int, bytes]:
+        """Chunks by index; fewer than needed when no more could be had."""
+        held = await self.ctx.ask(QueryChunks(self.candidate))
+        chunks: dict[int, bytes] = {chunk.index: chunk.chunk for chunk in held}
+        for number in range(ROUNDS):
+            if number:
+                await self.ctx.clock.sleep(BETWEEN_ROUNDS_S)
+            await self._round(chunks)
+            if len(chunks) >= self.needed:
+                break
+        return chunks
+
+    async def _round(self, chunks: dict[int, bytes]) -> None:
+        """Ask every validator whose chunk is missing, in random order, until there are enough."""
+        peers = await self.ctx.ask(ResolveValidators(self.validators))
+        lacking: dict[PeerId, ChunkIndex] = {}
+        for index, validator in enumerate(self.validators):
+            if validator in peers and index not in chunks:
+                lacking[peers[validator]] = ChunkIndex(index)  # type: ignore[arg-type]
+        order = iter(sample(self.ctx.random, lacking, len(lacking)))
+
+        async def ask_one_after_another() -> None:
+            for peer in order:
+                request = ChunkRequest(self.candidate, lacking[peer])
+                chunk = await fetch_chunk(
+                    self.ctx, peer, request, self.erasure_root, len(self.validators)
+                )
+                if chunk is not None:
+                    chunks[chunk.index] = chunk.chunk
+                if len(chunks) >= self.needed:
+                    nursery.cancel_scope.cancel()
+                    return
+
+        if len(chunks) >= self.needed:
+            return
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(IN_FLIGHT, self.needed - len(chunks) + SPARE)):
+                nursery.start_soon(ask_one_after_another)

@@ -1,0 +1,232 @@
+"""The Availability Store: keeps PoVs and chunks, and prunes them (A99-A101)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import trio
+
+from parahost import erasure
+from parahost.node.availability.archive import Archive
+from parahost.node.availability.retention import BlockNote, BlockRef, Retention
+from parahost.node.messages.availability import (
+    QueryAvailableData,
+    QueryChunk,
+    QueryChunks,
+    QueryPoV,
+    StoreAvailableData,
+    StoreChunk,
+)
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
+from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeCall
+from parahost.node.overseer import Context, Subsystem
+from parahost.ports import Database, DatabaseError
+from parahost.primitives.availability import ErasureChunk
+from parahost.primitives.basic import U32, U64, BlockNumber, CandidateHash, ChunkIndex, Hash
+from parahost.primitives.runtime_api import (
+    CandidateBackedEvent,
+    CandidateEvent,
+    CandidateIncludedEvent,
+    CoreOccupied,
+)
+from parahost.primitives.scale import encode
+from parahost.runtime import api
+
+MAX_MISSED = 512
+"""How far back blocks are read that passed unnoticed. What an older one included is kept for an
+hour only, as what nobody included; a node that missed so much has no duty for it."""
+PRUNED_AT_A_TIME = 64
+"""Candidates pruned before other work has its turn."""
+
+
+class AvailabilityStore(Subsystem):
+    """Answers at once, from disk. One long-lived job follows the chain and prunes.
+
+    That job takes heads, finality and time one after another, so that a block is never judged
+    before it was read. ``prune_every_s`` is how often the time is looked at.
+    """
+
+    name = "availability-store"
+    receives = (
+        QueryPoV,
+        QueryAvailableData,
+        QueryChunk,
+        QueryChunks,
+        StoreChunk,
+        StoreAvailableData,
+    )
+    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader, FinalizedHash)
+
+    def __init__(
+        self,
+        database: Database,
+        retention: Retention | None = None,
+        *,
+        prune_every_s: float = 60.0,
+    ) -> None:
+        self._archive = Archive(database, retention or Retention())
+        self._prune_every_s = prune_every_s
+        self._heads: dict[Hash, BlockRef] = {}
+        self._final: BlockRef | None = None
+        self._wake = trio.Event()
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        ctx.spawn(None, self._follow, "follow chain")
+        ctx.spawn(None, self._tick, "tick")
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head, number):
+                self._heads[head] = BlockRef(number, head)
+            case StopWork(head):  # its child, if it has one, leads back to it
+                self._heads.pop(head, None)
+            case BlockFinalized(block, number):
+                self._final = BlockRef(number, block)
+        self._wake.set()
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        archive = self._archive
+        match message:
+            case QueryPoV(candidate):
+                data = archive.available_data(candidate)
+                message.reply.answer(None if data is None else data.pov)
+            case QueryAvailableData(candidate):
+                message.reply.answer(archive.available_data(candidate))
+            case QueryChunk(candidate, index):
+                message.reply.answer(archive.chunk(candidate, index))
+            case QueryChunks(candidate):
+                message.reply.answer(archive.chunks(candidate))
+            case StoreChunk(candidate, chunk):
+                message.reply.answer(self._store_chunk(candidate, chunk))
+            case StoreAvailableData():
+                message.reply.answer(self._store_data(message))
+
+    def _store_chunk(self, candidate: CandidateHash, chunk: ErasureChunk) -> bool:
+        try:
+            self._archive.keep(candidate, self._now(), chunks=(chunk,))
+        except DatabaseError as error:
+            self._refused(error, candidate)
+            return False
+        return True
+
+    def _store_data(self, request: StoreAvailableData) -> bool:
+        chunks = erasure.encode(encode(request.data), request.validators)
+        root, proofs = erasure.root_and_proofs(chunks)
+        if root != request.erasure_root:
+            self.ctx.journal.record(
+                "availability.wrong_root",
+                candidate=request.candidate,
+                reason="the data give another erasure root than the candidate's",
+            )
+            return False
+        own = request.own
+        kept = () if own is None else (ErasureChunk(chunks[own], ChunkIndex(own), proofs[own]),)
+        try:
+            self._archive.keep(request.candidate, self._now(), data=request.data, chunks=kept)
+        except DatabaseError as error:
+            self._refused(error, request.candidate)
+            return False
+        self.ctx.journal.record("availability.stored", candidate=request.candidate)
+        return True
+
+    # Jobs
+
+    async def _tick(self) -> None:
+        while True:
+            await self.ctx.clock.sleep(self._prune_every_s)
+            self._wake.set()
+
+    async def _follow(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            try:
+                while self._heads:
+                    await self._read_up_to(self._heads.pop(next(iter(self._heads))))
+                if self._final is not None:
+                    await self._settle(self._final)
+                await self._prune()
+            except DatabaseError as error:
+                self._refused(error)  # tried again at the next signal or tick
+
+    async def _read_up_to(self, head: BlockRef) -> None:
+        """Take account of a block and of its ancestors that were missed, the oldest first, so that
+        whatever was read has no gap below it."""
+        missed: list[BlockRef] = []
+        block = head
+        while len(missed) < MAX_MISSED and not self._archive.has_noted(block):
+            header = await self.ctx.ask(BlockHeader(block.hash))
+            if header is None:
+                break
+            missed.append(block)
+            if block.number == 0:
+                break
+            block = BlockRef(BlockNumber(U32(block.number - 1)), header.parent_hash)
+        for block in reversed(missed):
+            try:
+                events = await self.ctx.ask(
+                    RuntimeCall(block.hash, api.candidate_events, keep=False)
+                )
+            except Unanswered:  # too old: its state is gone
+                continue
+            self._archive.note(block, note_of(events), self._now())
+
+    async def _settle(self, final: BlockRef) -> None:
+        """Judge all blocks up to the final one."""
+        settled = self._archive.settled
+        if settled is not None and final.number <= settled:
+            return
+        await self._read_up_to(final)
+        for block, note in self._archive.unsettled(final.number):
+            canonical = await self.ctx.ask(FinalizedHash(block.number))
+            self._archive.settle(block, note, is_final=block.hash == canonical, now=self._now())
+        self._archive.settle_up_to(final.number)
+
+    async def _prune(self) -> None:
+        while due := self._archive.due(self._now(), PRUNED_AT_A_TIME):
+            pending = await self._pending()
+            for entry in due:
+                _, candidate = entry
+                record = self._archive.record(candidate)
+                if candidate in pending and record is not None and record.final_at is None:
+                    self._archive.postpone(candidate, self._now())
+                elif (expired := self._archive.prune(entry, self._now())) is not None:
+                    self.ctx.journal.record(
+                        "availability.pruned", candidate=candidate, reason=expired.value
+                    )
+            await self.ctx.clock.sleep(0)
+
+    async def _pending(self) -> dict[CandidateHash, None]:
+        """Candidates that may become available in the next block, however long ago they were
+        backed: the chain may have stood still."""
+        pending: dict[CandidateHash, None] = {}
+        for head in self.ctx.active_leaves():
+            try:
+                cores = await self.ctx.ask(RuntimeCall(head, api.availability_cores))
+            except Unanswered:
+                continue
+            pending |= {c.candidate_hash: None for c in cores if isinstance(c, CoreOccupied)}
+        return pending
+
+    # Routines
+
+    def _now(self) -> U64:
+        return U64(int(self.ctx.clock.now() * 1000))
+
+    def _refused(self, error: DatabaseError, candidate: CandidateHash | None = None) -> None:
+        named = {} if candidate is None else {"candidate": candidate}
+        self.ctx.journal.record("availability.not_stored", reason=str(error), **named)
+
+
+def note_of(events: tuple[CandidateEvent, ...]) -> BlockNote:
+    """What of a block's events the store wants to know."""
+    return BlockNote(
+        backed=tuple(e.receipt.hash() for e in events if isinstance(e, CandidateBackedEvent)),
+        included=tuple(e.receipt.hash() for e in events if isinstance(e, CandidateIncludedEvent)),
+    )
