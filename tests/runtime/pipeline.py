@@ -45,7 +45,8 @@ from parahost.primitives.statements import (
 )
 from parahost.runtime import api
 from parahost.runtime.parachains.paras import validation_code_hash
-from tests.runtime.world import NAMES, Chain, key
+from tests.runtime import world
+from tests.runtime.world import Chain, key
 
 COLLATOR = "Ferdie"
 
@@ -78,7 +79,7 @@ def _context(chain: Chain) -> SigningContext:
 
 def _sign_as(chain: Chain, validator: int, payload: bytes) -> ValidatorSignature:
     public = api.validators(chain.state)[validator]
-    for name in NAMES:
+    for name in world.NAMES:
         if key(name, "para").public == public:
             return ValidatorSignature(H512(sr25519.sign(key(name, "para"), payload)))
     raise AssertionError("a validator that no test knows")

@@ -147,6 +147,14 @@ def test_parent_hash_is_part_of_the_state(chain: Chain) -> None:
         chain.execute(Block(wrong, block.extrinsics))
 
 
+def test_slots_end_with_time(chain: Chain) -> None:
+    last = (2**64 - 1) // chain.genesis.slot_duration_ms - 1
+    chain.step()
+    chain.step(slot=last)
+    with pytest.raises(InvalidPreDigest, match="end of time"):
+        chain.builder(slot=last + 1)
+
+
 # Inherents
 
 

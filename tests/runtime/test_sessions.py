@@ -98,7 +98,7 @@ def test_the_session_changes_after_the_block_has_finalised() -> None:
     assert not chain.runtime.modules.parachains.initializer.has_initialized.get(state)
 
 
-@pytest.mark.guide("A4")
+@pytest.mark.guide("A4", "A115")
 def test_chosen_validators_are_queued_for_one_session_then_take_office() -> None:
     chain = Chain()
     chain.step()
@@ -245,6 +245,23 @@ def test_keys_of_past_sessions_are_forgotten_in_time() -> None:
     kept = sorted(session.past_keys.keys(chain.state))
     current = SESSIONS_KEPT + 3
     assert kept == list(range(current - SESSIONS_KEPT, current + 1))
+
+
+def test_a_replaced_key_is_its_owners_while_it_is_in_office() -> None:
+    chain = Chain()
+    session = chain.runtime.modules.session
+    chain.step(chain.signed("Alice", SetKeys(session_keys("Alice", "2"))))
+    old = session_keys("Alice")
+    assert not session.key_owner.contains(chain.state, (b"babe", old.babe))
+    chain.step(chain.signed("Eve", SetKeys(old)))
+    assert session.next_keys.get(chain.state, account("Eve")) is None
+    for _ in range(SESSIONS_KEPT + 1):
+        chain.step(slot=chain.slot + EPOCH_SLOTS)
+        assert session.owner_of(chain.state, b"babe", old.babe) == account("Alice")
+    chain.step(slot=chain.slot + EPOCH_SLOTS)
+    assert session.owner_of(chain.state, b"babe", old.babe) is None
+    chain.step(chain.signed("Eve", SetKeys(old)))
+    assert session.next_keys.get(chain.state, account("Eve")) == old
 
 
 def test_validators_must_have_keys_of_their_own() -> None:

@@ -6,7 +6,7 @@ from parahost.primitives.basic import H256
 from parahost.runtime.babe import Babe
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.origin import AccountId
-from parahost.runtime.session import BABE_KEY, Session
+from parahost.runtime.session import Session
 from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
 
 
@@ -23,10 +23,14 @@ class Authorship(Module, pallet="Authorship"):
     # Initialisation
 
     def initialize(self, store: Overlay) -> None:
-        owner = self._session.owner_of(store, BABE_KEY, self._babe.author(store))
-        if owner is None:
-            raise RuntimeBug("an authority of BABE has no account")
-        self.author_item.put(store, owner)
+        """In the first block of an epoch the author is one of the queued validators: their
+        session begins when the block ends (D1)."""
+        begins = self._babe.begins_epoch(store)
+        validators = self._session.queued(store) if begins else self._session.current(store)
+        author = validators[self._babe.claim(store).authority_index]
+        if author.keys.babe != self._babe.author(store):
+            raise RuntimeBug("the authorities of BABE are not the validators of the session")
+        self.author_item.put(store, author.account)
 
     # Routines
 

@@ -43,6 +43,7 @@ from parahost.runtime.system import System
 
 SEGMENT_LENGTH = 256
 """VRF outputs are gathered in segments of so many, so that none is rewritten as a whole."""
+MAX_TIME_MS = (1 << 64) - 1
 RANDOMNESS_CONTEXT = b"BabeVRFInOutContext"
 ZERO_RANDOMNESS = H256(bytes(32))
 
@@ -270,6 +271,8 @@ class Babe(Module, pallet="Babe"):
         claim = claim_in(self._system.digest(store))
         if not isinstance(claim, PrimaryPreDigest | SecondaryVrfPreDigest):
             raise InvalidPreDigest("the slot is claimed without a VRF output (D20)")
+        if (claim.slot + 1) * self.slot_duration.get(store) > MAX_TIME_MS:
+            raise InvalidPreDigest(f"slot {claim.slot} lies after the end of time")
         if self.genesis_slot.exists(store) and claim.slot <= self.current_slot.get(store):
             raise InvalidPreDigest(
                 f"slot {claim.slot} is not after the parent's {self.current_slot.get(store)}"

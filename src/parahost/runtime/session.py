@@ -187,7 +187,15 @@ class Session(Module, pallet="Session"):
         return self.queued_keys.get(store)
 
     def owner_of(self, store: Reader, key_type: bytes, key: H256) -> AccountId | None:
-        return self.key_owner.get(store, (key_type, key))
+        """The account that has registered the key, or that is or was in office with it."""
+        owner = self.key_owner.get(store, (key_type, key))
+        if owner is not None:
+            return owner
+        for validator in self.queued(store):
+            if (key_type, key) in validator.keys.by_type():
+                return validator.account
+        found = self.session_of_key(store, key_type, key)
+        return None if found is None else found[1].account
 
     def session_of_key(
         self, store: Reader, key_type: bytes, key: H256
@@ -229,10 +237,15 @@ class Session(Module, pallet="Session"):
 
     def _register(self, store: Overlay, account: AccountId, keys: SessionKeys) -> None:
         for key_type, key in keys.by_type():
-            owner = self.key_owner.get(store, (key_type, key))
+            owner = self.owner_of(store, key_type, key)
             if owner is not None and owner != account:
                 raise KeyInUse(key, owner)
-            self.key_owner.put(store, (key_type, key), account)
+        replaced = self.next_keys.get(store, account)
+        if replaced is not None:
+            for owned in replaced.by_type():
+                self.key_owner.remove(store, owned)
+        for owned in keys.by_type():
+            self.key_owner.put(store, owned, account)
         self.next_keys.put(store, account, keys)
 
     def _choose(self, store: Overlay, accounts: Sequence[AccountId]) -> None:

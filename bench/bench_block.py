@@ -1,0 +1,98 @@
+"""What executing a relay chain block costs: 10 validators, 2 parachains, both with a candidate in
+each block, all validators voting. Verdicts on signatures are remembered: they are not counted.
+
+Run: ``python -m bench.bench_block [--profile]``. Prints one line a figure.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from statistics import median
+from time import perf_counter
+
+from tests.runtime import world
+from tests.runtime.pipeline import inherent_data
+from tests.runtime.world import GENESIS, Chain, validators
+
+from parahost.crypto import ed25519, sr25519
+from parahost.primitives.header import Block
+from parahost.primitives.transcript import Transcript
+from parahost.runtime.executive import Runtime
+from parahost.runtime.storage import State
+
+VALIDATORS = tuple(f"Validator{number}" for number in range(10))
+BLOCKS = 30
+
+
+class RememberingVerifier:
+    """Verifies each signature once."""
+
+    def __init__(self) -> None:
+        self.sr25519 = cache(sr25519.verify)
+        self.ed25519 = cache(ed25519.verify)
+
+    def vrf(
+        self,
+        public: bytes,
+        transcript: Transcript,
+        pre_output: bytes,
+        proof: bytes,
+        extra: Transcript | None = None,
+    ) -> bool:
+        raise AssertionError("the importer verifies VRFs, not the runtime")
+
+
+def blocks_with_parents() -> tuple[Runtime, list[tuple[State, Block]]]:
+    """A chain's blocks after the second, each with its parent's state."""
+    world.NAMES = VALIDATORS
+    genesis = replace(
+        GENESIS,
+        validators=validators(*VALIDATORS),
+        paras=GENESIS.paras[:2],
+        epoch_length=1000,
+    )
+    chain = Chain(genesis, Runtime(RememberingVerifier()))
+    chain.steps(2)
+    made = []
+    for _ in range(BLOCKS):
+        parent = chain.state
+        made.append((parent, chain.step(data=inherent_data(chain))))
+    return chain.runtime, made[2:]
+
+
+def measure(
+    what: str, body: Callable[[State, Block], object], made: list[tuple[State, Block]]
+) -> None:
+    """The median over the blocks, of the best of three runs each."""
+    times = []
+    for parent, block in made:
+        best = float("inf")
+        for _ in range(3):
+            start = perf_counter()
+            body(parent, block)
+            best = min(best, perf_counter() - start)
+        times.append(best)
+    print(f"{what:<58}{median(times) * 1e3:>10.2f} ms")
+
+
+def main() -> None:
+    runtime, made = blocks_with_parents()
+    measure(
+        "execute a block: 10 validators, 2 candidates, no signatures", runtime.execute_block, made
+    )
+    if "--profile" in sys.argv:
+        profiler = cProfile.Profile()
+        profiler.enable()
+        for parent, block in made:
+            runtime.execute_block(parent, block)
+        profiler.disable()
+        pstats.Stats(profiler).sort_stats("cumulative").print_stats(45)
+
+
+if __name__ == "__main__":
+    main()
