@@ -3,6 +3,7 @@ epochs and fork; and the pool, whose transactions they include."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from parahost.chain.pool.pool import AlreadyWaiting, transaction_hash
 from parahost.chain.sync import Sync
 from parahost.consensus.babe.authoring import Author
 from parahost.consensus.babe.epochs import EpochView
+from parahost.consensus.grandpa import GrandpaVoter
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import KeyType
@@ -23,6 +25,7 @@ from parahost.primitives.basic import U32, Hash, ParaId, Slot
 from parahost.primitives.header import Block, Extrinsic, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime import inherents
+from parahost.runtime.api import grandpa_authorities
 from parahost.runtime.errors import InvalidTransaction
 from parahost.runtime.executive import Runtime
 from parahost.runtime.extrinsic import signed
@@ -79,7 +82,10 @@ class Proposing:
 
 
 class Node:
-    def __init__(self, net: Wire, name: str) -> None:
+    """A whole node but for the parachains. One whose name is no validator's has no keys. With
+    ``grandpa`` it votes on finality; else the test says what is final."""
+
+    def __init__(self, net: Wire, name: str, *, grandpa: bool = False) -> None:
         self.name = name
         self.clock = TrioClock()
         self.database = MemoryDatabase()
@@ -87,21 +93,53 @@ class Node:
         self.chain = open_node_chain(self.database, self.clock)
         self.pool = TransactionPool(self.chain, RUNTIME.validate_transaction)
         self.gossip = TransactionGossip(self.pool, self.port)
-        self.sync = Sync(
-            self.chain, self.port, self.clock, import_justification=naming_its_block(self.chain)
+        ring = KeyRing.of(
+            [(KeyType.BABE, f"//{name}//babe"), (KeyType.GRANDPA, f"//{name}")]
+            if name in NAMES
+            else []
         )
+        keys = ProtectedKeyStore(ring, self.database)
+        justify = naming_its_block(self.chain)
+        if grandpa:
+            self.voter = GrandpaVoter(
+                self.chain,
+                network=self.port,
+                keystore=keys,
+                verifier=RealVerifier(),
+                database=self.database,
+                clock=self.clock,
+                random=SeededRandom(name),
+                genesis_authorities=grandpa_authorities(STATE),
+                gossip_s=0.2,
+                on_equivocation=lambda proof: None,
+            )
+            justify = self.voter.import_justification
+            net.start(self.voter.run)
+        self.sync = Sync(self.chain, self.port, self.clock, import_justification=justify)
         self.proposer = Proposing(self.chain, self.pool)
-        ring = KeyRing.of([(KeyType.BABE, f"//{name}//babe")])
         self.author = Author(
             self.chain,
             self.chain.parameters,
-            ProtectedKeyStore(ring, self.database),
+            keys,
             self.clock,
             self.proposer,
             ready=lambda: not self.sync.catching_up,
         )
         net.start(self.sync.run)
         net.start(self.author.run)
+
+
+class SeededRandom:
+    """The port ``Random``, from a seed."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)
+
+    def bytes(self, count: int) -> bytes:
+        return self._random.randbytes(count)
+
+    def below(self, bound: int) -> int:
+        return self._random.randrange(bound)
 
 
 def transaction(name: str, nonce: int, genesis: Hash, para: int = 7) -> Extrinsic:
@@ -144,6 +182,23 @@ async def test_authors_extend_one_chain_over_epochs_and_it_survives_a_restart(
 
 def _line(chain: Chain) -> list[Hash]:
     return [chain.best_hash, *chain.ancestors(chain.best_hash, 10**6)][:-1]
+
+
+async def test_grandpa_finalises_and_who_comes_late_learns_it_from_justifications(
+    autojump_clock: MockClock,
+) -> None:
+    """Over several sessions, each of which is a set of voters of its own."""
+    async with wire() as net:
+        nodes = [Node(net, name, grandpa=True) for name in NAMES]
+        connect_all(net, nodes)
+        await until(lambda: all(node.chain.finalized.number >= 75 for node in nodes))
+        late = Node(net, "Late", grandpa=True)
+        for node in nodes:
+            net.connect(late.port, node.port)
+        await until(lambda: late.chain.finalized.number >= 75, 20)
+        assert late.chain.is_ancestor(late.chain.finalized_hash, nodes[0].chain.best_hash)
+        assert late.voter.authorities.set_id == nodes[0].voter.authorities.set_id
+        assert not any(node.port.reports for node in [*nodes, late])
 
 
 async def test_after_epochs_without_blocks_the_chain_goes_on(autojump_clock: MockClock) -> None:
