@@ -7,8 +7,10 @@ from typing import Literal
 
 from parahost.primitives.basic import ValidationCode
 
+ExampleName = Literal["adder", "ledger", "load"]
 
-def example_code(name: Literal["adder", "ledger", "load"]) -> ValidationCode:
+
+def example_code(name: ExampleName) -> ValidationCode:
     """The Wasm of an example, from its ``validation.c``."""
     wasm = files("parahost.parachains").joinpath(name, "validation.wasm")
     return ValidationCode(wasm.read_bytes())

@@ -1,0 +1,69 @@
+"""Finding a collator's class, and making an instance of it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from parahost.parachains.collator import Collator
+
+
+class BadCollator(ValueError):
+    """There is no such collator, or it does not take these arguments. ``key`` is the part of a
+    parachain's TOML file that is to blame: ``collator`` or ``args``."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(reason)
+        self.key = key
+        self.reason = reason
+
+
+def load_collator(
+    reference: str, args: Mapping[str, Any], search_path: Path | None = None
+) -> Collator:
+    """An instance of the class that ``module:Class`` names, given ``args`` by name.
+
+    ``search_path`` is a directory to look for the module in, before Python's own.
+
+    :raises BadCollator: one line that says what is wrong.
+    """
+    cls = _find_class(reference, search_path)
+    try:
+        inspect.signature(cls).bind(**args)
+    except TypeError as error:
+        taken = ", ".join(inspect.signature(cls).parameters) or "none"
+        raise BadCollator("args", f"{error}; {reference} takes: {taken}") from error
+    try:
+        return cls(**args)
+    except (TypeError, ValueError) as error:
+        raise BadCollator("args", str(error)) from error
+
+
+def _find_class(reference: str, search_path: Path | None) -> type[Collator]:
+    module_name, colon, class_name = reference.partition(":")
+    if not (colon and class_name.isidentifier() and _is_dotted(module_name)):
+        raise BadCollator("collator", f"{reference!r} is not of the form module:Class")
+    if search_path is not None and str(search_path) not in sys.path:
+        sys.path.insert(0, str(search_path))
+    try:
+        module = import_module(module_name)
+    except Exception as error:  # whatever the author's module raises
+        raise BadCollator("collator", f"cannot import {module_name}: {error!r}") from error
+    cls = getattr(module, class_name, None)
+    if cls is None:
+        raise BadCollator("collator", f"module {module_name} has no {class_name}")
+    if not (isinstance(cls, type) and issubclass(cls, Collator)):
+        raise BadCollator(
+            "collator", f"{reference} does not derive from parahost.parachains.Collator"
+        )
+    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise BadCollator("collator", f"{reference} does not define {', '.join(missing)}")
+    return cls
+
+
+def _is_dotted(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
