@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,13 @@ signatures = st.builds(
 )
 
 
+@cache
+def scalecodec_types() -> RuntimeConfiguration:
+    config = RuntimeConfiguration()
+    config.update_type_registry(load_type_registry_preset("core"))
+    return config
+
+
 def polkadot_extrinsics() -> list[Extrinsic]:
     """Without their length prefixes."""
     found = []
@@ -130,9 +138,7 @@ def test_round_trip(call: RuntimeCall, signature: Signature | None) -> None:
 
 @given(eras())
 def test_eras_are_substrates(era: Era) -> None:
-    config = RuntimeConfiguration()
-    config.update_type_registry(load_type_registry_preset("core"))
-    theirs = config.create_scale_object("Era")
+    theirs = scalecodec_types().create_scale_object("Era")
     value = "00" if era is None else {"period": era.period, "phase": era.phase}
     ours = decode_extrinsic(
         UncheckedExtrinsic(
