@@ -144,7 +144,7 @@ class Libp2pNetwork:
         """In ascending order of the peer ids."""
         return sorted(peer for peer, session in self._sessions.items() if session.is_live)
 
-    # Beyond the port: what starts a node needs.
+    # ports.PeerSteering
 
     @property
     def listen_addresses(self) -> Sequence[str]:
@@ -155,6 +155,19 @@ class Libp2pNetwork:
         """From now on, dial these peers first and never give up their places to others: the
         validators of this and the next session (D18). Replaces what was said before."""
         self._book.prioritise(peers)
+
+    def learn_addresses(self, addresses: Sequence[str]) -> None:
+        """See the port. Loopback addresses mean something only to who is on loopback too."""
+        local = all(address.is_loopback for address in self._listening)
+        known = []
+        for text in addresses:
+            try:
+                known.append(parse_address(text))
+            except AddressError:
+                continue
+        self._book.learn(each for each in known if local or not each.is_loopback)
+
+    # Beyond the ports: what starts a node needs.
 
     def add_reserved(self, address: str) -> None:
         """Keep dialling this address (with ``/p2p/``) as if it were a bootnode's.

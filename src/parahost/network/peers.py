@@ -37,7 +37,7 @@ class PeerBook:
         self._random = random
         self._limits = limits
         self._entries: dict[PeerId, _Entry] = {}
-        self._priority: frozenset[PeerId] = frozenset()
+        self._priority: dict[PeerId, int] = {}
 
     def add_permanent(self, address: PeerAddress) -> None:
         """Add a bootnode or reserved node: it is dialled until this node stops."""
@@ -53,22 +53,26 @@ class PeerBook:
                 self._put(address)
 
     def prioritise(self, peers: Sequence[PeerId]) -> None:
-        """From now on these, and no others, go before the rest."""
-        self._priority = frozenset(peers)
+        """From now on these, and no others, go before the rest, the first of them first."""
+        self._priority = {peer: rank for rank, peer in enumerate(peers)}
 
     def is_protected(self, peer: PeerId) -> bool:
         entry = self._entries.get(peer)
         return peer in self._priority or (entry is not None and entry.permanent)
 
     def due(self, connected: Collection[PeerId]) -> list[PeerId]:
-        """The peers to dial now, the protected first, else in the order they were learned."""
+        """The peers to dial now: first those with priority by their rank, then the permanent,
+        then the rest in the order they were learned."""
         now = self._clock.now()
         due = [
             peer
             for peer, entry in self._entries.items()
             if peer not in connected and not entry.dialling and entry.due_at <= now
         ]
-        return sorted(due, key=lambda peer: not self.is_protected(peer))
+        last = len(self._priority)
+        return sorted(
+            due, key=lambda peer: (not self.is_protected(peer), self._priority.get(peer, last))
+        )
 
     def begin(self, peer: PeerId) -> PeerAddress:
         """Mark a peer as being dialled, and say where; its addresses take turns."""

@@ -14,6 +14,7 @@ from parahost.ports.network import (
     ObservedRole,
     PeerConnected,
     PeerDisconnected,
+    PeerSteering,
     RequestFailed,
     RequestProtocol,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "ParachainBlock",
     "PeerConnected",
     "PeerDisconnected",
+    "PeerSteering",
     "Random",
     "RequestFailed",
     "RequestProtocol",

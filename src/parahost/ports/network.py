@@ -124,3 +124,23 @@ class Network(Protocol):
     def connected(self) -> Sequence[PeerId]:
         """The peers that are connected now, in a stable order."""
         ...
+
+
+class PeerSteering(Protocol):
+    """How the node says whom it wants to be connected to (D18), and learns where it can be
+    reached. The network adapter has it beside :class:`Network`."""
+
+    @property
+    def listen_addresses(self) -> Sequence[str]:
+        """Multiaddresses at which this node listens, with its peer id; empty before it runs."""
+        ...
+
+    def prioritise(self, peers: Sequence[PeerId]) -> None:
+        """From now on, dial these peers first, in this order, and never give up their places to
+        others. Replaces what was said before."""
+        ...
+
+    def learn_addresses(self, addresses: Sequence[str]) -> None:
+        """Multiaddresses with ``/p2p/<peer id>`` of nodes that may be worth dialling; what is
+        malformed or unreachable is passed over."""
+        ...

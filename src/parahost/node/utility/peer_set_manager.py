@@ -1,0 +1,328 @@
+"""The Peer Set Manager, protocol ``disc``: which peer is which validator, whom to keep (A98, D18).
+
+Validators make themselves known by signed records that are gossiped in both peer sets, so that
+collators find them too. Back-off, limits, reputation and bans are the network adapter's.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar
+
+from parahost.node.gossip import (
+    BENEFIT_NEW,
+    COST_BAD_SIGNATURE,
+    COST_DUPLICATE,
+    COST_MALFORMED,
+    Acceptance,
+    GossipPeers,
+    Verdict,
+)
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    NetworkBridgeEvent,
+    PeerConnected,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    PeerSetNetwork,
+    RegisterEventProducer,
+    ReportPeer,
+    ResolveValidators,
+    SendMessage,
+)
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.messages.utility import RuntimeCall
+from parahost.node.overseer import Context, Subsystem
+from parahost.node.protocols import VALIDATOR_DISCOVERY
+from parahost.node.session import ChildSession, child_session
+from parahost.ports import KeyStore, KeyType, PeerSteering, Verifier
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U64,
+    Hash,
+    PeerId,
+    ValidatorId,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.runtime_api import ValidatorGroups
+from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode, encode
+from parahost.runtime import api
+
+RECORD_DOMAIN = b"DISC"
+MAX_ADDRESSES = 8
+MAX_RECORDS = 24
+"""Records in one message: with the longest addresses they stay below the collation peer set's
+64 KiB."""
+MAX_EARLY = 128
+"""Records kept of validators that no head of ours knows: a peer may be ahead of us."""
+REFRESH_S = 600.0
+"""How old our own record may become."""
+
+# Types
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatorRecord:
+    """A validator says where it is. ``made_at`` is its clock in milliseconds; of two records the
+    later counts."""
+
+    validator: ValidatorId
+    peer: Annotated[str, MaxLen(128)]
+    addresses: Annotated[tuple[Annotated[str, MaxLen(256)], ...], MaxLen(MAX_ADDRESSES)]
+    made_at: U64
+    signature: ValidatorSignature
+
+    def payload(self, genesis_hash: Hash) -> bytes:
+        """What the validator signs: domain, chain, and every field before the signature."""
+        fields = (self.validator, self.peer, self.addresses, self.made_at)
+        return RECORD_DOMAIN + genesis_hash + encode(fields, _Fields)
+
+
+_Fields = tuple[ValidatorId, str, tuple[str, ...], U64]
+_Records = Annotated[tuple[ValidatorRecord, ...], MaxLen(MAX_RECORDS)]
+
+
+@dataclass(slots=True)
+class HeadValidators:
+    """Who validates for a head: this session's validators with their groups, and the next's."""
+
+    session: ChildSession
+    groups: ValidatorGroups
+    following: tuple[ValidatorId, ...]
+
+
+@dataclass(slots=True)
+class Directory:
+    """The newest record of each validator that counts; the first is the one that came first."""
+
+    records: dict[ValidatorId, ValidatorRecord] = field(default_factory=dict)
+    expected: dict[ValidatorId, None] = field(default_factory=dict)
+    """The validators of this and the next session of the heads that we work on."""
+    early: OrderedDict[ValidatorId, ValidatorRecord] = field(default_factory=OrderedDict)
+
+    def keep_early(self, record: ValidatorRecord) -> None:
+        self.early[record.validator] = record
+        if len(self.early) > MAX_EARLY:
+            self.early.popitem(last=False)
+
+
+@dataclass(slots=True)
+class PeerKnowledge:
+    """What records a peer has, as far as we know, and which of them came from it: validator to
+    ``made_at``."""
+
+    has: dict[ValidatorId, int] = field(default_factory=dict)
+    told_us: dict[ValidatorId, int] = field(default_factory=dict)
+
+
+# Whether a record is acceptable: style, habit 8.
+
+
+def judge(
+    directory: Directory, record: ValidatorRecord, verifier: Verifier, genesis_hash: Hash
+) -> Verdict:
+    """New, of a validator that counts, and signed by it."""
+    if record.validator not in directory.expected:
+        return Verdict(Acceptance.IGNORE)
+    held = directory.records.get(record.validator)
+    if held is not None and held.made_at >= record.made_at:
+        return Verdict(Acceptance.IGNORE)
+    if not verifier.sr25519(record.validator, record.payload(genesis_hash), record.signature):
+        return Verdict(Acceptance.REJECT, COST_BAD_SIGNATURE)
+    return Verdict(Acceptance.ACCEPT, BENEFIT_NEW)
+
+
+def preference(head: HeadValidators, own: ValidatorIndex | None) -> list[ValidatorId]:
+    """The validators to be connected to, dearest first: our own group, this session, the next."""
+    validators = head.session.validators
+    group = next((group for group in head.groups.groups if own in group), ())
+    ordered = dict.fromkeys(validators[index] for index in group)
+    ordered.update(dict.fromkeys(validators))
+    ordered.update(dict.fromkeys(head.following))
+    return list(ordered)
+
+
+class PeerSetManager(Subsystem):
+    """Knows validators by their peers, and steers the network towards them."""
+
+    name = "peer-set-manager"
+    receives = (PeerSetNetwork, ResolveValidators)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        RegisterEventProducer,
+        SendMessage,
+        ReportPeer,
+        RuntimeCall,
+    )
+
+    def __init__(
+        self,
+        keys: KeyStore,
+        verifier: Verifier,
+        steering: PeerSteering,
+        local_peer: PeerId,
+        genesis_hash: Hash,
+    ) -> None:
+        self._keys = keys
+        self._verifier = verifier
+        self._steering = steering
+        self._local_peer = local_peer
+        self._genesis_hash = genesis_hash
+        self._peers = GossipPeers()
+        self._known: dict[PeerId, PeerKnowledge] = {}
+        self._directory = Directory()
+        self._heads: dict[Hash, HeadValidators | None] = {}
+        self._prioritised: list[PeerId] = []
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        for peer_set in PeerSet:
+            ctx.send(RegisterEventProducer(VALIDATOR_DISCOVERY, peer_set, PeerSetNetwork))
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(head):
+                self._heads[head] = None
+                self.ctx.spawn(head, lambda: self._learn(head), "learn validators")
+            case StopWork(head):
+                self._heads.pop(head, None)
+
+    async def _learn(self, head: Hash) -> None:
+        session = await child_session(self.ctx, head)
+        groups = await self.ctx.ask(RuntimeCall(head, api.validator_groups))
+        queued = await self.ctx.ask(RuntimeCall(head, api.queued_validators))
+        following = tuple(validator.keys.para_validator for validator in queued)
+        self._heads[head] = HeadValidators(session, groups, following)
+        self._expect()
+        self._make_known()
+        self._prioritise()
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case PeerSetNetwork(event):
+                self._on_network(event)
+            case ResolveValidators(validators):
+                records = self._directory.records
+                found = {v: PeerId(records[v].peer) for v in validators if v in records}
+                message.reply.answer(found)
+
+    def _on_network(self, event: NetworkBridgeEvent) -> None:
+        self._peers.note(event)
+        match event:
+            case PeerConnected(peer):
+                self._known[peer] = PeerKnowledge()
+                self._tell(peer, self._directory.records.values())
+            case PeerDisconnected(peer):
+                self._known.pop(peer, None)
+            case PeerMessage(peer, payload) if peer in self._known:
+                try:
+                    records: tuple[ValidatorRecord, ...] = decode(_Records, payload)
+                except ScaleDecodeError:
+                    self.ctx.send(ReportPeer(peer, COST_MALFORMED))
+                    return
+                for record in records:
+                    self._on_record(peer, record)
+
+    def _on_record(self, peer: PeerId, record: ValidatorRecord) -> None:
+        known, validator = self._known[peer], record.validator
+        if validator not in self._directory.expected:
+            self._directory.keep_early(record)
+            return
+        if known.told_us.get(validator) == record.made_at:
+            self.ctx.send(ReportPeer(peer, COST_DUPLICATE))
+            return
+        verdict = judge(self._directory, record, self._verifier, self._genesis_hash)
+        if verdict.change is not None:
+            self.ctx.send(ReportPeer(peer, verdict.change))
+        if verdict.acceptance is Acceptance.REJECT:
+            return
+        known.told_us[validator] = record.made_at
+        known.has[validator] = max(record.made_at, known.has.get(validator, 0))
+        if verdict.acceptance is Acceptance.ACCEPT:
+            self._take(record)
+            self._prioritise()
+
+    # Routines
+
+    def _expect(self) -> None:
+        """Take account of a head's validators: forget who does not count any more, and look
+        again at the records that came too early."""
+        directory = self._directory
+        directory.expected = {
+            validator: None
+            for head in self._heads.values()
+            if head is not None
+            for validator in (*head.session.validators, *head.following)
+        }
+        for gone in [v for v in directory.records if v not in directory.expected]:
+            directory.keep_early(directory.records.pop(gone))
+        for validator in [v for v in directory.early if v in directory.expected]:
+            record = directory.early.pop(validator)
+            verdict = judge(directory, record, self._verifier, self._genesis_hash)
+            if verdict.acceptance is Acceptance.ACCEPT:
+                self._take(record)
+
+    def _take(self, record: ValidatorRecord) -> None:
+        """Keep a new record, and pass it on to whoever lacks it."""
+        self._directory.records[record.validator] = record
+        if record.peer != self._local_peer:
+            self._steering.learn_addresses(
+                [text for text in record.addresses if text.endswith(f"/p2p/{record.peer}")]
+            )
+        for peer in self._peers.all():
+            self._tell(peer, (record,))
+
+    def _tell(self, peer: PeerId, records: Iterable[ValidatorRecord]) -> None:
+        known = self._known[peer].has
+        lacking = [r for r in records if known.get(r.validator, -1) < r.made_at]
+        for start in range(0, len(lacking), MAX_RECORDS):
+            batch = tuple(lacking[start : start + MAX_RECORDS])
+            known.update({record.validator: record.made_at for record in batch})
+            self.ctx.send(SendMessage((peer,), VALIDATOR_DISCOVERY, encode(batch, _Records)))
+
+    def _make_known(self) -> None:
+        """Sign a record of our own when there is none, or it is old or outdated."""
+        addresses = tuple(self._steering.listen_addresses[:MAX_ADDRESSES])
+        now_ms = int(self.ctx.clock.now() * 1000)
+        for key in self._keys.public_keys(KeyType.PARACHAIN):
+            validator = ValidatorId(H256(key))
+            if validator not in self._directory.expected:
+                continue
+            held = self._directory.records.get(validator)
+            if held is not None and self._is_current(held, addresses, now_ms):
+                continue
+            newer = max(now_ms, held.made_at + 1 if held is not None else 0)
+            unsigned = ValidatorSignature(H512(bytes(64)))
+            draft = ValidatorRecord(validator, self._local_peer, addresses, U64(newer), unsigned)
+            payload = draft.payload(self._genesis_hash)
+            signature = self._keys.sign(KeyType.PARACHAIN, key, payload, [])
+            self._take(replace(draft, signature=ValidatorSignature(H512(signature))))
+            self.ctx.journal.record("peers.made_known", validator=key, peer=self._local_peer)
+
+    def _is_current(self, held: ValidatorRecord, addresses: Sequence[str], now_ms: int) -> bool:
+        same = held.peer == self._local_peer and held.addresses == addresses
+        return same and now_ms - held.made_at < REFRESH_S * 1000
+
+    def _prioritise(self) -> None:
+        """Tell the network whom we want most, by the newest head."""
+        newest = next((head for head in reversed(self._heads.values()) if head is not None), None)
+        if newest is None:
+            return
+        records = self._directory.records
+        wanted = [
+            PeerId(records[validator].peer)
+            for validator in preference(newest, newest.session.own_index(self._keys))
+            if validator in records
+        ]
+        peers = [peer for peer in dict.fromkeys(wanted) if peer != self._local_peer]
+        if peers != self._prioritised:
+            self._prioritised = peers
+            self._steering.prioritise(peers)
