@@ -11,7 +11,6 @@ from parahost.chain.chain import AlreadyKnown, Chain, ChainEvent, Imported
 from parahost.chain.errors import (
     BelowFinality,
     DamagedDatabase,
-    FinalityConflict,
     ForeignDatabase,
     FutureSlot,
     KnownBad,
@@ -306,15 +305,16 @@ def test_two_blocks_of_one_author_in_one_slot_are_proved_once() -> None:
     assert [(p.first_header, p.second_header) for p in proofs] == [(one.header, double.header)]
 
 
-def test_finalizing_what_contradicts_finality_is_an_alarm() -> None:
+def test_what_is_not_known_cannot_become_final() -> None:
     forge, chain = Forge(), open_chain()
-    one, two = forge.line(forge.genesis, 2)
-    chain.import_block(one)
-    chain.import_block(two)
-    chain.finalize(two.header.hash(), None)
-    with pytest.raises(UnknownBlock):
-        chain.finalize(Hash(H256(b"?" * 32)), None)
-    assert issubclass(FinalityConflict, Exception)
+    for block in forge.line(forge.genesis, 2):
+        chain.import_block(block)
+    chain.finalize(chain.best_hash, None)
+    for unknown in (Hash(H256(b"?" * 32)), forge.block(forge.genesis, b"f1").header.hash()):
+        with pytest.raises(UnknownBlock):
+            chain.finalize(unknown, b"proof")
+    assert chain.finalized == chain.best
+    assert chain.justification(chain.best_hash) is None
 
 
 def test_the_chain_lives_in_lmdb(tmp_path: Path) -> None:

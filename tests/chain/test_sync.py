@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
@@ -27,8 +29,7 @@ from parahost.chain.sync.messages import (
     Status,
 )
 from parahost.chain.sync.server import answer
-from parahost.chain.sync.sync import FINALITY_LAG
-from parahost.ports import PeerConnected
+from parahost.ports import Notification
 from parahost.ports.network import NetworkEvent
 from parahost.primitives.basic import H256, U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block
@@ -135,7 +136,6 @@ async def test_missed_finality_is_learned_from_justifications(
         net.connect(one.port, two.port)
         await until(lambda: two.chain.finalized == long_line[29].header)
         assert two.chain.justification(long_line[19].header.hash()) is not None
-        assert FINALITY_LAG < 29
 
 
 class Liar:
@@ -153,7 +153,7 @@ class Liar:
         self.port.notify([to.local_peer], ANNOUNCES.name, payload)
 
     async def _hear(self, event: NetworkEvent) -> None:
-        assert event is not None or PeerConnected
+        """Takes what it is told, and forgets it."""
 
     async def _serve(self, peer: PeerId, payload: bytes) -> bytes | None:
         self.asked.append(decode(BlockRequest, payload))
@@ -274,6 +274,27 @@ async def test_garbage_is_reported_and_harms_nothing(
         node.chain.import_block(long_line[0])
 
 
+async def test_no_announcement_harms(long_line: list[Block], autojump_clock: MockClock) -> None:
+    noise = random.Random(7)
+    sample = encode(Announce(long_line[0].header, True), Announcement)
+    async with wire() as net:
+        node, liar = start(net, "node", open_chain()), Liar(net)
+        net.connect(node.port, liar.port)
+        await trio.sleep(1)
+        for turn in range(400):
+            payload = bytearray(sample)
+            for _ in range(turn % 5):
+                payload[noise.randrange(len(payload))] = noise.randrange(256)
+            cut = bytes(payload[: noise.randrange(len(payload) + 1)] if turn % 2 else payload)
+            await node.port.handlers[ANNOUNCES.name](
+                Notification(liar.port.local_peer, ANNOUNCES.name, cut)
+            )
+        await trio.sleep(20)
+        node.chain.import_block(long_line[0])
+        assert node.chain.best == long_line[0].header
+        assert node.port.reports
+
+
 async def test_a_peer_that_leaves_in_the_midst_of_a_fetch_is_forgotten(
     long_line: list[Block], autojump_clock: MockClock
 ) -> None:
@@ -328,7 +349,5 @@ def test_answers_are_bounded_and_in_order(long_line: list[Block]) -> None:
 @given(st.binary(max_size=80))
 def test_no_request_harms_the_server(payload: bytes) -> None:
     chain = open_chain()
-    try:
+    with suppress(ScaleDecodeError):
         decode(BlockResponse, answer(chain, payload))
-    except ScaleDecodeError:
-        assert True

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from parahost.chain.errors import (
     BelowFinality,
     DamagedDatabase,
-    FinalityConflict,
     FutureSlot,
     KnownBad,
     UnknownBlock,
@@ -163,8 +162,8 @@ class Chain:
     def finalized_hash(self) -> Hash:
         return self._tree.root.hash
 
-    def __contains__(self, block: object) -> bool:
-        return block in self._tree or self._store.header(block) is not None  # type: ignore[arg-type]
+    def __contains__(self, block: Hash) -> bool:
+        return block in self._tree or self._store.header(block) is not None
 
     def header(self, block: Hash) -> Header | None:
         """A block's header, with its seal. Blocks on forks that finality has left are gone."""
@@ -311,8 +310,8 @@ class Chain:
         """Make a block final, and its ancestors with it; durable when this returns. For a block
         that is final already, only a missing justification is kept.
 
-        :raises UnknownBlock: when it is not known.
-        :raises FinalityConflict: when it contradicts what is final. Nothing changes.
+        :raises UnknownBlock: when it is not known. That includes blocks on forks that finality
+            has left: they are forgotten, so finality is never reverted (D27).
         """
         node = self._tree.get(block)
         if node is None or node is self._tree.root:
@@ -406,8 +405,7 @@ class Chain:
     def _justify(self, block: Hash, justification: bytes | None) -> None:
         if self._store.header(block) is None:
             raise UnknownBlock(block)
-        if not self.is_final(block):
-            raise FinalityConflict(block, self._tree.root.hash)
+        assert self.is_final(block), "a block that is kept outside the tree is final"
         if justification is not None and self._store.justification(block) is None:
             self._store.add_justification(block, justification)
 

@@ -74,19 +74,6 @@ class StateUnavailable(LookupError):
         self.number = number
 
 
-class FinalityConflict(Exception):
-    """A block was to become final that contradicts what is final. Finality is never reverted
-    (D27): somebody has proved two contradicting blocks final, which is an alarm."""
-
-    def __init__(self, hash: Hash, final_hash: Hash) -> None:
-        super().__init__(
-            f"block {hash.hex()} cannot become final: it does not descend from the final block "
-            f"{final_hash.hex()}"
-        )
-        self.hash = hash
-        self.final_hash = final_hash
-
-
 class ForeignDatabase(DatabaseError):
     """The database holds another chain."""
 

@@ -37,7 +37,7 @@ from typing import Any
 from parahost.chain.errors import DamagedDatabase, ForeignDatabase
 from parahost.consensus.babe.epochs import EpochView
 from parahost.ports import Batch, Database
-from parahost.primitives.basic import U8, BlockNumber, Hash
+from parahost.primitives.basic import H256, U8, BlockNumber, Hash
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
@@ -135,7 +135,7 @@ class ChainStore:
     def canonical(self, number: int) -> Hash | None:
         """The final block of that number."""
         hash = self._database.get("canonical", _number_key(number))
-        return None if hash is None else Hash(hash)  # type: ignore[arg-type]
+        return None if hash is None else Hash(H256(hash))
 
     def epochs_begun_at(self, hash: Hash) -> EpochView | None:
         """The view of a block that is the first of an epoch; ``None`` for other blocks."""
@@ -235,7 +235,7 @@ class ChainStore:
         value = self._database.get("meta", name)
         if value is None or len(value) != 32:
             raise DamagedDatabase(f"its record {name.decode()} is absent or cut")
-        return Hash(value)  # type: ignore[arg-type]
+        return Hash(H256(value))
 
     def _decoded(self, table: str, hash: Hash, type_: Any) -> Any:
         raw = self._database.get(table, hash)

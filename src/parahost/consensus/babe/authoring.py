@@ -126,13 +126,13 @@ class Author:
 
     async def run(self) -> None:
         """Try each slot once, as it comes. Does not return."""
-        tried = Slot(self._parameters.slot_at(self._clock.now()) - 1)  # type: ignore[arg-type]
+        tried = self._parameters.slot_at(self._clock.now()) - 1
         while True:
             slot = self._parameters.slot_at(self._clock.now())
             if slot > tried:
                 tried = slot
                 await self.author(slot)
-            wait = self._parameters.start_of(Slot(tried + 1)) - self._clock.now()  # type: ignore[arg-type]
+            wait = self._parameters.start_of(tried + 1) - self._clock.now()
             # Not longer than a slot: the clock may have gone back, and may go forward again.
             longest = self._parameters.slot_duration_s
             await self._clock.sleep(min(max(wait, _SHORTEST_SLEEP_S), longest))

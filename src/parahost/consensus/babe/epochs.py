@@ -38,7 +38,7 @@ class BabeParameters:
         """The slot of a moment, in seconds since the Unix epoch."""
         return Slot(U64(int(seconds * 1000 + _CLOCK_GRAIN_MS) // self.slot_duration_ms))
 
-    def start_of(self, slot: Slot) -> float:
+    def start_of(self, slot: int) -> float:
         """When a slot begins, in seconds since the Unix epoch."""
         return slot * self.slot_duration_ms / 1000
 

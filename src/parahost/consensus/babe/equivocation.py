@@ -15,7 +15,7 @@ class EquivocationDetector:
     def __init__(self) -> None:
         self._seen: dict[Slot, dict[BabeId, tuple[Hash, Header]]] = {}
         self._reported: set[tuple[Slot, BabeId]] = set()
-        self._highest = Slot(0)  # type: ignore[arg-type]
+        self._highest = 0
 
     def note(self, slot: Slot, author: BabeId, header: Header) -> BabeEquivocationProof | None:
         """Take note of a header whose seal and claim were verified. Gives a proof for the second
