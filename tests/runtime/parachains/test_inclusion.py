@@ -353,25 +353,20 @@ def test_an_upgrade_is_planned_when_its_candidate_is_included() -> None:
 
 @pytest.mark.guide("A45")
 def test_no_upgrade_sooner_than_the_frequency() -> None:
-    """The last is expected at 5 and applied; with frequency 6, the next at 11 or later."""
+    """The last is expected at 1 and applied; with frequency 10, the next at 11 or later."""
     world = World(
-        validators=4, parachains=[1], validation_upgrade_delay=4, validation_upgrade_frequency=6
+        validators=4, parachains=[1], validation_upgrade_delay=1, validation_upgrade_frequency=10
     )
-    world.add_block()
-    world.include(1, new_code=code(1, 1))  # relay parent 1, expected at 5
-    world.add_blocks_until(5)
-    world.include(1)  # applied
+    world.include(1, new_code=code(1, 1))  # relay parent 0, expected at 1
+    world.include(1)  # relay parent 2: applied
     assert world.host.paras.validation_code.get(world.state, A) == code(1, 1)
-    world.add_block(world.data(candidates=[world.candidate(1)]), new_session=4)
-    for number in range(world.number, 12):
-        data = world.data(candidates=[world.candidate(1, new_code=code(1, 2))])
-        if number + 4 >= 11:
-            world.add_block(data)
-            break
+    while world.number + 1 < 11:
         with pytest.raises(errors.PrematureCodeUpgrade) as caught:
-            world.add_block(data)
-        assert caught.value.last == 5
+            world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 2))]))
+        assert caught.value.last == 1
+        assert caught.value.expected_at == world.number + 1
         world.add_block()
+    world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 2))]))
     assert world.pending_cores() == [0]
 
 

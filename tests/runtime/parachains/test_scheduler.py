@@ -274,21 +274,36 @@ def test_claims_keep_their_cores_when_the_number_stays() -> None:
 
 
 @pytest.mark.guide("A28")
-def test_a_session_change_drops_claims_over_the_retries_and_of_threads_that_go() -> None:
-    world = threads(parathread_retries=2)
-    add_claims(world, 11, 12, 13, 14)
-    world.add_block()  # 11 and 12 have a retry each
-    world.add_block()  # 13 and 14 too
+def test_a_session_change_drops_claims_of_threads_that_go() -> None:
+    """Wherever they are: 11 is on a core, 13 waits."""
+    world = threads(parathread_cores=1, parathread_retries=5)
+    add_claims(world, 11, 12, 13)
+    world.add_block(world.data(candidates=[world.candidate(11)]))
 
-    def change(store: Overlay) -> None:
-        world.host.paras.schedule_para_cleanup(store, para(13))
-        world.host.configuration.update_configuration(
+    def deregister(store: Overlay) -> None:
+        for number in (11, 13):
+            world.host.paras.schedule_para_cleanup(store, para(number))
+
+    world.add_block(extrinsics=deregister)
+    assert index(world) == (11, 12, 13)
+    world.add_block(new_session=6)
+    assert queue(world) == [(12, 0, 0)]
+    assert index(world) == (12,)
+
+
+@pytest.mark.guide("A28")
+def test_a_session_change_drops_claims_over_the_retries() -> None:
+    world = threads(parathread_cores=1, parathread_retries=2)
+    add_claims(world, 11, 12)
+    for _ in range(3):
+        world.add_block()
+    assert queue(world) == [(12, 0, 1), (11, 0, 2)]
+    world.add_block(
+        extrinsics=lambda store: world.host.configuration.update_configuration(
             store, lambda config: replace(config, parathread_retries=U32(1))
-        )
-
-    world.add_block(extrinsics=change)  # 11 and 12 have two
-    assert sorted(queue(world))[0][2] == 2
-    world.add_block(new_session=6)  # 13 and 14 have two
+        ),
+        new_session=6,
+    )
     assert queue(world) == []
     assert index(world) == ()
 

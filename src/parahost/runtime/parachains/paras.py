@@ -61,7 +61,7 @@ class NotRegistered(ModuleError, pallet="Paras", index=1):
         self.para = para
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)
 def validation_code_hash(code: ValidationCode) -> ValidationCodeHash:
     """A validation function's name. Codes are large, and asked for again in every block."""
     return ValidationCodeHash(blake2_256(code))
