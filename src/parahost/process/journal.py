@@ -52,7 +52,8 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = str(value)
-    return json.dumps(text) if " " in text or '"' in text or "=" in text or not text else text
+    plain = text and text.isprintable() and not any(mark in text for mark in ' "=')
+    return text if plain else json.dumps(text)
 
 
 @dataclass(frozen=True, slots=True)
