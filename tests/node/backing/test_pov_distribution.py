@@ -37,6 +37,7 @@ from parahost.node.protocols import POV_REQUEST
 from parahost.ports import RequestFailed
 from parahost.primitives.basic import CandidateHash, PeerId
 from parahost.primitives.candidates import PoV
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import encode
 from tests.node.backing.world import (
     OTHER_RELAY_PARENT,
@@ -164,8 +165,6 @@ def test_a_pov_over_the_limit_is_not_taken() -> None:
 
 
 def test_what_has_the_hash_but_is_no_pov_is_not_taken() -> None:
-    from parahost.primitives.hashing import blake2_256
-
     garbage = b"\xff\xff"
     receipt = candidate(1, pov_hash=blake2_256(garbage))
     request = FetchPoV(RELAY_PARENT, receipt.hash(), receipt.descriptor, 4096)
