@@ -30,8 +30,9 @@ def new(
     from parahost.devnet.plan import DevnetOptions, check_options, local_chain
     from parahost.parachains import load_specs
 
-    chains, threads = load_specs(parachain or [], parathread or [])
-    options = DevnetOptions(validators, chains, threads, slot, Path())
+    specs = load_specs([*(parachain or []), *(parathread or [])])
+    chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
+    options = DevnetOptions(validators, tuple(chains), tuple(threads), slot, Path())
     check_options(options)
     text = local_chain(options).to_json()
     if output is None:

@@ -50,8 +50,9 @@ def devnet(
         raise BadInput(f"--timeout {timeout:g}: not a number of seconds above 0")
     if parachain is None and parathread is None:
         parachain, parathread = ["adder", "ledger"], ["adder"]
-    chains, threads = load_specs(parachain or [], parathread or [])
-    plan = make_plan(DevnetOptions(validators, chains, threads, slot, base_path))
+    specs = load_specs([*(parachain or []), *(parathread or [])])
+    chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
+    plan = make_plan(DevnetOptions(validators, tuple(chains), tuple(threads), slot, base_path))
     met = trio.run(
         lambda: run_devnet(
             plan,

@@ -31,6 +31,9 @@ def node(
         str | None,
         typer.Option(help="For a collator: a shipped example's name, or a TOML file."),
     ] = None,
+    para_id: Annotated[
+        int | None, typer.Option(help="The para's id, where its SPEC names none.")
+    ] = None,
     archive: Annotated[
         bool, typer.Option("--archive", help="Keep the state of every block.")
     ] = False,
@@ -46,7 +49,7 @@ def node(
 
     from parahost.cli.failure import BadInput
     from parahost.node.node import Role
-    from parahost.parachains import ParachainSpec
+    from parahost.parachains import load_spec
     from parahost.process.run_node import NodeOptions, run_node
 
     if (role is RoleName.COLLATOR) != (parachain is not None):
@@ -58,7 +61,7 @@ def node(
         base_path=base_path,
         listen=tuple(listen or ("/ip4/127.0.0.1/tcp/0",)),
         bootnodes=tuple(bootnode or ()),
-        parachain=ParachainSpec.load(parachain) if parachain is not None else None,
+        parachain=load_spec(parachain, para_id) if parachain is not None else None,
         archive=archive,
         log=log,
     )

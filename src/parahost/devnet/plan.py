@@ -60,8 +60,8 @@ class DevnetOptions:
         return {
             "validators": self.validators,
             "slot_ms": round(self.slot_s * 1000),
-            "parachains": [[spec.para_id, spec.source] for spec in self.parachains],
-            "parathreads": [[spec.para_id, spec.source] for spec in self.parathreads],
+            "parachains": [[spec.id, spec.source] for spec in self.parachains],
+            "parathreads": [[spec.id, spec.source] for spec in self.parathreads],
         }
 
 
@@ -111,7 +111,8 @@ def make_plan(options: DevnetOptions) -> Plan:
             if not bootnode.startswith(addresses[name] + "/"):
                 argv += ["--bootnode", bootnode]
         if name in collators:
-            argv += ["--role", "collator", "--parachain", collators[name].argument()]
+            argv += ["--role", "collator", "--parachain", collators[name].source]
+            argv += ["--para-id", str(collators[name].id)]
         else:
             argv += ["--role", "validator"]
         (root / name).mkdir(parents=True, exist_ok=True)
@@ -129,7 +130,7 @@ def make_plan(options: DevnetOptions) -> Plan:
     return Plan(
         tuple(commands),
         {command.name: BasePath(root / command.name).log for command in commands},
-        {int(para.para_id): para.name for para in options.paras},
+        {int(para.id): Path(para.source).stem for para in options.paras},
         continued,
     )
 
@@ -152,10 +153,10 @@ def local_chain(options: DevnetOptions) -> ChainSpec:
         configuration=configuration,
         paras=tuple(
             (
-                para.para_id,
+                para.id,
                 ParaGenesisArgs(para.genesis_head, para.code, para in options.parachains),
             )
-            for para in sorted(options.paras, key=lambda para: para.para_id)
+            for para in sorted(options.paras, key=lambda para: para.id)
         ),
         slot_duration_ms=round(options.slot_s * 1000),
         epoch_length=EPOCH_SLOTS,
@@ -169,10 +170,6 @@ def check_options(options: DevnetOptions) -> None:
         raise BadPlan(f"--validators {options.validators}: between 1 and 1000 can be started")
     if not 0.5 <= options.slot_s <= 600:
         raise BadPlan(f"--slot {options.slot_s}: a slot lasts between 0.5 and 600 seconds")
-    ids = [para.para_id for para in options.paras]
-    for para_id in ids:
-        if ids.count(para_id) > 1:
-            raise BadPlan(f"two paras have the id {para_id}: give one of them another `id`")
     cores = len(options.parachains) + min(len(options.parathreads), 1)
     if cores > options.validators:
         raise BadPlan(
@@ -200,7 +197,7 @@ def _take_up(plan_file: Path, options: DevnetOptions) -> bool:
 
 
 def _collator_name(para: ParachainSpec) -> str:
-    return f"collator-{para.para_id}"
+    return f"collator-{para.id}"
 
 
 def _free_ports(count: int) -> Sequence[int]:

@@ -43,10 +43,10 @@ class BlockProposer:
         *,
         header_of: Callable[[Hash], Header | None],
         state_of: Callable[[Hash], State],
-        transactions: Callable[[Hash], Iterable[Extrinsic]],
+        transactions: Callable[[], Iterable[Extrinsic]],
         parameters: BabeParameters,
     ) -> None:
-        """``transactions`` gives those that are ready on a block, in order."""
+        """``transactions`` gives those that are ready on the best block, in order."""
         self._overseer, self._runtime = overseer, runtime
         self._clock, self._journal = clock, journal
         self._header_of, self._state_of = header_of, state_of
@@ -70,7 +70,7 @@ class BlockProposer:
             self._journal.record("author.inherents_refused", relay_parent=parent, reason=str(why))
             return None
         self._add(builder, reports_for_chain(data.misbehavior), deadline)
-        self._add(builder, self._transactions(parent), deadline)
+        self._add(builder, self._transactions(), deadline)
         block, _ = builder.finish()
         return block
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
 from parahost.chain.chain import Chain, ChainEvent, Execute
 from parahost.chain.errors import StateUnavailable, UnknownBlock
-from parahost.chain.pool import TransactionPool
+from parahost.chain.pool import PoolRefused, TransactionGossip, TransactionPool
 from parahost.chain.sync import Sync
 from parahost.consensus.babe.authoring import Author
 from parahost.consensus.babe.epochs import EpochView
-from parahost.consensus.grandpa import GrandpaVoter, JustificationError, VotingRule, vote_for_best
+from parahost.consensus.grandpa import GrandpaVoter, VotingRule, vote_for_best
 from parahost.node.authorship import BlockProposer
 from parahost.node.availability.bitfield_distribution import BitfieldDistribution
 from parahost.node.availability.bitfield_signing import BitfieldSigning
@@ -31,10 +32,12 @@ from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
 from parahost.node.backing.statement_distribution import StatementDistribution
 from parahost.node.chain_journal import record_chain_event
+from parahost.node.collation.collator_side import CollatorSide
 from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.generation import CollationGeneration
+from parahost.node.collation.validator_side import ValidatorSide
 from parahost.node.messages.utility import ReportMisbehavior
-from parahost.node.overseer import Interceptor, Overseer, Subsystem
+from parahost.node.overseer import Interceptor, MessageGraph, Overseer, Subsystem
 from parahost.node.overseer.overseer import Pick
 from parahost.node.utility.candidate_validation import CandidateValidation
 from parahost.node.utility.chain_api import ChainApi
@@ -50,15 +53,18 @@ from parahost.ports import (
     KeyStore,
     Network,
     ObservedRole,
+    PeerSteering,
     Random,
     ValidationHost,
     Verifier,
 )
 from parahost.ports.collator import Collator
-from parahost.primitives.basic import BlockNumber, Hash
+from parahost.primitives.basic import BlockNumber, Hash, ParaId
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Extrinsic
 from parahost.runtime import api
+from parahost.runtime.errors import InvalidTransaction
 from parahost.runtime.executive import Runtime
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.storage import State
@@ -91,7 +97,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """A node's world."""
+    """A node's world. ``steering`` is the network's other face."""
 
     clock: Clock
     random: Random
@@ -99,8 +105,17 @@ class Ports:
     database: Database
     keystore: KeyStore
     network: Network
+    steering: PeerSteering
     verifier: Verifier
     validation_host: ValidationHost
+
+
+@dataclass(frozen=True, slots=True)
+class Collating:
+    """What a collator's node works for."""
+
+    collator: Collator
+    para_id: ParaId
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,7 @@ class Node:
         role: Role,
         ports: Ports,
         *,
-        collator: Collator | None = None,
+        collating: Collating | None = None,
         archive: bool = False,
         tweaks: Tweaks | None = None,
     ) -> None:
@@ -168,11 +183,12 @@ class Node:
             self.chain,
             ports.network,
             ports.clock,
-            verify_justification=self._takes_justification,
+            import_justification=self.grandpa.import_justification,
         )
-        self.pool = TransactionPool(self.chain, self.runtime, ports.network)
+        self.pool = TransactionPool(self.chain, self.runtime.validate_transaction)
+        self.transactions = TransactionGossip(self.pool, ports.network)
         self.overseer = Overseer(
-            self._subsystems(collator),
+            self._subsystems(collating),
             clock=ports.clock,
             random=ports.random,
             journal=ports.journal,
@@ -183,27 +199,42 @@ class Node:
         self.chain.on_equivocation = self._report
         self.chain.subscribe(self._on_chain)
 
-    def _subsystems(self, collator: Collator | None) -> list[Subsystem]:
-        """All of them on every node: what a role does not need stays idle without its keys."""
+    def _subsystems(self, collating: Collating | None) -> list[Subsystem]:
+        """The same on every node, but for the two sides of collation: what a role does not need
+        stays idle without its keys."""
         ports, slot_s = self.ports, self.parameters.slot_duration_s
+        keys, verifier = ports.keystore, ports.verifier
+        peer, genesis = ports.network.local_peer, self.chain.genesis_hash
+        collation: list[Subsystem] = [ValidatorSide(verifier)]
+        if collating is not None:
+            collation = [
+                CollatorSide(collating.para_id, keys, peer),
+                CollationGeneration(
+                    collating.collator,
+                    collating.para_id,
+                    keys,
+                    slot_duration_s=slot_s,
+                    genesis_hash=genesis,
+                    submit=self._submit,
+                ),
+            ]
         return [
             RuntimeApi(self._state),
             ChainApi(self.chain),
             NetworkBridge(ports.network, self.role.observed),
-            PeerSetManager(ports.network, ports.keystore, ports.verifier),
-            CandidateValidation(ports.validation_host, ports.verifier),
-            CandidateBacking(ports.keystore),
-            CandidateSelection(ports.keystore),
-            StatementDistribution(ports.verifier),
+            PeerSetManager(keys, verifier, ports.steering, peer, genesis),
+            CandidateValidation(ports.validation_host, verifier),
+            CandidateBacking(keys),
+            CandidateSelection(keys),
+            StatementDistribution(verifier),
             PoVDistribution(),
             AvailabilityStore(ports.database),
-            AvailabilityDistribution(ports.keystore),
+            AvailabilityDistribution(keys),
             AvailabilityRecovery(),
-            BitfieldSigning(ports.keystore, slot_s),
-            BitfieldDistribution(ports.verifier),
-            CollationGeneration(ports.keystore, collator),
-            CollationDistribution(ports.keystore, ports.verifier),
-            Provisioner(lambda state, data: sanitize(self.runtime.modules.parachains, state, data)),
+            BitfieldSigning(keys, slot_s),
+            BitfieldDistribution(verifier),
+            *collation,
+            Provisioner(partial(sanitize, self.runtime.modules.parachains)),
             MisbehaviorArbitration(ports.database),
         ]
 
@@ -275,9 +306,37 @@ class Node:
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
         self.overseer.send(ReportMisbehavior(proof))
 
-    def _takes_justification(self, block: Hash, justification: bytes) -> bool:
+    def _submit(self, extrinsic: Extrinsic) -> None:
+        """A transaction of our own, such as a claim; what the pool refuses is only told."""
         try:
-            self.grandpa.import_justification(block, justification)
-        except (JustificationError, KeyError):
-            return False
-        return True
+            self.transactions.submit(extrinsic)
+        except (InvalidTransaction, PoolRefused) as why:
+            self.ports.journal.record("transaction.refused", reason=str(why))
+
+
+SUBSYSTEMS: tuple[type[Subsystem], ...] = (
+    RuntimeApi,
+    ChainApi,
+    NetworkBridge,
+    PeerSetManager,
+    CandidateValidation,
+    CandidateBacking,
+    CandidateSelection,
+    StatementDistribution,
+    PoVDistribution,
+    AvailabilityStore,
+    AvailabilityDistribution,
+    AvailabilityRecovery,
+    BitfieldSigning,
+    BitfieldDistribution,
+    CollationDistribution,
+    CollationGeneration,
+    Provisioner,
+    MisbehaviorArbitration,
+)
+"""All there are, on nodes of any role."""
+
+
+def declared_graph() -> list[tuple[str, str, str]]:
+    """(sender, message, receiver) for all that subsystems may say, on nodes of any role."""
+    return MessageGraph(SUBSYSTEMS).edges()

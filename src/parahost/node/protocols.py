@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parahost.node.messages.network import PeerSet, ProtocolId
 from parahost.ports.network import NotificationProtocol, RequestProtocol
+from parahost.runtime.parachains.configuration import MAX_POV_SIZE
 
 STATEMENT_DISTRIBUTION = ProtocolId(b"stmd")
 AVAILABILITY_DISTRIBUTION = ProtocolId(b"avad")
@@ -11,8 +12,8 @@ BITFIELD_DISTRIBUTION = ProtocolId(b"bitd")
 COLLATION = ProtocolId(b"coll")
 VALIDATOR_DISCOVERY = ProtocolId(b"disc")
 
-MAX_POV_BYTES = 10 * 1024 * 1024
-"""The largest proof of validity, in bytes; what the chain puts into ``max_pov_size``."""
+MAX_POV_BYTES = MAX_POV_SIZE
+"""The largest proof of validity, in bytes: what the chain puts into ``max_pov_size``."""
 _ENVELOPE = 64 * 1024
 """Room for what travels around a PoV or a chunk, in bytes: heads, proofs, lengths."""
 

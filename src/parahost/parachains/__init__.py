@@ -8,7 +8,7 @@ Derive from :class:`Collator`, name the class in a TOML file beside the validati
 
 from parahost.parachains.collator import Collator, CollatorFailed, Services, running
 from parahost.parachains.loading import BadCollator, load_collator
-from parahost.parachains.spec import BadParachainSpec, ParachainSpec, load_specs
+from parahost.parachains.spec import BadParachainSpec, ParachainSpec, load_spec, load_specs
 from parahost.parachains.store import Store
 from parahost.ports.collator import BuildContext, ParachainBlock
 
@@ -23,6 +23,7 @@ __all__ = [
     "Services",
     "Store",
     "load_collator",
+    "load_spec",
     "load_specs",
     "running",
 ]

@@ -96,6 +96,21 @@ def load_specs(texts: Sequence[str]) -> list[ParachainSpec]:
     return specs
 
 
+def load_spec(text: str, para_id: int | None = None) -> ParachainSpec:
+    """One para. ``para_id`` is its id where the text names none, and must be the same where it
+    does.
+
+    :raises BadParachainSpec: when it is wrong, or has no id, or another.
+    """
+    draft = _read(text)
+    found = draft.id if draft.id is not None else para_id
+    if found is None:
+        raise BadParachainSpec(draft.source, "id", "absent: say which para it is")
+    if para_id is not None and para_id != found:
+        raise BadParachainSpec(draft.source, "id", f"{found}, where {para_id} was asked for")
+    return draft.finish(ParaId(U32(found)))
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """A spec whose id, and with it perhaps the genesis head, is still open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import trio
 from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
 from parahost.crypto.verifier import DirectVerifier
 from parahost.network.libp2p_network import Libp2pNetwork
-from parahost.node.node import Node, Ports, Role
-from parahost.parachains import ParachainSpec
+from parahost.node.node import Collating, Node, Ports, Role
+from parahost.parachains import Collator, ParachainSpec, running
 from parahost.process.base_path import BasePath
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.system import SystemClock, SystemRandom
@@ -22,8 +23,8 @@ from parahost.runtime.chain_spec import ChainSpec
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.validation import ValidationPool
 
-WORKERS = 2
-"""Validation workers of a validator."""
+WORKERS = {Role.VALIDATOR: 2, Role.COLLATOR: 1, Role.FULL: 1}
+"""Processes in which a node executes validation functions, by role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ async def run_node(options: NodeOptions) -> None:
             clock=clock,
             random=random,
         )
-        async with ValidationPool(base.artifacts, workers=WORKERS) as host:
+        async with AsyncExitStack() as stack:
+            host = await stack.enter_async_context(
+                ValidationPool(base.artifacts, workers=WORKERS[options.role])
+            )
             ports = Ports(
                 clock,
                 random,
@@ -72,10 +76,16 @@ async def run_node(options: NodeOptions) -> None:
                 database,
                 ProtectedKeyStore(KeyDirectory(base.keystore).load(), database),
                 network,
+                network,
                 DirectVerifier(),
                 host,
             )
-            node = Node(genesis, options.role, ports, archive=options.archive)
+            collating = None
+            if options.parachain is not None:
+                collator = options.parachain.make_collator()
+                await stack.enter_async_context(_working(collator, options.parachain, ports))
+                collating = Collating(collator, options.parachain.id)
+            node = Node(genesis, options.role, ports, collating=collating, archive=options.archive)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_stop_on_signal, nursery.cancel_scope)
                 await nursery.start(node.run)
@@ -85,6 +95,20 @@ async def run_node(options: NodeOptions) -> None:
         database.close()
         journal.record("node.stopped", name=options.name)
         journal.close()
+
+
+def _working(
+    collator: Collator, spec: ParachainSpec, ports: Ports
+) -> AbstractAsyncContextManager[None]:
+    """The collator at work beside its node."""
+    return running(
+        collator,
+        para_id=spec.id,
+        genesis_head=spec.genesis_head,
+        database=ports.database,
+        journal=ports.journal,
+        clock=ports.clock,
+    )
 
 
 async def _stop_on_signal(scope: trio.CancelScope) -> None:

@@ -27,8 +27,8 @@ from parahost.runtime.errors import InvalidTransaction
 TRANSACTIONS = NotificationProtocol("transactions", max_size=MAX_TRANSACTION_BYTES + 1024)
 BATCH_BYTES = 256 << 10
 KNOWN_TRANSACTIONS = 4096
-COST_GARBAGE = -(1 << 24)
-COST_INVALID = -(1 << 20)
+COST_GARBAGE = -250
+COST_INVALID = -20
 
 _Transactions = Annotated[tuple[Extrinsic, ...], MaxLen(1024)]
 

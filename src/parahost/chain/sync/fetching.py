@@ -29,11 +29,11 @@ ImportJustification = Callable[[Hash, bytes], None]
 """Makes a known block final if these bytes prove that to the present voters; raises
 ``JustificationError`` if not. ``GrandpaVoter.import_justification`` is one."""
 
-COST_BAD_BLOCK = -(1 << 29)
-COST_GARBAGE = -(1 << 24)
-COST_BAD_JUSTIFICATION = -(1 << 24)
-COST_NO_ANSWER = -(1 << 16)
-COST_EMPTY_CLAIM = -(1 << 20)
+COST_BAD_BLOCK = -500
+COST_GARBAGE = -250
+COST_BAD_JUSTIFICATION = -250
+COST_NO_ANSWER = -20
+COST_EMPTY_CLAIM = -100
 
 WHOLE = Fields.HEADER | Fields.BODY | Fields.JUSTIFICATION
 

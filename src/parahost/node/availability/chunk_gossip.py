@@ -74,6 +74,11 @@ class LiveCandidate:
         """Whether we hold all chunks."""
         return len(self.chunks) == len(self.pending.validators)
 
+    @property
+    def has_more_than_own(self) -> bool:
+        """Whether we hold anything that somebody else wants."""
+        return len(self.chunks) > (self.own in self.chunks)
+
     def hold(self, chunk: ErasureChunk, hops: int) -> None:
         self.chunks[chunk.index] = chunk
         self.hops[chunk.index] = min(hops, RELAY_HOPS)
@@ -101,10 +106,10 @@ class LiveCandidate:
 
     def place_in_group(self) -> tuple[int, int] | None:
         """(k, g): that we are the k-th of the g backers; ``None`` when we are none."""
-        backers = self.pending.backers
-        if self.own is None or self.own not in backers:
+        places = {int(member): place for place, member in enumerate(self.pending.backers)}
+        if self.own is None or self.own not in places:
             return None
-        return backers.index(self.own), len(backers)  # type: ignore[arg-type]
+        return places[self.own], len(places)
 
     def may_send(self, index: ChunkIndex) -> bool:
         """Whether we hold the chunk, and it is ours to send by now."""

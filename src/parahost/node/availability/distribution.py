@@ -17,6 +17,8 @@ Everything is tried again on each view change, ours and peers' (A91).
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 import trio
@@ -226,10 +228,10 @@ class AvailabilityDistribution(Subsystem):
         new = [LiveCandidate.of(p, self._own(p)) for c, p in wanted.items() if c not in self._live]
         for live in new:
             self._live[live.pending.hash] = live
-            self.ctx.spawn(None, lambda live=live: self._obtain(live), "obtain own chunk")
+            self.ctx.spawn(None, partial(self._obtain, live), "obtain own chunk")
         for live in self._live.values():
             if not live.is_complete:
-                self.ctx.spawn(None, lambda live=live: self._share(live), "encode and share")
+                self.ctx.spawn(None, partial(self._share, live), "encode and share")
         self._followed = view
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for peer, gossip in waiting:
@@ -253,7 +255,8 @@ class AvailabilityDistribution(Subsystem):
         sessions = dict.fromkeys(live.pending.validators for live in self._live.values())
         known: dict[ValidatorId, PeerId] = {}
         for validators in sessions:
-            known |= await self.ctx.ask(ResolveValidators(validators))
+            found: Mapping[ValidatorId, PeerId] = await self.ctx.ask(ResolveValidators(validators))
+            known.update(found)
         self._peer_of = known
 
     async def _share(self, live: LiveCandidate) -> None:
@@ -279,27 +282,28 @@ class AvailabilityDistribution(Subsystem):
         own = live.own
         if own is None:
             return
-        candidate = live.pending.hash
-        kept = await self.ctx.ask(QueryChunk(candidate, own))
+        kept = await self.ctx.ask(QueryChunk(live.pending.hash, own))
         if kept is not None and own not in live.chunks:
             self._hold(live, kept, 0)
         while True:
             await self.ctx.clock.sleep(PULL_AFTER_S)
-            for peer in await self._sources(live):
-                if own in live.chunks or not self._is_live(live):
-                    return
-                pending = live.pending
-                chunk = await fetch_chunk(
-                    self.ctx,
-                    peer,
-                    ChunkRequest(candidate, own),
-                    pending.erasure_root,
-                    len(pending.validators),
-                )
-                if chunk is not None and own not in live.chunks:
-                    live.peer_sent(peer, own)
-                    self._hold(live, chunk, 0)
             if own in live.chunks or not self._is_live(live):
+                return
+            await self._pull(live, own)
+
+    async def _pull(self, live: LiveCandidate, own: ChunkIndex) -> None:
+        """Ask for our chunk, one peer after another."""
+        pending = live.pending
+        request = ChunkRequest(pending.hash, own)
+        for peer in await self._sources(live):
+            chunk = await fetch_chunk(
+                self.ctx, peer, request, pending.erasure_root, len(pending.validators)
+            )
+            if own in live.chunks or not self._is_live(live):
+                return
+            if chunk is not None:
+                live.peer_has(peer, own)
+                self._hold(live, chunk, 0)
                 return
 
     async def _sources(self, live: LiveCandidate) -> list[PeerId]:
@@ -345,10 +349,12 @@ class AvailabilityDistribution(Subsystem):
         self._stale |= dict.fromkeys(peers)
         self._wake.set()
 
-    def _offer(self, peers: list[PeerId]) -> None:
+    def _offer(self, peers: Sequence[PeerId]) -> None:
         """Send to each of the peers what it wants or should pass on, of what it works on."""
         validator_of = {peer: validator for validator, peer in self._peer_of.items()}
         for live in self._live.values():
+            if not live.has_more_than_own:
+                continue
             working = [peer for peer in peers if self._works_on(peer, live)]
             for peer in working:
                 validator = validator_of.get(peer)

@@ -66,8 +66,6 @@ COST_TOO_LARGE = ReputationChange(-100, "advertises more bytes than a collation 
 COST_UNKNOWN_HEADS = ReputationChange(-5, "advertises on relay parents that nobody knows")
 COST_NOT_DELIVERED = ReputationChange(-20, "a collation that was advertised did not come in time")
 COST_BROKEN_PROMISE = ReputationChange(-300, "a collation is not the one that was advertised")
-COST_INVALID = ReputationChange(-500, "an invalid collation")
-BENEFIT_GOOD = ReputationChange(10, "a collation that was seconded")
 
 
 @dataclass(slots=True)
@@ -159,8 +157,7 @@ class ValidatorSide(CollationDistribution):
             case BanCollator(collator):
                 self._ban(collator)
             case NoteGoodCollation(_, collator):
-                for peer in self._peers_of(collator):
-                    self.ctx.send(ReportPeer(peer, BENEFIT_GOOD))
+                self.ctx.journal.record("collation.good", collator=collator)
             case CollationRequested(reply=reply):
                 reply.answer(None)
 
@@ -266,7 +263,6 @@ class ValidatorSide(CollationDistribution):
             self._banned_until.popitem(last=False)
         self.ctx.journal.record("collation.banned", collator=collator)
         for peer in self._peers_of(collator):
-            self.ctx.send(ReportPeer(peer, COST_INVALID))
             self.ctx.send(DisconnectPeer(peer))
 
     def _is_banned(self, collator: CollatorId) -> bool:

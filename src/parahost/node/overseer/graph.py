@@ -15,7 +15,7 @@ class GraphError(Exception):
 class MessageGraph:
     """Receivers by message class, checked once when the overseer is built."""
 
-    def __init__(self, subsystems: Sequence[Subsystem]) -> None:
+    def __init__(self, subsystems: Sequence[Subsystem | type[Subsystem]]) -> None:
         self.receiver: dict[type[Message], int] = {}
         self._subsystems = subsystems
         for index, subsystem in enumerate(subsystems):

@@ -1,8 +1,8 @@
 """The Provisioner: what a block author finds ready (A103, A104, D15).
 
-It collects signed bitfields and backable candidates per relay parent, and misbehaviour. The inherent
-that it hands out is what the runtime of that parent accepts; when in doubt it is empty, and the
-block is a block all the same. Disputes will have their place beside them.
+It collects signed bitfields and backable candidates per relay parent, and misbehaviour. The
+inherent that it hands out is what the runtime of that parent accepts; when in doubt it is empty,
+and the block is a block all the same. Disputes will have their place beside them.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
 
 # Types
 
-MAX_POV_SIZE: Final = U32(5 * 1024 * 1024)
+MAX_POV_SIZE: Final = U32(10 * 1024 * 1024)
 """Bytes of a proof of validity. ``HostConfiguration`` has no field for it: it is a constant."""
 
 
