@@ -1,0 +1,268 @@
+"""Collation Generation: candidates that validate, one per relay parent; claims of a parathread."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from parahost.node.collation.generation import CollationGeneration
+from parahost.node.messages.collation import DistributeCollation
+from parahost.node.messages.utility import CandidateInvalid, CandidateValid, ValidateCandidate
+from parahost.node.overseer import Overseer
+from parahost.node.utility.candidate_validation import check_before_execution, judge_result
+from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.parachains.adder.collator import AdderCollator
+from parahost.parachains.code import example_code
+from parahost.parachains.collator import Collator
+from parahost.ports import (
+    BuildContext,
+    Database,
+    ExecutionKind,
+    ParachainBlock,
+    Returned,
+)
+from parahost.primitives.basic import HeadData, ParaId
+from parahost.primitives.candidates import Collation, ValidationParams
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.header import Extrinsic
+from parahost.primitives.runtime_api import (
+    CandidateIncludedEvent,
+    CoreOccupied,
+    CoreScheduled,
+    OccupiedCoreAssumption,
+)
+from parahost.primitives.scale import encode
+from parahost.runtime import api
+from parahost.runtime.parathreads import Claim
+from parahost.storage import MemoryDatabase
+from parahost.validation import InProcessHost
+from tests.node.collation.world import (
+    COLLATOR,
+    PARACHAIN,
+    PARATHREAD,
+    Scripted,
+    States,
+    chain,
+    collator_keys,
+    started,
+)
+from tests.node.harness import make_overseer, running
+from tests.runtime.pipeline import inherent_data
+from tests.runtime.world import Chain, RealVerifier
+
+HOST = InProcessHost()
+
+
+class Node:
+    """A collator's node, but for its network."""
+
+    def __init__(
+        self, collator: Collator, para: ParaId = PARACHAIN, database: Database | None = None
+    ) -> None:
+        self.states = States()
+        self.submitted: list[Extrinsic] = []
+        self.distribution = Scripted([DistributeCollation])
+        self.chain = chain()
+        generation = CollationGeneration(
+            collator,
+            para,
+            collator_keys(database),
+            slot_duration_s=2.0,
+            genesis_hash=self.chain.genesis_hash,
+            submit=self.submitted.append,
+        )
+        self.overseer: Overseer = make_overseer(
+            [generation, self.distribution, RuntimeApi(self.states)]
+        )
+
+    async def show(self) -> list[Collation]:
+        """Import the chain's newest block; the collations made so far."""
+        block = self.states.note(self.chain)
+        self.overseer.block_imported(BlockImportEvent(block, self.chain.header, True))
+        await wait_all_tasks_blocked()
+        return self.made()
+
+    def made(self) -> list[Collation]:
+        return [message.collation for message in self.distribution.of(DistributeCollation)]
+
+
+def judged(
+    chain: Chain, collation: Collation, assumption: OccupiedCoreAssumption
+) -> CandidateValid | CandidateInvalid | object:
+    """What a validator says of it on the chain's newest block."""
+    descriptor = collation.receipt.descriptor
+    data = api.persisted_validation_data(chain.state, descriptor.para_id, assumption)
+    assert data is not None
+    request = ValidateCandidate(
+        descriptor,
+        collation.receipt.commitments.hash(),
+        data,
+        example_code("adder"),
+        collation.pov,
+        ExecutionKind.BACKING,
+    )
+    assert check_before_execution(request, RealVerifier()) is None
+    params = ValidationParams(
+        data.parent_head,
+        collation.pov.block_data,
+        data.relay_parent_number,
+        data.relay_parent_storage_root,
+    )
+    outcome = HOST.run(request.code, encode(params), request.kind)
+    assert isinstance(outcome, Returned)
+    return judge_result(request, outcome.result)
+
+
+@pytest.mark.guide("A96", "A110", "A114")
+async def test_a_collation_is_made_on_each_head_and_validates() -> None:
+    node = Node(await started(AdderCollator(add=3)))
+    async with running(node.overseer):
+        for count in (1, 2):
+            node.chain.step()
+            made = await node.show()
+            assert len(made) == count
+            assert made[-1].receipt.descriptor.relay_parent == node.chain.header.hash()
+            assert made[-1].receipt.descriptor.collator == COLLATOR.public
+            outcome = judged(node.chain, made[-1], OccupiedCoreAssumption.FREE)
+            assert isinstance(outcome, CandidateValid)
+
+
+@pytest.mark.guide("A96", "A80")
+async def test_on_an_occupied_core_it_builds_on_the_pending_candidate() -> None:
+    asked: list[HeadData] = []
+
+    class Watcher(AdderCollator):
+        async def build(self, parent_head: HeadData, context: BuildContext) -> None:
+            asked.append(parent_head)
+
+    node = Node(await started(Watcher()))
+    node.chain.step()
+    node.chain.step(data=inherent_data(node.chain))
+    assert isinstance(api.availability_cores(node.chain.state)[0], CoreOccupied)
+    async with running(node.overseer):
+        await node.show()
+    pending = api.candidate_pending_availability(node.chain.state, PARACHAIN)
+    assert pending is not None
+    assert asked == [pending.commitments.head_data]
+
+
+@pytest.mark.guide("A96")
+async def test_one_collation_per_relay_parent_also_after_a_restart() -> None:
+    disk = MemoryDatabase()
+    first = Node(await started(AdderCollator(add=1)), database=disk)
+    first.chain.step()
+    async with running(first.overseer):
+        assert len(await first.show()) == 1
+    same = Node(await started(AdderCollator(add=1)), database=disk)
+    other = Node(await started(AdderCollator(add=2)), database=disk)
+    for node, expected in ((same, first.made()), (other, [])):
+        node.chain.step()
+        assert node.chain.header.hash() == first.chain.header.hash()
+        async with running(node.overseer):
+            assert await node.show() == expected
+
+
+class Hopeless(AdderCollator):
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock | None:
+        match self.how:
+            case "raises":
+                raise KeyError("the author's mistake")
+            case "slow":
+                await trio.sleep(context.time_limit_s + 1)
+            case "large":
+                return ParachainBlock(bytes(context.max_pov_size), HeadData(b"head"))
+        return None
+
+
+@pytest.mark.parametrize("how", ["raises", "slow", "large", "none"])
+async def test_a_collator_without_a_block_stops_nothing(
+    how: str, autojump_clock: MockClock
+) -> None:
+    node = Node(await started(Hopeless(how)))
+    node.chain.step()
+    async with running(node.overseer):
+        await node.show()
+        await trio.sleep(5)
+        assert node.made() == []
+        node.chain.step()
+        assert await node.show() == []
+
+
+async def test_the_collator_hears_what_is_included_and_final() -> None:
+    heard: list[tuple[str, HeadData]] = []
+
+    class Listener(AdderCollator):
+        def on_included(self, head: HeadData) -> None:
+            heard.append(("included", head))
+
+        def on_finalized(self, head: HeadData) -> None:
+            heard.append(("final", head))
+            raise ValueError("the author's mistake")
+
+    collator = Listener()
+    genesis = collator.genesis_head(PARACHAIN)
+    node = Node(await started(collator))
+    async with running(node.overseer):
+        node.chain.step()
+        await node.show()
+        node.chain.step(data=inherent_data(node.chain))
+        await node.show()
+        assert heard == [("included", genesis)]
+        node.chain.step(data=inherent_data(node.chain))
+        await node.show()
+        [*_, (kind, head)] = heard
+        assert (kind, len(heard)) == ("included", 2) and head != genesis
+        node.overseer.block_finalized(
+            BlockFinalizationEvent(node.chain.header.hash(), node.chain.header)
+        )
+        await wait_all_tasks_blocked()
+        assert heard[2:] == [("final", head)]
+
+
+class OnAnything(AdderCollator):
+    async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock:
+        return ParachainBlock(b"data", HeadData(b"head"))
+
+
+def scheduled_for_thread(chain: Chain) -> bool:
+    cores = api.availability_cores(chain.state)
+    return any(isinstance(core, CoreScheduled) and core.para_id == PARATHREAD for core in cores)
+
+
+@pytest.mark.guide("A96", "A31")
+async def test_a_parathread_claims_and_builds_in_turn_for_ever() -> None:
+    """Claim, schedule, collate; while the block waits for availability the next claim goes in.
+    What is included is a candidate that other hands make, in the collator's name."""
+    node = Node(await started(OnAnything(), PARATHREAD), PARATHREAD)
+    built, included = [], 0
+    async with running(node.overseer):
+        for _ in range(12):
+            claims = tuple(node.submitted)
+            node.submitted.clear()
+            node.chain.step(*claims, data=inherent_data(node.chain))
+            before = len(node.made())
+            await node.show()
+            built.append(len(node.made()) - before)
+            assert built[-1] == scheduled_for_thread(node.chain)
+            included += sum(
+                isinstance(event, CandidateIncludedEvent)
+                and event.receipt.descriptor.para_id == PARATHREAD
+                for event in api.candidate_events(node.chain.state)
+            )
+    assert built == [0, 1] * 6
+    assert included == 5
+
+
+@pytest.mark.guide("A96", "A31")
+async def test_no_collation_and_no_claim_while_the_turn_is_anothers() -> None:
+    node = Node(await started(OnAnything(), PARATHREAD), PARATHREAD)
+    async with running(node.overseer):
+        node.chain.step(node.chain.signed("Eve", Claim(PARATHREAD)))
+        assert scheduled_for_thread(node.chain)
+        assert await node.show() == []
+        assert node.submitted == []
