@@ -134,6 +134,15 @@ async def test_what_cannot_be_judged_is_nobodys_fault() -> None:
         assert stage.heard(BanCollator) == [] and stage.heard(ReportPeer) == []
 
 
+@pytest.mark.guide("A81")
+async def test_a_collator_has_one_turn_per_relay_parent() -> None:
+    async with on_stage(CandidateSelection(keystore(0)), answers=Collators().scripted()) as stage:
+        await stage.say(advertised(1))
+        await stage.say(CollationUndecided(RELAY_PARENT, receipt_of(1).to_plain()))
+        await stage.say(advertised(1))
+        assert fetched(stage) == [key(1)]
+
+
 @pytest.mark.guide("A79", "A82")
 async def test_an_invalid_collation_bans_its_collator_and_reports_its_peer() -> None:
     async with on_stage(

@@ -202,10 +202,11 @@ async def test_when_all_have_failed_they_are_asked_again_but_for_liars(
     async with on_stage(PoVDistribution(), answers=network.scripted()) as stage:
         request = fetch()
         await stage.say(note(0, "p", is_seconded=True), note(1, "q"), request)
+        await trio.sleep(2.5 * RETRY_S)
+        assert network.asked == ["p", "q", "p", "p"]
         network.answers["p"] = POV
         assert await request.reply.wait() == pov(1)
-        assert network.asked == ["p", "q", "p"]
-        assert trio.current_time() >= RETRY_S
+        assert network.asked.count("q") == 1
 
 
 async def test_a_peer_that_left_is_not_asked(autojump_clock: MockClock) -> None:
@@ -240,7 +241,7 @@ async def test_requests_end_with_their_relay_parent() -> None:
     async with on_stage(PoVDistribution(), answers=network.scripted()) as stage:
         request = fetch()
         await stage.say(note(0, "p", is_seconded=True), request)
-        network.held[0].reply.answer(POV)  # at the very moment in which work stops
+        stage.neighbours.at_stop = lambda: network.held[0].reply.answer(POV)
         await stage.move_on()
         with pytest.raises(Unanswered):
             await request.reply.wait()

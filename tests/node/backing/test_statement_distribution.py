@@ -433,6 +433,26 @@ async def test_a_double_vote_is_proven_and_its_author_heard_no_more() -> None:
         assert len(passed_on(stage)) == 3, "others are heard"
 
 
+@pytest.mark.guide("A87")
+async def test_a_repetition_does_not_hide_the_proof() -> None:
+    first, second = seconded(0, A), seconded(0, B)
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("p"), *from_peer(P, first, first, second))
+        assert changes(stage, P) == [BENEFIT_NEW, COST_DUPLICATE, BENEFIT_NEW]
+        assert len(stage.heard(ReportMisbehavior)) == 1
+
+
+@pytest.mark.guide("A87")
+async def test_what_is_ignored_on_an_equivocators_candidate_leaves_no_trace() -> None:
+    subsystem = distribution()
+    async with on_stage(subsystem) as stage:
+        await stage.say(*peers("p", "q"), *from_peer(P, seconded(0, A), seconded(0, B)))
+        await stage.say(*from_peer(Q, seconded(0, C), valid(1, C), invalid(2, C)))
+        known = subsystem._heads[RELAY_PARENT].known[Q].statements
+        assert [each.kind for each in known if each.candidate == C.hash()] == [Seconded]
+        assert changes(stage, Q) == [], "an honest peer may not know yet"
+
+
 @pytest.mark.guide("A87", "A109")
 async def test_a_self_contradiction_is_proven() -> None:
     yes, no = valid(1, A), invalid(1, A)

@@ -22,6 +22,7 @@ from parahost.node.messages.network import (
     PeerViewChange,
     View,
 )
+from parahost.node.messages.signals import OverseerSignal, StopWork
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.ports import Database, KeyType, ObservedRole
@@ -212,6 +213,12 @@ class Neighbours(Subsystem):
         self.receives = tuple(receives)  # type: ignore[misc]
         self.answers = dict(answers)
         self.heard: list[Message] = []
+        self.at_stop: Callable[[], None] = lambda: None
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        """Hears it after the subsystem on the stage, and before its jobs are cancelled."""
+        if isinstance(signal, StopWork):
+            self.at_stop()
 
     def on_message(self, message: Message) -> None:
         self.heard.append(message)

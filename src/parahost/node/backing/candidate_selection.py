@@ -175,7 +175,7 @@ class CandidateSelection(Subsystem):
 
     def _go_on(self, job: SelectionJob) -> None:
         """Take the next collation in hand, if we are free to and there is one."""
-        if job.assignment is None or job.in_hand is not None or job.is_done:
+        if job.assignment is None or job.in_hand is not None:
             return
         self._sort_out(job, job.assignment)
         if not job.advertised:

@@ -271,7 +271,7 @@ class StatementDistribution(Subsystem):
             return
         known = StatementId.of(signed)
         is_of_use = known.kind is Seconded or known.candidate in state.candidates
-        if peer in self._peers and is_of_use and verdict.change is not COST_DUPLICATE:
+        if is_of_use and verdict.change is not COST_DUPLICATE:
             state.knows(peer).note(known, from_peer=True)
         if verdict.acceptance is Acceptance.ACCEPT:
             self._accept(head, state, peer, signed)
