@@ -128,12 +128,14 @@ async def _control_stream(mux: Yamux, protocol: str) -> Stream:
         control = mux.open_stream()
         await multistream.propose(control, protocol)
         return control
-    try:
-        control = await mux.accepted.receive()
-    except trio.EndOfChannel:
-        raise PeerError(mux.ended or "the connection ended") from None
-    await multistream.answer(control, {protocol})
-    return control
+    async for control in mux.accepted:
+        try:
+            await multistream.answer(control, {protocol})
+        except PeerError:  # other libp2p hosts first try to identify us, and give up
+            control.reset()
+        else:
+            return control
+    raise PeerError(mux.ended or "the connection ended")
 
 
 async def _say_verdict(control: Stream, verdict: Verdict) -> None:

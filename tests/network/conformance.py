@@ -1,0 +1,334 @@
+"""What every form of ``ports.Network`` must do, as tests that any form can be put through.
+
+Each test takes a *factory*: ``factory(count, declare)`` is an async context manager that makes
+``count`` networks, calls ``declare(index, network)`` on each before it runs, runs them, yields
+them when all are connected with all, and stops them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import pytest
+import trio
+
+from parahost.ports.network import (
+    Network,
+    NetworkEvent,
+    Notification,
+    NotificationProtocol,
+    ObservedRole,
+    PeerConnected,
+    PeerDisconnected,
+    RequestFailed,
+    RequestProtocol,
+)
+from parahost.primitives.basic import PeerId
+
+Declare = Callable[[int, Network], None]
+
+SMALL = NotificationProtocol("small", 100_000)
+LARGE = NotificationProtocol("large", 2 * 1024 * 1024)
+ASK = RequestProtocol("ask", max_request=1000, max_response=6 * 1024 * 1024, timeout_s=5.0)
+HASTY = RequestProtocol("hasty", max_request=1000, max_response=1000, timeout_s=0.2)
+UNKNOWN = RequestProtocol("unknown", max_request=1000, max_response=1000, timeout_s=5.0)
+STRANGER = PeerId("12D3KooWDppFJRtLJuN27vrUcFsMVwF12CU9KsSwivLuGnqGygf5")
+
+
+class Factory(Protocol):
+    def __call__(
+        self, count: int, declare: Declare
+    ) -> AbstractAsyncContextManager[Sequence[Network]]: ...
+
+
+class Listener:
+    """Remembers the events of one node. While it is ``shut``, it stays in its first
+    notification."""
+
+    def __init__(self, *, shut: bool = False) -> None:
+        self.events: list[NetworkEvent] = []
+        self.entered = 0
+        self._gate = trio.Event()
+        if not shut:
+            self._gate.set()
+
+    async def __call__(self, event: NetworkEvent) -> None:
+        if isinstance(event, Notification):
+            self.entered += 1
+            await self._gate.wait()
+        self.events.append(event)
+
+    def open(self) -> None:
+        self._gate.set()
+
+    def payloads(self, protocol: NotificationProtocol) -> list[bytes]:
+        return [
+            event.payload
+            for event in self.events
+            if isinstance(event, Notification) and event.protocol == protocol.name
+        ]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until it holds; a test that waits 20 seconds has failed."""
+    with trio.fail_after(20):
+        while not condition():
+            await trio.sleep(0.01)
+
+
+def listeners(count: int) -> tuple[list[Listener], Declare]:
+    """A listener per node, and how to declare them for both notification protocols."""
+    heard = [Listener() for _ in range(count)]
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(SMALL, heard[index])
+        network.on_notification(LARGE, heard[index])
+
+    return heard, declare
+
+
+async def check_all_meet(factory: Factory) -> None:
+    """Each hears of each other once, with its role, and lists it in a stable order."""
+    heard, declare = listeners(3)
+    async with factory(3, declare) as networks:
+        peers = {network.local_peer for network in networks}
+        assert len(peers) == 3
+        for network, listener in zip(networks, heard, strict=True):
+            others = peers - {network.local_peer}
+            assert list(network.connected()) == sorted(others)
+            await until(lambda listener=listener: len(listener.events) == 2)
+            assert set(listener.events) == {
+                PeerConnected(peer, ObservedRole.AUTHORITY) for peer in others
+            }
+
+
+async def check_order(factory: Factory) -> None:
+    """Notifications arrive completely, unchanged, and in order per protocol."""
+    heard, declare = listeners(2)
+    async with factory(2, declare) as (alice, bob):
+        small = [number.to_bytes(4, "little") * (1 + number % 300) for number in range(600)]
+        large = [bytes((number,)) * (number * 300_000) for number in range(6)]
+        for number, payload in enumerate(small):
+            alice.notify([bob.local_peer], SMALL.name, payload)
+            if number % 100 == 0:
+                alice.notify([bob.local_peer], LARGE.name, large[number // 100])
+        await until(lambda: len(heard[1].events) >= 1 + len(small) + len(large))
+        assert heard[1].payloads(SMALL) == small
+        assert heard[1].payloads(LARGE) == large
+
+
+async def check_leaving(factory: Factory) -> None:
+    """``PeerDisconnected`` comes last, after whatever part of the notifications arrived."""
+    heard, declare = listeners(2)
+    async with factory(2, declare) as (alice, bob):
+        await until(lambda: bool(heard[0].events and heard[1].events))
+        sent = [bytes((number,)) for number in range(100)]
+        for payload in sent:
+            alice.notify([bob.local_peer], SMALL.name, payload)
+        await until(lambda: heard[1].entered >= 1)
+        alice.disconnect(bob.local_peer)
+        assert bob.local_peer not in alice.connected()
+        gone = PeerDisconnected(alice.local_peer)
+        await until(lambda: gone in heard[1].events)
+        end = heard[1].events.index(gone)
+        events = heard[1].events[:end]
+        arrived = [event.payload for event in events if isinstance(event, Notification)]
+        assert isinstance(events[0], PeerConnected)
+        assert len(arrived) == len(events) - 1
+        assert arrived == sent[: len(arrived)]
+        await until(lambda: PeerDisconnected(bob.local_peer) in heard[0].events)
+
+
+async def check_each_handler_hears(factory: Factory) -> None:
+    """Handlers of different protocols each hear of a peer, and only their own protocol."""
+    first, second = Listener(), Listener()
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(SMALL, first if index == 1 else Listener())
+        network.on_notification(LARGE, second if index == 1 else Listener())
+
+    async with factory(2, declare) as (alice, bob):
+        alice.notify([bob.local_peer], SMALL.name, b"for the first")
+        alice.notify([bob.local_peer], LARGE.name, b"for the second")
+        await until(lambda: len(first.events) == len(second.events) == 2)
+        for listener, protocol, payload in (
+            (first, SMALL, b"for the first"),
+            (second, LARGE, b"for the second"),
+        ):
+            assert listener.events == [
+                PeerConnected(alice.local_peer, ObservedRole.AUTHORITY),
+                Notification(alice.local_peer, protocol.name, payload),
+            ]
+
+
+async def check_back_pressure(factory: Factory) -> None:
+    """A handler is awaited before the next notification of the peer and protocol; ``notify``
+    does not wait for it, and what waited arrives in order."""
+    heard = [Listener(), Listener(shut=True)]
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(SMALL, heard[index])
+
+    async with factory(2, declare) as (alice, bob):
+        sent = [bytes((number,)) * 1000 for number in range(200)]
+        for payload in sent:
+            alice.notify([bob.local_peer], SMALL.name, payload)
+        await until(lambda: heard[1].entered == 1)
+        await trio.sleep(0.1)
+        assert heard[1].entered == 1
+        heard[1].open()
+        await until(lambda: heard[1].payloads(SMALL) == sent)
+
+
+async def check_overflow(factory: Factory) -> None:
+    """A peer that does not take what is sent to it is disconnected, and nothing ever waits."""
+    heard = [Listener(), Listener(shut=True)]
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(LARGE, heard[index])
+
+    async with factory(2, declare) as (alice, bob):
+        payload = bytes(LARGE.max_size)
+        sent = 0
+        while alice.connected():
+            alice.notify([bob.local_peer], LARGE.name, payload)
+            sent += 1
+            assert sent < 1000
+        heard[1].open()
+        await until(lambda: PeerDisconnected(bob.local_peer) in heard[0].events)
+
+
+async def check_notify_bounds(factory: Factory) -> None:
+    """Absent peers are passed over; what was not declared, or is too large, is a bug."""
+    heard, declare = listeners(2)
+    async with factory(2, declare) as (alice, bob):
+        alice.notify([STRANGER, bob.local_peer], SMALL.name, b"hello")
+        await until(lambda: heard[1].payloads(SMALL) == [b"hello"])
+        with pytest.raises(KeyError):
+            alice.notify([bob.local_peer], "undeclared", b"")
+        with pytest.raises(ValueError, match="small"):
+            alice.notify([bob.local_peer], SMALL.name, bytes(SMALL.max_size + 1))
+
+
+async def check_requests(factory: Factory) -> None:
+    """Requests are answered side by side, or fail for one of the declared reasons."""
+
+    async def answer(peer: PeerId, payload: bytes) -> bytes | None:
+        if payload == b"refuse":
+            return None
+        return payload * 1000
+
+    async def too_late(peer: PeerId, payload: bytes) -> bytes | None:
+        if payload == b"large":
+            return bytes(HASTY.max_response + 1)
+        await trio.sleep(2.0)
+        return b"late"
+
+    def declare(index: int, network: Network) -> None:
+        if index == 1:
+            network.on_request(ASK, answer)
+            network.on_request(HASTY, too_late)
+
+    async with factory(2, declare) as (alice, bob):
+
+        async def why(protocol: RequestProtocol, payload: bytes, peer: PeerId) -> str:
+            with pytest.raises(RequestFailed) as caught:
+                await alice.request(peer, protocol, payload)
+            assert (caught.value.peer, caught.value.protocol) == (peer, protocol.name)
+            return caught.value.why
+
+        answers: dict[int, bytes] = {}
+
+        async def ask(number: int) -> None:
+            answers[number] = await alice.request(bob.local_peer, ASK, bytes((number,)) * number)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(20):
+                nursery.start_soon(ask, number)
+        assert answers == {number: bytes((number,)) * number * 1000 for number in range(20)}
+
+        assert await alice.request(bob.local_peer, ASK, b"") == b""
+        assert await why(ASK, b"refuse", bob.local_peer) == "refused"
+        assert await why(ASK, bytes(1001), bob.local_peer) == "too_large"
+        assert await why(HASTY, b"", bob.local_peer) == "timeout"
+        assert await why(UNKNOWN, b"", bob.local_peer) == "unsupported"
+        assert await why(ASK, b"", STRANGER) == "disconnected"
+        assert await why(HASTY, b"large", bob.local_peer) == "too_large"
+
+
+async def check_large_answer(factory: Factory) -> None:
+    """An answer of megabytes arrives while notifications go on."""
+    heard, declare_listeners = listeners(2)
+    body = bytes(range(256)) * (5 * 4096)
+
+    async def answer(peer: PeerId, payload: bytes) -> bytes | None:
+        return body
+
+    def declare(index: int, network: Network) -> None:
+        declare_listeners(index, network)
+        network.on_request(ASK, answer)
+
+    async with factory(2, declare) as (alice, bob):
+        for number in range(50):
+            bob.notify([alice.local_peer], SMALL.name, bytes((number,)))
+        assert await alice.request(bob.local_peer, ASK, b"") == body
+        await until(lambda: len(heard[0].payloads(SMALL)) == 50)
+
+
+async def check_disconnect_fails_requests(factory: Factory) -> None:
+    """A request under way when its peer goes fails at once."""
+    asked = trio.Event()
+
+    async def never(peer: PeerId, payload: bytes) -> bytes | None:
+        asked.set()
+        await trio.sleep_forever()
+        raise AssertionError
+
+    def declare(index: int, network: Network) -> None:
+        network.on_request(ASK, never)
+
+    async with factory(2, declare) as (alice, bob):
+        reasons: list[str] = []
+
+        async def ask() -> None:
+            with pytest.raises(RequestFailed) as caught:
+                await alice.request(bob.local_peer, ASK, b"")
+            reasons.append(caught.value.why)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            await asked.wait()
+            bob.disconnect(alice.local_peer)
+        assert reasons == ["disconnected"]
+
+
+async def check_ban(factory: Factory) -> None:
+    """A peer far below the floor is disconnected, and does not come back at once."""
+    heard, declare = listeners(2)
+    async with factory(2, declare) as (alice, bob):
+        await until(lambda: bool(heard[0].events and heard[1].events))
+        alice.report(bob.local_peer, 10, "useful")
+        assert list(alice.connected()) == [bob.local_peer]
+        alice.report(bob.local_peer, -1_000_000, "a lie")
+        assert not alice.connected()
+        await until(lambda: PeerDisconnected(alice.local_peer) in heard[1].events)
+        await trio.sleep(1.0)
+        assert not alice.connected()
+        assert heard[0].events[1:] == [PeerDisconnected(bob.local_peer)]
+
+
+CHECKS = [
+    check_all_meet,
+    check_order,
+    check_leaving,
+    check_each_handler_hears,
+    check_back_pressure,
+    check_overflow,
+    check_notify_bounds,
+    check_requests,
+    check_large_answer,
+    check_disconnect_fails_requests,
+    check_ban,
+]

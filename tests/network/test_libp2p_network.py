@@ -1,0 +1,388 @@
+"""The network over real sockets: meeting, strangers, garbage, death and return of peers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+import libp2p
+import pytest
+import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.peer.peerinfo import info_from_p2p_addr
+from multiaddr import Multiaddr
+
+from parahost.network import multistream, yamux
+from parahost.network.addresses import parse_address
+from parahost.network.errors import NetworkError, PeerError
+from parahost.network.framing import frame
+from parahost.network.handshake import VERSION, Hello, Verdict, agree, decode_hello
+from parahost.network.identity import Identity
+from parahost.network.libp2p_network import Libp2pNetwork
+from parahost.network.limits import NetworkLimits
+from parahost.network.secure import secure
+from parahost.ports.network import NetworkEvent, ObservedRole, PeerConnected, PeerDisconnected
+from parahost.primitives.basic import H256
+from tests.network.conformance import ASK, SMALL, Listener, until
+from tests.network.local import GENESIS, loopback, network
+
+LIMITS = NetworkLimits(redial_min_s=0.05)
+INTRUDER = Identity(bytes((99,)) * 32)
+
+
+@asynccontextmanager
+async def running(*networks: Libp2pNetwork) -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        for one in networks:
+            await nursery.start(one.run)
+        yield
+        nursery.cancel_scope.cancel()
+
+
+async def tcp(one: Libp2pNetwork) -> trio.SocketStream:
+    address = parse_address(one.listen_addresses[0])
+    return await trio.open_tcp_stream(address.host, address.port)
+
+
+async def closed(stream: trio.SocketStream) -> bytes:
+    """Whatever the other side says until it closes, which it must."""
+    said = b""
+    with trio.fail_after(20):
+        try:
+            while data := await stream.receive_some(65_536):
+                said += data
+        except trio.BrokenResourceError:
+            pass
+    return said
+
+
+@asynccontextmanager
+async def intruder(
+    one: Libp2pNetwork, genesis: H256 = GENESIS
+) -> AsyncIterator[tuple[yamux.Yamux, Callable[[str], str]]]:
+    """A peer that shakes hands as it should, and then is in the test's hands."""
+    channel = await secure(await tcp(one), INTRUDER, one.local_peer)
+    await multistream.propose(channel, yamux.PROTOCOL)
+    mux = yamux.Yamux(channel, yamux.YamuxLimits())
+    hello = Hello(VERSION, genesis, ObservedRole.FULL, os.urandom(16), ())
+
+    def full_name(name: str) -> str:
+        return f"/parahost/{genesis.hex()}/{name}/1"
+
+    refusal: PeerError | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        try:
+            name = full_name("handshake")
+            await agree(mux, INTRUDER.peer, name, hello, lambda _: Verdict.ACCEPT)
+        except PeerError as error:
+            refusal = error
+        else:
+            with trio.fail_after(20):
+                yield mux, full_name
+        nursery.cancel_scope.cancel()
+    if refusal is not None:
+        raise refusal
+
+
+async def ended(mux: yamux.Yamux) -> None:
+    await until(lambda: mux.ended is not None)
+
+
+# Meeting.
+
+
+async def test_who_knows_one_soon_knows_all() -> None:
+    async with loopback(5, lambda index, one: None) as networks:
+        assert all(len(one.connected()) == 4 for one in networks)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+async def test_two_that_dial_each_other_keep_one_session(attempt: int) -> None:
+    alice, bob = network(2 * attempt + 1), network(2 * attempt + 2)
+    heard = Listener(), Listener()
+    for one, listener in zip((alice, bob), heard, strict=True):
+        one.on_notification(SMALL, listener)
+    async with running(alice, bob):
+        alice.add_reserved(bob.listen_addresses[0])
+        bob.add_reserved(alice.listen_addresses[0])
+        await until(lambda: bool(alice.connected() and bob.connected()))
+        await trio.sleep(0.6)
+        alice.notify([bob.local_peer], SMALL.name, b"hello")
+        await until(lambda: heard[1].payloads(SMALL) == [b"hello"])
+        assert heard[0].events == [PeerConnected(bob.local_peer, ObservedRole.AUTHORITY)]
+        assert len(heard[1].events) == 2
+
+
+async def test_chains_do_not_mix() -> None:
+    alice = network(1)
+    async with running(alice):
+        bob = network(2, alice.listen_addresses, genesis=H256(bytes(32)))
+        async with running(bob):
+            await trio.sleep(0.5)
+            assert not alice.connected()
+            assert not bob.connected()
+
+
+async def test_a_full_house_keeps_places_for_the_protected() -> None:
+    alice = network(1, limits=replace(LIMITS, max_peers=1))
+    async with running(alice):
+        bob, carol = network(2, alice.listen_addresses), network(3, alice.listen_addresses)
+        async with running(bob):
+            await until(lambda: list(alice.connected()) == [bob.local_peer])
+            async with running(carol):
+                await trio.sleep(0.5)
+                assert list(alice.connected()) == [bob.local_peer]
+                alice.prioritise([carol.local_peer])
+                await until(lambda: list(alice.connected()) == [carol.local_peer])
+
+
+async def test_reaching_somebody_else_is_no_connection() -> None:
+    alice = network(1)
+    async with running(alice):
+        address = alice.listen_addresses[0].replace(alice.local_peer, INTRUDER.peer)
+        bob = network(2, [address])
+        async with running(bob):
+            await trio.sleep(0.3)
+            assert not bob.connected()
+
+
+async def test_the_protocols_of_others_understand_ours() -> None:
+    """A host of py-libp2p, with its own muxer, dials us and hears our hello."""
+    alice = network(1)
+    host = libp2p.new_host(key_pair=create_new_key_pair(bytes((7,)) * 32))
+    async with running(alice), host.run(listen_addrs=[Multiaddr("/ip4/127.0.0.1/tcp/0")]):
+        info = info_from_p2p_addr(Multiaddr(alice.listen_addresses[0]))
+        with trio.fail_after(20):
+            await host.connect(info)
+            name = f"/parahost/{GENESIS.hex()}/handshake/1"
+            stream = await host.new_stream(info.peer_id, [name])
+            data = b""
+            while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "little"):
+                data += await stream.read(4096)
+        hello = decode_hello(data[4:])
+        assert (hello.genesis, hello.listen) == (GENESIS, tuple(alice.listen_addresses))
+
+
+# Garbage.
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        bytes(100_000),
+        b"\xff" * 1000,
+        multistream.pack(multistream.HEADER) + b"\xff\xff\xff\xff\xff\xff\xff\x7f",
+        multistream.pack(multistream.HEADER) + multistream.pack("/noise") + bytes(70_000),
+        multistream.pack(multistream.HEADER) + multistream.pack("/noise") + b"\xff" * 70_000,
+    ],
+    ids=["http", "zeros", "ones", "long line", "empty noise", "wrong noise"],
+)
+async def test_garbage_closes_its_connection_only(data: bytes) -> None:
+    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=0.5))
+    async with running(alice), intruder(alice):
+        stream = await tcp(alice)
+        with suppress(trio.BrokenResourceError):
+            await stream.send_all(data)
+        await closed(stream)
+        assert list(alice.connected()) == [INTRUDER.peer]
+
+
+async def test_strangers_that_say_nothing_are_closed() -> None:
+    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=0.2))
+    async with running(alice):
+        assert await closed(await tcp(alice)) == multistream.pack(multistream.HEADER)
+
+
+async def test_a_crowd_of_silent_strangers_keeps_nobody_out() -> None:
+    alice = network(1, limits=replace(LIMITS, max_pending_connections=4))
+    async with running(alice):
+        crowd = [await tcp(alice) for _ in range(10)]
+        async with intruder(alice):
+            await until(lambda: list(alice.connected()) == [INTRUDER.peer])
+        await closed(crowd[0])
+
+
+async def test_a_peer_that_says_nothing_after_noise_is_closed() -> None:
+    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=0.3))
+    async with running(alice):
+        channel = await secure(await tcp(alice), INTRUDER, alice.local_peer)
+        await multistream.propose(channel, yamux.PROTOCOL)
+        with trio.fail_after(20), pytest.raises(PeerError):
+            while True:
+                await channel.receive()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "data"),
+    [
+        (SMALL.name, (SMALL.max_size + 1).to_bytes(4, "little")),
+        (SMALL.name, b"\xff\xff\xff\xff"),
+        (ASK.name, b"\xff\xff\xff\xff"),
+    ],
+)
+@pytest.mark.guide("A98", "A108")
+async def test_violations_cost_the_connection_and_twice_a_ban(protocol: str, data: bytes) -> None:
+    alice = network(1)
+    alice.on_notification(SMALL, Listener())
+
+    async def answer(peer: object, payload: bytes) -> bytes:
+        return b""
+
+    alice.on_request(ASK, answer)
+    async with running(alice):
+        for _ in range(2):
+            async with intruder(alice) as (mux, full_name):
+                stream = mux.open_stream()
+                await multistream.propose(stream, full_name(protocol))
+                await stream.send(data)
+                await ended(mux)
+            await until(lambda: not alice.connected())
+        with pytest.raises(PeerError):
+            async with intruder(alice):
+                pass
+
+
+async def test_an_unknown_protocol_is_refused_politely() -> None:
+    alice = network(1)
+    async with running(alice), intruder(alice) as (mux, full_name):
+        with pytest.raises(PeerError, match="does not speak"):
+            await multistream.propose(mux.open_stream(), full_name("nonsense"))
+        assert list(alice.connected()) == [INTRUDER.peer]
+
+
+async def test_an_unfinished_message_is_waited_for_without_harm() -> None:
+    alice = network(1)
+    heard = Listener()
+    alice.on_notification(SMALL, heard)
+    async with running(alice), intruder(alice) as (mux, full_name):
+        stream = mux.open_stream()
+        await multistream.propose(stream, full_name(SMALL.name))
+        message = frame(b"slowly but surely")
+        await stream.send(message[:7])
+        await trio.sleep(0.1)
+        assert not heard.payloads(SMALL)
+        await stream.send(message[7:])
+        await until(lambda: heard.payloads(SMALL) == [b"slowly but surely"])
+
+
+async def test_beyond_its_rate_a_peer_is_slowed_and_then_banned() -> None:
+    limits = replace(LIMITS, messages_per_s=20.0, messages_burst=10.0, reputation_floor=-150)
+    alice = network(1, limits=limits)
+    heard = Listener()
+    alice.on_notification(SMALL, heard)
+    async with running(alice), intruder(alice) as (mux, full_name):
+        stream = mux.open_stream()
+        await multistream.propose(stream, full_name(SMALL.name))
+        await stream.send(frame(b"again") * 1000)
+        await ended(mux)
+        assert 10 <= len(heard.payloads(SMALL)) < 200
+
+
+async def test_requests_beyond_the_limit_are_refused() -> None:
+    alice = network(1, limits=replace(LIMITS, max_requests_in=2))
+
+    async def answer(peer: object, payload: bytes) -> bytes:
+        await trio.sleep_forever()
+        raise AssertionError
+
+    alice.on_request(ASK, answer)
+    async with running(alice), intruder(alice) as (mux, full_name):
+        for _ in range(2):
+            stream = mux.open_stream()
+            await multistream.propose(stream, full_name(ASK.name))
+            await stream.send(frame(b""))
+        await trio.sleep(0.1)
+        stream = mux.open_stream()
+        await multistream.propose(stream, full_name(ASK.name))
+        assert await stream.receive_exactly(1) == b"\x01"
+
+
+# Listening.
+
+
+async def test_a_taken_port_is_one_clear_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        one = network(1, listen=f"/ip4/127.0.0.1/tcp/{port}")
+        with pytest.raises(NetworkError) as caught:
+            await one.run()
+    assert str(caught.value) == (
+        f"/ip4/127.0.0.1/tcp/{port}: the port is taken; "
+        "stop the process that has it, or use another port"
+    )
+
+
+@pytest.mark.parametrize(
+    ("listen", "bootnode"),
+    [
+        ("0.0.0.0:30333", None),
+        ("/dns/localhost/tcp/1", None),
+        ("/ip4/127.0.0.1/tcp/0", "/ip4/127.0.0.1/tcp/1"),
+        ("/ip4/127.0.0.1/tcp/0", f"/ip4/127.0.0.1/tcp/0/p2p/{INTRUDER.peer}"),
+        ("/ip4/127.0.0.1/tcp/0", "nonsense"),
+    ],
+)
+def test_malformed_addresses_are_named(listen: str, bootnode: str | None) -> None:
+    with pytest.raises(NetworkError, match="; "):
+        network(1, [] if bootnode is None else [bootnode], listen=listen)
+
+
+# Death and return.
+
+
+async def test_a_peer_that_restarts_is_found_again() -> None:
+    events: list[NetworkEvent] = []
+
+    async def hear(event: NetworkEvent) -> None:
+        events.append(event)
+
+    alice = network(1)
+    alice.on_notification(SMALL, hear)
+    bob = network(2)
+    async with running(alice):
+        async with running(bob):
+            alice.add_reserved(bob.listen_addresses[0])
+            await until(lambda: len(events) == 1)
+        await until(lambda: len(events) == 2)
+        async with running(network(2, listen=bob.listen_addresses[0].split("/p2p/")[0])):
+            await until(lambda: len(events) == 3)
+            connected = PeerConnected(bob.local_peer, ObservedRole.AUTHORITY)
+            assert events == [connected, PeerDisconnected(bob.local_peer), connected]
+
+
+NODE = """
+import sys, trio
+from tests.network.local import network
+from tests.network.conformance import SMALL, Listener
+async def main():
+    one = network(50, sys.argv[1:])
+    one.on_notification(SMALL, Listener())
+    await one.run()
+trio.run(main)
+"""
+
+
+async def test_a_killed_process_is_missed_and_welcomed_back() -> None:
+    alice = network(1)
+    heard = Listener()
+    alice.on_notification(SMALL, heard)
+    async with running(alice), trio.open_nursery() as nursery:
+        command = [sys.executable, "-c", NODE, *alice.listen_addresses]
+        for round_ in range(2):
+            start = partial(trio.run_process, command, check=False)
+            process = await nursery.start(start)
+            await until(lambda round_=round_: len(heard.events) == 2 * round_ + 1)
+            assert len(alice.connected()) == 1
+            process.send_signal(signal.SIGKILL)
+            await until(lambda round_=round_: len(heard.events) == 2 * round_ + 2)
+            assert not alice.connected()

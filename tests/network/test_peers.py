@@ -1,0 +1,161 @@
+"""Whom to dial and when, and who is banned: on a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from parahost.network.addresses import parse_address
+from parahost.network.identity import Identity
+from parahost.network.limits import NetworkLimits, TokenBucket
+from parahost.network.peers import MAX_FAILURES, MAX_LEARNED, PeerBook
+from parahost.network.reputation import MAX_RECORDS, ReputationBook
+from parahost.primitives.basic import PeerId
+
+LOCAL, BOOT, FIRST, SECOND = (Identity(bytes((number,)) * 32).peer for number in range(4))
+LIMITS = NetworkLimits()
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+class HighestRandom:
+    def bytes(self, count: int) -> bytes:
+        return b"\xff" * count
+
+    def below(self, bound: int) -> int:
+        return bound - 1
+
+
+def book(clock: ManualClock) -> PeerBook:
+    return PeerBook(LOCAL, clock, HighestRandom(), LIMITS)
+
+
+def at(peer: PeerId, port: int = 1):  # type: ignore[no-untyped-def]
+    return parse_address(f"/ip4/192.0.2.1/tcp/{port}/p2p/{peer}")
+
+
+@pytest.mark.guide("A98")
+def test_protected_peers_are_dialled_first() -> None:
+    peers = book(ManualClock())
+    peers.learn([at(FIRST), at(SECOND)])
+    peers.add_permanent(at(BOOT))
+    assert peers.due([]) == [BOOT, FIRST, SECOND]
+    peers.prioritise([SECOND])
+    assert peers.due([]) == [SECOND, BOOT, FIRST]
+    assert peers.due([BOOT]) == [SECOND, FIRST]
+    assert peers.is_protected(SECOND)
+    assert not peers.is_protected(FIRST)
+
+
+@pytest.mark.guide("A98")
+def test_failures_are_retried_ever_more_slowly_and_learned_peers_forgotten() -> None:
+    clock = ManualClock()
+    peers = book(clock)
+    peers.add_permanent(at(BOOT))
+    peers.learn([at(FIRST)])
+    delays = []
+    for _ in range(MAX_FAILURES + 1):
+        for peer in peers.due([]):
+            peers.begin(peer)
+            assert peer not in peers.due([])
+            peers.ended(peer, 0.0)
+        start = clock.time
+        while not peers.due([]):
+            clock.time += 0.05
+        delays.append(clock.time - start)
+    assert delays == sorted(delays)
+    assert delays[-1] <= 1.5 * LIMITS.redial_max_s + 0.1
+    assert peers.due([]) == [BOOT]
+
+
+def test_a_lasting_connection_is_redialled_soon() -> None:
+    clock = ManualClock()
+    peers = book(clock)
+    peers.learn([at(FIRST)])
+    for _ in range(5):
+        peers.begin(FIRST)
+        peers.ended(FIRST, 0.0)
+    peers.ended(FIRST, 3600.0)
+    clock.time += 1.5 * LIMITS.redial_min_s
+    assert peers.due([]) == [FIRST]
+
+
+def test_addresses_take_turns_and_are_few() -> None:
+    peers = book(ManualClock())
+    peers.learn([at(FIRST, port) for port in range(1, 10)])
+    tried = set()
+    for _ in range(4):
+        tried.add(peers.begin(FIRST).port)
+        peers.ended(FIRST, 0.0)
+    assert tried == {6, 7, 8, 9}
+
+
+def test_what_is_learned_is_bounded_and_sensible() -> None:
+    peers = book(ManualClock())
+    peers.learn(
+        [
+            at(LOCAL),
+            at(FIRST, 0),
+            parse_address(f"/ip4/0.0.0.0/tcp/1/p2p/{FIRST}"),
+            parse_address(f"/ip4/224.0.0.1/tcp/1/p2p/{FIRST}"),
+            parse_address("/ip4/192.0.2.1/tcp/1"),
+        ]
+    )
+    assert peers.due([]) == []
+    for number in range(MAX_LEARNED + 10):
+        address = at(FIRST)
+        object.__setattr__(address, "peer", PeerId(f"peer {number}"))
+        peers.learn([address])
+    assert len(peers.due([])) == MAX_LEARNED
+
+
+@pytest.mark.guide("A98", "A108")
+def test_reputation_decays_and_bans_end() -> None:
+    clock = ManualClock()
+    reputation = ReputationBook(clock, LIMITS)
+    assert not reputation.change(FIRST, -900)
+    clock.time += LIMITS.reputation_half_life_s
+    assert reputation.of(FIRST) == pytest.approx(-450)
+    assert not reputation.change(FIRST, -500)
+    assert reputation.change(FIRST, -500)
+    assert reputation.is_banned(FIRST)
+    assert not reputation.is_banned(SECOND)
+    clock.time += LIMITS.ban_s
+    assert not reputation.is_banned(FIRST)
+
+
+def test_good_deeds_do_not_buy_crimes() -> None:
+    reputation = ReputationBook(ManualClock(), LIMITS)
+    for _ in range(100):
+        reputation.change(FIRST, 1000)
+    assert reputation.change(FIRST, -2001)
+
+
+def test_reputation_is_kept_for_so_many_and_the_banned_longest() -> None:
+    reputation = ReputationBook(ManualClock(), LIMITS)
+    reputation.change(FIRST, -2000)
+    for number in range(MAX_RECORDS + 10):
+        reputation.change(PeerId(f"peer {number}"), -1)
+    assert reputation.is_banned(FIRST)
+    assert reputation.of(PeerId("peer 0")) == 0
+
+
+def test_token_bucket() -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(clock, rate=10, burst=20)
+    assert bucket.take(20) == 0
+    assert bucket.take(5) == pytest.approx(0.5)
+    clock.time += 1.5
+    assert bucket.take(10) == 0
+    clock.time -= 3600
+    assert bucket.take(1) == pytest.approx(0.1)
+    clock.time += 1_000_000
+    assert bucket.take(21) == pytest.approx(0.1)

@@ -1,0 +1,238 @@
+"""Streams over one connection: bounded, in order, and indifferent to each other's troubles."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parahost.network.errors import PeerError
+from parahost.network.secure import SecureChannel
+from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux, YamuxLimits
+from parahost.primitives.basic import PeerId
+
+QUICK = YamuxLimits(ping_interval_s=0.02, max_silent_pings=3, write_stall_s=0.2)
+
+
+class PlainChannel:
+    """A channel without encryption, over a pair of streams in memory."""
+
+    def __init__(self, stream: trio.abc.Stream, initiator: bool) -> None:
+        self._stream = stream
+        self.peer = PeerId("responder" if initiator else "initiator")
+        self.initiator = initiator
+
+    async def receive(self) -> bytes:
+        try:
+            data = await self._stream.receive_some(7_919)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise PeerError("broken") from error
+        if not data:
+            raise PeerError("closed")
+        return bytes(data)
+
+    async def send(self, data: bytes) -> None:
+        try:
+            await self._stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise PeerError("broken") from error
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+def muxed(stream: trio.abc.Stream, *, initiator: bool, limits: YamuxLimits) -> Yamux:
+    return Yamux(cast(SecureChannel, PlainChannel(stream, initiator)), limits)
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[Yamux, Yamux]]:
+    ours, theirs = trio.testing.memory_stream_pair()
+    left = muxed(ours, initiator=True, limits=YamuxLimits())
+    right = muxed(theirs, initiator=False, limits=YamuxLimits())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(left.run)
+        nursery.start_soon(right.run)
+        with trio.fail_after(20):
+            yield left, right
+        nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def against_bytes(
+    limits: YamuxLimits,
+) -> AsyncIterator[tuple[Yamux, trio.StapledStream]]:
+    """A connection whose other end is in the test's hands, byte by byte."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    mux = muxed(ours, initiator=False, limits=limits)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        with trio.fail_after(20):
+            yield mux, theirs
+        nursery.cancel_scope.cancel()
+
+
+def header(kind: int, flags: int, stream: int, length: int) -> bytes:
+    return struct.pack(">BBHII", 0, kind, flags, stream, length)
+
+
+async def ended(mux: Yamux) -> str:
+    while mux.ended is None:
+        await trio.sleep(0.005)
+    return mux.ended
+
+
+@given(st.lists(st.integers(0, 2 * WINDOW), max_size=4))
+@settings(max_examples=15, deadline=None)
+def test_what_is_sent_arrives(sizes: list[int]) -> None:
+    async def main() -> None:
+        async with connected() as (left, right):
+
+            async def send(stream: Stream, size: int) -> None:
+                await stream.send(size.to_bytes(4, "little") + bytes((size % 251,)) * size)
+                stream.finish()
+
+            async def receive(stream: Stream) -> None:
+                size = int.from_bytes(await stream.receive_exactly(4), "little")
+                arrived.append(size)
+                assert await stream.receive_exactly(size) == bytes((size % 251,)) * size
+                with pytest.raises(PeerError, match="finished"):
+                    await stream.receive_exactly(1)
+
+            arrived: list[int] = []
+            async with trio.open_nursery() as nursery:
+                for size in sizes:
+                    nursery.start_soon(send, left.open_stream(), size)
+                for _ in sizes:
+                    nursery.start_soon(receive, await right.accepted.receive())
+            assert sorted(arrived) == sorted(sizes)
+
+    trio.run(main)
+
+
+async def test_a_stream_that_is_not_read_stalls_only_itself() -> None:
+    async with connected() as (left, right):
+        stalled, lively = left.open_stream(), left.open_stream()
+        with trio.move_on_after(0.1) as scope:
+            await stalled.send(bytes(2 * INITIAL_WINDOW))
+        assert scope.cancelled_caught
+        await lively.send(b"hello")
+        unread = await right.accepted.receive()
+        read = await right.accepted.receive()
+        assert await read.receive_exactly(5) == b"hello"
+        assert await unread.receive_exactly(INITIAL_WINDOW) == bytes(INITIAL_WINDOW)
+
+
+async def test_a_cancelled_send_harms_only_its_stream() -> None:
+    async with connected() as (left, right):
+        stream = left.open_stream()
+        with trio.move_on_after(0.05):
+            await stream.send(bytes(3 * INITIAL_WINDOW))
+        stream.reset()
+        other = left.open_stream()
+        await other.send(b"still here")
+        first, second = await right.accepted.receive(), await right.accepted.receive()
+        assert await second.receive_exactly(10) == b"still here"
+        with pytest.raises(PeerError, match="reset by the peer"):
+            await first.receive_exactly(3 * INITIAL_WINDOW)
+
+
+async def test_streams_beyond_the_limit_are_reset() -> None:
+    async with against_bytes(YamuxLimits(max_incoming_streams=2)) as (mux, wire):
+        for number in (1, 3, 5):
+            await wire.send_all(header(1, 1, number, 0))
+        answers = b""
+        while len(answers) < 36:
+            answers += await wire.receive_some(100)
+        assert answers[24:36] == header(1, 8, 5, 0)
+        assert mux.ended is None
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\x01" + bytes(11), "version"),
+        (header(9, 0, 0, 0), "type 9"),
+        (header(0, 1, 1, 0xFFFF_FFFF), "any window"),
+        (header(0, 0, 77, WINDOW + 1), "any window"),
+        (header(1, 1, 1, 0) + header(0, 0, 1, INITIAL_WINDOW + 1), "than the window"),
+        (header(1, 1, 1, 0) + header(1, 1, 1, 0), "new stream"),
+        (header(1, 1, 2, 0), "new stream"),
+        (header(1, 1, 0, 0), "new stream"),
+        (header(1, 5, 1, 0) + header(0, 0, 1, 1) + b"x", "after the end"),
+    ],
+)
+async def test_violations_end_the_connection(data: bytes, why: str) -> None:
+    async with against_bytes(YamuxLimits()) as (mux, wire):
+        await wire.send_all(data)
+        assert why in await ended(mux)
+        assert mux.violated
+
+
+@given(
+    st.lists(
+        st.binary(max_size=64)
+        | st.builds(
+            header, st.integers(0, 4), st.integers(0, 15), st.integers(0, 6), st.integers(0, 40)
+        ),
+        max_size=12,
+    )
+)
+@settings(max_examples=150, deadline=None)
+def test_garbage_ends_in_order(parts: list[bytes]) -> None:
+    async def main() -> None:
+        async with against_bytes(YamuxLimits()) as (mux, wire):
+            with trio.move_on_after(5):
+                async with trio.open_nursery() as nursery:
+
+                    async def drain() -> None:
+                        while await wire.receive_some(4096):
+                            pass
+
+                    nursery.start_soon(drain)
+                    try:
+                        await wire.send_all(b"".join(parts))
+                        await wire.send_stream.aclose()
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        pass
+                    await ended(mux)
+            assert mux.ended is not None
+
+    trio.run(main)
+
+
+async def test_a_silent_peer_is_given_up() -> None:
+    async with against_bytes(QUICK) as (mux, _wire):
+        assert await ended(mux) == "the peer is silent"
+
+
+async def test_a_peer_that_answers_pings_is_kept() -> None:
+    async with against_bytes(QUICK) as (mux, wire):
+        for _ in range(20):
+            ping = b""
+            while len(ping) < 12:
+                ping += await wire.receive_some(12 - len(ping))
+            await wire.send_all(header(2, 2, 0, int.from_bytes(ping[8:], "big")))
+        assert mux.ended is None
+
+
+async def test_a_flood_of_pings_without_reading_is_bounded() -> None:
+    left, right = trio.testing.lockstep_stream_pair()  # its writer waits for its reader
+    mux = muxed(left, initiator=False, limits=YamuxLimits(write_stall_s=60))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        with trio.fail_after(20):
+            with suppress(trio.BrokenResourceError):
+                while mux.ended is None:
+                    with trio.move_on_after(0.5):
+                        await right.send_all(header(2, 1, 0, 0) * 1000)
+            await ended(mux)
+        assert mux.ended == "the peer does not read"
+        nursery.cancel_scope.cancel()
