@@ -14,7 +14,7 @@ from parahost.node.backing.candidate_backing import CandidateBacking
 from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
 from parahost.node.backing.statement_distribution import StatementDistribution, StatementGossip
-from parahost.node.messages.availability import StoreAvailableData
+from parahost.node.messages.availability import QueryPoV, StoreAvailableData
 from parahost.node.messages.backing import (
     CollationAdvertised,
     DistributePoV,
@@ -111,6 +111,7 @@ class Village:
             SendMessage: send,
             ValidateCandidate: validate,
             StoreAvailableData: lambda message: True,
+            QueryPoV: lambda message: None,
             FetchCollation: lambda message: self.collations.get(message.collator),
             ResolveValidators: lambda message: {
                 validator(int(peer)).public: peer

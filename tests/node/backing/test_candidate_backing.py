@@ -9,7 +9,7 @@ import pytest
 
 from parahost.crypto import sr25519
 from parahost.node.backing.candidate_backing import MAX_WAITING, CandidateBacking
-from parahost.node.messages.availability import StoreAvailableData
+from parahost.node.messages.availability import QueryPoV, StoreAvailableData
 from parahost.node.messages.backing import (
     CollationInvalid,
     CollationSeconded,
@@ -320,9 +320,11 @@ async def test_after_a_restart_the_same_is_said_again_and_nothing_else(before: A
 
 @pytest.mark.guide("A77")
 async def test_our_own_statement_of_before_a_restart_is_learned_from_peers() -> None:
-    async with on_stage(CandidateBacking(keystore(0)), answers=neighbours()) as stage:
+    answers = {**neighbours(), QueryPoV: lambda query: pov(1)}
+    async with on_stage(CandidateBacking(keystore(0)), answers=answers) as stage:
         await stage.say(*received(seconded(0, A)))
         assert stage.heard(FetchPoV) == []
+        assert stage.heard(DistributePoV) == [DistributePoV(RELAY_PARENT, A.hash(), pov(1))]
         await stage.say(second(B, 2))
         assert stage.heard(Share) == []
         await stage.say(*received(valid(1, A)))
@@ -364,6 +366,16 @@ async def test_a_full_disk_is_nobodys_fault() -> None:
         assert stage.heard(CollationUndecided) and not stage.heard(CollationInvalid)
         await stage.say(*received(seconded(2, B)))
         assert stage.heard(Share) == []
+
+
+async def test_a_para_without_validation_data_is_nobodys_fault() -> None:
+    runtime = {**runtime_answers(), api.persisted_validation_data: lambda *_: None}
+    async with on_stage(
+        CandidateBacking(keystore(0)), answers=neighbours(), runtime=runtime
+    ) as stage:
+        await stage.say(second(), *received(seconded(2, B)))
+        assert stage.heard(CollationUndecided) and not stage.heard(CollationInvalid)
+        assert stage.heard(FetchPoV) == []
 
 
 @pytest.mark.guide("A75")

@@ -11,7 +11,7 @@ from parahost.erasure import encode as erasure_encode
 from parahost.erasure import erasure_root
 from parahost.node.backing.assignments import Assignment, Assignments, learn_assignments
 from parahost.node.backing.statement_table import StatementTable, Taken
-from parahost.node.messages.availability import StoreAvailableData
+from parahost.node.messages.availability import QueryPoV, StoreAvailableData
 from parahost.node.messages.backing import (
     CollationInvalid,
     CollationSeconded,
@@ -127,6 +127,7 @@ class CandidateBacking(Subsystem):
     sends: ClassVar[tuple[type[Message], ...]] = (
         RuntimeCall,
         FetchPoV,
+        QueryPoV,
         ValidateCandidate,
         StoreAvailableData,
         DistributePoV,
@@ -209,18 +210,16 @@ class CandidateBacking(Subsystem):
 
     def _on_second(self, job: BackingJob, candidate: CommittedCandidateReceipt, pov: PoV) -> None:
         duty = job.duty
-        misfit = (
-            "this node has no assignment"
-            if duty is None
-            else duty.assignment.misfit(job.relay_parent, candidate.descriptor)
-        )
-        if duty is None or misfit is not None:
+        if duty is None:
+            self.ctx.send(CollationUndecided(job.relay_parent, candidate.to_plain()))
+            return
+        misfit = duty.assignment.misfit(job.relay_parent, candidate.descriptor)
+        if misfit is not None:
             self._record(job, "backing.misfit", candidate, reason=misfit)
             self.ctx.send(CollationInvalid(job.relay_parent, candidate.to_plain()))
             return
-        known = duty
         self.ctx.spawn(
-            job.relay_parent, lambda: self._second(job, known, candidate, pov), "second candidate"
+            job.relay_parent, lambda: self._second(job, duty, candidate, pov), "second candidate"
         )
 
     def _on_statement(
@@ -231,7 +230,8 @@ class CandidateBacking(Subsystem):
             return
         about = statement.candidate_hash()
         if signed.validator_index == duty.own:
-            job.stated.setdefault(about, type(statement))  # ours, of before a restart
+            job.stated.setdefault(about, type(statement))
+            self.ctx.spawn(job.relay_parent, lambda: self._serve_again(job, about), "serve PoV")
         elif isinstance(statement, Seconded) and not job.has_seen(about):
             candidate = statement.candidate
             misfit = duty.assignment.misfit(job.relay_parent, candidate.descriptor)
@@ -287,6 +287,13 @@ class CandidateBacking(Subsystem):
         if about not in job.stated and judgement is not Judgement.UNDECIDED:
             is_valid = judgement is Judgement.VALID
             self._state(job, duty, Valid(about) if is_valid else Invalid(about))
+
+    async def _serve_again(self, job: BackingJob, candidate: CandidateHash) -> None:
+        """Peers tell us what we stated before a restart. If we vouched for it, they may ask us for
+        its PoV, which is on disk."""
+        pov = await self.ctx.ask(QueryPoV(candidate))
+        if pov is not None:
+            self.ctx.send(DistributePoV(job.relay_parent, candidate, pov))
 
     # Jobs: judging
 
