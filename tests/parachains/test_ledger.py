@@ -25,16 +25,17 @@ from tests.parachains.params import head_of, validation_params
 HOST = InProcessHost()
 PAIRS = [sr25519.pair_from_seed(bytes([i]) * 32) for i in range(6)]
 IDS = [public for public, _ in PAIRS]
-GENESIS = LedgerState.genesis({IDS[0]: 1000, IDS[1]: 500, IDS[2]: 0})
+CHAIN = keccak_256(b"the tests' ledger")
+GENESIS = LedgerState.genesis(CHAIN, {IDS[0]: 1000, IDS[1]: 500, IDS[2]: 0})
 
 
 def signed(sender: int, receiver: bytes, amount: int, nonce: int) -> Transfer:
     transfer = Transfer(IDS[sender], receiver, amount, nonce)
-    return replace(transfer, signature=sr25519.sign(PAIRS[sender], transfer.message))
+    return replace(transfer, signature=sr25519.sign(PAIRS[sender], transfer.message(CHAIN)))
 
 
 def head(state: LedgerState, number: int = 0) -> LedgerHead:
-    return LedgerHead(number, bytes(32), state.root)
+    return LedgerHead(number, bytes(32), state.root, state.chain)
 
 
 def run(before: LedgerState, block_data: bytes) -> ExecutionOutcome:
@@ -50,13 +51,12 @@ def assert_agree(before: LedgerState, transfers: list[Transfer]) -> None:
     except TransferRefused:
         assert isinstance(outcome, Failed)
     else:
-        parent_hash = keccak_256(head(before).encode())
-        assert head_of(outcome) == LedgerHead(1, parent_hash, after.root).encode()
+        assert head_of(outcome) == head(before).child(after).encode()
 
 
 def test_an_empty_block_keeps_the_state() -> None:
     assert_agree(GENESIS, [])
-    assert_agree(LedgerState(), [])
+    assert_agree(LedgerState(CHAIN), [])
 
 
 def test_a_transfer_moves_money_and_creates_the_receiver() -> None:
@@ -93,7 +93,7 @@ def test_a_wrong_transfer_is_refused_by_both(transfer: Transfer, why: str) -> No
 
 
 def test_a_balance_does_not_overflow() -> None:
-    rich = LedgerState.genesis({IDS[0]: 2, IDS[1]: MAX_BALANCE - 1})
+    rich = LedgerState.genesis(CHAIN, {IDS[0]: 2, IDS[1]: MAX_BALANCE - 1})
     assert_agree(rich, [signed(0, IDS[1], 1, 0)])
     too_much = signed(0, IDS[1], 2, 0)
     with pytest.raises(TransferRefused, match="overflow"):
@@ -108,14 +108,14 @@ def test_a_replayed_transfer_is_refused() -> None:
 
 def test_the_root_depends_on_the_accounts_and_not_on_their_order() -> None:
     balances = {keccak_256(bytes([i])): i for i in range(50)}
-    one = LedgerState.genesis(balances)
-    other = LedgerState.genesis(dict(reversed(balances.items())))
+    one = LedgerState.genesis(CHAIN, balances)
+    other = LedgerState.genesis(CHAIN, dict(reversed(balances.items())))
     assert one.root == other.root != GENESIS.root
 
 
 def test_the_witness_is_small_in_a_large_state() -> None:
     crowd = {keccak_256(i.to_bytes(4, "little")): 1 for i in range(2000)}
-    state = LedgerState.genesis({**crowd, IDS[0]: 10})
+    state = LedgerState.genesis(CHAIN, {**crowd, IDS[0]: 10})
     transfers = [signed(0, IDS[5], 1, 0), signed(0, keccak_256(bytes(4)), 1, 1)]
     assert len(state.witness({IDS[0], IDS[5]})) < 2 * 25 * 33 + 200
     assert_agree(state, transfers)
@@ -124,7 +124,7 @@ def test_the_witness_is_small_in_a_large_state() -> None:
 def test_forged_witnesses_are_refused() -> None:
     transfer = signed(0, IDS[1], 1, 0)
     honest = encode_block_data(GENESIS, [transfer])
-    rich = LedgerState.genesis({IDS[0]: 10**9, IDS[1]: 500, IDS[2]: 0})
+    rich = LedgerState.genesis(CHAIN, {IDS[0]: 10**9, IDS[1]: 500, IDS[2]: 0})
     pruned = b"\0" + GENESIS.root + honest[len(GENESIS.witness([IDS[0], IDS[1]])) :]
     for forged in (
         encode_block_data(rich, [transfer]),
@@ -141,8 +141,26 @@ def test_forged_witnesses_are_refused() -> None:
 
 def test_heads_round_trip() -> None:
     assert LedgerHead.decode(head(GENESIS, 5).encode()) == head(GENESIS, 5)
-    with pytest.raises(ValueError, match="72 bytes, not 71"):
+    with pytest.raises(ValueError, match="104 bytes, not 71"):
         LedgerHead.decode(bytes(71))
+
+
+def test_transfers_and_accounts_round_trip() -> None:
+    transfer = signed(0, IDS[1], MAX_BALANCE, 2**64 - 1)
+    assert Transfer.decode(transfer.encode()) == transfer
+    account = Account(IDS[0], 7, MAX_BALANCE)
+    assert Account.decode(account.encode()) == account
+    for each in (Transfer, Account):
+        with pytest.raises(ValueError, match="bytes, not 3"):
+            each.decode(b"abc")
+
+
+def test_a_transfer_is_good_on_one_ledger_only() -> None:
+    transfer = signed(0, IDS[1], 1, 0)
+    other = LedgerState.genesis(keccak_256(b"another"), {IDS[0]: 1000})
+    with pytest.raises(TransferRefused, match="signature"):
+        other.apply(transfer)
+    assert_agree(other, [transfer])
 
 
 who = st.integers(0, len(PAIRS) - 1)
@@ -157,7 +175,7 @@ who = st.integers(0, len(PAIRS) - 1)
 def test_python_and_wasm_agree(
     balances: dict[int, int], plan: list[tuple[int, int, int]], sound: bool
 ) -> None:
-    before = LedgerState.genesis({IDS[i]: amount for i, amount in balances.items()})
+    before = LedgerState.genesis(CHAIN, {IDS[i]: amount for i, amount in balances.items()})
     state = before
     transfers: list[Transfer] = []
     for sender, receiver, amount in plan:

@@ -6,7 +6,7 @@ block's transfers the block data that the validation function accepts::
 
     after = before.apply_all(transfers)
     data = encode_block_data(before, transfers)
-    head = LedgerHead(parent.number + 1, keccak_256(parent.encode()), after.root)
+    head = parent.child(after)
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from parahost.crypto import sr25519
 from parahost.crypto.hashing import keccak_256
+from parahost.primitives.basic import HeadData
 from parahost.primitives.scale import encode_compact
 
 ID_SIZE = 32
@@ -24,7 +25,9 @@ TRANSFER_DOMAIN = b"ledger/transfer"
 MAX_BALANCE = 2**128 - 1
 MAX_NONCE = 2**64 - 1
 
-_HEAD = struct.Struct("<Q32s32s")
+_HEAD = struct.Struct("<Q32s32s32s")
+_TRANSFER = struct.Struct("<32s32s16sQ64s")
+_ACCOUNT = struct.Struct("<32sQ16s")
 _EMPTY_HASH = bytes(32)
 
 
@@ -47,8 +50,15 @@ class Account:
     balance: int = 0
 
     def encode(self) -> bytes:
-        nonce, balance = self.nonce.to_bytes(8, "little"), self.balance.to_bytes(16, "little")
-        return self.id + nonce + balance
+        return _ACCOUNT.pack(self.id, self.nonce, self.balance.to_bytes(16, "little"))
+
+    @staticmethod
+    def decode(data: bytes) -> Account:
+        """:raises ValueError: when it is not exactly 56 bytes."""
+        if len(data) != _ACCOUNT.size:
+            raise ValueError(f"an account has {_ACCOUNT.size} bytes, not {len(data)}")
+        account_id, nonce, balance = _ACCOUNT.unpack(data)
+        return Account(account_id, nonce, int.from_bytes(balance, "little"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +71,24 @@ class Transfer:
     nonce: int
     signature: bytes = bytes(64)
 
-    @property
-    def message(self) -> bytes:
-        """What the sender signs."""
-        return TRANSFER_DOMAIN + self._fields()
+    def message(self, chain: bytes) -> bytes:
+        """What the sender signs, for the ledger of that name."""
+        return TRANSFER_DOMAIN + chain + self._fields()
 
     def encode(self) -> bytes:
         return self._fields() + self.signature
+
+    @staticmethod
+    def decode(data: bytes) -> Transfer:
+        """:raises ValueError: when it is not exactly 152 bytes."""
+        if len(data) != _TRANSFER.size:
+            raise ValueError(f"a transfer has {_TRANSFER.size} bytes, not {len(data)}")
+        sender, receiver, amount, nonce, signature = _TRANSFER.unpack(data)
+        return Transfer(sender, receiver, int.from_bytes(amount, "little"), nonce, signature)
+
+    def hash(self) -> bytes:
+        """The transfer's name, the same whatever the signature."""
+        return keccak_256(self._fields())
 
     def _fields(self) -> bytes:
         amount, nonce = self.amount.to_bytes(16, "little"), self.nonce.to_bytes(8, "little")
@@ -76,18 +97,30 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class LedgerHead:
-    """The para's head."""
+    """The para's head. ``chain`` names the ledger, 32 bytes."""
 
     number: int
     parent_hash: bytes
     state_root: bytes
+    chain: bytes
 
-    def encode(self) -> bytes:
-        return _HEAD.pack(self.number, self.parent_hash, self.state_root)
+    def encode(self) -> HeadData:
+        return HeadData(_HEAD.pack(self.number, self.parent_hash, self.state_root, self.chain))
+
+    def hash(self) -> bytes:
+        return keccak_256(self.encode())
+
+    def child(self, after: LedgerState) -> LedgerHead:
+        """The head of a block that leaves that state behind."""
+        return LedgerHead(self.number + 1, self.hash(), after.root, self.chain)
+
+    @staticmethod
+    def genesis(state: LedgerState) -> LedgerHead:
+        return LedgerHead(0, bytes(32), state.root, state.chain)
 
     @staticmethod
     def decode(data: bytes) -> LedgerHead:
-        """:raises ValueError: when it is not exactly 72 bytes."""
+        """:raises ValueError: when it is not exactly 104 bytes."""
         if len(data) != _HEAD.size:
             raise ValueError(f"a ledger head has {_HEAD.size} bytes, not {len(data)}")
         return LedgerHead(*_HEAD.unpack(data))
@@ -123,18 +156,27 @@ _Node = _Leaf | _Branch | None
 
 @dataclass(frozen=True, slots=True)
 class LedgerState:
-    """All accounts at one block; immutable, sharing what it can with the states it came from."""
+    """All accounts of the ledger ``chain`` at one block; immutable, sharing what it can with the
+    states it came from."""
 
+    chain: bytes
     _root: _Node = field(default=None)
 
     @staticmethod
-    def genesis(balances: Mapping[bytes, int]) -> LedgerState:
+    def genesis(chain: bytes, balances: Mapping[bytes, int]) -> LedgerState:
         """The state with these balances by account id."""
-        state = LedgerState()
         for account_id, balance in balances.items():
             if len(account_id) != ID_SIZE or not 0 <= balance <= MAX_BALANCE:
                 raise ValueError(f"not an account: {account_id.hex()} with {balance}")
-            state = state._with(Account(account_id, balance=balance))
+        return LedgerState(chain).with_accounts(
+            Account(account_id, balance=balance) for account_id, balance in balances.items()
+        )
+
+    def with_accounts(self, accounts: Iterable[Account]) -> LedgerState:
+        """The state in which these accounts are as given, whatever they were."""
+        state = self
+        for account in accounts:
+            state = state._with(account)
         return state
 
     @property
@@ -153,7 +195,7 @@ class LedgerState:
 
         :raises TransferRefused: when the validation function would not take it either.
         """
-        if not sr25519.verify(transfer.sender, transfer.message, transfer.signature):
+        if not sr25519.verify(transfer.sender, transfer.message(self.chain), transfer.signature):
             raise TransferRefused(transfer, "signature")
         sender = self.account(transfer.sender)
         if sender is None:
@@ -181,7 +223,7 @@ class LedgerState:
         return _witness(self._root, [keccak_256(account_id) for account_id in account_ids], 0)
 
     def _with(self, account: Account) -> LedgerState:
-        return LedgerState(_set(self._root, _Leaf.of(account), 0))
+        return LedgerState(self.chain, _set(self._root, _Leaf.of(account), 0))
 
 
 def encode_block_data(before: LedgerState, transfers: Sequence[Transfer]) -> bytes:

@@ -1,13 +1,14 @@
 /* Accounts, and signed transfers between them.
  *
- *   head       { number: u64, parent_hash: [u8; 32], state_root: [u8; 32] }
+ *   head       { number: u64, parent_hash: [u8; 32], state_root: [u8; 32], chain: [u8; 32] }
  *   block data { witness: Node, transfers: Vec<Transfer> }, and nothing after
  *   Transfer   { from: [u8; 32], to: [u8; 32], amount: u128, nonce: u64, signature: [u8; 64] }
  *   Node       enum { 0 Pruned([u8; 32]), 1 Empty, 2 Leaf(Account), 3 Branch(Node, Node) }
  *   Account    { id: [u8; 32], nonce: u64, balance: u128 }
  *
- * parent_hash is Keccak-256 of the parent head. An account's id is its sr25519 public key. The
- * signature is over the 15 bytes `ledger/transfer` and the transfer's fields before it.
+ * parent_hash is Keccak-256 of the parent head. chain names the ledger: each head has its parent's,
+ * and a transfer is good on one ledger only. An account's id is its sr25519 public key. The
+ * signature is over the 15 bytes `ledger/transfer`, the chain, and the transfer's fields before it.
  *
  * State. A binary tree over Keccak-256 of the account ids: at depth d, bit d (the highest bit of
  * byte 0 first) says left (0) or right (1). A subtree without accounts is Empty, one with a single
@@ -39,6 +40,7 @@ struct __attribute__((packed)) head {
     u64 number;
     u8 parent_hash[HASH_SIZE];
     u8 state_root[HASH_SIZE];
+    u8 chain[HASH_SIZE];
 };
 
 struct __attribute__((packed)) account {
@@ -167,11 +169,12 @@ static struct account *account_of(struct node **root, const u8 *id, int create) 
     }
 }
 
-static void apply(struct node **root, const struct transfer *transfer) {
+static void apply(struct node **root, const struct transfer *transfer, const u8 *chain) {
     static const char domain[15] = "ledger/transfer";
-    u8 message[sizeof domain + sizeof *transfer - SIGNATURE_SIZE];
+    u8 message[sizeof domain + HASH_SIZE + sizeof *transfer - SIGNATURE_SIZE];
     memcpy(message, domain, sizeof domain);
-    memcpy(message + sizeof domain, transfer, sizeof message - sizeof domain);
+    memcpy(message + sizeof domain, chain, HASH_SIZE);
+    memcpy(message + sizeof domain + HASH_SIZE, transfer, sizeof *transfer - SIGNATURE_SIZE);
     u64 span = (u64)sizeof message << 32 | (u32)message;
     require(host_sr25519_verify(transfer->signature, span, transfer->from) == 1);
 
@@ -194,12 +197,15 @@ __attribute__((export_name("validate_block"))) u64 validate_block(const u8 *data
     struct node *root = read_node(&params.block_data, 0);
     require(equal(hash_of(root), parent->state_root, HASH_SIZE));
     u32 transfers = take_compact(&params.block_data);
-    for (u32 i = 0; i < transfers; i++)
-        apply(&root, (const struct transfer *)take(&params.block_data, sizeof(struct transfer)));
+    for (u32 i = 0; i < transfers; i++) {
+        const u8 *transfer = take(&params.block_data, sizeof(struct transfer));
+        apply(&root, (const struct transfer *)transfer, parent->chain);
+    }
     require(params.block_data.size == 0);
 
     struct head head = {.number = parent->number + 1};
     keccak_256(params.parent_head.data, params.parent_head.size, head.parent_hash);
     memcpy(head.state_root, hash_of(root), HASH_SIZE);
+    memcpy(head.chain, parent->chain, HASH_SIZE);
     return return_head((const u8 *)&head, sizeof head, &params);
 }
