@@ -32,7 +32,7 @@ from parahost.primitives.basic import CandidateHash, CollatorId, Hash
 MAX_ADVERTISED = 64
 """Advertisements kept per relay parent; one per collator."""
 MAX_REMEMBERED = 1024
-"""Collators of whom we remember when they were served, or that they are banned."""
+"""Collators of whom we remember when they were served."""
 
 COST_INVALID_COLLATION = ReputationChange(-1000, "an invalid collation")
 BENEFIT_COLLATION = ReputationChange(10, "a collation that was seconded")
@@ -77,7 +77,6 @@ class CandidateSelection(Subsystem):
         self._jobs: dict[Hash, SelectionJob] = {}
         self._last_served: OrderedDict[CollatorId, None] = OrderedDict()
         """Least lately first."""
-        self._banned: OrderedDict[CollatorId, None] = OrderedDict()
 
     # Signals
 
@@ -115,12 +114,7 @@ class CandidateSelection(Subsystem):
 
     def _on_advertised(self, job: SelectionJob, advertised: CollationAdvertised) -> None:
         collator = advertised.collator
-        if (
-            not job.is_done
-            and collator not in self._banned
-            and collator not in job.served
-            and len(job.advertised) < MAX_ADVERTISED
-        ):
+        if not job.is_done and collator not in job.served and len(job.advertised) < MAX_ADVERTISED:
             job.advertised.setdefault(collator, advertised)
             self._go_on(job)
 
@@ -136,7 +130,7 @@ class CandidateSelection(Subsystem):
                 self.ctx.send(NoteGoodCollation(job.relay_parent, collator))
                 self.ctx.send(ReportPeer(peer, BENEFIT_COLLATION))
             case CollationInvalid():
-                _remember(self._banned, collator)
+                self._forget(collator)
                 self.ctx.send(BanCollator(collator))
                 self.ctx.send(ReportPeer(peer, COST_INVALID_COLLATION))
             case CollationUndecided():
@@ -184,23 +178,25 @@ class CandidateSelection(Subsystem):
         collator = min(job.advertised, key=lambda waiting: ranks.get(waiting, -1))
         advertised = job.in_hand = job.advertised.pop(collator)
         job.served[collator] = None
-        _remember(self._last_served, collator)
+        self._note_served(collator)
         self.ctx.spawn(job.relay_parent, lambda: self._fetch(job, advertised), "fetch collation")
 
     def _sort_out(self, job: SelectionJob, assignment: Assignment) -> None:
-        """Forget advertisements of other paras, of others than the claim's owner, and of those
-        who were banned since."""
+        """Forget advertisements of other paras, and of others than the claim's owner."""
         job.advertised = {
             collator: advertised
             for collator, advertised in job.advertised.items()
-            if advertised.para_id == assignment.para_id
-            and assignment.collator in (None, collator)
-            and collator not in self._banned
+            if advertised.para_id == assignment.para_id and assignment.collator in (None, collator)
         }
 
+    def _note_served(self, collator: CollatorId) -> None:
+        self._last_served[collator] = None
+        self._last_served.move_to_end(collator)
+        if len(self._last_served) > MAX_REMEMBERED:
+            self._last_served.popitem(last=False)
 
-def _remember(collators: OrderedDict[CollatorId, None], collator: CollatorId) -> None:
-    collators[collator] = None
-    collators.move_to_end(collator)
-    if len(collators) > MAX_REMEMBERED:
-        collators.popitem(last=False)
+    def _forget(self, collator: CollatorId) -> None:
+        """A collator is banned: what it advertised elsewhere counts no more either. For how long,
+        Collation Distribution knows, which hears it no more."""
+        for job in self._jobs.values():
+            job.advertised.pop(collator, None)
