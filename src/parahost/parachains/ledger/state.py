@@ -12,7 +12,7 @@ block's transfers the block data that the validation function accepts::
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from parahost.crypto import sr25519
@@ -74,6 +74,9 @@ class Transfer:
     def message(self, chain: bytes) -> bytes:
         """What the sender signs, for the ledger of that name."""
         return TRANSFER_DOMAIN + chain + self._fields()
+
+    def is_signed_for(self, chain: bytes) -> bool:
+        return sr25519.verify(self.sender, self.message(chain), self.signature)
 
     def encode(self) -> bytes:
         return self._fields() + self.signature
@@ -190,13 +193,30 @@ class LedgerState:
             node, depth = node.children[_bit(path, depth)], depth + 1
         return node.account if node is not None and node.account.id == account_id else None
 
+    def accounts(self) -> Iterator[Account]:
+        """All of them, in the order of the tree."""
+        waiting = [self._root]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, _Branch):
+                waiting += reversed(node.children)
+            elif node is not None:
+                yield node.account
+
     def apply(self, transfer: Transfer) -> LedgerState:
         """The state after a transfer.
 
         :raises TransferRefused: when the validation function would not take it either.
         """
-        if not sr25519.verify(transfer.sender, transfer.message(self.chain), transfer.signature):
+        if not transfer.is_signed_for(self.chain):
             raise TransferRefused(transfer, "signature")
+        return self.move(transfer)
+
+    def move(self, transfer: Transfer) -> LedgerState:
+        """:meth:`apply` a transfer whose signature has been checked.
+
+        :raises TransferRefused: as there.
+        """
         sender = self.account(transfer.sender)
         if sender is None:
             raise TransferRefused(transfer, "no such account")
