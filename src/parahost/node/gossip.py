@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,9 @@ from parahost.primitives.basic import Hash, PeerId
 RELAY_FANOUT = 4
 """To how many peers a message is passed on that others may have passed on too. Whoever made it
 tells all of its peers; passing on serves those it is not connected to, and makes up for loss."""
+
+REMEMBERED_HEADS = 16
+"""Heads that left our view and may still be spoken of."""
 
 COST_MALFORMED = ReputationChange(-100, "a gossip message that does not decode")
 COST_BAD_SIGNATURE = ReputationChange(-100, "a wrong signature")
@@ -52,6 +56,7 @@ class GossipPeers:
 
     def __init__(self) -> None:
         self._views: dict[PeerId, View] = {}
+        self._past: deque[Hash] = deque(maxlen=REMEMBERED_HEADS)
         self.ours = View()
 
     def note(self, event: NetworkBridgeEvent) -> None:
@@ -64,6 +69,7 @@ class GossipPeers:
             case PeerViewChange(peer, view):
                 self._views[peer] = view
             case OurViewChange(view):
+                self._past += [head for head in self.ours.heads if head not in view]
                 self.ours = view
             case PeerMessage():
                 pass
@@ -73,6 +79,11 @@ class GossipPeers:
 
     def view(self, peer: PeerId) -> View:
         return self._views.get(peer, View())
+
+    def lately_ours(self, head: Hash) -> bool:
+        """Whether the head is in our view or was a moment ago. What is said of it then crossed
+        our view's change on its way, and is nobody's fault."""
+        return head in self.ours or head in self._past
 
     def all(self) -> tuple[PeerId, ...]:
         return tuple(self._views)

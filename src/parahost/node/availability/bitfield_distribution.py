@@ -29,6 +29,7 @@ from parahost.node.messages.network import (
     PeerViewChange,
     RegisterEventProducer,
     ReportPeer,
+    ReputationChange,
     SendMessage,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
@@ -40,9 +41,11 @@ from parahost.ports import Verifier
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.runtime import api
 
 MAX_WAITING = 1024
 """Bitfields kept for a head whose session is still being looked up."""
+COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for each core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,16 @@ class BitfieldGossip:
 
 @dataclass(slots=True)
 class HeadState:
-    """What we know of one head. ``known`` tells per peer the validators whose bitfield it has,
-    because it sent it to us or we to it."""
+    """What we know of one head. ``known`` tells per peer the validators whose bitfield it has:
+    true because it sent it to us, false because we sent it."""
 
     session: ChildSession | None = None
+    cores: int = 0
     bitfields: dict[ValidatorIndex, SignedAvailabilityBitfield] = field(default_factory=dict)
-    known: dict[PeerId, dict[ValidatorIndex, None]] = field(default_factory=dict)
+    known: dict[PeerId, dict[ValidatorIndex, bool]] = field(default_factory=dict)
     waiting: list[tuple[PeerId, SignedAvailabilityBitfield]] = field(default_factory=list)
 
-    def knows(self, peer: PeerId) -> dict[ValidatorIndex, None]:
+    def knows(self, peer: PeerId) -> dict[ValidatorIndex, bool]:
         return self.known.setdefault(peer, {})
 
 
@@ -78,10 +82,12 @@ def judge(
     index = signed.validator_index
     if index >= len(session.validators):
         return Verdict(Acceptance.REJECT, COST_NO_VALIDATOR)
-    if index in head.knows(peer) and index in head.bitfields:
-        return Verdict(Acceptance.IGNORE, COST_DUPLICATE)
     if index in head.bitfields:
-        return Verdict(Acceptance.IGNORE)
+        # What crossed ours on its way is no fault; the same thing sent twice is.
+        repeated = head.known.get(peer, {}).get(index, False)
+        return Verdict(Acceptance.IGNORE, COST_DUPLICATE if repeated else None)
+    if len(signed.bitfield) != head.cores:
+        return Verdict(Acceptance.REJECT, COST_WRONG_LENGTH)
     if not verifier.sr25519(
         session.validators[index], signed.payload(session.signing), signed.signature
     ):
@@ -123,8 +129,11 @@ class BitfieldDistribution(Subsystem):
 
     async def _learn(self, head: Hash) -> None:
         session = await child_session(self.ctx, head)
-        state = self._heads[head]
-        state.session = session
+        cores = await self.ctx.ask(RuntimeCall(head, api.availability_cores))
+        state = self._heads.get(head)
+        if state is None:  # work on it stopped while the last answer was on its way
+            return
+        state.session, state.cores = session, len(cores)
         for peer, signed in state.waiting:
             self._on_bitfield(peer, head, signed)
         state.waiting.clear()
@@ -161,7 +170,8 @@ class BitfieldDistribution(Subsystem):
     def _on_bitfield(self, peer: PeerId, head: Hash, signed: SignedAvailabilityBitfield) -> None:
         state = self._heads.get(head)
         if state is None:
-            self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
+            if not self._peers.lately_ours(head):
+                self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
             return
         if state.session is None:
             if len(state.waiting) < MAX_WAITING:
@@ -172,7 +182,7 @@ class BitfieldDistribution(Subsystem):
             self.ctx.send(ReportPeer(peer, verdict.change))
         if verdict.acceptance is Acceptance.REJECT:
             return
-        state.knows(peer)[signed.validator_index] = None
+        state.knows(peer)[signed.validator_index] = True
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(head, state, signed)
             lacking = self._lacking(head, state, signed)
@@ -201,7 +211,7 @@ class BitfieldDistribution(Subsystem):
         if not peers:
             return
         for peer in peers:
-            state.knows(peer)[signed.validator_index] = None
+            state.knows(peer).setdefault(signed.validator_index, False)
         payload = encode(BitfieldGossip(head, signed))
         self.ctx.send(SendMessage(tuple(peers), BITFIELD_DISTRIBUTION, payload))
 

@@ -159,16 +159,22 @@ class Gathering:
                 lacking[peers[validator]] = ChunkIndex(index)  # type: ignore[arg-type]
         order = iter(sample(self.ctx.random, lacking, len(lacking)))
 
+        under_way = 0
+
         async def ask_one_after_another() -> None:
+            nonlocal under_way
             for peer in order:
                 request = ChunkRequest(self.candidate, lacking[peer])
+                under_way += 1
                 chunk = await fetch_chunk(
                     self.ctx, peer, request, self.erasure_root, len(self.validators)
                 )
+                under_way -= 1
                 if chunk is not None:
                     chunks[chunk.index] = chunk.chunk
                 if len(chunks) >= self.needed:
                     nursery.cancel_scope.cancel()
+                if len(chunks) + under_way >= self.needed + SPARE:
                     return
 
         if len(chunks) >= self.needed:

@@ -14,7 +14,7 @@ from parahost.node.messages.utility import (
     QueryMisbehavior,
     ReportMisbehavior,
 )
-from parahost.node.overseer import Subsystem
+from parahost.node.overseer import Context, Subsystem
 from parahost.ports import Batch, Database, DatabaseError
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import decode, encode
@@ -33,9 +33,16 @@ class MisbehaviorArbitration(Subsystem):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reports: dict[bytes, MisbehaviorReport] = {
-            blake2_256(form): decode(MisbehaviorReport, form) for _, form in database.scan(TABLE)
-        }
+        self._reports: dict[bytes, MisbehaviorReport] = {}
+        self._next_key = 0
+        for key, form in database.scan(TABLE):
+            self._reports[blake2_256(form)] = decode(MisbehaviorReport, form)
+            self._next_key = int.from_bytes(key, "big") + 1
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        for report in self._reports.values():
+            ctx.send(ProvisionMisbehavior(report))
 
     def on_message(self, message: Message) -> None:
         match message:
@@ -53,7 +60,8 @@ class MisbehaviorArbitration(Subsystem):
         if len(self._reports) >= MAX_REPORTS:
             return
         batch = Batch()
-        batch.put(TABLE, len(self._reports).to_bytes(8, "big"), form)
+        batch.put(TABLE, self._next_key.to_bytes(8, "big"), form)
+        self._next_key += 1
         try:
             self._database.write(batch, durable=True)
         except DatabaseError as error:

@@ -14,6 +14,9 @@ from parahost.runtime.storage import State
 
 CACHED_ANSWERS = 2048
 """Answers kept. A block's answers never change, so only room is a reason to forget one."""
+LARGE_BYTES = 64 * 1024
+"""Longer byte strings (validation code) are not kept: a look-up gives them as fast, and thousands
+of them would fill the memory."""
 
 
 class RuntimeApi(Subsystem):
@@ -35,7 +38,7 @@ class RuntimeApi(Subsystem):
         if key in self._answers:
             self._answers.move_to_end(key)
             message.reply.answer(self._answers[key])
-        elif self._compute(message):
+        elif self._compute(message) and not _is_large(message.reply.value):
             self._answers[key] = message.reply.value
             if len(self._answers) > CACHED_ANSWERS:
                 self._answers.popitem(last=False)
@@ -48,3 +51,7 @@ class RuntimeApi(Subsystem):
             return False
         message.reply.answer(message.function(state, *message.args))
         return True
+
+
+def _is_large(answer: object) -> bool:
+    return isinstance(answer, bytes) and len(answer) > LARGE_BYTES

@@ -1,0 +1,559 @@
+"""Availability Distribution and Recovery among several nodes (A89-A93)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from parahost import erasure
+from parahost.node.availability.chunk_gossip import (
+    AvailabilityGossip,
+    ChunkGossip,
+    HaveChunk,
+    LiveCandidate,
+    judge,
+)
+from parahost.node.availability.chunk_request import COST_BAD_PROOF
+from parahost.node.availability.distribution import AvailabilityDistribution
+from parahost.node.availability.live import PendingCandidate
+from parahost.node.availability.recovery import AvailabilityRecovery
+from parahost.node.availability.store import AvailabilityStore
+from parahost.node.gossip import COST_NOT_IN_VIEW, Acceptance
+from parahost.node.messages.availability import (
+    BitfieldNetwork,
+    QueryChunk,
+    RecoverAvailableData,
+    RecoveryFailure,
+    StoreAvailableData,
+)
+from parahost.node.messages.backing import PoVRequested, StatementNetwork
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.collation import CollationNetwork, CollationRequested
+from parahost.node.messages.network import PeerSetNetwork
+from parahost.node.overseer import Overseer, Subsystem
+from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
+from parahost.node.utility.chain_api import ChainApi
+from parahost.node.utility.network_bridge import (
+    NetworkBridge,
+    ProtocolMessage,
+    WireMessage,
+)
+from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.ports import ObservedRole
+from parahost.primitives.availability import ErasureChunk
+from parahost.primitives.basic import U8, U32, ChunkIndex, PeerId, SessionIndex, ValidatorIndex
+from parahost.primitives.candidates import AvailableData
+from parahost.primitives.header import Header
+from parahost.primitives.scale import encode
+from parahost.primitives.statements import BackedCandidate
+from parahost.storage.memory import MemoryDatabase
+from tests.node.availability.world import RelayChain, hash_of, imported, key_store, plain
+from tests.node.harness import make_overseer, running
+from tests.node.network import Directory, MemoryNetwork, MemoryPort
+from tests.runtime.parachains.world import World, validator_ids
+
+VALIDATORS = 6
+
+
+class Elsewhere(Subsystem):
+    """Receives what the bridge may send to subsystems that are not under test."""
+
+    name = "elsewhere"
+    receives: ClassVar[tuple[type[Message], ...]] = (
+        StatementNetwork,
+        BitfieldNetwork,
+        CollationNetwork,
+        PeerSetNetwork,
+        PoVRequested,
+        CollationRequested,
+    )
+
+    def on_message(self, message: Message) -> None:
+        raise AssertionError(f"nobody registered for {message!r}")
+
+
+def peer(index: int) -> PeerId:
+    return PeerId(f"peer {index}")
+
+
+@dataclass
+class Node:
+    index: int
+    port: MemoryPort
+    overseer: Overseer
+    chain: RelayChain
+
+    def import_(self, *headers: Header) -> None:
+        for header in headers:
+            self.overseer.block_imported(imported(header))
+
+    async def store(self, candidate: BackedCandidate, data: AvailableData) -> None:
+        root = candidate.candidate.descriptor.erasure_root
+        own = ValidatorIndex(U32(self.index))
+        request = StoreAvailableData(hash_of(candidate), data, root, VALIDATORS, own)
+        assert await self.overseer.ask(request)
+
+    async def chunk(self, candidate: BackedCandidate, index: int | None = None) -> bool:
+        wanted = ChunkIndex(U32(self.index if index is None else index))
+        return await self.overseer.ask(QueryChunk(hash_of(candidate), wanted)) is not None
+
+    async def recover(self, candidate: BackedCandidate) -> AvailableData | RecoveryFailure:
+        return await self.overseer.ask(
+            RecoverAvailableData(
+                plain(candidate), SessionIndex(U32(0)), candidate.candidate.descriptor.relay_parent
+            )
+        )
+
+
+@dataclass
+class Net:
+    chain: RelayChain
+    network: MemoryNetwork
+    directory: dict[bytes, PeerId]
+    nodes: list[Node] = field(default_factory=list)
+
+    def import_(self, *headers: Header) -> None:
+        for node in self.nodes:
+            node.import_(*headers)
+
+    async def lacking(self, candidate: BackedCandidate) -> list[int]:
+        """Validators without their chunk."""
+        return [node.index for node in self.nodes if not await node.chunk(candidate)]
+
+    def costs(self) -> list[tuple[PeerId, int, str]]:
+        return [cost for node in self.nodes for cost in node.port.costs()]
+
+
+@asynccontextmanager
+async def net(
+    chain: RelayChain, links: Iterable[tuple[int, int]] | None = None, count: int = VALIDATORS
+) -> AsyncIterator[Net]:
+    """That many validators' nodes; all connected unless the links are given."""
+    network = MemoryNetwork()
+    directory = {v: peer(i) for i, v in enumerate(validator_ids(count))}
+    made = Net(chain, network, directory)  # type: ignore[arg-type]
+    async with trio.open_nursery() as nursery:
+        for index in range(count):
+            port = network.port(peer(index))
+            overseer = make_overseer(
+                [
+                    NetworkBridge(port, ObservedRole.AUTHORITY),
+                    Directory(directory),
+                    RuntimeApi(chain.state_of),
+                    ChainApi(chain),
+                    AvailabilityStore(MemoryDatabase()),
+                    AvailabilityDistribution(key_store(index)),
+                    AvailabilityRecovery(),
+                    Elsewhere(),
+                ]
+            )
+            await nursery.start(overseer.run, [(chain.genesis.hash(), chain.genesis.number)])
+            made.nodes.append(Node(index, port, overseer, chain))
+        nursery.start_soon(network.run)
+        if links is None:
+            links = [(a, b) for a in range(count) for b in range(a)]
+        for a, b in links:
+            await network.connect(peer(a), peer(b))
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+def relay_chain() -> RelayChain:
+    return RelayChain(World(validators=VALIDATORS, parachains=[100, 101]))
+
+
+def backers_of(chain: RelayChain, para: int) -> tuple[int, ...]:
+    world = chain.world
+    group = world.assignment(para).group_idx
+    return tuple(world.host.scheduler.validator_groups.get(world.state)[group])
+
+
+def chunks_of(data: AvailableData) -> list[ErasureChunk]:
+    chunks = erasure.encode(encode(data), VALIDATORS)
+    _, proofs = erasure.root_and_proofs(chunks)
+    return [ErasureChunk(chunks[i], ChunkIndex(U32(i)), proofs[i]) for i in range(VALIDATORS)]
+
+
+@pytest.mark.guide("A89", "A92", "A93")
+async def test_every_validator_gets_its_chunk(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    async with net(chain) as made:
+        for index in backers:
+            await made.nodes[index].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.5)
+        assert await made.lacking(candidate) == []
+        assert made.costs() == []
+        # Its own chunk, and no other.
+        other = next(i for i in range(VALIDATORS) if i not in backers)
+        held = [i for i in range(VALIDATORS) if await made.nodes[other].chunk(candidate, i)]
+        assert held == [other]
+
+
+async def test_backers_do_not_send_the_same_chunks(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    assert len(backers) == 3
+    candidate, data = chain.candidate(100, bytes(100_000))
+    block = chain.add(backed=[candidate])
+    async with net(chain) as made:
+        for index in backers:
+            await made.nodes[index].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(5)
+        assert await made.lacking(candidate) == []
+        chunk = len(chunks_of(data)[0].chunk)
+        # At most one chunk for each validator, and small talk.
+        assert sum(made.network.sent_bytes.values()) < VALIDATORS * chunk + 20_000
+
+
+@pytest.mark.guide("A92")
+async def test_one_backer_is_enough(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    async with net(chain) as made:
+        await made.nodes[backers_of_block(chain, block)].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.5)
+        assert await made.lacking(candidate) == []
+
+
+def backers_of_block(chain: RelayChain, block: Header) -> int:
+    """One validator that may have backed something in that block."""
+    groups = chain.world.host.scheduler.validator_groups.get(chain.states[block.hash()])
+    return int(groups[0][0])
+
+
+@pytest.mark.guide("A91")
+async def test_chunks_wait_until_the_peer_works_on_them(autojump_clock: MockClock) -> None:
+    """Nothing is sent for what is not live in the peer's view; its view change brings it."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    backing = chain.add(backed=[candidate])
+    later = chain.add()
+    async with net(chain) as made:
+        source, late = made.nodes[0], made.nodes[1]
+        await source.store(candidate, data)
+        for node in made.nodes:
+            if node is not late:
+                node.import_(backing)
+        await trio.sleep(3)
+        assert await made.lacking(candidate) == [late.index]
+        assert made.costs() == []
+        late.import_(backing)
+        await trio.sleep(0.5)
+        assert await made.lacking(candidate) == []
+        assert late.port.requests == []  # it was sent, not asked for
+        made.import_(later)
+        await trio.sleep(0.5)
+        assert made.costs() == []
+
+
+@pytest.mark.guide("A89")
+async def test_candidates_are_live_for_three_more_blocks(autojump_clock: MockClock) -> None:
+    """A validator that starts late asks for chunks of the head's last ancestors, no older ones."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    blocks = [chain.add(backed=[candidate]), chain.add(vote=True)]
+    blocks += [chain.add() for _ in range(3)]
+    # Pending in the state of blocks[0]; so live for heads up to blocks[3].
+    for head, expected in ((3, True), (4, False)):
+        async with net(chain, count=VALIDATORS) as made:
+            await made.nodes[0].store(candidate, data)
+            made.import_(blocks[head])
+            await trio.sleep(3)
+            assert await made.nodes[1].chunk(candidate) is expected
+
+
+async def test_a_chunk_is_relayed_to_whom_its_holder_cannot_reach(
+    autojump_clock: MockClock,
+) -> None:
+    """A line of nodes; validator 2 is two hops from the only backer."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    async with net(chain, [(0, 1), (1, 2), (2, 3)]) as made:
+        await made.nodes[0].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.9)
+        assert await made.nodes[2].chunk(candidate)
+        assert await made.nodes[3].chunk(candidate)
+        assert made.costs() == []
+
+
+async def test_a_validator_asks_for_the_chunk_that_does_not_come(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    victim = next(i for i in range(VALIDATORS) if i not in backers)
+    async with net(chain) as made:
+        lost: list[tuple[PeerId, PeerId]] = []
+
+        def lose(source: PeerId, target: PeerId) -> bool:
+            if trio.current_time() - started < 0.6 and target == peer(victim):
+                lost.append((source, target))
+                return False
+            return True
+
+        started = trio.current_time()
+        made.network.allow = lose
+        await made.nodes[backers[0]].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.9)
+        assert await made.lacking(candidate) == [victim]
+        assert lost
+        await trio.sleep(1)
+        assert await made.lacking(candidate) == []
+        assert (peer(backers[0]), "req_chunk") in made.nodes[victim].port.requests
+
+
+async def test_records_of_validators_may_come_late(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    block, later = chain.add(backed=[candidate]), chain.add()
+    async with net(chain, [(0, i) for i in range(1, VALIDATORS)]) as made:
+        known = dict(made.directory)
+        made.directory.clear()
+        await made.nodes[0].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.1)
+        made.directory.update(known)
+        made.import_(later)
+        await trio.sleep(0.5)
+        assert await made.lacking(candidate) == []
+
+
+# What comes from peers
+
+
+def gossip(message: ChunkGossip | HaveChunk) -> bytes:
+    payload = encode(message, AvailabilityGossip)
+    return encode(ProtocolMessage(AVAILABILITY_DISTRIBUTION, payload), WireMessage)
+
+
+def wrong(chunk: ErasureChunk) -> ErasureChunk:
+    return replace(chunk, chunk=bytes([chunk.chunk[0] ^ 1]) + chunk.chunk[1:])
+
+
+@pytest.mark.guide("A90", "A91")
+async def test_wrong_and_unwanted_chunks_are_refused_and_cost(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    stranger, strange = chain.candidate(101)
+    block = chain.add(backed=[candidate])
+    good = chunks_of(data)[0]
+    async with net(chain, [(0, 1)]) as made:
+        made.import_(block)
+        await trio.sleep(0.1)
+        receiver = made.nodes[0]
+
+        def send(payload: bytes) -> None:
+            made.network.post(peer(1), peer(0), "validation", payload)
+
+        no_hops = U8(0)
+        send(gossip(ChunkGossip(hash_of(candidate), wrong(good), no_hops)))
+        send(gossip(ChunkGossip(hash_of(stranger), chunks_of(strange)[0], no_hops)))
+        send(encode(ProtocolMessage(AVAILABILITY_DISTRIBUTION, b"\x07"), WireMessage))
+        await trio.sleep(0.1)
+        assert not await receiver.chunk(candidate)
+        assert not await receiver.chunk(stranger)
+        assert [cost for _, cost, _ in receiver.port.costs()] == [
+            COST_BAD_PROOF.value,
+            COST_NOT_IN_VIEW.value,
+            -100,
+        ]
+        receiver.port.reports.clear()
+        for _ in range(2):
+            send(gossip(ChunkGossip(hash_of(candidate), good, no_hops)))
+        await trio.sleep(0.1)
+        assert await receiver.chunk(candidate)
+        assert [cost for _, cost, _ in receiver.port.reports] == [1, -1]
+
+
+PENDING_DATA = b"available data " * 100
+PENDING_CHUNKS = erasure.encode(PENDING_DATA, VALIDATORS)
+PENDING_ROOT, PENDING_PROOFS = erasure.root_and_proofs(PENDING_CHUNKS)
+
+
+def live() -> LiveCandidate:
+    pending = PendingCandidate(
+        bytes(32),  # type: ignore[arg-type]
+        PENDING_ROOT,
+        validator_ids(VALIDATORS),
+        (ValidatorIndex(U32(4)), ValidatorIndex(U32(1))),
+    )
+    return LiveCandidate.of(pending, ChunkIndex(U32(1)))
+
+
+@pytest.mark.guide("A90")
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.integers(0, VALIDATORS + 1),
+            st.integers(0, VALIDATORS - 1),
+            st.integers(0, VALIDATORS - 1),
+        ),
+        max_size=30,
+    )
+)
+def test_a_chunk_is_accepted_once_and_only_with_its_proof(
+    arrivals: list[tuple[str, int, int, int]],
+) -> None:
+    candidate = live()
+    accepted: dict[int, None] = {}
+    sent: dict[tuple[str, int], None] = {}
+    for name, index, chunk, proof in arrivals:
+        message = ErasureChunk(PENDING_CHUNKS[chunk], ChunkIndex(U32(index)), PENDING_PROOFS[proof])
+        verdict = judge(candidate, PeerId(name), message)
+        right = index == chunk == proof
+        if verdict.acceptance is Acceptance.ACCEPT:
+            assert right and index not in accepted
+            accepted[index] = None
+            candidate.hold(message, 0)
+        elif verdict.acceptance is Acceptance.REJECT:
+            assert not right
+            assert verdict.change is not None and verdict.change.value <= -50
+        else:
+            assert index in accepted
+            assert (verdict.change is not None) == ((name, index) in sent)
+        if verdict.acceptance is not Acceptance.REJECT:
+            candidate.peer_sent(PeerId(name), message.index)
+            sent[name, index] = None
+
+
+def test_backers_begin_with_different_chunks_and_together_send_all() -> None:
+    shares: Sequence[list[int]] = []
+    for own in (4, 1):
+        backer = live()
+        backer.own = ChunkIndex(U32(own))
+        for index in range(VALIDATORS):
+            number = ChunkIndex(U32(index))
+            backer.hold(ErasureChunk(PENDING_CHUNKS[index], number, PENDING_PROOFS[index]), 2)
+        backer.first_share = backer.place_in_group()
+        shares = [*shares, [i for i in range(VALIDATORS) if backer.may_send(ChunkIndex(U32(i)))]]
+    assert shares == [[0, 2, 4], [1, 3, 5]]
+
+
+# Recovery
+
+
+async def test_data_are_recovered_from_a_third_of_the_chunks(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    async with net(chain) as made:
+        await made.nodes[0].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.5)
+        silent = [peer(0), peer(1), peer(2), peer(3)]
+        made.network.allow = lambda source, target: target not in silent
+        # Its own and one other chunk are there: f + 1 = 2 of 6.
+        asked = len(made.nodes[5].port.requests)
+        assert await made.nodes[5].recover(candidate) == data
+        requests = len(made.nodes[5].port.requests) - asked
+        assert await made.nodes[5].recover(candidate) == data  # remembered
+        assert len(made.nodes[5].port.requests) - asked == requests
+        assert await made.nodes[0].recover(candidate) == data  # has them itself
+        assert made.nodes[0].port.requests == []
+
+
+async def test_data_of_too_few_chunks_are_unavailable_until_there_are_more(
+    autojump_clock: MockClock,
+) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        assert await made.nodes[5].recover(candidate) is RecoveryFailure.UNAVAILABLE
+        for index in (1, 2):
+            await made.nodes[index].store(candidate, data)
+        assert await made.nodes[5].recover(candidate) == data
+
+
+async def test_those_who_ask_at_the_same_time_share_one_recovery(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in range(5):
+            await made.nodes[index].store(candidate, data)
+        results: list[object] = []
+
+        async def ask() -> None:
+            results.append(await made.nodes[5].recover(candidate))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(ask)
+        assert results == [data] * 3
+        assert len(made.nodes[5].port.requests) <= 4  # two needed, two spare
+
+
+async def test_what_was_never_data_is_invalid(autojump_clock: MockClock) -> None:
+    """The root is of chunks that no encoder made; each is proven all the same."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    chunks = erasure.encode(encode(data), VALIDATORS)
+    chunks[-1] = bytes(len(chunks[-1]))
+    root, proofs = erasure.root_and_proofs(chunks)
+    descriptor = replace(candidate.candidate.descriptor, erasure_root=root)
+    receipt = replace(candidate.candidate, descriptor=descriptor)
+    bad = replace(candidate, candidate=chain.world.signed(receipt, "collator"))
+    async with net(chain) as made:
+        from parahost.node.messages.availability import StoreChunk
+
+        for index in range(VALIDATORS - 1):
+            chunk = ErasureChunk(chunks[index], ChunkIndex(U32(index)), proofs[index])
+            assert await made.nodes[index].overseer.ask(StoreChunk(hash_of(bad), chunk))
+        assert await made.nodes[5].recover(bad) is RecoveryFailure.INVALID
+
+
+async def test_lying_holders_are_reported_and_others_asked(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in range(5):
+            await made.nodes[index].store(candidate, data)
+
+        async def lie(source: PeerId, payload: bytes) -> bytes | None:
+            return encode(wrong(chunks_of(data)[0]))
+
+        for index in (0, 1, 2):
+            made.nodes[index].port.answerers["req_chunk"] = lie
+        assert await made.nodes[5].recover(candidate) == data
+        for _, cost, reason in made.nodes[5].port.costs():
+            assert (cost, reason) == (COST_BAD_PROOF.value, COST_BAD_PROOF.reason)
+
+
+async def test_an_unknown_session_is_no_answer(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    candidate, _ = chain.candidate(100)
+    overseer = make_overseer(
+        [
+            AvailabilityRecovery(),
+            AvailabilityStore(MemoryDatabase()),
+            RuntimeApi(chain.state_of),
+            ChainApi(chain),
+            Directory({}),
+            NetworkBridge(MemoryNetwork().port("alone"), ObservedRole.FULL),
+            AvailabilityDistribution(key_store()),
+            Elsewhere(),
+        ]
+    )
+    async with running(overseer):
+        request = RecoverAvailableData(plain(candidate), SessionIndex(U32(7)), chain.genesis.hash())
+        with pytest.raises(Unanswered):
+            await overseer.ask(request)
