@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-STARTED_AT = time.time()
-"""As near to the command as Python lets us be."""
+from parahost.cli.failure import BadInput
+from parahost.devnet.condition import Condition
 
 
 def devnet(
@@ -37,30 +36,30 @@ def devnet(
 
     Ctrl-C ends it; the same command on the same base path goes on where it was.
     """
-    import trio
+    from parahost.devnet.launcher import Launcher
+    from parahost.devnet.usage import started_at
 
-    from parahost.cli.failure import BadInput
-    from parahost.devnet.condition import Condition
-    from parahost.devnet.devnet import run_devnet
-    from parahost.devnet.plan import DevnetOptions, make_plan
-    from parahost.parachains import load_specs
-
+    begun = started_at()
     condition = Condition.parse(until) if until is not None else None
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not 0 < timeout < float("inf"):
         raise BadInput(f"--timeout {timeout:g}: not a number of seconds above 0")
-    if parachain is None and parathread is None:
-        parachain, parathread = ["adder", "ledger"], ["adder"]
-    specs = load_specs([*(parachain or []), *(parathread or [])])
-    chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
-    plan = make_plan(DevnetOptions(validators, tuple(chains), tuple(threads), slot, base_path))
-    met = trio.run(
-        lambda: run_devnet(
-            plan,
-            started_at=STARTED_AT,
-            until=condition,
-            timeout_s=timeout,
-            report=report,
-            plain=plain,
-        )
-    )
-    raise typer.Exit(0 if met else 1)
+    if report is not None and (report.is_dir() or not report.parent.is_dir()):
+        raise BadInput(f"--report {report}: name a file in a directory that is there")
+    with Launcher() as launcher:
+        import trio
+
+        from parahost.devnet.devnet import Devnet
+        from parahost.devnet.plan import DevnetOptions, base_path_taken, make_plan
+        from parahost.parachains import load_specs
+
+        if parachain is None and parathread is None:
+            parachain, parathread = ["adder", "ledger"], ["adder"]
+        specs = load_specs([*(parachain or []), *(parathread or [])])
+        chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
+        options = DevnetOptions(validators, tuple(chains), tuple(threads), slot, base_path)
+        with base_path_taken(base_path):
+            network = Devnet(make_plan(options), launcher, started_at=begun, plain=plain)
+            status = trio.run(
+                lambda: network.run(until=condition, timeout_s=timeout, report=report)
+            )
+    raise typer.Exit(status)

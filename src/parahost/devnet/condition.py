@@ -38,3 +38,6 @@ class Condition:
                 f"--until {text}: not a condition; write included=K, finalized=K or time=SECONDS"
             )
         return cls(kind, amount)
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}={self.amount:g}"

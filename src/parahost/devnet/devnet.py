@@ -5,23 +5,30 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from parahost.devnet.condition import Condition
+from parahost.devnet.launcher import Launcher
 from parahost.devnet.observer import Observer
 from parahost.devnet.plan import Plan
-from parahost.devnet.processes import Processes
+from parahost.devnet.processes import BAD_INPUT, Processes
 from parahost.devnet.report import write_report
 from parahost.devnet.view import PlainLines, render
 from parahost.process.journal import JournalLine, parse_line
 
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
 TICK_S = 0.2
-REFRESH_PER_S = 4
+MET, NOT_MET = 0, 1
+"""Exit statuses, with ``BAD_INPUT``."""
 
 
 class JournalTail:
@@ -31,94 +38,131 @@ class JournalTail:
         """Begins at the present end of the file: what is older was another run's."""
         self._path = path
         self._position = path.stat().st_size if path.exists() else 0
-        self._rest = ""
+        self._rest = b""
 
     def lines(self) -> Iterator[JournalLine]:
         """The events since the last call."""
         try:
-            with self._path.open(encoding="utf-8", errors="replace") as file:
+            with self._path.open("rb") as file:
                 file.seek(self._position)
-                text = file.read()
-                self._position = file.tell()
+                data = file.read()
         except FileNotFoundError:
             return
-        *whole, self._rest = (self._rest + text).split("\n")
+        self._position += len(data)
+        *whole, self._rest = (self._rest + data).split(b"\n")
         for line in whole:
-            event = parse_line(line)
+            event = parse_line(line.decode(errors="replace"))
             if event is not None:
                 yield event
 
 
-async def run_devnet(
-    plan: Plan,
-    *,
-    started_at: float,
-    until: Condition | None,
-    timeout_s: float | None,
-    report: Path | None,
-    plain: bool,
-) -> bool:
-    """Run until the condition is met, the time is over, or a signal comes; then end all processes
-    and write the report.
+class Devnet:
+    """One run of a devnet.
 
+    :param launcher: what starts its nodes; ended with the run.
     :param started_at: when the command was given, in seconds since the Unix epoch.
-    :returns: whether the condition was met; without one, whether a person ended it in time.
     """
-    console = Console()
-    plain = plain or not console.is_terminal
-    observer = Observer(plan.paras, list(plan.logs), started_at)
-    tails = {name: JournalTail(path) for name, path in plan.logs.items()}
-    processes = Processes(plan.commands, lambda line: console.print(line, highlight=False))
-    met = timed_out = False
-    async with trio.open_nursery() as nursery:
-        stop = trio.Event()
-        nursery.start_soon(_stop_on_signal, stop)
-        await nursery.start(processes.run)
-        lines = PlainLines()
-        live = None if plain else Live(console=console, refresh_per_second=REFRESH_PER_S)
-        if live is not None:
-            live.start()
-        try:
-            while not stop.is_set():
-                _hear(observer, tails)
-                now = time.time()
-                if live is not None:
-                    live.update(render(observer, processes.usage(), now - started_at))
-                else:
-                    for line in lines.news(observer, now - started_at):
-                        print(line, flush=True)
-                if until is not None and observer.met(until, now):
-                    met = True
-                    break
-                if timeout_s is not None and now - started_at >= timeout_s:
-                    timed_out = True
-                    break
+
+    def __init__(self, plan: Plan, launcher: Launcher, *, started_at: float, plain: bool) -> None:
+        self._console = Console()
+        self._plain = plain or not self._console.is_terminal
+        self._started_at = started_at
+        self._logs = plan.logs
+        self._tails = {name: JournalTail(path) for name, path in plan.logs.items()}
+        self._lines = PlainLines()
+        self._stopped = trio.Event()
+        self.observer = Observer(plan.paras, list(plan.logs), started_at)
+        self.processes = Processes(plan.commands, launcher, self._tell)
+        if plan.continued:
+            self._tell("the network on this base path goes on where it was")
+
+    async def run(
+        self, *, until: Condition | None, timeout_s: float | None, report: Path | None
+    ) -> int:
+        """Run until the condition is met, the time is over, a node cannot be kept running, or a
+        signal comes; then end all processes and write the report.
+
+        :returns: the exit status. Without a condition, to be ended by a signal is good.
+        :raises OSError: when the report cannot be written.
+        """
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._stop_on_signal)
+            await nursery.start(self.processes.run)
+            status, why = await self._watch(until, timeout_s)
+            nursery.cancel_scope.cancel()
+        self._hear()
+        if report is not None:
+            write_report(report, self.observer, self.processes.usage())
+        if why is not None:
+            print(f"parahost: {why}", file=sys.stderr)
+        return status
+
+    async def _watch(
+        self, until: Condition | None, timeout_s: float | None
+    ) -> tuple[int, str | None]:
+        """Show what happens until the end; the exit status, and why it is not 0."""
+        with self._view() as show:
+            while True:
+                self._hear()
+                show()
+                passed_s = self._passed_s()
+                if until is not None and self.observer.met(until, time.time()):
+                    return MET, None
+                if (broken := self.processes.broken) is not None:
+                    status = BAD_INPUT if broken.bad_input else NOT_MET
+                    return status, f"{broken.name} cannot run: {broken.why}"
+                if self._stopped.is_set():
+                    if until is None:
+                        return MET, None
+                    return NOT_MET, f"stopped before {until} was reached"
+                if timeout_s is not None and passed_s >= timeout_s:
+                    if until is None:
+                        return NOT_MET, f"ended after --timeout {timeout_s:g} seconds"
+                    return NOT_MET, (
+                        f"{until} was not reached in {timeout_s:g} s; the nodes' logs: "
+                        + ", ".join(map(str, self._logs.values()))
+                    )
                 with trio.move_on_after(TICK_S):
-                    await stop.wait()
-        finally:
-            if live is not None:
-                live.stop()
-        processes.sample()
-        nursery.cancel_scope.cancel()
-    _hear(observer, tails)
-    if report is not None:
-        write_report(report, observer, processes.usage())
-    if until is not None and timed_out:
-        print(
-            f"parahost devnet: {until.kind.value}={until.amount:g} was not reached in "
-            f"{timeout_s:g} s; the nodes' logs: {', '.join(map(str, plan.logs.values()))}",
-            file=sys.stderr,
-        )
-    return met or (until is None and not timed_out)
+                    await self._stopped.wait()
 
+    # What people see
 
-def _hear(observer: Observer, tails: dict[str, JournalTail]) -> None:
-    heard = [(line.at, name, line) for name, tail in tails.items() for line in tail.lines()]
-    for _, name, line in sorted(heard, key=lambda item: item[:2]):
-        observer.hear(name, line)
+    @contextmanager
+    def _view(self) -> Iterator[Callable[[], None]]:
+        """What to call for showing the present picture."""
+        if self._plain:
+            yield self._print_news
+            return
+        with Live(console=self._console, auto_refresh=False) as live:
+            yield lambda: live.update(self._picture(), refresh=True)
+            live.update(self._picture(), refresh=True)
 
+    def _picture(self) -> RenderableType:
+        return render(self.observer, self.processes.usage(), self._passed_s())
 
-async def _stop_on_signal(stop: trio.Event) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            stop.set()
+    def _print_news(self) -> None:
+        for line in self._lines.news(self.observer, self._passed_s()):
+            print(line, flush=True)
+
+    def _tell(self, line: str) -> None:
+        self._console.print(f"{self._passed_s():8.1f} s  {line}", highlight=False, soft_wrap=True)
+
+    def _hear(self) -> None:
+        heard = [
+            (line.at, name, line) for name, tail in self._tails.items() for line in tail.lines()
+        ]
+        for _, name, line in sorted(heard, key=lambda item: item[:2]):
+            self.observer.hear(name, line)
+
+    # Time and signals
+
+    def _passed_s(self) -> float:
+        return time.time() - self._started_at
+
+    async def _stop_on_signal(
+        self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for _ in signals:
+                self._stopped.set()

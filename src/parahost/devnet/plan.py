@@ -6,9 +6,13 @@ network goes on where it was.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import random
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,7 +38,9 @@ from parahost.runtime.parachains.paras import ParaGenesisArgs
 PLAN_FILE = "devnet.json"
 SPEC_FILE = "chain-spec.json"
 EPOCH_SLOTS = 100
+LOCK_FILE = "devnet.lock"
 LOCALHOST = "127.0.0.1"
+PORTS = range(20000, 32000)
 
 
 class BadPlan(ValueError):
@@ -75,15 +81,36 @@ class Plan:
     continued: bool
 
 
+@contextmanager
+def base_path_taken(root: Path) -> Iterator[None]:
+    """This devnet's alone while the block runs; made if it is not there.
+
+    :raises BadPlan: when another devnet runs there.
+    :raises OSError: when it cannot be written.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    lock = os.open(root / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadPlan(
+                f"{root}: another devnet runs there; end it, or choose another --base-path"
+            ) from None
+        yield
+    finally:
+        os.close(lock)
+
+
 def make_plan(options: DevnetOptions) -> Plan:
-    """Lay out the network on its base path, or take up the one that is there.
+    """Lay out the network on its base path, or take up the one that is there. The base path is
+    to be taken (:func:`base_path_taken`).
 
     :raises BadPlan: when it cannot be.
     :raises OSError: when the base path cannot be written.
     """
     check_options(options)
     root = options.base_path
-    root.mkdir(parents=True, exist_ok=True)
     continued = _take_up(root / PLAN_FILE, options)
     spec = root / SPEC_FILE
     if not continued:
@@ -201,14 +228,23 @@ def _collator_name(para: ParachainSpec) -> str:
 
 
 def _free_ports(count: int) -> Sequence[int]:
-    """Ports that nobody listens on now."""
-    sockets = []
-    try:
-        for _ in range(count):
-            probe = socket.socket()
-            sockets.append(probe)
-            probe.bind((LOCALHOST, 0))
-        return [probe.getsockname()[1] for probe in sockets]
-    finally:
-        for probe in sockets:
-            probe.close()
+    """Ports that nobody listens on now. They are below those from which the system takes one for
+    each outgoing connection, so that none goes before its node starts, or starts again."""
+    start = random.randrange(PORTS.start, PORTS.stop)
+    found: list[int] = []
+    for port in (*range(start, PORTS.stop), *range(PORTS.start, start)):
+        if len(found) == count:
+            return found
+        if _is_free(port):
+            found.append(port)
+    raise BadPlan(f"fewer than {count} ports of {PORTS.start} to {PORTS.stop - 1} are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOCALHOST, port))
+        except OSError:
+            return False
+    return True

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +12,26 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from parahost.devnet.launcher import Launcher, NodeStarted
 from parahost.devnet.usage import ProcessUsage, children_of, usage_of
+from parahost.devnet.zygote import GRACE_S
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
-RESTART_AFTER_S = 1.0
-MAX_RESTARTS = 5
-"""A node that ends so often by itself is broken: it stays down."""
-GRACE_S = 5.0
-"""How long a node may take to end when it is asked to."""
+RESTART_AFTER_S = 0.5
+SAMPLE_S = 1.0
+STABLE_S = 30.0
+MAX_FAILURES = 3
+"""A node that fails so often, each time within ``STABLE_S`` of its start, is broken."""
+BAD_INPUT = 2
+"""The exit status with which a node says that no new start will help."""
+
+PREFIX = "parahost: "
+"""How a command begins the line that tells what is wrong."""
+
+_ASKED_TO_END = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+"""Who ends with one of these did not fail by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +50,10 @@ class NodeCommand:
 @dataclass(slots=True)
 class Usage:
     """What a node used over all its lives; memory as the peak, in MB, CPU time in seconds.
-    ``workers`` are the processes in which it executes validation functions."""
+    ``workers`` are the processes in which it executes validation functions. ``pid`` is ``None``
+    while the node does not run."""
 
-    pid: int = 0
+    pid: int | None = None
     peak_rss_mb: float = 0.0
     cpu_s: float = 0.0
     workers_peak_rss_mb: float = 0.0
@@ -52,61 +61,84 @@ class Usage:
     restarts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A node that cannot be kept running, and why. ``bad_input``: the user can mend it."""
+
+    name: str
+    why: str
+    bad_input: bool
+
+
 @dataclass(slots=True)
 class _Managed:
     command: NodeCommand
     pid: int | None = None
+    since: float = 0.0
     restarts: int = 0
+    failures: int = 0
     earlier: ProcessUsage = field(default_factory=ProcessUsage)
     now: ProcessUsage = field(default_factory=ProcessUsage)
     workers: dict[int, ProcessUsage] = field(default_factory=dict)
 
+    @property
+    def used(self) -> ProcessUsage:
+        return self.earlier + self.now
+
+    def sample(self) -> None:
+        """Look at what its processes use now."""
+        if self.pid is None:
+            return
+        self.now = usage_of(self.pid) or self.now
+        for worker in children_of(self.pid):
+            self.workers[worker] = usage_of(worker) or self.workers.get(worker, ProcessUsage())
+
 
 class Processes:
-    """The nodes of a devnet as forks of one zygote. Restarts what ends by itself.
+    """The nodes of a devnet, as forks of one zygote. What ends by itself is started again; the
+    zygote too.
 
-    ``tell`` is given a line for people about each start that failed and each end.
+    ``launcher`` is the first zygote, this ends it. ``tell`` is given a line for people about each
+    end.
     """
 
-    def __init__(self, commands: Sequence[NodeCommand], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, commands: Sequence[NodeCommand], launcher: Launcher, tell: Callable[[str], None]
+    ) -> None:
+        self.broken: Broken | None = None
+        """The first node that cannot be kept running: the devnet is to end."""
         self._nodes = {command.name: _Managed(command) for command in commands}
+        self._launcher = launcher
         self._tell = tell
-        self._zygote: trio.Process | None = None
         self._ending = False
-        self._gone = trio.Event()
+        self._all_gone = trio.Event()
+        self._watching = trio.CancelScope(shield=True)
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start all nodes and watch them until cancelled; then end them all."""
         async with trio.open_nursery() as nursery:
-            self._zygote = await nursery.start(
-                lambda task_status: trio.run_process(
-                    [sys.executable, "-m", "parahost.cli.zygote"],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    start_new_session=True,
-                    check=False,
-                    deliver_cancel=_leave_alone,
-                    task_status=task_status,
-                )
-            )
+            nursery.start_soon(self._watch)
+            task_status.started()
             try:
-                nursery.start_soon(self._listen, nursery)
-                for name in self._nodes:
-                    await self._start(name)
-                task_status.started()
-                await self._sample()
+                while True:
+                    self.sample()
+                    await trio.sleep(SAMPLE_S)
             finally:
                 with trio.CancelScope(shield=True):
                     await self._end()
-                nursery.cancel_scope.cancel()
+
+    def sample(self) -> None:
+        """Look at what the processes use now."""
+        for node in self._nodes.values():
+            node.sample()
 
     def usage(self) -> dict[str, Usage]:
         """What each node has used until now."""
         return {
             name: Usage(
-                node.pid or 0,
-                max(node.earlier.peak_rss_mb, node.now.peak_rss_mb),
-                node.earlier.cpu_s + node.now.cpu_s,
+                node.pid,
+                node.used.peak_rss_mb,
+                node.used.cpu_s,
                 max((used.peak_rss_mb for used in node.workers.values()), default=0.0),
                 sum(used.cpu_s for used in node.workers.values()),
                 node.restarts,
@@ -114,83 +146,113 @@ class Processes:
             for name, node in self._nodes.items()
         }
 
-    def pid(self, name: str) -> int | None:
-        """The process of a node, while it runs."""
-        return self._nodes[name].pid
+    # Starting and watching
 
-    async def _start(self, name: str) -> None:
-        assert self._zygote is not None and self._zygote.stdin is not None
-        command = self._nodes[name].command
-        request = {"start": name, "argv": command.argv, "log": str(command.output)}
-        await self._zygote.stdin.send_all(json.dumps(request).encode() + b"\n")
+    async def _watch(self) -> None:
+        """Not ended by cancelling: the ends of the nodes are still to be heard."""
+        with self._watching:
+            while not self._ending:
+                async with trio.open_nursery() as starts:
+                    for node in self._nodes.values():
+                        await self._start(node)
+                    async for event in self._launcher.events():
+                        if isinstance(event, NodeStarted):
+                            self._on_started(self._nodes[event.name], event.pid)
+                        else:
+                            self._on_exited(starts, event.pid, event.status)
+                    starts.cancel_scope.cancel()
+                self._on_zygote_gone()
 
-    async def _listen(self, nursery: trio.Nursery) -> None:
-        assert self._zygote is not None and self._zygote.stdout is not None
-        pending = b""
-        async for data in self._zygote.stdout:
-            *lines, pending = (pending + data).split(b"\n")
-            for line in lines:
-                event = json.loads(line)
-                if "started" in event:
-                    self._nodes[event["started"]].pid = event["pid"]
-                elif "exited" in event:
-                    self._on_exit(nursery, event["exited"], event["status"])
+    async def _start(self, node: _Managed) -> None:
+        await self._launcher.start(node.command.name, node.command.argv, node.command.output)
 
-    def _on_exit(self, nursery: trio.Nursery, pid: int, status: int) -> None:
-        node = next(node for node in self._nodes.values() if node.pid == pid)
-        node.pid = None
-        node.earlier = ProcessUsage(
-            max(node.earlier.peak_rss_mb, node.now.peak_rss_mb),
-            node.earlier.cpu_s + node.now.cpu_s,
-        )
-        node.now = ProcessUsage()
+    def _on_started(self, node: _Managed, pid: int) -> None:
+        node.pid, node.since = pid, time.monotonic()
         if self._ending:
-            if all(other.pid is None for other in self._nodes.values()):
-                self._gone.set()
+            _signal(pid, signal.SIGTERM)
+
+    def _on_exited(self, starts: trio.Nursery, pid: int, status: int) -> None:
+        node = next(node for node in self._nodes.values() if node.pid == pid)
+        self._is_gone(node)
+        if self._ending:
             return
-        name = node.command.name
-        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
-        if node.restarts >= MAX_RESTARTS:
-            self._tell(f"{name} ended with {how} for the last time; see {node.command.output}")
+        name, how = node.command.name, _how(status)
+        if self._count_failure(node, status):
+            self._tell(f"{name} ended with {how}")
             return
-        node.restarts += 1
         self._tell(f"{name} ended with {how}; it is started again")
+        node.restarts += 1
 
         async def restart() -> None:
             await trio.sleep(RESTART_AFTER_S)
-            await self._start(name)
+            await self._start(node)
 
-        nursery.start_soon(restart)
+        starts.start_soon(restart)
 
-    async def _sample(self) -> None:
-        while True:
-            self.sample()
-            await trio.sleep(1.0)
+    def _count_failure(self, node: _Managed, status: int) -> bool:
+        """Whether the node is broken."""
+        command = node.command
+        if status == BAD_INPUT:
+            why = _last_words(command.output)
+            self.broken = self.broken or Broken(command.name, why, bad_input=True)
+            return True
+        if status == 0 or -status in _ASKED_TO_END:
+            return False
+        lasted = time.monotonic() - node.since
+        node.failures = node.failures + 1 if lasted < STABLE_S else 1
+        if node.failures < MAX_FAILURES:
+            return False
+        why = f"it failed {node.failures} times in a row; {command.output} says why"
+        self.broken = self.broken or Broken(command.name, why, bad_input=False)
+        return True
 
-    def sample(self) -> None:
-        """Look at what the processes use now."""
+    def _on_zygote_gone(self) -> None:
+        """Its nodes were killed with it."""
         for node in self._nodes.values():
-            if node.pid is None:
-                continue
-            node.now = usage_of(node.pid) or node.now
-            for worker in children_of(node.pid):
-                node.workers[worker] = usage_of(worker) or node.workers.get(worker, ProcessUsage())
+            if node.pid is not None:
+                self._is_gone(node)
+                node.restarts += 1
+        if not self._ending:
+            self._tell("the process that starts the nodes ended; all are started again")
+            self._launcher.close()
+            self._launcher = Launcher()
+
+    def _is_gone(self, node: _Managed) -> None:
+        node.pid = None
+        node.earlier, node.now = node.used, ProcessUsage()
+        if all(other.pid is None for other in self._nodes.values()):
+            self._all_gone.set()
+
+    # Ending
 
     async def _end(self) -> None:
-        """Ask all to end; end those that do not."""
+        """Ask all to end; kill those that do not."""
         self._ending = True
         self.sample()
+        self._all_gone = trio.Event()
+        self._signal_all(signal.SIGTERM)
+        with trio.move_on_after(GRACE_S):
+            if any(node.pid is not None for node in self._nodes.values()):
+                await self._all_gone.wait()
+        self._signal_all(signal.SIGKILL)
+        self._watching.cancel()
+        self._launcher.close()
+
+    def _signal_all(self, number: signal.Signals) -> None:
         for node in self._nodes.values():
             if node.pid is not None:
-                _signal(node.pid, signal.SIGTERM)
-        if any(node.pid is not None for node in self._nodes.values()):
-            with trio.move_on_after(GRACE_S):
-                await self._gone.wait()
-        for node in self._nodes.values():
-            if node.pid is not None:
-                _signal(node.pid, signal.SIGKILL)
-        assert self._zygote is not None and self._zygote.stdin is not None
-        await self._zygote.stdin.aclose()
+                _signal(node.pid, number)
+
+
+def _how(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+
+
+def _last_words(output: Path) -> str:
+    """What the node said of its input, in one line."""
+    lines = output.read_text(errors="replace").splitlines()
+    said = [line for line in lines if line.startswith(PREFIX)]
+    return said[-1].removeprefix(PREFIX) if said else f"see {output}"
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
@@ -198,9 +260,3 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
-
-
-async def _leave_alone(process: trio.Process) -> None:
-    """The zygote ends when its input does."""
-    await trio.sleep(GRACE_S)
-    process.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ class ProcessUsage:
 
     peak_rss_mb: float = 0.0
     cpu_s: float = 0.0
+
+    def __add__(self, later: ProcessUsage) -> ProcessUsage:
+        """That of two processes of which one came after the other."""
+        return ProcessUsage(max(self.peak_rss_mb, later.peak_rss_mb), self.cpu_s + later.cpu_s)
 
 
 def usage_of(pid: int) -> ProcessUsage | None:
@@ -29,6 +34,13 @@ def usage_of(pid: int) -> ProcessUsage | None:
     )
     numbers = stat.rpartition(")")[2].split()
     return ProcessUsage(peak_kb / 1024, (int(numbers[11]) + int(numbers[12])) / _TICKS_PER_S)
+
+
+def started_at() -> float:
+    """When this process began, before Python did, in seconds since the Unix epoch."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / _TICKS_PER_S
+    return time.time() - age_s
 
 
 def children_of(pid: int) -> list[int]:
