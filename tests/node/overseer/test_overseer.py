@@ -269,3 +269,41 @@ async def test_an_interceptor_stands_between_a_subsystem_and_the_bus() -> None:
         overseer.send(Relay("hello"))
         await trio.testing.wait_all_tasks_blocked()
     assert listener.heard == ["hello", "hello"]
+
+
+class Asks(Subsystem):
+    """Asks the speaker in a job and notes whether it went on after its relay parent stopped."""
+
+    name = "asks"
+    sends = (Square,)
+    receives = ()
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.late: list[int] = []
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        if isinstance(signal, StopWork):
+            self.stopped = True
+
+    def on_message(self, message: Message) -> None:
+        raise AssertionError("nothing is sent here")
+
+
+@pytest.mark.guide("A71")
+async def test_a_job_does_not_go_on_when_stop_comes_with_the_answer() -> None:
+    asks = Asks()
+    overseer = make_overseer([asks, Speaker(), Listener()])
+
+    async def job() -> None:
+        answer = await asks.ctx.ask(Square(3))
+        if asks.stopped:
+            asks.late.append(answer)
+
+    async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+        assert asks.ctx.spawn(GENESIS.hash(), job, "asks")
+        await trio.lowlevel.checkpoint()
+        overseer.block_imported(imported(FIRST))
+        await trio.testing.wait_all_tasks_blocked()
+    assert asks.stopped
+    assert asks.late == []

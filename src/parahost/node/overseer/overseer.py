@@ -302,7 +302,10 @@ class _Hands:
 
     async def ask(self, request: Request[T]) -> T:
         self._overseer._send(self._seat, request)
-        return await request.reply.wait()
+        answer = await request.reply.wait()
+        # The relay parent may have been stopped between the answer and now.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return answer
 
     async def admit(self, message: Message) -> None:
         await self._overseer._admit(message)
