@@ -1,0 +1,92 @@
+"""The trace of a run: everything that happened, in order, and the digest of it all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, TextIO
+
+import trio
+
+WORLD = "world"
+"""Who records what happens to nodes rather than in them: crashes, cuts, connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvent:
+    """Something that happened. ``at`` is virtual time in seconds since the run began, ``node`` the
+    name of the node that recorded it; event and fields are those of ``ports.Journal``."""
+
+    at: float
+    node: str
+    event: str
+    fields: dict[str, object]
+
+    def to_json(self) -> str:
+        """One line of a trace file; bytes are written in hex behind ``0x``."""
+        line: dict[str, Any] = {"at": round(self.at, 6), "node": self.node, "event": self.event}
+        for name, value in self.fields.items():
+            line[name] = "0x" + value.hex() if isinstance(value, bytes) else value
+        return json.dumps(line, separators=(",", ":"), default=str)
+
+
+Watcher = Callable[[TraceEvent], None]
+
+
+class Trace:
+    """Takes the events of all nodes, and the messages between them.
+
+    The digest is over all of it, so two runs with the same digest were the same run, as far as
+    anybody can see from outside the nodes.
+    """
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        """``file`` gets every event as a line of JSON."""
+        self._file = file
+        self._hash = blake2b(digest_size=32)
+        self._watchers: list[Watcher] = []
+        self.events = 0
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call it with each event from now on."""
+        self._watchers.append(watcher)
+
+    def record(self, node: str, event: str, fields: dict[str, object]) -> None:
+        at = trio.current_time()
+        self.events += 1
+        self._hash.update(f"{at!r} {node} {event} {fields!r}\n".encode())
+        happened = TraceEvent(at, node, event, fields)
+        if self._file is not None:
+            self._file.write(happened.to_json() + "\n")
+        for watcher in self._watchers:
+            watcher(happened)
+
+    def message(self, sender: str, receiver: str, protocol: str, payload: bytes) -> None:
+        """Bytes leave one node for another."""
+        at = trio.current_time()
+        self._hash.update(b"%r %s %s %s " % (at, *map(str.encode, (sender, receiver, protocol))))
+        self._hash.update(payload)
+        if self._file is not None:
+            fields: dict[str, object] = {
+                "peer": receiver,
+                "protocol": protocol,
+                "bytes": len(payload),
+            }
+            self._file.write(TraceEvent(at, sender, "network.sent", fields).to_json() + "\n")
+
+    def digest(self) -> str:
+        """Of all until now, in hex."""
+        return self._hash.hexdigest()
+
+
+class NodeJournal:
+    """``ports.Journal`` of one node."""
+
+    def __init__(self, name: str, trace: Trace) -> None:
+        self._name = name
+        self._trace = trace
+
+    def record(self, event: str, **fields: object) -> None:
+        self._trace.record(self._name, event, fields)

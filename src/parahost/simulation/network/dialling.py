@@ -1,0 +1,83 @@
+"""Whom to connect to, and when to try again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+from parahost.primitives.basic import PeerId
+from parahost.simulation.random import SeededRandom
+
+if TYPE_CHECKING:
+    from parahost.simulation.network.endpoint import Endpoint
+
+
+class Dialler:
+    """Keeps a node connected with the peers it knows."""
+
+    FIRST_RETRY_S = 0.5
+    LAST_RETRY_S = 15.0
+    TICK_S = 0.25
+
+    def __init__(self, endpoint: Endpoint, known: Sequence[PeerId], random: SeededRandom) -> None:
+        self._endpoint = endpoint
+        self._random = random
+        self._permanent = {peer: None for peer in known if peer != endpoint.local_peer}
+        self._known: dict[PeerId, None] = dict(self._permanent)
+        self._priority: dict[PeerId, int] = {}
+        self._failures: dict[PeerId, int] = {}
+        self._due: dict[PeerId, float] = dict.fromkeys(self._permanent, 0.0)
+        """Peers that are neither connected nor being dialled, and when to dial them."""
+        self._changed = trio.Event()
+
+    def learn(self, peer: PeerId) -> None:
+        if peer not in self._known and peer != self._endpoint.local_peer:
+            self._known[peer] = None
+            if peer not in self._endpoint.sides:
+                self._plan(peer, 0.0)
+
+    def prioritise(self, peers: Sequence[PeerId]) -> None:
+        self._priority = {peer: rank for rank, peer in enumerate(peers)}
+
+    def is_protected(self, peer: PeerId) -> bool:
+        return peer in self._priority or peer in self._permanent
+
+    def succeeded(self, peer: PeerId) -> None:
+        self._failures.pop(peer, None)
+        self._due.pop(peer, None)
+
+    def failed(self, peer: PeerId) -> None:
+        self._failures[peer] = failures = self._failures.get(peer, 0) + 1
+        delay_s = min(self.FIRST_RETRY_S * 2.0 ** min(failures, 16), self.LAST_RETRY_S)
+        self._plan(peer, delay_s * (0.5 + self._random.unit()))
+
+    def lost(self, peer: PeerId) -> None:
+        """The connection ended."""
+        if peer in self._known:
+            self.failed(peer)
+
+    def _plan(self, peer: PeerId, delay_s: float) -> None:
+        if peer not in self._endpoint.sides:
+            self._due[peer] = trio.current_time() + delay_s
+            self._changed.set()
+
+    async def run(self) -> None:
+        while True:
+            self._dial_due()
+            self._changed = trio.Event()
+            wait_s = min(self._due.values(), default=float("inf")) - trio.current_time()
+            with trio.move_on_after(max(wait_s, self.TICK_S)):
+                await self._changed.wait()
+
+    def _dial_due(self) -> None:
+        now, last = trio.current_time(), len(self._priority)
+        due = [peer for peer, at in self._due.items() if at <= now]
+        due.sort(key=lambda peer: (not self.is_protected(peer), self._priority.get(peer, last)))
+        for peer in due:
+            del self._due[peer]
+            if self._endpoint.wants(peer):
+                self._endpoint.dial(peer)
+            else:
+                self._due[peer] = now + self.LAST_RETRY_S

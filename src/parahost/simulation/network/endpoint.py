@@ -1,0 +1,402 @@
+"""A node's place on the network: its connections, what it sends and what it hears."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from parahost.network.addresses import AddressError, parse_address
+from parahost.network.reputation import VIOLATION, ReputationBook
+from parahost.ports.clock import Clock
+from parahost.ports.network import (
+    EventHandler,
+    NetworkEvent,
+    Notification,
+    NotificationProtocol,
+    ObservedRole,
+    PeerConnected,
+    PeerDisconnected,
+    RequestFailed,
+    RequestHandler,
+    RequestProtocol,
+)
+from parahost.primitives.basic import PeerId
+from parahost.simulation.journal import WORLD
+from parahost.simulation.network.connection import Call, Lane, Side
+from parahost.simulation.network.dialling import Dialler
+from parahost.simulation.network.internet import KEEPALIVE_S, Carry, Internet, instant_at
+from parahost.simulation.network.readers import Readers
+from parahost.simulation.network.weather import Weather
+from parahost.simulation.random import SeededRandom
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+DIAL_TIMEOUT_S = 5.0
+_PORT = 30333
+
+
+class Endpoint:
+    """``ports.Network`` and ``ports.PeerSteering`` of one node, for one life of it."""
+
+    def __init__(
+        self,
+        internet: Internet,
+        name: str,
+        peer: PeerId,
+        *,
+        role: ObservedRole,
+        known: Sequence[PeerId],
+        clock: Clock,
+        random: SeededRandom,
+    ) -> None:
+        """
+        :param name: what the weather and the trace call the node.
+        :param known: peers that it dials until it stops, like bootnodes.
+        :param random: decides how long its messages take.
+        """
+        self.name = name
+        self.role = role
+        self._internet = internet
+        self._peer = peer
+        self._clock = clock
+        self._random = random
+        self._limits = internet.limits
+        self._notifications: dict[str, tuple[NotificationProtocol, int]] = {}
+        self._handlers: list[EventHandler] = []
+        self._requests: dict[str, tuple[RequestProtocol, RequestHandler]] = {}
+        self.sides: dict[PeerId, Side] = {}
+        self._lanes: dict[tuple[PeerId, int], Lane] = {}
+        self._reputation = ReputationBook(clock, self._limits)
+        self._readers = Readers(internet)
+        self._dialler = Dialler(self, known, random)
+        self._nursery: trio.Nursery | None = None
+
+    # ports.Network
+
+    @property
+    def local_peer(self) -> PeerId:
+        return self._peer
+
+    def on_notification(self, protocol: NotificationProtocol, handler: EventHandler) -> None:
+        self._declare(protocol.name)
+        if handler not in self._handlers:
+            self._handlers.append(handler)
+        self._notifications[protocol.name] = (protocol, self._handlers.index(handler))
+
+    def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:
+        self._declare(protocol.name)
+        self._requests[protocol.name] = (protocol, handler)
+
+    def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
+        declared, _ = self._notifications[protocol]
+        size = len(payload)
+        if size > declared.max_size:
+            raise ValueError(f"{protocol}: {size} bytes, where {declared.max_size} are allowed")
+        for peer in peers:
+            side = self.sides.get(peer)
+            if side is None:
+                continue
+            if (
+                side.unread_messages >= self._limits.queue_messages
+                or side.unread_bytes + size > self._limits.queue_bytes
+            ):
+                self._close(side, "its outgoing queue is full")
+                continue
+            side.unread_messages += 1
+            side.unread_bytes += size
+            self._internet.trace.message(self.name, side.away.name, protocol, payload)
+            self._send(side, protocol, size, partial(_arrive, side, protocol, payload))
+
+    async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
+        if len(payload) > protocol.max_request:
+            raise RequestFailed(peer, protocol.name, "too_large")
+        side = self.sides.get(peer)
+        if side is None:
+            raise RequestFailed(peer, protocol.name, "disconnected")
+        call = Call()
+        side.calls[call] = None
+        self._internet.trace.message(self.name, side.away.name, protocol.name, payload)
+        self._send(side, None, len(payload), partial(_ask, side, protocol, payload, call))
+        try:
+            with trio.fail_after(protocol.timeout_s):
+                await call.done.wait()
+        except trio.TooSlowError:
+            raise RequestFailed(peer, protocol.name, "timeout") from None
+        finally:
+            side.calls.pop(call, None)
+        if call.answer is None:
+            raise RequestFailed(peer, protocol.name, call.why or "refused")
+        return call.answer
+
+    def report(self, peer: PeerId, change: int, reason: str) -> None:
+        if self._reputation.change(peer, change):
+            self._internet.trace.record(
+                self.name, "network.banned", {"peer": peer, "reason": reason}
+            )
+            self.disconnect(peer)
+
+    def disconnect(self, peer: PeerId) -> None:
+        side = self.sides.get(peer)
+        if side is not None:
+            self._close(side, "disconnected by this node")
+
+    def connected(self) -> Sequence[PeerId]:
+        """In ascending order of the peer ids."""
+        return sorted(self.sides)
+
+    # ports.PeerSteering
+
+    @property
+    def listen_addresses(self) -> Sequence[str]:
+        """An address that only tells who it is: the simulation needs no more."""
+        return [f"/dns/{self.name}/tcp/{_PORT}/p2p/{self._peer}"]
+
+    def prioritise(self, peers: Sequence[PeerId]) -> None:
+        self._dialler.prioritise(peers)
+
+    def learn_addresses(self, addresses: Sequence[str]) -> None:
+        for text in addresses:
+            try:
+                peer = parse_address(text).peer
+            except AddressError:
+                continue
+            if peer is not None:
+                self._dialler.learn(peer)
+
+    # Beyond the ports
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Take part until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            self._readers.nursery = nursery
+            self._internet.join(self)
+            try:
+                task_status.started()
+                await self._dialler.run()
+            finally:
+                self._internet.leave(self)
+                for side in list(self.sides.values()):
+                    self._close(side, "the node stops")
+
+    # Connections
+
+    def dial(self, peer: PeerId) -> None:
+        """Try to connect; the dialler learns what came of it."""
+        internet, away = self._internet, self._internet.find(peer)
+        if away is None or not _passable(internet.weather, self.name, away.name):
+            internet.after(DIAL_TIMEOUT_S, lambda: self._dialler.failed(peer))
+            return
+        quality = internet.weather.quality(self.name, away.name)
+        delay_s = 3 * quality.latency.draw(self._random)
+        internet.after(delay_s, lambda: self._meet(away))
+
+    def _meet(self, away: Endpoint) -> None:
+        peer = away.local_peer
+        if peer in self.sides:
+            self._dialler.succeeded(peer)
+            return
+        internet = self._internet
+        gone = internet.find(peer) is not away or internet.find(self._peer) is not self
+        if gone or not (self._accepts(peer) and away._accepts(self._peer)):
+            self._dialler.failed(peer)
+            return
+        ours, theirs = Side(self, away), Side(away, self)
+        ours.other, theirs.other = theirs, ours
+        self._open(ours)
+        away._open(theirs)
+        internet.trace.record(WORLD, "network.connected", {"from": self.name, "to": away.name})
+
+    def _accepts(self, peer: PeerId) -> bool:
+        if self._reputation.is_banned(peer):
+            return False
+        return len(self.sides) < self._limits.max_peers or self._make_place(peer)
+
+    def _make_place(self, peer: PeerId) -> bool:
+        """For a peer that matters, the least reputed of those that do not leaves."""
+        if not self._dialler.is_protected(peer):
+            return False
+        others = [other for other in sorted(self.sides) if not self._dialler.is_protected(other)]
+        if others:
+            worst = min(others, key=self._reputation.of)
+            self._close(self.sides[worst], "its place went to another peer")
+        return bool(others)
+
+    def wants(self, peer: PeerId) -> bool:
+        """Whether it is worth dialling now."""
+        if self._reputation.is_banned(peer):
+            return False
+        return len(self.sides) < self._limits.max_peers or self._dialler.is_protected(peer)
+
+    def _open(self, side: Side) -> None:
+        peer = side.away.local_peer
+        self.sides[peer] = side
+        self._dialler.succeeded(peer)
+        self._tell(peer, PeerConnected(peer, side.away.role))
+
+    def _close(self, side: Side, why: str) -> None:
+        """End a connection; the peer learns of it as soon as the news can reach it."""
+        if not side.live:
+            return
+        self._end(side)
+        other, internet = side.other, self._internet
+        assert other is not None
+        fields: dict[str, object] = {"from": self.name, "to": side.away.name, "reason": why}
+        internet.trace.record(WORLD, "network.disconnected", fields)
+        delay_s = KEEPALIVE_S
+        if not internet.weather.is_cut(self.name, side.away.name):
+            quality = internet.weather.quality(self.name, side.away.name)
+            delay_s = quality.latency.draw(self._random)
+        internet.after(delay_s, lambda: other.home._end(other))
+
+    def _end(self, side: Side) -> None:
+        if not side.live:
+            return
+        side.live = False
+        peer = side.away.local_peer
+        del self.sides[peer]
+        for call in side.calls:
+            call.finish(None, "disconnected")
+        for index in range(len(self._handlers)):
+            lane = self._lanes.get((peer, index))
+            if lane is not None:
+                lane.events = deque(
+                    (event, sender)
+                    for event, sender in lane.events
+                    if not isinstance(event, Notification)
+                )
+        self._tell(peer, PeerDisconnected(peer))
+        self._dialler.lost(peer)
+
+    # On the way
+
+    def _send(self, side: Side, order: str | None, size: int, carry: Carry) -> None:
+        """Put something on the way to the other end. Within one ``order``, what is sent later
+        arrives later; a request and its answer (``None``) keep no order."""
+        internet = self._internet
+        if internet.weather.is_cut(self.name, side.away.name):
+            if not side.held:
+                internet.after(KEEPALIVE_S, lambda: self._still_held(side))
+            side.held.append((order, size, carry))
+            return
+        if side.held:
+            self._release(side)
+        quality = internet.weather.quality(self.name, side.away.name)
+        random = self._random
+        now = trio.current_time()
+        free = side.line_free_at if side.line_free_at > now else now
+        side.line_free_at = free = free + size / quality.bytes_per_s
+        if quality.loss and random.unit() < quality.loss:
+            if order is not None:
+                side.take_back(size)
+            return
+        instant = instant_at(free + quality.latency.draw(random))
+        if order is None or (quality.reordering and random.unit() < quality.reordering):
+            internet.at(instant, carry)
+        else:
+            side.last[order] = internet.at(max(instant, side.last.get(order, 0)), carry)
+        if quality.duplication and order is not None and random.unit() < quality.duplication:
+            side.unread_messages += 1
+            side.unread_bytes += size
+            internet.at(instant_at(free + quality.latency.draw(random)), carry)
+
+    def _release(self, side: Side) -> None:
+        held, side.held = side.held, []
+        for order, size, carry in held:
+            self._send(side, order, size, carry)
+
+    def _still_held(self, side: Side) -> None:
+        if not (side.live and side.held):
+            return
+        if self._internet.weather.is_cut(self.name, side.away.name):
+            self._close(side, "nothing got through")
+        else:
+            self._release(side)
+
+    def mended(self) -> None:
+        """A way may be open again: send what was held."""
+        for side in self.sides.values():
+            if side.held and not self._internet.weather.is_cut(self.name, side.away.name):
+                self._release(side)
+
+    # Reading
+
+    def _tell(self, peer: PeerId, event: NetworkEvent) -> None:
+        for index in range(len(self._handlers)):
+            self._enqueue(peer, index, event, None)
+
+    def _enqueue(self, peer: PeerId, index: int, event: NetworkEvent, sender: Side | None) -> None:
+        lane = self._lanes.get((peer, index))
+        if lane is None:
+            lane = self._lanes[peer, index] = Lane(self._handlers[index])
+        lane.events.append((event, sender))
+        if not lane.busy:
+            lane.busy = True
+            self._readers.put(lane)
+
+    def _hear(self, sender: Side, protocol: str, payload: bytes) -> None:
+        declared = self._notifications.get(protocol)
+        peer = sender.home.local_peer
+        if declared is None:
+            sender.take_back(len(payload))
+        elif len(payload) > declared[0].max_size:
+            sender.take_back(len(payload))
+            self.report(peer, VIOLATION, f"{protocol}: {len(payload)} bytes")
+        else:
+            self._enqueue(peer, declared[1], Notification(peer, protocol, payload), sender)
+
+    async def _answer(
+        self, asker: Side, protocol: RequestProtocol, payload: bytes, call: Call
+    ) -> None:
+        side = asker.other
+        declared = self._requests.get(protocol.name)
+        answer: bytes | None = None
+        why = "refused"
+        assert side is not None
+        if declared is None:
+            why = "unsupported"
+        elif side.requests_in < self._limits.max_requests_in:
+            side.requests_in += 1
+            try:
+                with trio.move_on_after(declared[0].timeout_s):
+                    answer = await declared[1](asker.home.local_peer, payload)
+            finally:
+                side.requests_in -= 1
+        if not side.live:
+            return
+        size = 0 if answer is None else len(answer)
+        self._internet.trace.message(
+            self.name, asker.home.name, protocol.name, b"" if answer is None else answer
+        )
+        if answer is not None and size > protocol.max_response:
+            answer, why = None, "too_large"
+        self._send(side, None, size, partial(call.finish, answer, why))
+
+    def _declare(self, name: str) -> None:
+        if self._nursery is not None:
+            raise RuntimeError(f"protocol {name} was declared after the network was started")
+        if name in self._notifications or name in self._requests:
+            raise ValueError(f"protocol {name} was declared twice")
+
+
+def _passable(weather: Weather, one: str, other: str) -> bool:
+    return not (weather.is_cut(one, other) or weather.is_cut(other, one))
+
+
+def _arrive(sender: Side, protocol: str, payload: bytes) -> None:
+    """A notification has reached the other end."""
+    other = sender.other
+    if other is not None and other.live:
+        sender.away._hear(sender, protocol, payload)
+
+
+def _ask(asker: Side, protocol: RequestProtocol, payload: bytes, call: Call) -> None:
+    """A request has reached the other end."""
+    other = asker.other
+    if other is not None and other.live and asker.away._nursery is not None:
+        asker.away._nursery.start_soon(asker.away._answer, asker, protocol, payload, call)

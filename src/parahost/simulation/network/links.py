@@ -1,0 +1,64 @@
+"""What a message meets on its way: distance, narrow lines, loss; decided by seeded chance.
+
+Figures are plain arithmetic on doubles, without the mathematical library, so that they are the same
+on every machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from parahost.simulation.random import SeededRandom
+
+
+class Latency(Protocol):
+    """A distribution of times, in seconds."""
+
+    def draw(self, random: SeededRandom) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Equally likely from ``low_s`` to ``high_s``."""
+
+    low_s: float
+    high_s: float
+
+    def draw(self, random: SeededRandom) -> float:
+        return self.low_s + (self.high_s - self.low_s) * random.unit()
+
+
+@dataclass(frozen=True, slots=True)
+class LongTail:
+    """Mostly near the median, seldom far above it, as on the internet: one in a hundred takes four
+    times the median, one in a thousand ten times."""
+
+    median_s: float
+
+    _QUANTILES = ((0.0, 0.7), (0.5, 1.0), (0.9, 1.5), (0.99, 4.0), (0.999, 10.0), (1.0, 15.0))
+
+    def draw(self, random: SeededRandom) -> float:
+        at = random.unit()
+        (low, least), *steps = self._QUANTILES
+        for high, most in steps:
+            if at < high:
+                return self.median_s * (least + (most - least) * (at - low) / (high - low))
+            low, least = high, most
+        return self.median_s * least
+
+
+@dataclass(frozen=True, slots=True)
+class LinkQuality:
+    """A way from one node to another.
+
+    ``loss`` and ``duplication`` are the parts of messages that vanish and that come twice;
+    ``reordering`` the part that may be overtaken by later ones of its own protocol. They are
+    faults: a stream over TCP has none of them.
+    """
+
+    latency: Latency = Uniform(0.02, 0.08)
+    bytes_per_s: float = 12_500_000.0
+    loss: float = 0.0
+    duplication: float = 0.0
+    reordering: float = 0.0

@@ -1,0 +1,38 @@
+"""The state of all ways between nodes, which faults change."""
+
+from __future__ import annotations
+
+from parahost.simulation.network.links import LinkQuality
+
+
+class Weather:
+    """The state of all ways between nodes, by their names. Faults change it during a run."""
+
+    def __init__(self, default: LinkQuality | None = None) -> None:
+        self.default = default or LinkQuality()
+        self._qualities: dict[tuple[str, str], LinkQuality] = {}
+        self._cut: dict[tuple[str, str], int] = {}
+
+    def quality(self, sender: str, receiver: str) -> LinkQuality:
+        return self._qualities.get((sender, receiver), self.default)
+
+    def set_quality(self, sender: str, receiver: str, quality: LinkQuality | None) -> None:
+        """From now on; ``None`` for the default."""
+        if quality is None:
+            self._qualities.pop((sender, receiver), None)
+        else:
+            self._qualities[sender, receiver] = quality
+
+    def cut(self, sender: str, receiver: str) -> None:
+        """Nothing gets through in this direction until it is mended as often as it was cut."""
+        self._cut[sender, receiver] = self._cut.get((sender, receiver), 0) + 1
+
+    def mend(self, sender: str, receiver: str) -> None:
+        left = self._cut[sender, receiver] - 1
+        if left:
+            self._cut[sender, receiver] = left
+        else:
+            del self._cut[sender, receiver]
+
+    def is_cut(self, sender: str, receiver: str) -> bool:
+        return bool(self._cut) and (sender, receiver) in self._cut

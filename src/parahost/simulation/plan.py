@@ -1,0 +1,148 @@
+"""What network to simulate: sizes, keys, genesis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from parahost.devnet.authorities import (
+    collator_uri,
+    local_validator,
+    session_uris,
+    sudo_account,
+    validator_name,
+)
+from parahost.network.identity import Identity
+from parahost.node.node import Role
+from parahost.parachains import ParachainSpec, load_specs
+from parahost.ports import KeyType
+from parahost.primitives.basic import U32, PeerId
+from parahost.primitives.hashing import blake2_256
+from parahost.runtime.genesis import GenesisConfig
+from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
+from parahost.runtime.parachains.paras import ParaGenesisArgs
+from parahost.runtime.storage import State
+
+MAX_VALIDATORS = 1000
+
+
+class BadSimulation(ValueError):
+    """There can be no such simulation; says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The network's form. ``configuration`` overrides fields of the host's configuration."""
+
+    validators: int = 4
+    parachains: int = 2
+    parathreads: int = 0
+    slot_s: float = 6.0
+    epoch_slots: int = 100
+    configuration: Mapping[str, int] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """:raises BadSimulation: when no such network can be."""
+        if not 1 <= self.validators <= MAX_VALIDATORS:
+            raise BadSimulation(f"{self.validators} validators: 1 to {MAX_VALIDATORS} can be")
+        if self.parachains < 0 or self.parathreads < 0:
+            raise BadSimulation("the numbers of parachains and parathreads are not negative")
+        cores = self.parachains + min(self.parathreads, 1)
+        if cores > self.validators:
+            raise BadSimulation(
+                f"{self.validators} validators cannot serve {cores} cores: each needs a validator"
+            )
+        if not 0.1 <= self.slot_s <= 600:
+            raise BadSimulation(f"a slot of {self.slot_s:g} s: 0.1 to 600 s can be")
+        if self.epoch_slots < 1:
+            raise BadSimulation(f"an epoch of {self.epoch_slots} slots: it has at least one")
+        for name in self.configuration:
+            if not hasattr(DEFAULT_CONFIGURATION, name):
+                raise BadSimulation(f"the host's configuration has no field {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlan:
+    """One node to be."""
+
+    name: str
+    role: Role
+    peer: PeerId
+    keys: tuple[tuple[KeyType, str], ...]
+    parachain: ParachainSpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """A network to be: its genesis and its nodes, validators first."""
+
+    shape: Shape
+    genesis: State
+    parachains: tuple[ParachainSpec, ...]
+    parathreads: tuple[ParachainSpec, ...]
+    nodes: tuple[NodePlan, ...]
+
+    @property
+    def validators(self) -> tuple[NodePlan, ...]:
+        return tuple(node for node in self.nodes if node.role is Role.VALIDATOR)
+
+
+def plan_network(shape: Shape) -> NetworkPlan:
+    """Lay a network out. Keys follow from names, as in a devnet.
+
+    :raises BadSimulation: when there can be none of that form.
+    """
+    shape.check()
+    specs = load_specs(["adder"] * (shape.parachains + shape.parathreads))
+    chains, threads = specs[: shape.parachains], specs[shape.parachains :]
+    names = [validator_name(index) for index in range(shape.validators)]
+    validators = [
+        NodePlan(name, Role.VALIDATOR, _peer(name), tuple(session_uris(name).items()))
+        for name in names
+    ]
+    collators = [
+        NodePlan(
+            name := f"collator-{spec.id}",
+            Role.COLLATOR,
+            _peer(name),
+            ((KeyType.COLLATOR, collator_uri(name)),),
+            spec,
+        )
+        for spec in specs
+    ]
+    return NetworkPlan(
+        shape,
+        _genesis(shape, names, chains, threads),
+        tuple(chains),
+        tuple(threads),
+        (*validators, *collators),
+    )
+
+
+def _genesis(
+    shape: Shape, names: list[str], chains: list[ParachainSpec], threads: list[ParachainSpec]
+) -> State:
+    fields: dict[str, int] = {
+        "parathread_cores": min(len(threads), 1),
+        "parathread_retries": 3,
+        "scheduling_lookahead": max(len(threads), 2),
+        **shape.configuration,
+    }
+    changed: dict[str, Any] = {name: U32(value) for name, value in fields.items()}
+    configuration = replace(DEFAULT_CONFIGURATION, **changed)
+    return GenesisConfig(
+        validators=tuple(local_validator(name) for name in names),
+        sudo=sudo_account(),
+        configuration=configuration,
+        paras=tuple(
+            (spec.id, ParaGenesisArgs(spec.genesis_head, spec.code, spec in chains))
+            for spec in (*chains, *threads)
+        ),
+        slot_duration_ms=round(shape.slot_s * 1000),
+        epoch_length=shape.epoch_slots,
+    ).build()
+
+
+def _peer(name: str) -> PeerId:
+    return Identity(blake2_256(f"node key of {name}".encode())).peer

@@ -1,0 +1,54 @@
+"""What the nodes of one process need not compute each for itself.
+
+Pure results only: the verdict on a signature, a block's execution on its parent's state, the run of
+a validation function. Each is computed by the same code as in a process of its own, once. Without
+sharing every node computes everything, and the run is the same to the last byte.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from parahost.chain.chain import Execute
+from parahost.crypto.verifier import DirectVerifier
+from parahost.ports import ValidationHost, Verifier
+from parahost.primitives.basic import Hash
+from parahost.primitives.header import Block
+from parahost.runtime.executive import Executed
+from parahost.runtime.storage import State
+from parahost.simulation.verifier import SharedVerifier
+from parahost.validation.inprocess import InProcessHost
+
+MAX_EXECUTIONS = 512
+
+
+class Sharing:
+    """Results that nodes share, or not."""
+
+    def __init__(self, enabled: bool = True) -> None:
+        self.enabled = enabled
+        self._verifier = SharedVerifier(DirectVerifier())
+        self._host = InProcessHost()
+        self._executed: OrderedDict[tuple[Hash, Hash], Executed] = OrderedDict()
+
+    def verifier(self) -> Verifier:
+        return self._verifier if self.enabled else DirectVerifier()
+
+    def validation_host(self) -> ValidationHost:
+        return self._host if self.enabled else InProcessHost()
+
+    def execute(self, execute: Execute) -> Execute:
+        """A node's block execution, shared. A block that is refused is refused anew each time."""
+        if not self.enabled:
+            return execute
+
+        def shared(parent: State, block: Block) -> Executed:
+            key = (parent.root, block.header.hash())
+            executed = self._executed.get(key)
+            if executed is None:
+                executed = self._executed[key] = execute(parent, block)
+                if len(self._executed) > MAX_EXECUTIONS:
+                    self._executed.popitem(last=False)
+            return executed
+
+        return shared

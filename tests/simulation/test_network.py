@@ -1,0 +1,71 @@
+"""The network in memory does what every network must, and the faults it is told to do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+
+from parahost.ports.network import (
+    Network,
+    ObservedRole,
+)
+from parahost.simulation.clock import NodeClock
+from parahost.simulation.journal import Trace
+from parahost.simulation.network import (
+    Endpoint,
+    Internet,
+)
+from parahost.simulation.plan import Shape, plan_network
+from parahost.simulation.random import Streams
+from parahost.simulation.scheduler import run_virtual
+from tests.network.conformance import CHECKS, Declare, Factory, until
+
+PEERS = [node.peer for node in plan_network(Shape(validators=8, parachains=0)).nodes]
+
+
+class World:
+    """Some nodes on a network in memory."""
+
+    def __init__(self, count: int, declare: Declare, seed: int = 1) -> None:
+        self.internet = Internet(Trace())
+        self.endpoints = [
+            Endpoint(
+                self.internet,
+                f"node-{index}",
+                PEERS[index],
+                role=ObservedRole.AUTHORITY,
+                known=PEERS[:count],
+                clock=NodeClock(),
+                random=Streams(seed).stream("links", str(index)),
+            )
+            for index in range(count)
+        ]
+        for index, endpoint in enumerate(self.endpoints):
+            declare(index, endpoint)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.internet.run)
+            for endpoint in self.endpoints:
+                await nursery.start(endpoint.run)
+            others = len(self.endpoints) - 1
+            await until(lambda: all(len(e.connected()) == others for e in self.endpoints))
+            yield
+            nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def in_memory(count: int, declare: Declare) -> AsyncIterator[Sequence[Network]]:
+    world = World(count, declare)
+    async with world.running():
+        yield world.endpoints
+
+
+@pytest.mark.guide("A107", "A108")
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_conformance(check: Callable[[Factory], Awaitable[None]]) -> None:
+    run_virtual(lambda: check(in_memory), seed=1)
