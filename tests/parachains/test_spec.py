@@ -13,6 +13,7 @@ from parahost.parachains import (
     BadParachainSpec,
     Collator,
     load_collator,
+    load_spec,
     load_specs,
 )
 from parahost.parachains.adder.collator import AdderCollator
@@ -128,6 +129,16 @@ def test_two_with_one_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadParachainSpec, match=r"3000 is the id of .*mine.toml too") as bad:
         load_specs([one, two])
     assert bad.value.source == two
+
+
+def test_a_single_one_is_found_again_by_its_number(tmp_path: Path) -> None:
+    mine = write(tmp_path, MINE)
+    for spec in load_specs(["load", mine, "adder"]):
+        assert load_spec(spec.source, spec.id) == spec
+    with pytest.raises(BadParachainSpec, match="id: 3000, where 3001 was asked for"):
+        load_spec(mine, 3001)
+    with pytest.raises(BadParachainSpec, match="id: absent"):
+        load_spec("adder")
 
 
 def test_a_collator_by_reference() -> None:

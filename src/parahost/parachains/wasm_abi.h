@@ -116,14 +116,18 @@ static struct validation_params read_params(const u8 *data, u32 size) {
 
 #define MAX_HEAD_SIZE 256
 
-/* SCALE ValidationResult with a new head of 64 to MAX_HEAD_SIZE bytes, no new code, no messages,
+/* SCALE ValidationResult with a new head of at most MAX_HEAD_SIZE bytes, no new code, no messages,
  * and the relay parent as HRMP watermark; packed as the host expects it. */
 static u64 return_head(const u8 *head, u32 size, const struct validation_params *params) {
     static u8 result[2 + MAX_HEAD_SIZE + 3 + 4 + 4];
-    require(size >= 64 && size <= MAX_HEAD_SIZE);
+    require(size <= MAX_HEAD_SIZE);
     u8 *at = result;
-    *at++ = (u8)(size << 2 | 1);
-    *at++ = (u8)(size >> 6);
+    if (size < 64) {
+        *at++ = (u8)(size << 2);
+    } else {
+        *at++ = (u8)(size << 2 | 1);
+        *at++ = (u8)(size >> 6);
+    }
     memcpy(at, head, size);
     at += size;
     memset(at, 0, 7); /* no code, no upward, no horizontal messages; no downward ones processed */
