@@ -1,0 +1,428 @@
+"""Bitfields: signed in bounded time, gossiped once per validator (A94, A95, A112)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from parahost.node.availability.bitfield_distribution import (
+    COST_WRONG_LENGTH,
+    BitfieldDistribution,
+    BitfieldGossip,
+    HeadState,
+    judge,
+)
+from parahost.node.availability.bitfield_signing import BitfieldSigning, bitfield_promise
+from parahost.node.gossip import (
+    BENEFIT_NEW,
+    COST_BAD_SIGNATURE,
+    COST_DUPLICATE,
+    COST_MALFORMED,
+    COST_NO_VALIDATOR,
+    COST_NOT_IN_VIEW,
+    Acceptance,
+)
+from parahost.node.messages.availability import BitfieldNetwork, DistributeBitfield, QueryChunk
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    OurViewChange,
+    PeerConnected,
+    PeerDisconnected,
+    PeerMessage,
+    PeerViewChange,
+    RegisterEventProducer,
+    ReportPeer,
+    SendMessage,
+    View,
+)
+from parahost.node.messages.utility import ProvisionBitfield
+from parahost.node.overseer import Overseer, Subsystem
+from parahost.node.session import ChildSession
+from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.ports import KeyType, ObservedRole
+from parahost.primitives.availability import (
+    ErasureChunk,
+    SignedAvailabilityBitfield,
+    bitfield_payload,
+)
+from parahost.primitives.basic import (
+    U32,
+    CandidateHash,
+    ChunkIndex,
+    Hash,
+    PeerId,
+    SessionIndex,
+    ValidatorIndex,
+)
+from parahost.primitives.scale import BitVec, decode, encode
+from parahost.primitives.statements import SigningContext
+from tests.node.availability.world import RelayChain, hash_of, imported, key_store
+from tests.node.harness import ListJournal, make_overseer, running
+from tests.runtime.parachains.world import (
+    RealVerifier,
+    World,
+    signature,
+    validator_ids,
+    validator_name,
+)
+
+VALIDATORS = 4
+OWN = 2
+A, B, C = PeerId("a"), PeerId("b"), PeerId("c")
+
+
+class Chunks(Subsystem):
+    """The store's answers: which candidates' chunks are there."""
+
+    name = "chunks"
+    receives = (QueryChunk,)
+
+    def __init__(self) -> None:
+        self.held: dict[CandidateHash, None] = {}
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, QueryChunk)
+        assert message.index == OWN
+        held = message.candidate in self.held
+        message.reply.answer(ErasureChunk(b"", ChunkIndex(U32(OWN)), ()) if held else None)
+
+
+@dataclass
+class Ear(Subsystem):
+    """Hears what the subsystem under test says."""
+
+    name = "ear"
+    receives: tuple[type[Message], ...] = ()  # type: ignore[misc]
+    heard: list[Message] = field(default_factory=list)
+
+    def on_message(self, message: Message) -> None:
+        self.heard.append(message)
+
+    def all(self, kind: type[Message]) -> list[Message]:
+        return [message for message in self.heard if type(message) is kind]
+
+
+def relay_chain() -> RelayChain:
+    return RelayChain(World(validators=VALIDATORS, parachains=[100, 101]))
+
+
+# Signing
+
+
+@pytest.mark.guide("A95", "A112")
+async def test_one_bit_for_each_chunk_that_is_held(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    first, _ = chain.candidate(100)
+    second, _ = chain.candidate(101)
+    block = chain.add(backed=[first, second])
+    chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
+    chunks.held[hash_of(second)] = None
+    signing = BitfieldSigning(key_store(OWN), 6.0)
+    overseer = make_overseer([signing, chunks, ear, RuntimeApi(chain.state_of)])
+    async with running(overseer, [(chain.genesis.hash(), chain.genesis.number)]):
+        await trio.sleep(0.01)
+        (vote,) = ear.heard  # nothing is pending, nothing to wait for
+        assert isinstance(vote, DistributeBitfield)
+        assert not any(vote.bitfield.bitfield)
+        overseer.block_imported(imported(block))
+        await trio.sleep(1.4)
+        assert len(ear.heard) == 1  # it waits for the other chunk, but not for ever
+        await trio.sleep(0.2)
+        _, vote = ear.heard
+        assert isinstance(vote, DistributeBitfield)
+        assert vote.relay_parent == block.hash()
+        assert list(vote.bitfield.bitfield) == [False, True]
+        assert vote.bitfield.validator_index == OWN
+        context = SigningContext(SessionIndex(U32(0)), block.hash())
+        # What is signed: bitfield, session, relay parent, validator index (D11).
+        assert vote.bitfield.payload(context) == b"\x08\x02" + bytes(4) + block.hash() + bytes(
+            [OWN, 0, 0, 0]
+        )
+        assert RealVerifier().sr25519(
+            validator_ids(VALIDATORS)[OWN], vote.bitfield.payload(context), vote.bitfield.signature
+        )
+        for part in (1, 2):  # for another session or another relay parent it is worth nothing
+            other = SigningContext(
+                SessionIndex(U32(part % 2)), block.hash() if part == 1 else chain.genesis.hash()
+            )
+            assert not RealVerifier().sr25519(
+                validator_ids(VALIDATORS)[OWN],
+                vote.bitfield.payload(other),
+                vote.bitfield.signature,
+            )
+
+
+@pytest.mark.guide("A95")
+async def test_it_waits_no_longer_than_a_quarter_slot_or_until_all_is_there(
+    autojump_clock: MockClock,
+) -> None:
+    chain = relay_chain()
+    candidate, _ = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    for slot_s, comes_after, latest in ((2.0, None, 0.6), (6.0, 0.3, 0.4)):
+        chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
+        signing = BitfieldSigning(key_store(OWN), slot_s)
+        overseer = make_overseer([signing, chunks, ear, RuntimeApi(chain.state_of)])
+        async with running(overseer, [(block.hash(), block.number)]):
+            await trio.sleep(comes_after or 0.2)
+            assert ear.heard == []
+            if comes_after is not None:
+                chunks.held[hash_of(candidate)] = None
+            await trio.sleep(latest - (comes_after or 0.2))
+            (vote,) = ear.heard
+            assert isinstance(vote, DistributeBitfield)
+            assert vote.bitfield.bitfield.count() == (comes_after is not None)
+
+
+@pytest.mark.guide("A95")
+async def test_who_is_no_validator_signs_nothing_and_a_stopped_head_is_left(
+    autojump_clock: MockClock,
+) -> None:
+    chain = relay_chain()
+    candidate, _ = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    following = chain.add()
+    for keys in (key_store(), key_store(77), key_store(OWN)):
+        chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
+        overseer = make_overseer(
+            [BitfieldSigning(keys, 6.0), chunks, ear, RuntimeApi(chain.state_of)]
+        )
+        async with running(overseer, [(block.hash(), block.number)]):
+            await trio.sleep(0.5)
+            overseer.block_imported(imported(following))
+            await trio.sleep(3)
+        heads = [m.relay_parent for m in ear.heard if isinstance(m, DistributeBitfield)]
+        is_validator = validator_ids(VALIDATORS)[OWN] in keys.public_keys(KeyType.PARACHAIN)
+        assert heads == ([following.hash()] if is_validator else [])
+
+
+async def test_a_second_and_different_bitfield_is_refused(autojump_clock: MockClock) -> None:
+    chain = relay_chain()
+    keys = key_store(OWN)
+    promise = bitfield_promise(chain.genesis.hash())
+    keys.sign(KeyType.PARACHAIN, validator_ids(VALIDATORS)[OWN], b"another", [promise])
+    ear = Ear(receives=(DistributeBitfield,))
+    overseer = make_overseer(
+        [BitfieldSigning(keys, 6.0), Chunks(), ear, RuntimeApi(chain.state_of)]
+    )
+    async with running(overseer, [(chain.genesis.hash(), chain.genesis.number)]):
+        await trio.sleep(2)
+        assert ear.heard == []
+        journal = overseer._journal
+        assert isinstance(journal, ListJournal) and journal.names() == ["bitfield.refused"]
+
+
+# Distribution
+
+
+def signed(
+    validator: int, context: SigningContext, ones: Sequence[int] = (), length: int = 2
+) -> SignedAvailabilityBitfield:
+    bits, index = BitVec.with_ones(length, ones), ValidatorIndex(U32(validator))
+    made = signature(validator_name(validator), bitfield_payload(bits, index, context))
+    return SignedAvailabilityBitfield(bits, index, made)  # type: ignore[arg-type]
+
+
+class Gossip:
+    """A node's Bitfield Distribution, between a bridge and a Provisioner that listen."""
+
+    kinds: ClassVar = (RegisterEventProducer, SendMessage, ReportPeer, ProvisionBitfield)
+
+    def __init__(self, chain: RelayChain) -> None:
+        self.ear = Ear(receives=self.kinds)
+        self.subsystem = BitfieldDistribution(RealVerifier())
+        self.overseer = make_overseer([self.subsystem, self.ear, RuntimeApi(chain.state_of)])
+        self.head = chain.genesis.hash()
+        self.context = SigningContext(SessionIndex(U32(0)), self.head)
+
+    async def event(self, *events: object) -> None:
+        for event in events:
+            self.overseer.send(BitfieldNetwork(event))  # type: ignore[arg-type]
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def arrives(
+        self, peer: PeerId, bitfield: SignedAvailabilityBitfield, head: Hash | None = None
+    ) -> None:
+        payload = encode(BitfieldGossip(self.head if head is None else head, bitfield))
+        await self.event(PeerMessage(peer, payload))
+
+    def sent(self) -> list[tuple[PeerId, int]]:
+        """(peer, validator whose bitfield it was sent), in order."""
+        found = []
+        for message in self.ear.all(SendMessage):
+            assert isinstance(message, SendMessage)
+            gossip: BitfieldGossip = decode(BitfieldGossip, message.payload)
+            found += [(peer, int(gossip.bitfield.validator_index)) for peer in message.peers]
+        return found
+
+    def provided(self) -> list[int]:
+        return [int(m.bitfield.validator_index) for m in self.ear.all(ProvisionBitfield)]  # type: ignore[attr-defined]
+
+    def reports(self) -> list[object]:
+        return [message.change for message in self.ear.all(ReportPeer)]  # type: ignore[attr-defined]
+
+
+@asynccontextmanager
+async def gossiping(chain: RelayChain) -> AsyncIterator[Gossip]:
+    gossip = Gossip(chain)
+    async with running(gossip.overseer, [(gossip.head, chain.genesis.number)]):
+        await trio.testing.wait_all_tasks_blocked()
+        for peer in (A, B):
+            await gossip.event(
+                PeerConnected(peer, ObservedRole.AUTHORITY),
+                PeerViewChange(peer, View((gossip.head,))),
+            )
+        yield gossip
+
+
+def stop(overseer: Overseer, chain: RelayChain) -> None:
+    overseer.block_imported(imported(chain.add()))
+
+
+@pytest.mark.guide("A94")
+async def test_a_new_bitfield_goes_to_the_provisioner_and_to_peers_that_lack_it() -> None:
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        await gossip.event(PeerConnected(C, ObservedRole.FULL))  # works on nothing yet
+        vote = signed(1, gossip.context)
+        await gossip.arrives(A, vote)
+        assert gossip.provided() == [1]
+        assert gossip.sent() == [(B, 1)]
+        await gossip.event(PeerViewChange(C, View((gossip.head,))))
+        assert gossip.sent() == [(B, 1), (C, 1)]
+        assert gossip.reports() == [BENEFIT_NEW]
+        own = signed(2, gossip.context)
+        gossip.overseer.send(DistributeBitfield(gossip.head, own))
+        await trio.testing.wait_all_tasks_blocked()
+        assert gossip.provided() == [1, 2]
+        assert gossip.sent()[2:] == [(A, 2), (B, 2), (C, 2)]
+
+
+@pytest.mark.guide("A94")
+async def test_only_one_bitfield_of_each_validator_is_taken() -> None:
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        await gossip.arrives(A, signed(1, gossip.context))
+        await gossip.arrives(A, signed(1, gossip.context, [0]))  # again, and a double vote
+        await gossip.arrives(B, signed(1, gossip.context))  # it crossed ours on its way
+        assert gossip.provided() == [1]
+        assert gossip.sent() == [(B, 1)]
+        assert gossip.reports() == [BENEFIT_NEW, COST_DUPLICATE]
+
+
+@pytest.mark.guide("A94")
+async def test_wrong_bitfields_go_nowhere_and_cost() -> None:
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        elsewhere = SigningContext(SessionIndex(U32(1)), gossip.head)
+        await gossip.arrives(A, signed(1, elsewhere))
+        await gossip.arrives(A, signed(99, gossip.context))
+        await gossip.arrives(A, signed(1, gossip.context, length=3))
+        await gossip.arrives(A, signed(1, gossip.context), Hash(bytes(32)))  # type: ignore[arg-type]
+        await gossip.event(PeerMessage(A, b"garbage"))
+        assert (gossip.provided(), gossip.sent()) == ([], [])
+        assert gossip.reports() == [
+            COST_BAD_SIGNATURE,
+            COST_NO_VALIDATOR,
+            COST_WRONG_LENGTH,
+            COST_NOT_IN_VIEW,
+            COST_MALFORMED,
+        ]
+
+
+@pytest.mark.guide("A94")
+async def test_a_head_that_has_just_left_our_view_costs_nothing() -> None:
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        await gossip.event(OurViewChange(View((gossip.head,))))
+        stop(gossip.overseer, chain)
+        await gossip.event(OurViewChange(View((chain.world.parent,))))
+        await gossip.arrives(A, signed(1, gossip.context))
+        assert (gossip.provided(), gossip.reports()) == ([], [])
+
+
+async def test_a_peer_that_comes_back_is_told_anew() -> None:
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        await gossip.arrives(A, signed(1, gossip.context))
+        await gossip.event(
+            PeerDisconnected(B),
+            PeerConnected(B, ObservedRole.AUTHORITY),
+            PeerViewChange(B, View((gossip.head,))),
+        )
+        assert gossip.sent() == [(B, 1), (B, 1)]
+
+
+async def test_bitfields_that_come_before_the_session_is_known_wait() -> None:
+    chain = relay_chain()
+    gossip = Gossip(chain)
+    async with running(gossip.overseer, [(gossip.head, chain.genesis.number)]):
+        await gossip.arrives(A, signed(1, gossip.context))
+        assert gossip.provided() == [1]
+
+
+async def test_a_head_may_stop_while_its_session_is_being_learned() -> None:
+    """The last answer is there and the job about to go on when the head's work ends."""
+    chain = relay_chain()
+    gossip = Gossip(chain)
+    steps = 0
+    following = chain.add()
+    for steps in range(12):
+        gossip = Gossip(chain)
+        async with running(gossip.overseer, [(gossip.head, chain.genesis.number)]):
+            for _ in range(steps):
+                await trio.lowlevel.checkpoint()
+            gossip.overseer.block_imported(imported(following))
+            await trio.testing.wait_all_tasks_blocked()
+            await gossip.arrives(A, signed(1, gossip.context))
+            assert gossip.provided() == []
+
+
+CONTEXT = SigningContext(SessionIndex(U32(0)), Hash(bytes(32)))  # type: ignore[arg-type]
+
+
+@pytest.mark.guide("A94")
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([A, B, C]), st.integers(0, VALIDATORS), st.integers(0, 2)),
+        max_size=30,
+    )
+)
+def test_verdicts(arrivals: list[tuple[PeerId, int, int]]) -> None:
+    """``kind`` 0: right, 1: of another validator, 2: too long. Accepted: the first right one of
+    each validator."""
+    head, session = HeadState(cores=2), ChildSession(validator_ids(VALIDATORS), CONTEXT)
+    taken: dict[int, None] = {}
+    for peer, validator, kind in arrivals:
+        vote = signed(validator, CONTEXT, length=3 if kind == 2 else 2)
+        if kind == 1:
+            forged = signed((validator + 1) % VALIDATORS, CONTEXT).signature
+            vote = SignedAvailabilityBitfield(vote.bitfield, vote.validator_index, forged)
+        verdict = judge(head, session, peer, vote, VERIFIER)
+        expected = (
+            Acceptance.REJECT
+            if validator >= VALIDATORS
+            else Acceptance.IGNORE
+            if validator in taken
+            else Acceptance.ACCEPT
+            if kind == 0
+            else Acceptance.REJECT
+        )
+        assert verdict.acceptance is expected
+        if expected is Acceptance.ACCEPT:
+            taken[validator] = None
+            head.bitfields[vote.validator_index] = vote
+        elif expected is Acceptance.REJECT:
+            assert verdict.change is not None and verdict.change.value < 0
+
+
+VERIFIER = RealVerifier()
