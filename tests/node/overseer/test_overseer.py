@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from parahost.node.messages.base import Message, Request, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
-from parahost.node.overseer import GraphError, MessageGraph, Subsystem, UndeclaredMessage
+from parahost.node.overseer import (
+    GraphError,
+    MessageGraph,
+    Overseer,
+    Subsystem,
+    UndeclaredMessage,
+)
 from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.primitives import events
 from parahost.primitives.basic import ZERO_HASH, BlockNumber, Hash
@@ -290,10 +296,21 @@ class Asks(Subsystem):
         raise AssertionError("nothing is sent here")
 
 
+class AnswersAndImports(Speaker):
+    """Answers, and in the same instant a block is imported."""
+
+    def on_message(self, message: Message) -> None:
+        super().on_message(message)
+        self.overseer.block_imported(imported(FIRST))
+
+    overseer: Overseer
+
+
 @pytest.mark.guide("A71")
 async def test_a_job_does_not_go_on_when_stop_comes_with_the_answer() -> None:
-    asks = Asks()
-    overseer = make_overseer([asks, Speaker(), Listener()])
+    asks, speaker = Asks(), AnswersAndImports()
+    overseer = make_overseer([asks, speaker, Listener()])
+    speaker.overseer = overseer
 
     async def job() -> None:
         answer = await asks.ctx.ask(Square(3))
@@ -302,8 +319,6 @@ async def test_a_job_does_not_go_on_when_stop_comes_with_the_answer() -> None:
 
     async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
         assert asks.ctx.spawn(GENESIS.hash(), job, "asks")
-        await trio.lowlevel.checkpoint()
-        overseer.block_imported(imported(FIRST))
         await trio.testing.wait_all_tasks_blocked()
     assert asks.stopped
     assert asks.late == []
