@@ -1,0 +1,313 @@
+"""The Network Bridge (A105-A108)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parahost.node.messages.availability import AvailabilityNetwork, BitfieldNetwork, ChunkRequested
+from parahost.node.messages.backing import PoVRequested, StatementNetwork
+from parahost.node.messages.base import Message
+from parahost.node.messages.collation import CollationNetwork, CollationRequested
+from parahost.node.messages.network import (
+    MAX_VIEW_HEADS,
+    DisconnectPeer,
+    NetworkBridgeEvent,
+    OurViewChange,
+    PeerConnected,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    PeerSetNetwork,
+    PeerViewChange,
+    RegisterEventProducer,
+    RegisterRequestProducer,
+    ReportPeer,
+    ReputationChange,
+    SendMessage,
+    SendRequest,
+    View,
+)
+from parahost.node.overseer import Overseer, Subsystem
+from parahost.node.protocols import (
+    AVAILABILITY_DISTRIBUTION,
+    BITFIELD_DISTRIBUTION,
+    CHUNK_REQUEST,
+    COLLATION,
+    POV_REQUEST,
+    STATEMENT_DISTRIBUTION,
+)
+from parahost.node.utility.network_bridge import (
+    COST_MALFORMED,
+    COST_UNKNOWN_PROTOCOL,
+    NetworkBridge,
+    ProtocolMessage,
+    ViewUpdate,
+    WireMessage,
+)
+from parahost.ports import ObservedRole, RequestFailed
+from parahost.ports import network as port
+from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, PeerId
+from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Header
+from parahost.primitives.scale import decode, encode
+from tests.node.harness import make_overseer, running
+from tests.node.network import MemoryNetwork, MemoryPort
+
+A, B = PeerId("a"), PeerId("b")
+
+
+class Speakers(Subsystem):
+    """All the protocols at once: keeps what it hears, and answers chunk requests."""
+
+    name = "speakers"
+    receives = (
+        StatementNetwork,
+        AvailabilityNetwork,
+        BitfieldNetwork,
+        CollationNetwork,
+        PeerSetNetwork,
+        PoVRequested,
+        ChunkRequested,
+        CollationRequested,
+    )
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[type[Message], NetworkBridgeEvent]] = []
+
+    def on_message(self, message: Message) -> None:
+        if isinstance(message, ChunkRequested):
+            if message.payload == b"drop":
+                message.reply.drop()
+            else:
+                message.reply.answer(message.payload[::-1] or None)
+            return
+        self.heard.append((type(message), message.event))  # type: ignore[attr-defined]
+
+
+@dataclass
+class Bridge:
+    port: MemoryPort
+    overseer: Overseer
+    speakers: Speakers
+    network: MemoryNetwork
+    sent: list[tuple[tuple[PeerId, ...], str, bytes]] = field(default_factory=list)
+
+    def told(self, kind: type[Message] | None = None) -> list[NetworkBridgeEvent]:
+        """What was heard since last asked."""
+        heard, self.speakers.heard = self.speakers.heard, []
+        return [event for of, event in heard if kind in (None, of)]
+
+    async def send(self, *messages: Message) -> None:
+        for message in messages:
+            self.overseer.send(message)
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def hears(self, event: port.NetworkEvent, peer_set: PeerSet = PeerSet.VALIDATION) -> None:
+        await self.port.hearers[peer_set.value](event)
+        await trio.testing.wait_all_tasks_blocked()
+
+    async def connects(self, peer: PeerId, role: ObservedRole = ObservedRole.AUTHORITY) -> None:
+        self.port.peers[peer] = None
+        for peer_set in PeerSet:
+            await self.hears(port.PeerConnected(peer, role), peer_set)
+
+    async def gets(self, peer: PeerId, wire: bytes) -> None:
+        await self.hears(port.Notification(peer, "validation", wire))
+
+    def views_sent(self) -> list[tuple[tuple[PeerId, ...], View]]:
+        views = [(p, decode(WireMessage, data)) for p, _, data in self.sent]
+        return [(p, wire.view) for p, wire in views if isinstance(wire, ViewUpdate) and p]
+
+
+@asynccontextmanager
+async def bridge(role: ObservedRole = ObservedRole.AUTHORITY) -> AsyncIterator[Bridge]:
+    network = MemoryNetwork()
+    own = network.port("us", role)
+    speakers = Speakers()
+    overseer = make_overseer([NetworkBridge(own, role), speakers])
+    made = Bridge(own, overseer, speakers, network)
+
+    def notify(peers: tuple[PeerId, ...], protocol: str, payload: bytes) -> None:
+        made.sent.append((tuple(peers), protocol, payload))
+
+    own.notify = notify  # type: ignore[method-assign,assignment]
+    async with running(overseer):
+        await made.send(
+            RegisterEventProducer(
+                AVAILABILITY_DISTRIBUTION, PeerSet.VALIDATION, AvailabilityNetwork
+            ),
+            RegisterEventProducer(BITFIELD_DISTRIBUTION, PeerSet.VALIDATION, BitfieldNetwork),
+            RegisterEventProducer(COLLATION, PeerSet.COLLATION, CollationNetwork),
+            RegisterRequestProducer(CHUNK_REQUEST, ChunkRequested),
+        )
+        yield made
+
+
+def block(number: int, parent: Hash = ZERO_HASH, salt: int = 0) -> BlockImportEvent:
+    header = Header(parent, BlockNumber(number), H256(bytes([salt]) * 32), H256(bytes(32)))  # type: ignore[arg-type]
+    return BlockImportEvent(header.hash(), header, True)
+
+
+def wire(message: ProtocolMessage | ViewUpdate) -> bytes:
+    return encode(message, WireMessage)
+
+
+@pytest.mark.guide("A105", "A107")
+async def test_our_view_is_the_newest_five_leaves_told_to_all() -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        made.told()
+        made.sent.clear()
+        blocks = [block(1, salt=salt) for salt in range(7)]
+        heads: list[Hash] = []
+        for one in blocks:
+            made.overseer.block_imported(one)
+            await trio.testing.wait_all_tasks_blocked()
+            heads.append(one.hash)
+            view = View(tuple(heads[-MAX_VIEW_HEADS:]))
+            assert len(view.heads) <= 5
+            assert made.told() == [OurViewChange(view)] * 3
+            assert made.views_sent()[-1] == ((A,), view)
+
+
+@pytest.mark.guide("A105")
+async def test_a_block_and_its_parent_make_one_new_view() -> None:
+    async with bridge() as made:
+        first = block(1)
+        made.overseer.block_imported(first)
+        made.overseer.block_imported(block(2, first.hash))
+        await trio.testing.wait_all_tasks_blocked()
+        (change,) = made.told(AvailabilityNetwork)
+        assert change == OurViewChange(View((block(2, first.hash).hash,)))
+
+
+@pytest.mark.guide("A107")
+async def test_a_peer_is_known_first_then_its_views_then_its_messages() -> None:
+    async with bridge() as made:
+        head = block(1).hash
+        view = View((head,))
+        await made.gets(A, wire(ViewUpdate(view)))  # before it is connected: from nobody
+        assert made.told() == []
+        await made.connects(A, ObservedRole.FULL)
+        assert made.sent[-1][0] == (A,)  # it learns our view at once
+        await made.gets(A, wire(ViewUpdate(view)))
+        await made.gets(A, wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, b"x")))
+        await made.hears(port.PeerDisconnected(A))
+        await made.gets(A, wire(ViewUpdate(view)))
+        heard = list(made.speakers.heard)
+        assert [event for kind, event in heard if kind is AvailabilityNetwork] == [
+            PeerConnected(A, ObservedRole.FULL),
+            PeerViewChange(A, view),
+            PeerMessage(A, b"x"),
+            PeerDisconnected(A),
+        ]
+        assert [event for kind, event in heard if kind is BitfieldNetwork] == [
+            PeerConnected(A, ObservedRole.FULL),
+            PeerViewChange(A, view),
+            PeerDisconnected(A),
+        ]
+        assert made.port.reports == []
+
+
+@pytest.mark.guide("A106")
+async def test_the_first_registration_wins_and_an_unknown_id_costs() -> None:
+    async with bridge() as made:
+        await made.send(
+            RegisterEventProducer(AVAILABILITY_DISTRIBUTION, PeerSet.VALIDATION, StatementNetwork)
+        )
+        await made.connects(A)
+        made.told()
+        await made.gets(A, wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, b"x")))
+        assert made.speakers.heard == [(AvailabilityNetwork, PeerMessage(A, b"x"))]
+        for unknown in (STATEMENT_DISTRIBUTION, COLLATION):  # the other circle's is unknown here
+            await made.gets(A, wire(ProtocolMessage(unknown, b"x")))
+        cost = COST_UNKNOWN_PROTOCOL
+        assert made.port.reports == [(A, cost.value, cost.reason)] * 2
+        assert len(made.told()) == 1
+
+
+@pytest.mark.guide("A105", "A106")
+@given(garbage=st.binary(max_size=40))
+def test_garbage_never_gets_through(garbage: bytes) -> None:
+    async def scenario() -> None:
+        async with bridge() as made:
+            await made.connects(A)
+            made.told()
+            await made.gets(A, garbage)
+            events = made.told()
+            if made.port.reports:
+                assert events == []
+                assert made.port.reports[0][1] in (
+                    COST_MALFORMED.value,
+                    COST_UNKNOWN_PROTOCOL.value,
+                )
+            else:  # by chance, it was a message
+                decoded = decode(WireMessage, garbage)
+                assert isinstance(decoded, (ProtocolMessage, ViewUpdate))
+
+    trio.run(scenario)
+
+
+@pytest.mark.guide("A105")
+async def test_a_view_of_more_than_five_heads_is_malformed() -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        made.told()
+        heads = tuple(block(1, salt=salt).hash for salt in range(6))
+        five = wire(ViewUpdate(View(heads[:5])))
+        await made.gets(A, five)
+        assert made.told(AvailabilityNetwork) == [PeerViewChange(A, View(heads[:5]))]
+        await made.gets(A, five[:1] + bytes([6 << 2]) + five[2:] + heads[5])
+        assert made.told() == []
+        assert made.port.reports == [(A, COST_MALFORMED.value, COST_MALFORMED.reason)]
+
+
+@pytest.mark.guide("A108")
+async def test_reports_messages_and_disconnections_reach_the_network() -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        made.sent.clear()
+        await made.send(
+            ReportPeer(A, ReputationChange(-7, "why")),
+            SendMessage((A, B), AVAILABILITY_DISTRIBUTION, b"payload"),
+            DisconnectPeer(A),
+        )
+        assert made.port.reports == [(A, -7, "why")]
+        expected = wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, b"payload"))
+        assert made.sent == [((A,), "validation", expected)]  # B is not connected
+        assert made.port.disconnected == [A]
+
+
+async def test_collators_are_met_in_their_own_circle() -> None:
+    for role, other, circle in (
+        (ObservedRole.AUTHORITY, ObservedRole.AUTHORITY, AvailabilityNetwork),
+        (ObservedRole.AUTHORITY, ObservedRole.COLLATOR, CollationNetwork),
+        (ObservedRole.COLLATOR, ObservedRole.FULL, CollationNetwork),
+        (ObservedRole.COLLATOR, ObservedRole.COLLATOR, None),
+    ):
+        async with bridge(role) as made:
+            await made.connects(A, other)
+            heard = made.speakers.heard
+            assert [k for k, _ in heard if k is not BitfieldNetwork] == ([circle] if circle else [])
+
+
+async def test_requests_go_both_ways() -> None:
+    async with bridge() as made:
+        answer = made.port.answerers["req_chunk"]
+        assert await answer(A, b"abc") == b"cba"
+        assert await answer(A, b"drop") is None
+        assert await made.port.answerers["req_pov"](A, b"abc") is None  # nobody answers it
+        there = made.network.port("a")
+        there.answerers["req_chunk"] = answer
+        made.port.peers[A] = None
+        assert await made.overseer.ask(SendRequest(A, CHUNK_REQUEST, b"xy")) == b"yx"
+        failure = await made.overseer.ask(SendRequest(B, POV_REQUEST, b"xy"))
+        assert isinstance(failure, RequestFailed) and failure.why == "disconnected"
