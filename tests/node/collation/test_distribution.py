@@ -254,6 +254,8 @@ async def test_a_banned_collator_is_disconnected_and_not_heard_for_a_time(
     async with a_validator() as validator:
         await validator.hear(declaration())
         await validator.tell(BanCollator(ME))
+        await validator.hear(Advertise(HEAD, U32(10)))
+        assert validator.advertised() == [], "what was on its way is not heard"
         assert [each.peer for each in validator.neighbours.of(DisconnectPeer)] == [PEER]
         await validator.tell(CollationNetwork(PeerDisconnected(PEER)))
         for peer in (PEER, OTHER):

@@ -263,6 +263,7 @@ class ValidatorSide(CollationDistribution):
             self._banned_until.popitem(last=False)
         self.ctx.journal.record("collation.banned", collator=collator)
         for peer in self._peers_of(collator):
+            self._peers[peer] = CollatorPeer()
             self.ctx.send(DisconnectPeer(peer))
 
     def _is_banned(self, collator: CollatorId) -> bool:
