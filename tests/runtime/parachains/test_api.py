@@ -159,7 +159,7 @@ def test_validation_data_under_assumptions() -> None:
             return None
         assert data.relay_parent_number == world.number
         assert data.relay_parent_storage_root == world.header.state_root
-        assert data.max_pov_size == 5 * 1024 * 1024
+        assert data.max_pov_size == 10 * 1024 * 1024
         return data.parent_head
 
     assert head(1, INCLUDED) == b"new head"
