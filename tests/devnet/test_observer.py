@@ -17,7 +17,7 @@ def line(at: float, event: str, **fields: object) -> JournalLine:
 def observed() -> Observer:
     observer = Observer({100: "adder"}, ["a", "b"], START)
     for node in ("a", "b"):
-        observer.hear(node, line(1, "node.started"))
+        observer.hear(node, line(1, "node.started", best=0, final=0))
         observer.hear(node, line(2, "chain.imported", block="0xb1", number=1, parent="0x0", best=1))
         observer.hear(
             node,
@@ -46,7 +46,7 @@ def test_a_parablock_is_counted_once_however_many_nodes_tell_of_it() -> None:
     observer = observed()
     (block,) = observer.paras[100].blocks
     assert (block.relay_number, block.included_s, block.finalized_s) == (2, 4.0, None)
-    assert observer.cores == {0: "free"}
+    assert observer.cores == {0: ""}
     assert observer.boot_s == 1.0
     assert observer.met(Condition.parse("included=1"), START)
     assert not observer.met(Condition.parse("included=2"), START)

@@ -17,7 +17,10 @@ _EXPECTED = (
     ("parahost.crypto.keystore", "KeyFileError"),
     ("parahost.crypto.secret_uri", "SecretUriError"),
     ("parahost.parachains.spec", "BadParachainSpec"),
+    ("parahost.parachains.loading", "BadCollator"),
+    ("parahost.parachains.collator", "CollatorFailed"),
     ("parahost.process.base_path", "BadNodeKey"),
+    ("parahost.process.run_node", "BadBasePath"),
     ("parahost.devnet.plan", "BadPlan"),
     ("parahost.devnet.condition", "BadCondition"),
 )
@@ -40,8 +43,6 @@ def explain(error: BaseException) -> str | None:
         return str(error) or type(error).__name__
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
-    if isinstance(error, UnicodeDecodeError):
-        return f"a file is not text: {error.reason}"
     shown = getattr(error, "format_message", None)
     return str(shown()) if callable(shown) else None
 

@@ -54,10 +54,6 @@ class Launcher:
         self._sending = trio.Lock()
         self._asked = False
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def __enter__(self) -> Self:
         return self
 
@@ -77,7 +73,7 @@ class Launcher:
             left = memoryview(json.dumps(request).encode() + b"\n")
             try:
                 while left:
-                    await trio.lowlevel.wait_writable(self._requests)
+                    await trio.lowlevel.wait_writable(self._requests.fileno())
                     left = left[self._requests.write(left[:_PIPE_BUF]) :]
             except BrokenPipeError:
                 return
@@ -86,7 +82,7 @@ class Launcher:
         """What becomes of the nodes, until the zygote ends."""
         pending = b""
         while True:
-            await trio.lowlevel.wait_readable(self._events)
+            await trio.lowlevel.wait_readable(self._events.fileno())
             data = self._events.read(65536)
             if not data:
                 return

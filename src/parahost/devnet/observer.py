@@ -1,7 +1,8 @@
 """What the network is doing, told from the journals of its nodes.
 
-Pure: lines in, a picture out. A parablock counts as included once a block that includes it has
-been a node's best, and as final once such a block is an ancestor of a final one.
+Pure: lines in, a picture out. A parablock counts as included once a node has imported a relay
+block that includes it, until finality leaves that block behind; and as final once such a block is
+final or an ancestor of a final one.
 """
 
 from __future__ import annotations
@@ -9,12 +10,42 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
 
 from parahost.devnet.condition import Condition, Kind
 from parahost.process.journal import JournalLine
 
 BLOCKS_KEPT = 4096
+CANDIDATES_KEPT = 4096
 RATE_WINDOW_S = 60.0
+RECENT_BLOCKS = 12
+
+
+class Stage(IntEnum):
+    """How far a candidate has come (A116); it never goes back."""
+
+    WAITING = 0
+    CANDIDATE = 1
+    SECONDED = 2
+    BACKABLE = 3
+    PENDING_AVAILABILITY = 4
+    INCLUDED = 5
+    TIMED_OUT = 6
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", " ")
+
+
+STAGES = {
+    "collation.made": Stage.CANDIDATE,
+    "backing.seconded": Stage.SECONDED,
+    "backing.backable": Stage.BACKABLE,
+    "chain.backed": Stage.PENDING_AVAILABILITY,
+    "chain.included": Stage.INCLUDED,
+    "chain.timed_out": Stage.TIMED_OUT,
+}
+"""The journal events that move a candidate on."""
 
 
 @dataclass(slots=True)
@@ -23,12 +54,23 @@ class RelayBlock:
 
     number: int
     parent: str
-    included: list[str] = field(default_factory=list)
+    included: dict[str, None] = field(default_factory=dict)
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecentBlock:
+    """A relay block that was the first best one at its height; ``at_s`` since the start."""
+
+    number: int
+    hash: str
+    at_s: float
 
 
 @dataclass(slots=True)
 class Parablock:
-    """One included parablock; times in seconds since the start."""
+    """One included parablock; times in seconds since the start. The relay block is the final one
+    that includes it, or the first that was heard of until there is one."""
 
     candidate: str
     head: str
@@ -39,12 +81,23 @@ class Parablock:
 
 
 @dataclass(slots=True)
+class Candidate:
+    """A candidate on its way. ``included_in``: relay blocks on all forks."""
+
+    para: int
+    stage: Stage = Stage.WAITING
+    included_in: list[str] = field(default_factory=list)
+    parablock: Parablock | None = None
+
+
+@dataclass(slots=True)
 class ParaPicture:
-    """One para: its parablocks in order of inclusion, and where its next one is."""
+    """One para: its parablocks in order of inclusion, and its newest candidate."""
 
     name: str
     blocks: list[Parablock] = field(default_factory=list)
-    stage: str = "waiting"
+    newest: str = ""
+    stage: Stage = Stage.WAITING
     timed_out: int = 0
 
     @property
@@ -67,20 +120,11 @@ class NodePicture:
     started: bool = False
 
 
-STAGES = {
-    "collation.distributed": "candidate",
-    "backing.seconded": "seconded",
-    "backing.backable": "backable",
-    "chain.backed": "pending availability",
-    "chain.included": "included",
-}
-"""Journal events that move a para's candidate on, and what the stage is called (A116)."""
-
-
 class Observer:
     """Builds the picture of a network from journal lines of its nodes.
 
     :param paras: names by para id.
+    :param nodes: their names.
     :param started_at: the start, in seconds since the Unix epoch.
     """
 
@@ -89,31 +133,38 @@ class Observer:
         self.paras = {para: ParaPicture(name) for para, name in paras.items()}
         self.nodes = {name: NodePicture() for name in nodes}
         self.cores: dict[int, str] = {}
+        """The candidate that occupies a core; empty when none does."""
+        self.recent: deque[RecentBlock] = deque(maxlen=RECENT_BLOCKS)
+        """The newest best blocks, oldest first."""
         self.boot_s: float | None = None
         self.best_number = 0
         self.finalized_number = 0
         self._blocks: dict[str, RelayBlock] = {}
-        self._order: deque[str] = deque()
-        self._candidates: dict[str, tuple[int, Parablock]] = {}
-        self._final: dict[str, None] = {}
-
-    def hear(self, node: str, line: JournalLine) -> None:
-        """Take in one line of one node's journal."""
-        handler = {
+        self._candidates: dict[str, Candidate] = {}
+        self._handlers = {
             "node.started": self._on_started,
             "chain.imported": self._on_imported,
             "chain.finalized": self._on_finalized,
             "chain.backed": self._on_backed,
             "chain.included": self._on_included,
             "chain.timed_out": self._on_timed_out,
-        }.get(line.event)
-        if handler is not None:
-            handler(node, line)
-        stage = STAGES.get(line.event)
-        if stage is not None and "para" in line.fields:
-            para = self.paras.get(int(line.fields["para"]))
-            if para is not None:
-                para.stage = stage
+        }
+
+    def hear(self, node: str, line: JournalLine) -> None:
+        """Take in one line of one node's journal. A line without the fields of its event is not
+        the node's but its collator's, whose author may write what they like."""
+        stage, handler = STAGES.get(line.event), self._handlers.get(line.event)
+        try:
+            if stage is not None:
+                self._move_on(line, stage)
+            if handler is not None:
+                handler(node, line)
+        except (KeyError, ValueError):
+            return
+
+    def candidate(self, hash_: str) -> Candidate | None:
+        """What is known of a candidate of late."""
+        return self._candidates.get(hash_)
 
     def seconds(self, at: float) -> float:
         """A moment as seconds since the start."""
@@ -132,7 +183,12 @@ class Observer:
     # Journal events
 
     def _on_started(self, node: str, line: JournalLine) -> None:
-        self.nodes[node].started = True
+        picture = self.nodes[node]
+        picture.started = True
+        picture.best = int(line.fields["best"])
+        picture.final = int(line.fields["final"])
+        self.best_number = max(self.best_number, picture.best)
+        self.finalized_number = max(self.finalized_number, picture.final)
         if self.boot_s is None and all(picture.started for picture in self.nodes.values()):
             self.boot_s = self.seconds(line.at)
 
@@ -140,56 +196,108 @@ class Observer:
         block, number = line.fields["block"], int(line.fields["number"])
         if block not in self._blocks:
             self._blocks[block] = RelayBlock(number, line.fields["parent"])
-            self._order.append(block)
-            if len(self._order) > BLOCKS_KEPT:
-                del self._blocks[self._order.popleft()]
+            _forget_oldest(self._blocks, BLOCKS_KEPT)
         if line.fields["best"] == "1":
             self.nodes[node].best = number
-            self.best_number = max(self.best_number, number)
+            if number > self.best_number:
+                self.best_number = number
+                self.recent.append(RecentBlock(number, block, self.seconds(line.at)))
 
     def _on_finalized(self, node: str, line: JournalLine) -> None:
         number = int(line.fields["number"])
         self.nodes[node].final = number
-        self.finalized_number = max(self.finalized_number, number)
-        block: str | None = line.fields["block"]
-        while block is not None and block in self._blocks and block not in self._final:
-            self._final[block] = None
-            for candidate in self._blocks[block].included:
-                _, parablock = self._candidates[candidate]
-                if parablock.finalized_s is None:
-                    parablock.finalized_s = self.seconds(line.at)
-            block = self._blocks[block].parent
+        block = self._blocks.get(hash_ := line.fields["block"])
+        while block is not None and not block.final:
+            block.final = True
+            for candidate in block.included:
+                self._finalize(candidate, hash_, self.seconds(line.at))
+            block = self._blocks.get(hash_ := block.parent)
+        if number > self.finalized_number:
+            self.finalized_number = number
+            for para in self.paras.values():
+                self._drop_abandoned(para)
 
     def _on_backed(self, node: str, line: JournalLine) -> None:
-        para = self.paras.get(int(line.fields["para"]))
-        name = para.name if para else line.fields["para"]
-        self.cores[int(line.fields["core"])] = f"{name} {line.fields['candidate']}"
+        hash_ = line.fields["candidate"]
+        candidate = self._candidates.get(hash_)
+        if candidate is not None and candidate.stage is Stage.PENDING_AVAILABILITY:
+            self.cores[int(line.fields["core"])] = hash_
 
     def _on_included(self, node: str, line: JournalLine) -> None:
-        candidate, block = line.fields["candidate"], line.fields["block"]
-        self.cores[int(line.fields["core"])] = "free"
-        relay = self._blocks.get(block)
-        para = self.paras.get(int(line.fields["para"]))
-        if relay is None or para is None:
+        hash_, block_hash = line.fields["candidate"], line.fields["block"]
+        self._free_core(line)
+        block, candidate = self._blocks.get(block_hash), self._candidates.get(hash_)
+        if block is None or candidate is None or hash_ in block.included:
             return
-        if candidate not in relay.included:
-            relay.included.append(candidate)
-        if candidate not in self._candidates:
-            parablock = Parablock(
-                candidate,
-                line.fields["head"],
-                block,
-                relay.number,
-                self.seconds(line.at),
+        block.included[hash_] = None
+        candidate.included_in.append(block_hash)
+        at = self.seconds(line.at)
+        if candidate.parablock is None:
+            candidate.parablock = Parablock(
+                hash_, line.fields["head"], block_hash, block.number, at
             )
-            self._candidates[candidate] = (int(line.fields["para"]), parablock)
-            para.blocks.append(parablock)
-        parablock = self._candidates[candidate][1]
-        if block in self._final and parablock.finalized_s is None:
-            parablock.finalized_s = self.seconds(line.at)
+            self.paras[candidate.para].blocks.append(candidate.parablock)
+        if block.final:
+            self._finalize(hash_, block_hash, at)
 
     def _on_timed_out(self, node: str, line: JournalLine) -> None:
-        self.cores[int(line.fields["core"])] = "free"
-        para = self.paras.get(int(line.fields["para"]))
-        if para is not None and node == next(iter(self.nodes)):
+        self._free_core(line)
+
+    # What follows from them
+
+    def _move_on(self, line: JournalLine, stage: Stage) -> None:
+        hash_ = line.fields["candidate"]
+        candidate = self._candidates.get(hash_)
+        if candidate is None:
+            para_id = int(line.fields.get("para", -1))
+            if para_id not in self.paras:
+                return
+            candidate = self._candidates[hash_] = Candidate(para_id)
+            self.paras[para_id].newest = hash_
+            _forget_oldest(self._candidates, CANDIDATES_KEPT)
+        if stage <= candidate.stage:
+            return
+        candidate.stage = stage
+        para = self.paras[candidate.para]
+        if para.newest == hash_:
+            para.stage = stage
+        if stage is Stage.TIMED_OUT:
             para.timed_out += 1
+
+    def _free_core(self, line: JournalLine) -> None:
+        core = int(line.fields["core"])
+        if self.cores.get(core) in (None, line.fields["candidate"]):
+            self.cores[core] = ""
+
+    def _finalize(self, hash_: str, block_hash: str, at_s: float) -> None:
+        candidate = self._candidates.get(hash_)
+        if candidate is None or candidate.parablock is None:
+            return
+        parablock = candidate.parablock
+        if parablock.finalized_s is None:
+            parablock.finalized_s = at_s
+            parablock.relay_block = block_hash
+            parablock.relay_number = self._blocks[block_hash].number
+
+    def _drop_abandoned(self, para: ParaPicture) -> None:
+        """Take back what only relay blocks included that finality has left behind."""
+        for parablock in [block for block in para.blocks if block.finalized_s is None]:
+            candidate = self._candidates.get(parablock.candidate)
+            if candidate is None or parablock.relay_number > self.finalized_number:
+                continue
+            left = [
+                hash_
+                for hash_ in candidate.included_in
+                if hash_ in self._blocks and self._blocks[hash_].number > self.finalized_number
+            ]
+            if left:
+                parablock.relay_block = left[0]
+                parablock.relay_number = self._blocks[left[0]].number
+            else:
+                para.blocks.remove(parablock)
+                candidate.parablock = None
+
+
+def _forget_oldest(kept: dict[str, Any], most: int) -> None:
+    if len(kept) > most:
+        del kept[next(iter(kept))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +31,11 @@ class JournalFile:
     def __init__(self, path: Path, clock: Clock) -> None:
         """:raises OSError: when the file cannot be opened."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
         self._file: TextIO = path.open("a", buffering=1, encoding="utf-8")
         self._clock = clock
+        if not _ends_whole(path):  # the one before was killed while it wrote
+            self._file.write("\n")
 
     def record(self, event: str, **fields: object) -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC)
@@ -44,6 +48,14 @@ class JournalFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _ends_whole(path: Path) -> bool:
+    """Whether the last line of the file has its end."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+        return file.read() in (b"", b"\n")
 
 
 def _text(value: object) -> str:

@@ -1,16 +1,18 @@
-"""A node from its command line to its end."""
+"""A node from its options to its end."""
 
 from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import trio
 
+from parahost.chain.errors import DamagedDatabase, ForeignDatabase
 from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
 from parahost.crypto.verifier import DirectVerifier
 from parahost.network.libp2p_network import Libp2pNetwork
@@ -19,9 +21,12 @@ from parahost.parachains import Collator, ParachainSpec, running
 from parahost.process.base_path import BasePath
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.system import SystemClock, SystemRandom
-from parahost.runtime.chain_spec import ChainSpec
+from parahost.runtime.chain_spec import BadChainSpec, ChainSpec
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.validation import ValidationPool
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
 
 WORKERS = {Role.VALIDATOR: 2, Role.COLLATOR: 1, Role.FULL: 1}
 """Processes in which a node executes validation functions, by role."""
@@ -43,58 +48,126 @@ class NodeOptions:
     log: Path | None = None
 
 
+class BadBasePath(Exception):
+    """What lies on the base path cannot be used for this chain; says where, why, what to do."""
+
+
 async def run_node(options: NodeOptions) -> None:
     """Run until a signal asks to stop.
 
     :raises Exception: what is wrong with the files, the port or the spec, each in one line.
     """
-    clock, random = SystemClock(), SystemRandom()
-    spec = ChainSpec.from_json(options.chain.read_text(), str(options.chain))
-    base = BasePath(options.base_path)
-    genesis = spec.genesis_state()
-    journal = JournalFile(options.log or base.log, clock)
-    logging.getLogger("parahost").addHandler(JournalHandler(journal))
-    database = LmdbDatabase(base.database)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_stop_on_signal, nursery.cancel_scope)
+        spec = read_chain_spec(options.chain)
+        base = BasePath(options.base_path)
+        with closing(LmdbDatabase(base.database)) as database:
+            journal = JournalFile(options.log or base.log, SystemClock())
+            with closing(journal), _heard_in(journal):
+                await _run(options, spec, base, database, journal)
+
+
+def read_chain_spec(path: Path) -> ChainSpec:
+    """:raises BadChainSpec: when it is none.
+    :raises OSError: when it cannot be read.
+    """
     try:
-        network = Libp2pNetwork(
-            base.load_node_key(),
-            listen=options.listen,
-            genesis=spec.genesis_hash(),
-            role=options.role.observed,
-            bootnodes=[*spec.boot_nodes, *options.bootnodes],
-            clock=clock,
-            random=random,
+        return ChainSpec.from_json(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        reason = f"not UTF-8 text at byte {error.start}"
+        raise BadChainSpec(str(path), "(whole file)", reason) from error
+
+
+async def _run(
+    options: NodeOptions,
+    spec: ChainSpec,
+    base: BasePath,
+    database: LmdbDatabase,
+    journal: JournalFile,
+) -> None:
+    clock, random = SystemClock(), SystemRandom()
+    network = Libp2pNetwork(
+        base.load_node_key(),
+        listen=options.listen,
+        genesis=spec.genesis_hash(),
+        role=options.role.observed,
+        bootnodes=[*spec.boot_nodes, *options.bootnodes],
+        clock=clock,
+        random=random,
+    )
+    async with AsyncExitStack() as stack:
+        host = await stack.enter_async_context(
+            ValidationPool(base.artifacts, workers=WORKERS[options.role])
         )
-        async with AsyncExitStack() as stack:
-            host = await stack.enter_async_context(
-                ValidationPool(base.artifacts, workers=WORKERS[options.role])
+        ports = Ports(
+            clock,
+            random,
+            journal,
+            database,
+            ProtectedKeyStore(KeyDirectory(base.keystore).load(), database),
+            network,
+            network,
+            DirectVerifier(),
+            host,
+        )
+        collating = None
+        if options.parachain is not None:
+            collator = options.parachain.make_collator()
+            await stack.enter_async_context(_working(collator, options.parachain, ports))
+            collating = Collating(collator, options.parachain.id)
+        try:
+            node = Node(
+                spec.genesis_state(),
+                options.role,
+                ports,
+                collating=collating,
+                archive=options.archive,
             )
-            ports = Ports(
-                clock,
-                random,
-                journal,
-                database,
-                ProtectedKeyStore(KeyDirectory(base.keystore).load(), database),
-                network,
-                network,
-                DirectVerifier(),
-                host,
-            )
-            collating = None
-            if options.parachain is not None:
-                collator = options.parachain.make_collator()
-                await stack.enter_async_context(_working(collator, options.parachain, ports))
-                collating = Collating(collator, options.parachain.id)
-            node = Node(genesis, options.role, ports, collating=collating, archive=options.archive)
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_stop_on_signal, nursery.cancel_scope)
-                await nursery.start(node.run)
-                await nursery.start(network.run)
-                journal.record("node.started", name=options.name, role=options.role.value)
+        except (ForeignDatabase, DamagedDatabase) as error:
+            raise BadBasePath(f"{base.database}: {error}") from error
+        async with trio.open_nursery() as nursery:
+            await nursery.start(node.run)
+            await nursery.start(network.run)
+            _tell_of_start(options, node, network, journal)
+
+
+def _tell_of_start(
+    options: NodeOptions, node: Node, network: Libp2pNetwork, journal: JournalFile
+) -> None:
+    """To the journal, and to who started it: others need the address as their ``--bootnode``."""
+    best, final = node.chain.best.number, node.chain.finalized.number
+    role = options.role.value
+    journal.record("node.started", name=options.name, role=role, best=best, final=final)
+    print(f"{options.name}: {role} node of 0x{node.chain.genesis_hash.hex()}, at block #{best}")
+    for address in network.listen_addresses:
+        journal.record("node.listening", address=address)
+        print(f"{options.name}: listens on {address}")
+    print(f"{options.name}: logs to {journal.path}", flush=True)
+
+
+@contextmanager
+def _heard_in(journal: JournalFile) -> Iterator[None]:
+    """The journal has the modules' warnings, and how the node ended."""
+    handler = JournalHandler(journal)
+    log = logging.getLogger("parahost")
+    log.addHandler(handler)
+    try:
+        yield
+    except Exception as error:
+        journal.record("node.failed", error="; ".join(map(repr, _single(error))))
+        raise
     finally:
-        database.close()
-        journal.record("node.stopped", name=options.name)
-        journal.close()
+        log.removeHandler(handler)
+        journal.record("node.stopped")
+
+
+def _single(error: BaseException) -> Iterator[BaseException]:
+    """The errors of a group, of its groups too."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _single(inner)
+    else:
+        yield error
 
 
 def _working(
@@ -111,7 +184,10 @@ def _working(
     )
 
 
-async def _stop_on_signal(scope: trio.CancelScope) -> None:
+async def _stop_on_signal(
+    scope: trio.CancelScope, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         async for _ in signals:
             scope.cancel()
