@@ -1,0 +1,177 @@
+"""The Provisioner: what it hands out is always accepted (A103, A104, D15)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import trio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.utility import (
+    BlockAuthorshipData,
+    DoubleVote,
+    ProvisionBackable,
+    ProvisionBitfield,
+    ProvisionMisbehavior,
+    RequestBlockAuthorshipData,
+)
+from parahost.node.overseer import Overseer
+from parahost.node.utility.chain_api import ChainApi
+from parahost.node.utility.provisioner import MAX_MISBEHAVIOR, Provisioner
+from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.primitives.availability import SignedAvailabilityBitfield
+from parahost.primitives.basic import H512, U32, ZERO_HASH, ValidatorIndex, ValidatorSignature
+from parahost.primitives.header import Header
+from parahost.primitives.statements import BackedCandidate, SignedStatement, Valid
+from parahost.runtime.parachains.sanitize import sanitize
+from tests.node.availability.world import RelayChain, hash_of, imported
+from tests.node.harness import make_overseer, running
+from tests.runtime.parachains.world import World
+
+VALIDATORS = 6
+
+
+def relay_chain() -> RelayChain:
+    return RelayChain(World(validators=VALIDATORS, parachains=[100, 101]))
+
+
+def node(chain: RelayChain) -> Overseer:
+    host = chain.world.host
+    provisioner = Provisioner(lambda state, data: sanitize(host, state, data))
+    return make_overseer([provisioner, RuntimeApi(chain.state_of), ChainApi(chain)])
+
+
+async def provide(
+    chain: RelayChain, head: Header, messages: Sequence[Message]
+) -> BlockAuthorshipData:
+    overseer = node(chain)
+    async with running(overseer, [(head.hash(), head.number)]):
+        for message in messages:
+            overseer.send(message)
+        return await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+
+
+@pytest.mark.guide("A103", "A104")
+async def test_it_hands_out_bitfields_and_the_first_candidate_of_each_para() -> None:
+    chain = relay_chain()
+    first, _ = chain.candidate(100, b"first")
+    head = chain.add(backed=[first])
+    world = chain.world
+    early, _ = chain.candidate(101, b"early")
+    late, _ = chain.candidate(101, b"late")
+    empty, full = world.bitfield(2, []), world.bitfield(2, [0])
+    votes = [world.bitfield(4, [0]), full, empty]
+    hash_ = head.hash()
+    data = await provide(
+        chain,
+        head,
+        [
+            *(ProvisionBitfield(hash_, vote) for vote in votes),
+            ProvisionBackable(hash_, early),
+            ProvisionBackable(hash_, late),
+            ProvisionBitfield(ZERO_HASH, world.bitfield(1, [0])),  # nobody builds there
+        ],
+    )
+    assert data.inherent.bitfields == (full, votes[0])  # the fullest, ascending
+    assert [hash_of(c) for c in data.inherent.backed_candidates] == [hash_of(early)]
+    assert data.inherent.parent_header == head
+    world.add_block(data.inherent)
+
+
+@pytest.mark.guide("A103")
+async def test_a_backing_with_more_votes_replaces_its_like() -> None:
+    chain = relay_chain()
+    whole, _ = chain.candidate(100)
+    part = chain.world.back(whole.candidate, positions=[0, 1])
+    hash_ = chain.genesis.hash()
+    messages = [ProvisionBackable(hash_, backed) for backed in (part, whole, part)]
+    data = await provide(chain, chain.genesis, messages)
+    assert data.inherent.backed_candidates == (whole,)
+
+
+@pytest.mark.guide("A103")
+async def test_the_newest_reports_of_misbehaviour_are_handed_out() -> None:
+    chain = relay_chain()
+    candidate, _ = chain.candidate(100)
+    signature = ValidatorSignature(H512(bytes(64)))
+    vote = Valid(hash_of(candidate))
+    reports = [
+        DoubleVote(
+            ZERO_HASH,
+            SignedStatement(vote, ValidatorIndex(U32(number)), signature),
+            SignedStatement(vote, ValidatorIndex(U32(number)), signature),
+        )
+        for number in range(MAX_MISBEHAVIOR + 1)
+    ]
+    data = await provide(chain, chain.genesis, [ProvisionMisbehavior(r) for r in reports])
+    assert data.misbehavior == tuple(reports[1:])
+
+
+@pytest.mark.guide("A104")
+async def test_a_head_that_is_worked_on_no_more_has_an_empty_inherent_and_an_unknown_one_none() -> (
+    None
+):
+    chain = relay_chain()
+    candidate, _ = chain.candidate(100)
+    overseer = node(chain)
+    head = chain.genesis
+    async with running(overseer, [(head.hash(), head.number)]):
+        overseer.send(ProvisionBackable(head.hash(), candidate))
+        request = RequestBlockAuthorshipData(head.hash())
+        assert (await overseer.ask(request)).inherent.backed_candidates
+        overseer.block_imported(imported(chain.add()))
+        await trio.testing.wait_all_tasks_blocked()
+        left = (await overseer.ask(RequestBlockAuthorshipData(head.hash()))).inherent
+        assert (left.bitfields, left.backed_candidates) == ((), ())
+        with pytest.raises(Unanswered):
+            await overseer.ask(RequestBlockAuthorshipData(ZERO_HASH))
+
+
+CHAIN = relay_chain()
+_PENDING, _ = CHAIN.candidate(100)
+HEAD = CHAIN.add(backed=[_PENDING])
+GOOD = [CHAIN.candidate(101, b"proof %d" % number)[0] for number in range(3)]
+
+
+def damaged(candidate: BackedCandidate, way: int) -> BackedCandidate:
+    """Wrong in some way, or for way 0 as it is."""
+    if way == 1:
+        return replace(candidate, validity_votes=candidate.validity_votes[:-1])
+    if way == 2:
+        descriptor = replace(candidate.candidate.descriptor, relay_parent=ZERO_HASH)
+        return replace(candidate, candidate=replace(candidate.candidate, descriptor=descriptor))
+    return _PENDING if way == 3 else candidate
+
+
+def vote(validator: int, cores: list[int], length: int) -> SignedAvailabilityBitfield:
+    return CHAIN.on(HEAD).bitfield(validator, [c for c in cores if c < length], length=length)
+
+
+VOTES = st.builds(
+    vote,
+    st.integers(0, VALIDATORS - 1),
+    st.lists(st.integers(0, 2), max_size=3, unique=True),
+    st.sampled_from([2, 2, 2, 1, 3]),
+)
+
+
+@pytest.mark.guide("A104")
+@settings(max_examples=40)
+@given(
+    votes=st.lists(VOTES, max_size=8),
+    candidates=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=5),
+)
+def test_whatever_comes_in_the_runtime_accepts_what_goes_out(
+    votes: list[SignedAvailabilityBitfield], candidates: list[tuple[int, int]]
+) -> None:
+    messages: list[Message] = [ProvisionBitfield(HEAD.hash(), vote) for vote in votes]
+    given_candidates = [damaged(GOOD[which], way) for which, way in candidates]
+    messages += [ProvisionBackable(HEAD.hash(), backed) for backed in given_candidates]
+    data = trio.run(provide, CHAIN, HEAD, messages)
+    CHAIN.on(HEAD).add_block(data.inherent)  # raises when anything in it is wrong
+    if any(way == 0 for _, way in candidates):
+        assert len(data.inherent.backed_candidates) == 1
