@@ -48,6 +48,8 @@ def test_protected_peers_are_dialled_first() -> None:
     peers.learn([at(FIRST), at(SECOND)])
     peers.add_permanent(at(BOOT))
     assert peers.due([]) == [BOOT, FIRST, SECOND]
+    peers.prioritise([SECOND, FIRST])
+    assert peers.due([]) == [SECOND, FIRST, BOOT]
     peers.prioritise([SECOND])
     assert peers.due([]) == [SECOND, BOOT, FIRST]
     assert peers.due([BOOT]) == [SECOND, FIRST]

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
-from parahost.node.gossip import COST_BAD_SIGNATURE, COST_DUPLICATE, COST_MALFORMED
+from parahost.node.gossip import COST_BAD_SIGNATURE, COST_DUPLICATE, COST_MALFORMED, Acceptance
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     PeerConnected,
@@ -28,28 +28,36 @@ from parahost.node.messages.network import (
     SendMessage,
 )
 from parahost.node.protocols import NOTIFICATIONS
+from parahost.node.session import ChildSession
 from parahost.node.utility.peer_set_manager import (
     MAX_ADDRESSES,
     MAX_RECORDS,
     REFRESH_S,
+    Directory,
+    HeadValidators,
     PeerSetManager,
     ValidatorRecord,
     _Records,
+    judge,
+    preference,
 )
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import KeyStore, KeyType, ObservedRole
 from parahost.primitives.basic import (
     H256,
     H512,
+    U32,
     U64,
     BlockNumber,
     Hash,
     PeerId,
     ValidatorId,
+    ValidatorIndex,
     ValidatorSignature,
 )
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.scale import decode, encode
+from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
 from tests.node.collation.world import NAMES, Scripted, States, chain, validator_keys
@@ -251,6 +259,30 @@ async def test_the_own_group_is_preferred_then_the_session() -> None:
         first = [names[validators[i]] for i in group if i != own]
         rest = [names[v] for v in validators if names[v] not in (*first, "Alice")]
         assert node.network.prioritised[-1] == tuple(map(PeerId, [*first, *rest]))
+
+
+def head_of_two_sessions(*following: str) -> HeadValidators:
+    state = chain().state
+    context = SigningContext(api.session_index_for_child(state), Hash(H256(bytes(32))))
+    session = ChildSession(api.validators(state), context)
+    return HeadValidators(session, api.validator_groups(state), tuple(map(validator, following)))
+
+
+@pytest.mark.guide("A98")
+def test_validators_of_the_next_session_come_after_this_ones() -> None:
+    head = head_of_two_sessions("Eve", "Alice")
+    ordered = preference(head, None)
+    assert ordered == [*head.session.validators, validator("Eve")]
+    assert preference(head_of_two_sessions("Eve"), ValidatorIndex(U32(0)))[-1] == validator("Eve")
+
+
+@pytest.mark.guide("A98")
+def test_a_validator_of_the_next_session_counts_already() -> None:
+    eve = record("Eve", THERE)
+    genesis = chain().genesis_hash
+    directory = Directory(expected={validator("Eve"): None})
+    assert judge(directory, eve, RealVerifier(), genesis).acceptance is Acceptance.ACCEPT
+    assert judge(Directory(), eve, RealVerifier(), genesis).acceptance is Acceptance.IGNORE
 
 
 def test_the_largest_message_fits_both_peer_sets() -> None:

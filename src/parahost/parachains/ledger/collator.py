@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from functools import partial
@@ -85,7 +86,8 @@ class LedgerCollator(Collator):
             listener = listen(*address)
         except OSError as error:
             where = f"{address[0]}:{address[1]}"
-            reason = f"args.http: cannot listen on {where}: {error.strerror}; give another address"
+            why = os.strerror(error.errno) if error.errno else str(error)
+            reason = f"args.http: cannot listen on {where}: {why}; give another address"
             raise CollatorFailed(reason) from error
         host, port = listener.getsockname()[:2]
         para = self.services.para_id
