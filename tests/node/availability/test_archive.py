@@ -201,9 +201,9 @@ class ArchiveMachine(RuleBasedStateMachine):
         known = {key for key, _ in self.database.scan(RECORDS)}
         assert {key[:32] for key, _ in self.database.scan(CHUNKS)} <= known
         assert {key for key, _ in self.database.scan(DATA)} <= known
-        due = [key[8:] for key, _ in self.database.scan(DUE)]
-        assert sorted(due) == sorted(
-            name for c, name in enumerate(CANDIDATES) if self.model.due(c) is not None
+        due = {c: self.model.due(c) for c in range(len(CANDIDATES))}
+        assert [key for key, _ in self.database.scan(DUE)] == sorted(
+            entry[0].to_bytes(8, "big") + CANDIDATES[c] for c, entry in due.items() if entry
         )
         assert len(list(self.database.scan(BLOCKS))) == len(self.model.noted())
 

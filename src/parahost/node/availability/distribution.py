@@ -1,9 +1,9 @@
 """Availability Distribution, protocol ``avad``: each validator gets its chunk (A89-A93).
 
 The guide gossips every chunk to everybody, which would multiply each PoV by three times the number
-of peers. Here a chunk goes where it is wanted: chunk i straight to validator i's peer. Measured
-for 5 MB and 1,000 validators: a backer sends 15 MB in all, 15.7 kB to each peer, where plain gossip
-sends 15 MB to each. What remains of gossip:
+of peers. Here a chunk goes where it is wanted: chunk i straight to validator i's peer. For 5 MB and
+1,000 validators a chunk has 15,744 bytes: all backers together send 16 MB, where plain gossip sends
+16 MB to each peer. What remains of gossip:
 
 - Only when validator i is not connected is its chunk relayed, to a few peers who do the same, for
   a bounded number of hops.
