@@ -182,7 +182,7 @@ async def test_a_damaged_store_is_noticed() -> None:
 
 
 def sent_in_vain(url: str, amount: int) -> tuple[int, str]:
-    """Status and line of a refusal; read in the client's thread, for the server is in the test's."""
+    """Status and line of a refusal, read in the client's thread: the server is in the test's."""
     with pytest.raises(HTTPError) as refused:
         client.send(url, ALICE, BOB.public, amount)
     return refused.value.code, json.load(refused.value)["error"]
