@@ -85,13 +85,14 @@ async def test_each_kind_is_kept_once_over_restarts_and_offered_to_authors() -> 
 async def test_a_failed_write_costs_no_other_report() -> None:
     database = MemoryDatabase()
 
+    writes = 0
+
     def fail_second(batch: Batch, durable: bool) -> None:
         nonlocal writes
         writes += 1
         if writes == 2:
             raise DatabaseError("the disk is full")
 
-    writes = 0
     database.before_write = fail_second
     assert (await run(database, *ALL))[0] == ALL
     database.before_write = None

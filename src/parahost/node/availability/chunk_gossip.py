@@ -59,7 +59,10 @@ class LiveCandidate:
     hops: dict[ChunkIndex, int] = field(default_factory=dict)
     """How far each chunk that we hold may still be relayed."""
     first_share: tuple[int, int] | None = None
-    """(k, g) while we, the k-th of g backers, send only chunks i = k (mod g)."""
+    """(k, g) while we, the k-th of g backers, send only chunks i = k (mod g), and none to other
+    backers, who probably have theirs."""
+    announced: dict[PeerId, None] = field(default_factory=dict)
+    """Who was told that we have our own chunk."""
     _known: dict[PeerId, dict[ChunkIndex, bool]] = field(default_factory=dict)
     """The chunks that a peer has; true for those that it sent to us."""
     _relayed: dict[ChunkIndex, int] = field(default_factory=dict)
@@ -99,8 +102,13 @@ class LiveCandidate:
     def has_sent(self, peer: PeerId, index: ChunkIndex) -> bool:
         return self._known.get(peer, {}).get(index, False)
 
+    def must_hear(self, peer: PeerId, own: ChunkIndex) -> bool:
+        """Whether a backer cannot know yet that we have our own chunk."""
+        return peer not in self.announced and not self.has_sent(peer, own)
+
     def forget(self, peer: PeerId) -> None:
         self._known.pop(peer, None)
+        self.announced.pop(peer, None)
 
     # What to send
 
@@ -115,7 +123,10 @@ class LiveCandidate:
         """Whether we hold the chunk, and it is ours to send by now."""
         if index not in self.chunks:
             return False
-        return self.first_share is None or index % self.first_share[1] == self.first_share[0]
+        if self.first_share is None:
+            return True
+        place, group_size = self.first_share
+        return index % group_size == place and index not in map(int, self.pending.backers)
 
     def relays_left(self, index: ChunkIndex) -> int:
         """To how many more peers we may give a chunk to pass on."""

@@ -7,8 +7,8 @@ of peers. Here a chunk goes where it is wanted: chunk i straight to validator i'
 
 - Only when validator i is not connected is its chunk relayed, to a few peers who do the same, for
   a bounded number of hops.
-- All backers hold everything. Of g, the k-th begins with the chunks i = k (mod g); the others
-  follow a moment later to those who have not said ``HaveChunk`` by then.
+- All backers hold everything. Of g, the k-th begins with the chunks i = k (mod g) of those who are
+  no backers; the others follow a moment later, to those who have not said ``HaveChunk`` by then.
 - Whoever still lacks its chunk after a while asks for it.
 
 Everything is tried again on each view change, ours and peers' (A91).
@@ -334,10 +334,7 @@ class AvailabilityDistribution(Subsystem):
         if chunk.index != live.own or not self._is_live(live):
             return
         self.ctx.send(StoreChunk(live.pending.hash, chunk))
-        to = [p for p in self._backers(live) if not live.has(p, chunk.index)]
-        if to:
-            have = HaveChunk(live.pending.hash, chunk.index)
-            self._send(tuple(to), have)
+        self._offer_to(tuple(self._backers(live)))
 
     def _backers(self, live: LiveCandidate) -> list[PeerId]:
         """The backing group's connected peers."""
@@ -353,6 +350,7 @@ class AvailabilityDistribution(Subsystem):
         """Send to each of the peers what it wants or should pass on, of what it works on."""
         validator_of = {peer: validator for validator, peer in self._peer_of.items()}
         for live in self._live.values():
+            self._announce(live, peers)
             if not live.has_more_than_own:
                 continue
             working = [peer for peer in peers if self._works_on(peer, live)]
@@ -366,6 +364,17 @@ class AvailabilityDistribution(Subsystem):
                     if live.relays_left(index) and not live.has(peer, index):
                         live.note_relay(index)
                         self._send_chunk(live, peer, index, hops=live.hops[index] - 1)
+
+    def _announce(self, live: LiveCandidate, peers: Sequence[PeerId]) -> None:
+        """Tell backers among the peers that we have our chunk, each once."""
+        own = live.own
+        if own is None or own not in live.chunks:
+            return
+        backers = self._backers(live)
+        for peer in peers:
+            if peer in backers and live.must_hear(peer, own) and self._works_on(peer, live):
+                live.announced[peer] = None
+                self._send((peer,), HaveChunk(live.pending.hash, own))
 
     def _unreachable(self, live: LiveCandidate) -> list[ChunkIndex]:
         """The chunks that we should have others pass on."""
