@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TextIO
+from typing import Any, TextIO
 
 import trio
 
-from parahost.simulation.journal import Trace, TraceEvent
+from parahost.ports import Database
+from parahost.primitives.basic import Hash
+from parahost.runtime.storage import State
+from parahost.simulation import checkers
+from parahost.simulation.checkers import OK, Checker, Scene, Signature
+from parahost.simulation.journal import Trace
 from parahost.simulation.network import Internet, LinkQuality, Weather
 from parahost.simulation.nodes import SimulatedNode, Surroundings
+from parahost.simulation.observatory import Observatory
 from parahost.simulation.plan import NetworkPlan
 from parahost.simulation.random import Streams
+from parahost.simulation.record import ChainRecord, RecordedBlock
 from parahost.simulation.scheduler import run_virtual
 from parahost.simulation.sharing import Sharing
+from parahost.simulation.statistics import Statistics
 
 START_SPREAD_S = 0.5
 """Nodes start at random times within so many seconds."""
+REACHED = "reached_its_end"
+"""The verdict on whether the chain came to the number of blocks that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run went. ``reached`` tells whether it came to its last block; ``virtual_s`` and
-    ``real_s`` are its lengths, in seconds, by the world's time and by ours."""
+    """How a run went. ``verdicts``: by checker, ``ok`` or what was violated first. ``virtual_s``
+    and ``real_s`` are its lengths in seconds, by the world's time and by ours."""
 
+    seed: int
     digest: str
-    reached: bool
+    verdicts: Mapping[str, str]
+    statistics: Mapping[str, Any]
     virtual_s: float
     real_s: float
+
+    @property
+    def ok(self) -> bool:
+        return all(verdict == OK for verdict in self.verdicts.values())
 
     @property
     def speed_ratio(self) -> float:
         """How many times faster than real time it was."""
         return self.virtual_s / self.real_s if self.real_s else 0.0
+
+    def report(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "seed": self.seed,
+            "digest": self.digest,
+            "verdicts": dict(self.verdicts),
+            "speed_ratio": round(self.speed_ratio, 2),
+            "virtual_seconds": round(self.virtual_s, 3),
+            "real_seconds": round(self.real_s, 3),
+            **self.statistics,
+        }
 
 
 class Simulation:
@@ -48,6 +76,7 @@ class Simulation:
         trace_file: TextIO | None = None,
         sharing: bool = True,
         quality: LinkQuality | None = None,
+        checks: Sequence[type[Checker]] = checkers.ALL,
     ) -> None:
         self.plan = plan
         self.seed = seed
@@ -55,6 +84,7 @@ class Simulation:
         self.trace = Trace(trace_file)
         self.weather = Weather(quality)
         self.internet = Internet(self.trace, self.weather)
+        self.record = ChainRecord(plan.genesis)
         around = Surroundings(
             plan.genesis,
             self.internet,
@@ -62,29 +92,67 @@ class Simulation:
             self.streams,
             Sharing(sharing),
             tuple(node.peer for node in plan.validators),
+            on_signature=self._on_signature,
         )
         self.nodes: dict[str, SimulatedNode] = {
             node.name: SimulatedNode(node, around) for node in plan.nodes
         }
+        scene = Scene(
+            plan,
+            self.record,
+            is_honest=self.is_honest,
+            disk_of=self._disk_of,
+            state_of=self._state_of,
+            queues_of=self._queues_of,
+            troubled_until=0.0,
+        )
+        self.checkers = [check(scene) for check in checks]
+        self._observatory = Observatory(self.record, self.nodes, self.is_honest, self.checkers)
+        self.statistics = Statistics(plan, self.record, self.trace)
+        self.trace.watch(self._observatory.hear)
         self._nursery: trio.Nursery | None = None
 
-    def run(self, blocks: int, *, patience_slots: int | None = None) -> Outcome:
-        """Run until a block with that number is imported, or until so many slots have passed."""
+    def run(
+        self,
+        blocks: int,
+        *,
+        patience_slots: int | None = None,
+        progress: Callable[[RecordedBlock], None] | None = None,
+    ) -> Outcome:
+        """Run until an honest node has a block with that number, or until so many slots have
+        passed.
+
+        :param progress: called with each new block.
+        """
+        if progress is not None:
+            self.record.on_block.append(progress)
         limit_s = self.plan.shape.slot_s * (patience_slots or 4 * blocks + 20)
         begun = perf_counter()
         reached, virtual_s = run_virtual(
             lambda: self._main(blocks, limit_s), self.streams.seed_of("scheduler")
         )
-        return Outcome(self.trace.digest(), reached, virtual_s, perf_counter() - begun)
+        real_s = perf_counter() - begun
+        verdicts = {checker.name: checker.verdict for checker in self.checkers}
+        if not reached:
+            best = self.record.best().number
+            verdicts[REACHED] = f"block {blocks} did not come in {limit_s:.0f} s, but {best} did"
+        return Outcome(
+            self.seed,
+            self.trace.digest(),
+            verdicts,
+            self.statistics.summary(),
+            virtual_s,
+            real_s,
+        )
 
     async def _main(self, blocks: int, limit_s: float) -> tuple[bool, float]:
         done = trio.Event()
 
-        def watch(event: TraceEvent) -> None:
-            if event.event == "chain.imported" and event.fields["number"] >= blocks:  # type: ignore[operator]
+        def look_for_end(block: RecordedBlock) -> None:
+            if block.number >= blocks:
                 done.set()
 
-        self.trace.watch(watch)
+        self.record.on_block.append(look_for_end)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self.internet.run)
@@ -94,13 +162,33 @@ class Simulation:
             with trio.move_on_after(limit_s):
                 await done.wait()
             ended_at = trio.current_time()
+            self._observatory.end()
             nursery.cancel_scope.cancel()
         return done.is_set(), ended_at
+
+    def _on_signature(self, signature: Signature) -> None:
+        self._observatory.hear_signature(signature)
 
     async def _start_after(self, delay_s: float, node: SimulatedNode) -> None:
         await trio.sleep(delay_s)
         await node.live()
 
-    def running(self) -> Sequence[SimulatedNode]:
-        """The nodes that are up."""
-        return [node for node in self.nodes.values() if node.node is not None]
+    # What checkers ask
+
+    def is_honest(self, name: str) -> bool:
+        """Whether there is such a node, and nothing is done to its behaviour."""
+        return name in self.nodes
+
+    def _disk_of(self, name: str) -> Database:
+        return self.nodes[name].disk
+
+    def _state_of(self, name: str, block: Hash) -> State:
+        node = self.nodes[name].node
+        assert node is not None, f"{name} is down"
+        return node.chain.state(block)
+
+    def _queues_of(self, name: str) -> dict[str, int]:
+        node = self.nodes[name].node
+        if node is None:
+            return {}
+        return {subsystem: stats.longest for subsystem, stats in node.overseer.stats().items()}

@@ -32,6 +32,24 @@ class TraceEvent:
         return json.dumps(line, separators=(",", ":"), default=str)
 
 
+@dataclass(slots=True)
+class Traffic:
+    """What one protocol has sent."""
+
+    messages: int = 0
+    bytes: int = 0
+
+
+_SUBSYSTEMS_SPEAK = ("validation", "collation")
+
+
+def _spoken(protocol: str, payload: bytes) -> str:
+    """The protocol within a peer set's, by its four letters, of a message that begins with 0."""
+    if protocol not in _SUBSYSTEMS_SPEAK:
+        return protocol
+    return f"{protocol}/{payload[1:5].decode('ascii', 'replace')}"
+
+
 Watcher = Callable[[TraceEvent], None]
 
 
@@ -47,7 +65,8 @@ class Trace:
         self._file = file
         self._hash = blake2b(digest_size=32)
         self._watchers: list[Watcher] = []
-        self.events = 0
+        self.traffic: dict[str, Traffic] = {}
+        """By protocol."""
 
     def watch(self, watcher: Watcher) -> None:
         """Call it with each event from now on."""
@@ -55,7 +74,6 @@ class Trace:
 
     def record(self, node: str, event: str, fields: dict[str, object]) -> None:
         at = trio.current_time()
-        self.events += 1
         self._hash.update(f"{at!r} {node} {event} {fields!r}\n".encode())
         happened = TraceEvent(at, node, event, fields)
         if self._file is not None:
@@ -66,6 +84,12 @@ class Trace:
     def message(self, sender: str, receiver: str, protocol: str, payload: bytes) -> None:
         """Bytes leave one node for another."""
         at = trio.current_time()
+        name = protocol if payload[:1] != b"\0" else _spoken(protocol, payload)
+        traffic = self.traffic.get(name)
+        if traffic is None:
+            traffic = self.traffic[name] = Traffic()
+        traffic.messages += 1
+        traffic.bytes += len(payload)
         self._hash.update(b"%r %s %s %s " % (at, *map(str.encode, (sender, receiver, protocol))))
         self._hash.update(payload)
         if self._file is not None:

@@ -15,6 +15,7 @@ from parahost.primitives.basic import PeerId
 from parahost.runtime.storage import State
 from parahost.simulation.clock import NodeClock
 from parahost.simulation.journal import NodeJournal, Trace
+from parahost.simulation.keystore import OnSignature, WatchedKeyStore
 from parahost.simulation.network import Endpoint, Internet
 from parahost.simulation.plan import NodePlan
 from parahost.simulation.random import Streams
@@ -35,6 +36,7 @@ class Surroundings:
     streams: Streams
     sharing: Sharing
     bootnodes: tuple[PeerId, ...]
+    on_signature: OnSignature
 
 
 class SimulatedNode:
@@ -106,7 +108,9 @@ class SimulatedNode:
             random=streams.stream("port"),
             journal=journal,
             database=self.disk,
-            keystore=ProtectedKeyStore(self._keys, self.disk),
+            keystore=WatchedKeyStore(
+                self.name, ProtectedKeyStore(self._keys, self.disk), around.on_signature
+            ),
             network=endpoint,
             steering=endpoint,
             verifier=around.sharing.verifier(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from parahost.crypto.keystore import keypair_from_uri
 from parahost.devnet.authorities import (
     collator_uri,
     local_validator,
@@ -83,9 +84,20 @@ class NetworkPlan:
     parathreads: tuple[ParachainSpec, ...]
     nodes: tuple[NodePlan, ...]
 
+    owners: Mapping[bytes, str]
+    """The names of nodes by their public keys."""
+
     @property
     def validators(self) -> tuple[NodePlan, ...]:
         return tuple(node for node in self.nodes if node.role is Role.VALIDATOR)
+
+    @property
+    def paras(self) -> tuple[ParachainSpec, ...]:
+        return (*self.parachains, *self.parathreads)
+
+    def owner_of(self, public: bytes) -> str | None:
+        """The name of the node that has this key."""
+        return self.owners.get(bytes(public))
 
 
 def plan_network(shape: Shape) -> NetworkPlan:
@@ -111,12 +123,19 @@ def plan_network(shape: Shape) -> NetworkPlan:
         )
         for spec in specs
     ]
+    nodes = (*validators, *collators)
+    owners = {
+        keypair_from_uri(key_type, uri).public: node.name
+        for node in nodes
+        for key_type, uri in node.keys
+    }
     return NetworkPlan(
         shape,
         _genesis(shape, names, chains, threads),
         tuple(chains),
         tuple(threads),
-        (*validators, *collators),
+        nodes,
+        owners,
     )
 
 

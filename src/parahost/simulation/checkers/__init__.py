@@ -1,0 +1,41 @@
+"""Independent checkers: each watches a run from outside for one promise of the guide.
+
+They are written from the guide, apart from the node's code, and read blocks, states, disks and
+traces. Each is shown to bite by a planted fault in ``tests/simulation/checkers``.
+"""
+
+from collections.abc import Sequence
+
+from parahost.simulation.checkers.availability import RecoverableAndValid
+from parahost.simulation.checkers.backing import BackedByItsGroup
+from parahost.simulation.checkers.bounds import BoundedQueues, BoundedStores, NodesStayUp
+from parahost.simulation.checkers.checker import OK, Checker, Scene, Signature
+from parahost.simulation.checkers.databases import LegalDatabases
+from parahost.simulation.checkers.finality import NoConflictingFinality
+from parahost.simulation.checkers.honesty import NoContradiction, NoHonestReported
+from parahost.simulation.checkers.inclusion import IncludedByTwoThirds, OnePendingPerPara
+from parahost.simulation.checkers.liveness import ChainGrows, FinalityCatchesUp, HeadsMove
+from parahost.simulation.checkers.parathreads import ClaimsGetTheirTries
+from parahost.simulation.checkers.states import OneStateRoot
+
+ALL: Sequence[type[Checker]] = (
+    NoConflictingFinality,
+    OneStateRoot,
+    BackedByItsGroup,
+    RecoverableAndValid,
+    OnePendingPerPara,
+    IncludedByTwoThirds,
+    ClaimsGetTheirTries,
+    NoContradiction,
+    NoHonestReported,
+    HeadsMove,
+    FinalityCatchesUp,
+    ChainGrows,
+    BoundedQueues,
+    BoundedStores,
+    LegalDatabases,
+    NodesStayUp,
+)
+"""In the order in which their verdicts are told."""
+
+__all__ = ["ALL", "OK", "Checker", "Scene", "Signature"]

@@ -1,0 +1,59 @@
+"""Bounds: nothing grows without limit, and nobody falls over."""
+
+from __future__ import annotations
+
+from parahost.simulation.checkers.checker import Checker
+from parahost.simulation.journal import TraceEvent
+from parahost.simulation.record import RecordedBlock
+
+MAX_QUEUE = 4096
+"""Messages that may wait for one subsystem."""
+CHECKED_EVERY = 8
+MAX_UNSETTLED_RECORDS = 4096
+"""Rows of a table that finality empties."""
+_EMPTIED = ("open", "availability.blocks")
+
+
+class BoundedQueues(Checker):
+    """No queue of an honest node ever gets long."""
+
+    name = "bounded_queues"
+
+    def on_block(self, block: RecordedBlock) -> None:
+        if block.number % CHECKED_EVERY == 0:
+            self.at_end()
+
+    def at_end(self) -> None:
+        for node in self.scene.plan.nodes:
+            if not self.scene.is_honest(node.name):
+                continue
+            for subsystem, longest in self.scene.queues_of(node.name).items():
+                if longest > MAX_QUEUE:
+                    self.violated(f"{node.name}: {longest} messages waited for {subsystem}")
+
+
+class BoundedStores(Checker):
+    """What finality settles does not pile up on disk."""
+
+    name = "bounded_stores"
+
+    def at_end(self) -> None:
+        lag = self.scene.record.best().number - self.scene.record.last_final().number
+        for node in self.scene.plan.nodes:
+            if not self.scene.is_honest(node.name):
+                continue
+            disk = self.scene.disk_of(node.name)
+            for table in _EMPTIED:
+                rows = sum(1 for _ in disk.scan(table))
+                if rows > MAX_UNSETTLED_RECORDS + 16 * lag:
+                    self.violated(f"{node.name}: {rows} rows in table {table}")
+
+
+class NodesStayUp(Checker):
+    """No honest node goes down of itself (A69)."""
+
+    name = "nodes_stay_up"
+
+    def on_event(self, event: TraceEvent) -> None:
+        if event.event == "node.failed" and self.scene.is_honest(event.node):
+            self.violated(f"{event.node} went down: {event.fields['reason']}")

@@ -1,0 +1,91 @@
+"""What a checker is: it watches a run, and says whether a promise of the guide was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import trio
+
+from parahost.ports import Database, KeyType
+from parahost.primitives.basic import Hash
+from parahost.runtime.storage import State
+from parahost.simulation.journal import TraceEvent
+from parahost.simulation.plan import NetworkPlan
+from parahost.simulation.record import ChainRecord, RecordedBlock
+
+OK = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A node has signed something."""
+
+    node: str
+    key_type: KeyType
+    public: bytes
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What checkers may look at; nodes are told by their names."""
+
+    plan: NetworkPlan
+    record: ChainRecord
+    is_honest: Callable[[str], bool]
+    """Whether nothing is done to its behaviour."""
+    disk_of: Callable[[str], Database]
+    """Its database as it is now."""
+    state_of: Callable[[str, Hash], State]
+    """The state that the node, which runs, has for a block."""
+    queues_of: Callable[[str], dict[str, int]]
+    """The longest that each queue of the node has been in this life of it; none when it is down."""
+    troubled_until: float
+    """When the last fault ends that is planned, in virtual seconds."""
+
+
+class Checker:
+    """Derive from it, give it a ``name`` and override what it needs to hear.
+
+    A checker that has found one violation has done its work: it hears nothing more.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.verdict = OK
+        """``ok``, or what was violated first: what, where, by whom, when."""
+
+    @property
+    def is_ok(self) -> bool:
+        return self.verdict == OK
+
+    def violated(self, what: str, block: RecordedBlock | None = None) -> None:
+        """The promise is broken."""
+        if not self.is_ok:
+            return
+        where = "" if block is None else f" in block {block.number} (0x{block.hash.hex()[:8]})"
+        self.verdict = f"{what}{where}, at {trio.current_time():.3f} s"
+
+    # What it may hear
+
+    def on_block(self, block: RecordedBlock) -> None:
+        """A block was imported by an honest node, as the first to do so."""
+
+    def on_import(self, node: str, block: RecordedBlock) -> None:
+        """An honest node has imported a block."""
+
+    def on_final(self, node: str, block: RecordedBlock) -> None:
+        """An honest node holds a block for final."""
+
+    def on_event(self, event: TraceEvent) -> None:
+        """A node has recorded something, or something happened to it."""
+
+    def on_signature(self, signature: Signature) -> None:
+        """A node has signed something."""
+
+    def at_end(self) -> None:
+        """The run is over; nodes stand as they were."""

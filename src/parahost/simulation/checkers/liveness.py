@@ -1,0 +1,71 @@
+"""Liveness: when the trouble is over, everything moves on."""
+
+from __future__ import annotations
+
+from parahost.simulation.checkers import reading
+from parahost.simulation.checkers.checker import Checker
+from parahost.simulation.record import RecordedBlock
+
+HEADS_MOVE_WITHIN = 12
+"""Blocks: two for a candidate's way, as many again for each group that is asleep, and time to find
+back together."""
+FINAL_WITHIN = 12
+"""Blocks that finality may lag behind the best chain."""
+
+
+class HeadsMove(Checker):
+    """After the last fault, each parachain's head moves at least once in so many blocks."""
+
+    name = "heads_move"
+
+    def at_end(self) -> None:
+        chain = [
+            block
+            for block in self.scene.record.best().ancestry()
+            if block.at >= self.scene.troubled_until
+        ][::-1]
+        for para in self.scene.plan.parachains:
+            waited, head = 0, None
+            for block in chain:
+                current = reading.head(block.state, para.id)
+                waited = 0 if current != head else waited + 1
+                head = current
+                if waited > HEADS_MOVE_WITHIN:
+                    self.violated(f"parachain {para.id} has not moved for {waited} blocks", block)
+                    break
+
+
+class FinalityCatchesUp(Checker):
+    """After the last fault, finality follows the best chain at a bounded distance."""
+
+    name = "finality_catches_up"
+
+    def at_end(self) -> None:
+        best = self.scene.record.best()
+        calm = [block for block in best.ancestry() if block.at >= self.scene.troubled_until]
+        if len(calm) <= FINAL_WITHIN:
+            return
+        for node in self.scene.plan.validators:
+            if not self.scene.is_honest(node.name) or not self.scene.queues_of(node.name):
+                continue
+            final = self.scene.record.final.get(node.name, self.scene.record.genesis)
+            if best.number - final.number > FINAL_WITHIN:
+                self.violated(
+                    f"{node.name} holds block {final.number} for final, the best is {best.number}"
+                )
+
+
+class ChainGrows(Checker):
+    """After the last fault, blocks keep coming: no gap of so many slots without one."""
+
+    name = "chain_grows"
+    MAX_GAP_SLOTS = 8
+
+    def at_end(self) -> None:
+        chain: list[RecordedBlock] = list(self.scene.record.best().ancestry())[::-1]
+        gap_s = self.MAX_GAP_SLOTS * self.scene.plan.shape.slot_s
+        previous = max(self.scene.troubled_until, 0.0)
+        for block in chain[1:]:
+            if block.at > previous and block.at - previous > gap_s:
+                self.violated(f"no block for {block.at - previous:.0f} s", block)
+            previous = max(previous, block.at)

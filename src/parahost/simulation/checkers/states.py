@@ -1,0 +1,34 @@
+"""States: whoever executes a block comes to the state that its header promises."""
+
+from __future__ import annotations
+
+from parahost.primitives.basic import Hash
+from parahost.simulation.checkers.checker import Checker
+from parahost.simulation.record import RecordedBlock
+from parahost.trie import StateVersion, Trie
+
+REBUILT_EVERY = 16
+"""A state's trie is made anew from all its entries once in so many blocks."""
+
+
+class OneStateRoot(Checker):
+    """The state of a block has the root that its header says."""
+
+    name = "one_state_root"
+
+    def on_block(self, block: RecordedBlock) -> None:
+        root = block.state.root
+        if block.number % REBUILT_EVERY == 0:
+            entries = dict(block.state.items_raw())
+            root = Hash(Trie(StateVersion.V1).insert_many(entries).root)
+        if root != block.header.state_root:
+            self.violated(
+                f"the state's root is 0x{root.hex()[:8]}, "
+                f"the header says 0x{block.header.state_root.hex()[:8]}",
+                block,
+            )
+
+    def on_import(self, node: str, block: RecordedBlock) -> None:
+        root = self.scene.state_of(node, block.hash).root
+        if root != block.header.state_root:
+            self.violated(f"{node} has a state with the root 0x{root.hex()[:8]}", block)
