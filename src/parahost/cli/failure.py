@@ -23,6 +23,7 @@ _EXPECTED = (
     ("parahost.process.run_node", "BadBasePath"),
     ("parahost.devnet.plan", "BadPlan"),
     ("parahost.devnet.condition", "BadCondition"),
+    ("parahost.simulation.plan", "BadSimulation"),
 )
 """By module and name: an error can only have been raised if its module was imported."""
 

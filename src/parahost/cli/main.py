@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from parahost.cli import chain_spec, devnet, inspect, keys, node, pvf
+from parahost.cli import chain_spec, devnet, inspect, keys, node, pvf, simulate
 from parahost.cli.failure import BAD_INPUT, explain
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("devnet")(devnet.devnet)
 app.command("node")(node.node)
+app.add_typer(simulate.app, name="simulate")
 app.add_typer(pvf.app, name="pvf")
 app.add_typer(keys.app, name="keys")
 app.add_typer(chain_spec.app, name="chain-spec")
