@@ -26,6 +26,12 @@ lint: $(STAMP)
 guide-coverage: $(STAMP)
 	$(BIN)/python -m tests.guide_coverage
 
+bench: $(STAMP)
+	@for file in bench/bench_*.py; do \
+		name=$$(basename $$file .py); echo "== $$name"; \
+		$(BIN)/python -m bench.$$name || exit 1; \
+	done
+
 wasm:
 	$(MAKE) -C src/parahost/parachains
 

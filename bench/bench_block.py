@@ -1,7 +1,8 @@
 """What executing a relay chain block costs: 10 validators, 2 parachains, both with a candidate in
 each block, all validators voting. Verdicts on signatures are remembered: they are not counted.
 
-Run: ``python -m bench.bench_block [--profile]``. Prints one line a figure.
+Run: ``python -m bench.bench_block [--profile]``. The median over the blocks, of the best of three
+runs each.
 """
 
 from __future__ import annotations
@@ -9,16 +10,15 @@ from __future__ import annotations
 import cProfile
 import pstats
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from statistics import median
-from time import perf_counter
 
 from tests.runtime import world
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import GENESIS, Chain, validators
 
+from bench.figures import best, figure
 from parahost.crypto import ed25519, sr25519
 from parahost.primitives.header import Block
 from parahost.primitives.transcript import Transcript
@@ -65,26 +65,10 @@ def blocks_with_parents() -> tuple[Runtime, list[tuple[State, Block]]]:
     return chain.runtime, made[2:]
 
 
-def measure(
-    what: str, body: Callable[[State, Block], object], made: list[tuple[State, Block]]
-) -> None:
-    """The median over the blocks, of the best of three runs each."""
-    times = []
-    for parent, block in made:
-        best = float("inf")
-        for _ in range(3):
-            start = perf_counter()
-            body(parent, block)
-            best = min(best, perf_counter() - start)
-        times.append(best)
-    print(f"{what:<58}{median(times) * 1e3:>10.2f} ms")
-
-
 def main() -> None:
     runtime, made = blocks_with_parents()
-    measure(
-        "execute a block: 10 validators, 2 candidates, no signatures", runtime.execute_block, made
-    )
+    times = [best(partial(runtime.execute_block, parent, block), 3) for parent, block in made]
+    figure("execute a block: 10 validators, 2 candidates, no signatures", median(times) * 1e3, "ms")
     if "--profile" in sys.argv:
         profiler = cProfile.Profile()
         profiler.enable()

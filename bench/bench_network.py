@@ -1,6 +1,6 @@
 """How fast two processes talk over libp2p on loopback, and what a node's network costs.
 
-Run: ``python bench/bench_network.py``. It starts a second process that answers.
+Run: ``python -m bench.bench_network``. It starts a second process that answers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import trio
 
+from bench.figures import figure
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.network.limits import NetworkLimits
 from parahost.ports.network import (
@@ -120,9 +121,10 @@ async def main() -> None:
     one.on_notification(GOSSIP, ignore)
     async with trio.open_nursery() as nursery:
         await nursery.start(one.run)
-        print(f"memory of a node that only listens   {rss_mb():8.1f} MB")
+        figure("memory of a process that only listens", rss_mb(), "MB")
         nursery.start_soon(
-            trio.run_process, [sys.executable, __file__, "answer", one.listen_addresses[0]]
+            trio.run_process,
+            [sys.executable, "-m", "bench.bench_network", "answer", one.listen_addresses[0]],
         )
         while not one.connected():
             await trio.sleep(0.01)
@@ -133,7 +135,7 @@ async def main() -> None:
             begun = time.perf_counter()
             assert len(await one.request(peer, POV, b"")) == POV_SIZE
             latencies.append((time.perf_counter() - begun) * 1e3)
-        print(f"5 MiB request, median                {statistics.median(latencies):8.1f} ms")
+        figure("a request answered with 5 MiB, median", statistics.median(latencies), "ms")
 
         trips = []
         for _ in range(PINGS):
@@ -141,10 +143,8 @@ async def main() -> None:
             one.notify([peer], ECHO.name, bytes(GOSSIP_SIZE))
             await receive_echo.receive()
             trips.append((time.perf_counter() - begun) * 1e3)
-        print(f"1 KiB notification and echo, median  {statistics.median(trips):8.2f} ms")
-        print(
-            f"                             99 %    {statistics.quantiles(trips, n=100)[98]:8.2f} ms"
-        )
+        figure("a 1 KiB notification and its echo, median", statistics.median(trips), "ms")
+        figure("  99 of 100 within", statistics.quantiles(trips, n=100)[98], "ms")
 
         cpu, begun = time.process_time(), time.perf_counter()
         for number in range(GOSSIP_COUNT):
@@ -154,10 +154,10 @@ async def main() -> None:
         theirs = json.loads(await receive_echo.receive())
         elapsed = time.perf_counter() - begun
         ours = time.process_time() - cpu
-        print(f"1 KiB notifications                  {GOSSIP_COUNT / elapsed:8.0f} per s")
-        print(f"  CPU to send one                    {ours / GOSSIP_COUNT * 1e6:8.1f} us")
-        print(f"  CPU to receive one                 {theirs / GOSSIP_COUNT * 1e6:8.1f} us")
-        print(f"memory after all that                {rss_mb():8.1f} MB")
+        figure("1 KiB notifications one way", GOSSIP_COUNT / elapsed, "per s")
+        figure("  CPU to send one", ours / GOSSIP_COUNT * 1e6, "us")
+        figure("  CPU to receive one", theirs / GOSSIP_COUNT * 1e6, "us")
+        figure("memory after all that", rss_mb(), "MB")
         nursery.cancel_scope.cancel()
 
 

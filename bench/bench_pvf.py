@@ -1,15 +1,15 @@
-"""What the validation host costs over a bare wasmtime call: ``python -m bench.bench_pvf``.
+"""What the validation host costs over a bare wasmtime call.
 
 Both sides run the example adder on the same parameters, prepared, in one run of this program. Bare
 is wasmtime alone in this process: a new store and instance, the parameters written, one call, the
 result read; no limits, no allocator, no other process. The pool's side is all of
-``ValidationPool.execute``, from the code's bytes to the outcome. Prints JSON, in milliseconds;
-medians.
+``ValidationPool.execute``, from the code's bytes to the outcome. Medians.
+
+Run: ``python -m bench.bench_pvf``.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -19,6 +19,7 @@ from pathlib import Path
 import trio
 import wasmtime
 
+from bench.figures import figure
 from parahost.crypto.hashing import keccak_256
 from parahost.parachains.code import example_code
 from parahost.ports.validation import ExecutionKind, Returned
@@ -70,11 +71,7 @@ def bare_call(wasm: bytes, params: bytes) -> Callable[[], bytes]:
     return call
 
 
-def median_ms(samples: list[float]) -> float:
-    return round(statistics.median(samples) * 1000, 3)
-
-
-async def measure() -> dict[str, float]:
+async def main() -> None:
     code, params = example_code("adder"), adder_params()
     bare = bare_call(code, params)
     bare_s, pool_s, inside_ms = [], [], []
@@ -104,21 +101,16 @@ async def measure() -> dict[str, float]:
             started = time.perf_counter()
             await pool.execute(load, big, ExecutionKind.BACKING)
             big_s = time.perf_counter() - started
-    return {
-        "bare_ms": median_ms(bare_s),
-        "pool_ms": median_ms(pool_s),
-        "overhead_ms": round(median_ms(pool_s) - median_ms(bare_s), 3),
-        "pool_inside_worker_ms": round(statistics.median(inside_ms), 3),
-        "pool_p99_ms": round(sorted(pool_s)[RUNS * 99 // 100] * 1000, 3),
-        "first_call_with_worker_start_and_preparation_ms": round(first_s * 1000, 1),
-        "malloc_and_free_us": round(mallocs.execute_ms * 1000 / MALLOCS, 3),
-        "params_of_10_mb_ms": round(big_s * 1000, 1),
-    }
-
-
-def main() -> None:
-    print(json.dumps(trio.run(measure), indent=2))
+    bare_ms, pool_ms = statistics.median(bare_s) * 1e3, statistics.median(pool_s) * 1e3
+    figure("adder, bare wasmtime", bare_ms, "ms")
+    figure("adder, prepared, in the pool", pool_ms, "ms")
+    figure("  over bare", pool_ms - bare_ms, "ms", "5 ms")
+    figure("  99 of 100 within", statistics.quantiles(pool_s, n=100)[98] * 1e3, "ms")
+    figure("  inside the worker", statistics.median(inside_ms), "ms")
+    figure("the first call: worker's start, preparation, execution", first_s * 1e3, "ms")
+    figure("load with 10 MB of parameters", big_s * 1e3, "ms")
+    figure("ext_allocator malloc and free, together", mallocs.execute_ms * 1e3 / MALLOCS, "us")
 
 
 if __name__ == "__main__":
-    main()
+    trio.run(main)

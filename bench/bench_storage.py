@@ -1,13 +1,13 @@
 """What storage costs: items read and written, and the root after a block.
 
-Run: ``python bench/bench_storage.py``. Prints one line a figure.
+Run: ``python -m bench.bench_storage``. The best of five runs counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import perf_counter
 
+from bench.figures import best, figure
 from parahost.crypto.hashing import blake2_256
 from parahost.primitives.basic import U32, BlockNumber, ValidatorIndex
 from parahost.primitives.scale import BitVec
@@ -24,25 +24,23 @@ class Bench(Module, pallet="Bench"):
 
 
 def measure(what: str, times: int, body: Callable[[], object]) -> None:
-    """Run ``body``, which does something ``times`` times; the best of five runs counts."""
-    best = float("inf")
-    for _ in range(5):
-        start = perf_counter()
-        body()
-        best = min(best, perf_counter() - start)
-    print(f"{what:<58}{best * 1e3:>10.2f} ms{best / times * 1e6:>10.2f} us each")
+    """Run ``body``, which does something ``times`` times."""
+    seconds = best(body)
+    figure(what, seconds * 1e3, "ms")
+    figure("  each", seconds / times * 1e6, "us")
 
 
 def main() -> None:
     raw: dict[bytes, bytes] = {
         blake2_256(index.to_bytes(4, "little")): bytes(40) for index in range(STATE_KEYS)
     }
-    start = perf_counter()
     state = State.from_raw(raw)
-    built = perf_counter() - start
     assert state.root
-    total = perf_counter() - start
-    print(f"state of {STATE_KEYS} keys: made in {built:.2f} s, with its root in {total:.2f} s")
+    figure(
+        f"a state of {STATE_KEYS:,} keys, with its root",
+        best(lambda: State.from_raw(raw).root, 1),
+        "s",
+    )
 
     validators = [ValidatorIndex(U32(index)) for index in range(VALIDATORS)]
     fields = [BitVec.with_ones(200, (index % 200,)) for index in range(VALIDATORS)]
