@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import parahost.cli.commands
 import parahost.process.run_node
 from parahost.cli.main import run
 from parahost.devnet.zygote import serve

@@ -66,7 +66,9 @@ class Launcher:
         self.close()
 
     async def start(self, name: str, argv: Sequence[str], output: Path) -> None:
-        """Ask for a node; nothing happens when the zygote is dead."""
+        """Ask for a node; nothing happens when the zygote has ended."""
+        if self._requests.closed:
+            return
         request = {"start": name, "argv": list(argv), "output": str(output)}
         self._asked = True
         async with self._sending:

@@ -85,10 +85,13 @@ class Plan:
 def base_path_taken(root: Path) -> Iterator[None]:
     """This devnet's alone while the block runs; made if it is not there.
 
-    :raises BadPlan: when another devnet runs there.
+    :raises BadPlan: when another devnet runs there, or it is a file.
     :raises OSError: when it cannot be written.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise BadPlan(f"{root}: not a directory; choose another --base-path") from None
     lock = os.open(root / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:

@@ -1,0 +1,22 @@
+"""All commands of ``parahost``."""
+
+from __future__ import annotations
+
+import typer
+
+from parahost.cli import chain_spec, devnet, inspect, keys, node, pvf, simulate
+
+app = typer.Typer(
+    name="parahost",
+    help="The Polkadot Parachain Host: a relay chain and its parachains.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("devnet")(devnet.devnet)
+app.command("node")(node.node)
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(pvf.app, name="pvf")
+app.add_typer(keys.app, name="keys")
+app.add_typer(chain_spec.app, name="chain-spec")
+app.add_typer(inspect.app, name="inspect")
