@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from parahost.crypto import ed25519, sr25519
-from parahost.crypto.vrf import vrf_sign, vrf_verify
+from parahost.crypto.verifier import DirectVerifier as RealVerifier
+from parahost.crypto.vrf import vrf_sign
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -30,7 +31,6 @@ from parahost.primitives.header import (
 )
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.scale import encode
-from parahost.primitives.transcript import Transcript
 from parahost.runtime import inherents
 from parahost.runtime.babe import slot_transcript
 from parahost.runtime.calls import RuntimeCall
@@ -50,24 +50,6 @@ FIRST_SLOT = 1000
 SLOT_MS = 2000
 EPOCH_SLOTS = 5
 ROOT_NAME = "Root"
-
-
-class RealVerifier:
-    def sr25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
-        return sr25519.verify(public, message, signature)
-
-    def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
-        return ed25519.verify(public, message, signature)
-
-    def vrf(
-        self,
-        public: bytes,
-        transcript: Transcript,
-        pre_output: bytes,
-        proof: bytes,
-        extra: Transcript | None = None,
-    ) -> bool:
-        return vrf_verify(public, transcript, pre_output, proof, extra) is not None
 
 
 @cache

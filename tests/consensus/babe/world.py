@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-
 from parahost.consensus.babe.epochs import BabeParameters, EpochView
-from parahost.crypto import ed25519, sr25519, vrf
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.crypto.verifier import DirectVerifier
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U64, BabeId
-from parahost.primitives.transcript import Transcript
+from parahost.simulation.verifier import SharedVerifier
 from parahost.storage.memory import MemoryDatabase
 
 PARAMETERS = BabeParameters(U64(1000), U64(10), (U64(1), U64(4)))
 NAMES = ("Alice", "Bob", "Charlie", "Dave")
 
 
-@dataclass(frozen=True)
-class RealVerifier:
+_VERIFIER = SharedVerifier(DirectVerifier())
+
+
+def RealVerifier() -> SharedVerifier:
     """The port ``Verifier``; verdicts are remembered, as all tests check the same blocks."""
-
-    @cache  # noqa: B019
-    def sr25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
-        return sr25519.verify(public, message, signature)
-
-    @cache  # noqa: B019
-    def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
-        return ed25519.verify(public, message, signature)
-
-    @cache  # noqa: B019
-    def vrf(
-        self,
-        public: bytes,
-        transcript: Transcript,
-        pre_output: bytes,
-        proof: bytes,
-        extra: Transcript | None = None,
-    ) -> bool:
-        return vrf.vrf_verify(public, transcript, pre_output, proof, extra) is not None
+    return _VERIFIER
 
 
 def key_store(*names: str) -> ProtectedKeyStore:

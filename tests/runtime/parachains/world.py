@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
-from parahost.crypto import ed25519, sr25519, vrf
+from parahost.crypto import sr25519
+from parahost.crypto.verifier import DirectVerifier
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
 from parahost.primitives.basic import (
     H256,
@@ -46,7 +47,6 @@ from parahost.primitives.statements import (
     ValidityAttestation,
     statement_payload,
 )
-from parahost.primitives.transcript import Transcript
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains import Parachains
 from parahost.runtime.parachains.api import ParachainsApi
@@ -57,27 +57,15 @@ from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import CoreAssignment
 from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
+from parahost.simulation.verifier import SharedVerifier
 
 Extrinsics = Callable[[Overlay], None]
 SEED = H256(blake2_256(b"the session's randomness"))
 
 
-class RealVerifier:
+def RealVerifier() -> SharedVerifier:
     """The port ``Verifier``, remembering verdicts."""
-
-    def __init__(self) -> None:
-        self.sr25519 = cache(sr25519.verify)
-        self.ed25519 = cache(ed25519.verify)
-
-    def vrf(
-        self,
-        public: bytes,
-        transcript: Transcript,
-        pre_output: bytes,
-        proof: bytes,
-        extra: Transcript | None = None,
-    ) -> bool:
-        return vrf.vrf_verify(public, transcript, pre_output, proof, extra) is not None
+    return SharedVerifier(DirectVerifier())
 
 
 @cache
