@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from parahost.consensus.fanout import relay_fanout
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
     OurViewChange,
@@ -17,12 +18,8 @@ from parahost.node.messages.network import (
     ReputationChange,
     View,
 )
-from parahost.ports import Random
+from parahost.ports import ObservedRole, Random
 from parahost.primitives.basic import Hash, PeerId
-
-RELAY_FANOUT = 4
-"""To how many peers a message is passed on that others may have passed on too. Whoever made it
-tells all of its peers; passing on serves those it is not connected to, and makes up for loss."""
 
 REMEMBERED_HEADS = 16
 """Heads that left our view and may still be spoken of."""
@@ -56,16 +53,20 @@ class GossipPeers:
 
     def __init__(self) -> None:
         self._views: dict[PeerId, View] = {}
+        self._authorities: dict[PeerId, None] = {}
         self._past: deque[Hash] = deque(maxlen=REMEMBERED_HEADS)
         self.ours = View()
 
     def note(self, event: NetworkBridgeEvent) -> None:
         """Take account of a bridge event; messages are for the caller."""
         match event:
-            case PeerConnected(peer):
+            case PeerConnected(peer, role):
                 self._views.setdefault(peer, View())
+                if role is ObservedRole.AUTHORITY:
+                    self._authorities[peer] = None
             case PeerDisconnected(peer):
                 self._views.pop(peer, None)
+                self._authorities.pop(peer, None)
             case PeerViewChange(peer, view):
                 self._views[peer] = view
             case OurViewChange(view):
@@ -87,6 +88,10 @@ class GossipPeers:
 
     def all(self) -> tuple[PeerId, ...]:
         return tuple(self._views)
+
+    def relay_fanout(self, validators: int) -> int:
+        """To how many peers to pass on a message, in a session of so many validators."""
+        return relay_fanout(len(self._authorities), validators)
 
     def working_on(self, head: Hash) -> list[PeerId]:
         """Peers with that head in their view, in the order in which they connected."""

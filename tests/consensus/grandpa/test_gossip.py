@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from parahost.consensus.fanout import FULL_MESH_FANOUT, RELAY_FANOUT
 from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
-from parahost.consensus.grandpa.gossip import RELAY_TO, Gossip
+from parahost.consensus.grandpa.gossip import Gossip
 from parahost.consensus.grandpa.messages import (
     CatchUp,
     CatchUpRequest,
@@ -53,6 +54,8 @@ from parahost.primitives.scale import decode, encode
 from tests.consensus.grandpa.world import GENESIS, SeededRandom, SharedVerifier, Tree, chain_of, ref
 
 KEYS = [ed25519.Keypair.from_uri(f"//voter{index}") for index in range(5)]
+MANY = 100
+"""Voters, for a mesh that is not full."""
 VOTERS = VoterSet((GrandpaId(H256(key.public)), 1) for key in KEYS[:4])
 VERIFIER = SharedVerifier()
 SET = 2
@@ -258,7 +261,7 @@ class Sends:
             pause_s=PAUSE,
         )
         for name, view in peers.items():
-            self.gossip.connected(PeerId(name))
+            self.gossip.connected(PeerId(name), is_authority=True)
             self.gossip.heard(PeerId(name), neighbour(*view), 0.0)
         self.sent.clear()
 
@@ -274,11 +277,11 @@ class Sends:
 def test_votes_go_to_those_who_take_them_once() -> None:
     views = {"same": (1, 5, 10), "next": (1, 6, 10), "far": (1, 7, 10), "old": (1, 4, 10)}
     world = Sends(views | {"set": (2, 5, 10)})
-    world.gossip.connected(PeerId("silent"))
+    world.gossip.connected(PeerId("silent"), is_authority=True)
     world.sent.clear()
-    world.gossip.add_vote(1, 5, b"vote", None)
+    world.gossip.add_vote(1, 5, b"vote", None, MANY)
     assert world.receivers() == ["same", "next"]
-    world.gossip.add_vote(1, 5, b"vote", None)
+    world.gossip.add_vote(1, 5, b"vote", None, MANY)
     assert world.receivers() == []
     assert world.gossip.has(b"vote", PeerId("old"))
     world.gossip.heard(PeerId("old"), neighbour(1, 5, 10), 1.0)
@@ -293,16 +296,20 @@ def test_votes_go_to_those_who_take_them_once() -> None:
 
 def test_votes_of_others_are_passed_on_to_a_few() -> None:
     world = Sends({f"p{index}": (1, 5, 10) for index in range(20)})
-    world.gossip.add_vote(1, 5, b"ours", None)
+    world.gossip.add_vote(1, 5, b"ours", None, MANY)
     assert len(world.receivers()) == 20
-    world.gossip.add_vote(1, 5, b"theirs", PeerId("p7"))
+    world.gossip.add_vote(1, 5, b"theirs", PeerId("p7"), MANY)
     receivers = world.receivers()
-    assert len(set(receivers)) == RELAY_TO and "p7" not in receivers
+    assert len(set(receivers)) == RELAY_FANOUT and "p7" not in receivers
+    world.gossip.add_vote(1, 5, b"in a full mesh", PeerId("p7"), 21)
+    assert len(world.receivers()) == FULL_MESH_FANOUT
+    world.gossip.add_vote(1, 5, b"in a full mesh", PeerId("p7"), 21)
+    assert len(world.receivers()) == FULL_MESH_FANOUT
 
 
 def test_what_is_over_is_forgotten() -> None:
     world = Sends({"p": (1, 5, 10)})
-    world.gossip.add_vote(1, 5, b"vote", None)
+    world.gossip.add_vote(1, 5, b"vote", None, MANY)
     world.gossip.move(View(U64(1), U64(6), BlockNumber(U32(10))))
     assert world.gossip.has(b"vote", PeerId("p"))
     world.gossip.move(View(U64(1), U64(7), BlockNumber(U32(10))))

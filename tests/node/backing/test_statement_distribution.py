@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parahost.consensus.fanout import FULL_MESH_FANOUT, RELAY_FANOUT
 from parahost.crypto.verifier import DirectVerifier
 from parahost.node.backing.assignments import Assignments, assign
 from parahost.node.backing.statement_distribution import (
@@ -31,7 +32,6 @@ from parahost.node.gossip import (
     COST_MALFORMED,
     COST_NO_VALIDATOR,
     COST_NOT_IN_VIEW,
-    RELAY_FANOUT,
     Acceptance,
     Verdict,
 )
@@ -61,6 +61,7 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.protocols import STATEMENT_DISTRIBUTION
 from parahost.node.session import ChildSession
+from parahost.ports import ObservedRole
 from parahost.primitives.basic import H512, Hash, PeerId, ValidatorSignature
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.primitives.statements import Seconded, SignedStatement, SigningContext
@@ -70,6 +71,7 @@ from tests.node.backing.world import (
     OTHER_RELAY_PARENT,
     RELAY_PARENT,
     SESSION,
+    VALIDATORS,
     Silent,
     Stage,
     candidate,
@@ -117,8 +119,12 @@ def passed_on(stage: Stage) -> list[SignedStatement]:
     return [message.statement for message in stage.heard(StatementReceived)]
 
 
-def peers(*names: str, view: Iterable[Hash] = (RELAY_PARENT,)) -> list[Any]:
-    return connected(StatementNetwork, *names, view=tuple(view))
+def peers(
+    *names: str,
+    view: Iterable[Hash] = (RELAY_PARENT,),
+    role: ObservedRole = ObservedRole.FULL,
+) -> list[Any]:
+    return connected(StatementNetwork, *names, view=tuple(view), role=role)
 
 
 def distribution() -> StatementDistribution:
@@ -335,6 +341,16 @@ async def test_others_statements_are_passed_on_to_a_few_who_lack_them() -> None:
         await stage.say(*peers("p", *names), *from_peer(P, seconded(0, A)))
         (message,) = stage.heard(SendMessage)
         assert len(set(message.peers)) == RELAY_FANOUT and P not in message.peers
+
+
+async def test_in_a_full_mesh_others_statements_are_passed_on_to_one() -> None:
+    """All validators of the session are connected, and have heard the author themselves."""
+    names = [f"peer {number}" for number in range(VALIDATORS - 2)]
+    authorities = peers("p", *names, role=ObservedRole.AUTHORITY)
+    async with on_stage(distribution()) as stage:
+        await stage.say(*authorities, *peers("a full node"), *from_peer(P, seconded(0, A)))
+        (message,) = stage.heard(SendMessage)
+        assert len(message.peers) == FULL_MESH_FANOUT and P not in message.peers
 
 
 @pytest.mark.guide("A86")

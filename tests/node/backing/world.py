@@ -296,11 +296,14 @@ async def on_stage(
 
 
 def connected(
-    event: Callable[[NetworkBridgeEvent], Message], *peers: str, view: Sequence[Hash] = ()
+    event: Callable[[NetworkBridgeEvent], Message],
+    *peers: str,
+    view: Sequence[Hash] = (),
+    role: ObservedRole = ObservedRole.FULL,
 ) -> list[Message]:
     """These peers come, and work on those heads."""
     messages = []
     for peer in peers:
-        messages.append(event(PeerConnected(PeerId(peer), ObservedRole.AUTHORITY)))
+        messages.append(event(PeerConnected(PeerId(peer), role)))
         messages.append(event(PeerViewChange(PeerId(peer), View(tuple(view)))))
     return messages

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from parahost.consensus.fanout import relay_fanout
 from parahost.consensus.grandpa.messages import (
     NEIGHBOUR_VERSION,
     CommitMessage,
@@ -20,9 +21,6 @@ from parahost.consensus.grandpa.validity import PeerRecord, Verdict, View, judge
 from parahost.ports import Random
 from parahost.primitives.basic import U8, PeerId
 from parahost.primitives.scale import encode
-
-RELAY_TO = 4
-"""How many peers a vote of others is passed on to."""
 
 Send = Callable[[Sequence[PeerId], bytes], None]
 
@@ -53,8 +51,8 @@ class Gossip:
         self.holding_commit = False
         """While our own commit waits, so that others may be first, nobody is sent it."""
 
-    def connected(self, peer: PeerId) -> None:
-        self.peers[peer] = PeerRecord()
+    def connected(self, peer: PeerId, *, is_authority: bool) -> None:
+        self.peers[peer] = PeerRecord(is_authority)
         self._send([peer], self._neighbour_packet())
 
     def disconnected(self, peer: PeerId) -> None:
@@ -79,9 +77,10 @@ class Gossip:
         return False
 
     def add_vote(
-        self, set_id: int, round_number: int, payload: bytes, source: PeerId | None
+        self, set_id: int, round_number: int, payload: bytes, source: PeerId | None, voters: int
     ) -> None:
-        """Keep a vote message, ours or one that was news, and pass it on."""
+        """Keep a vote message, ours or one that was news, and pass it on; the set has so many
+        ``voters``."""
         key = (set_id, round_number)
         self._votes.setdefault(key, {})[payload] = None
         if source is not None:
@@ -93,9 +92,11 @@ class Gossip:
             and _in_reach(record.view, key)
             and payload not in record.sent.get(key, ())
         ]
-        if source is not None and len(ready) > RELAY_TO:
+        authorities = sum(record.is_authority for record in self.peers.values())
+        fanout = relay_fanout(authorities, voters)
+        if source is not None and len(ready) > fanout:
             first = self._random.below(len(ready))
-            ready = (ready[first:] + ready[:first])[:RELAY_TO]
+            ready = (ready[first:] + ready[:first])[:fanout]
         for peer in ready:
             self._mark(peer, key, payload)
         self._send(ready, payload)

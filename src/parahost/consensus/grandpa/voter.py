@@ -70,6 +70,7 @@ from parahost.ports import (
     NetworkEvent,
     Notification,
     NotificationProtocol,
+    ObservedRole,
     PeerConnected,
     PeerDisconnected,
     Random,
@@ -202,8 +203,8 @@ class GrandpaVoter:
 
     async def _on_network(self, event: NetworkEvent) -> None:
         match event:
-            case PeerConnected(peer):
-                self._gossip.connected(peer)
+            case PeerConnected(peer, role):
+                self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
             case Notification(peer, _, payload) if peer in self._gossip.peers:
@@ -240,9 +241,12 @@ class GrandpaVoter:
             if proof is not None:
                 self._on_equivocation(proof)
             if news:
-                self._gossip.add_vote(message.set_id, message.round, payload, peer)
+                self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
                 self._wake.set()
         return verdict
+
+    def _voters(self) -> int:
+        return len(self._authorities.authorities)
 
     def _receive_commit(self, peer: PeerId, message: CommitMessage) -> Verdict:
         settled: int = finalized_of(self._chain).number
@@ -336,7 +340,7 @@ class GrandpaVoter:
                     self._rounds.add(round_number, vote)
                     wire = VoteMessage(U64(round_number), U64(set_id), vote)
                     payload = encode(wire, GossipMessage)
-                    self._gossip.add_vote(set_id, round_number, payload, None)
+                    self._gossip.add_vote(set_id, round_number, payload, None, self._voters())
             case FinalIn(votes, block):
                 commit = self._finalize(votes.number, votes.commit(block))
                 if commit is not None and self._key is not None:

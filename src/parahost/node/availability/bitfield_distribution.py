@@ -13,7 +13,6 @@ from parahost.node.gossip import (
     COST_MALFORMED,
     COST_NO_VALIDATOR,
     COST_NOT_IN_VIEW,
-    RELAY_FANOUT,
     Acceptance,
     GossipPeers,
     Verdict,
@@ -186,7 +185,8 @@ class BitfieldDistribution(Subsystem):
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(head, state, signed)
             lacking = self._lacking(head, state, signed)
-            self._tell(head, state, signed, sample(self.ctx.random, lacking, RELAY_FANOUT))
+            fanout = self._peers.relay_fanout(len(state.session.validators))
+            self._tell(head, state, signed, sample(self.ctx.random, lacking, fanout))
 
     # Routines
 

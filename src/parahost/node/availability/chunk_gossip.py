@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parahost import erasure
+from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.node.availability.chunk_request import COST_BAD_PROOF
 from parahost.node.availability.live import PendingCandidate
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_DUPLICATE,
     COST_NO_VALIDATOR,
-    RELAY_FANOUT,
     Acceptance,
     Verdict,
 )

@@ -24,6 +24,7 @@ from typing import ClassVar
 import trio
 
 from parahost import erasure
+from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.node.availability.chunk_gossip import (
     RELAY_HOPS,
     AvailabilityGossip,
@@ -37,7 +38,6 @@ from parahost.node.availability.live import PendingCandidate, live_candidates
 from parahost.node.gossip import (
     COST_MALFORMED,
     COST_NOT_IN_VIEW,
-    RELAY_FANOUT,
     Acceptance,
     GossipPeers,
     sample,

@@ -21,7 +21,6 @@ from parahost.node.gossip import (
     COST_MALFORMED,
     COST_NO_VALIDATOR,
     COST_NOT_IN_VIEW,
-    RELAY_FANOUT,
     Acceptance,
     GossipPeers,
     Verdict,
@@ -293,8 +292,10 @@ class StatementDistribution(Subsystem):
             self.ctx.send(
                 NoteStatement(head, known.candidate, known.validator, peer, known.kind is Seconded)
             )
+        validators = len(state.assignments.session.validators) if state.assignments else 0
+        fanout = self._peers.relay_fanout(validators)
         lacking = self._lacking(head, state, known)
-        self._tell(head, state, known, sample(self.ctx.random, lacking, RELAY_FANOUT))
+        self._tell(head, state, known, sample(self.ctx.random, lacking, fanout))
 
     def _report(self, head: Hash, known: StatementId, found: Contradiction) -> None:
         self.ctx.journal.record(

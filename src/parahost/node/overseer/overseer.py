@@ -107,6 +107,8 @@ class Overseer:
         self._interceptors = interceptors
         self._seats = [_Seat(s, frozenset(s.sends)) for s in subsystems]
         self._waiting: deque[int] = deque()
+        self._full = 0
+        """How many queues are at or over their capacity."""
         self._events: deque[BlockImportEvent | BlockFinalizationEvent] = deque()
         self._wake = trio.Event()
         self._room = trio.Event()
@@ -219,10 +221,15 @@ class Overseer:
         if not seat.queue:
             self._waiting.append(index)
         seat.queue.append(message)
-        seat.stats.received += 1
-        seat.stats.longest = max(seat.stats.longest, len(seat.queue))
-        if len(seat.queue) > self._capacity + SLACK:
-            raise QueueOverflow(f"{seat.subsystem.name}: {len(seat.queue)} messages wait")
+        length = len(seat.queue)
+        stats = seat.stats
+        stats.received += 1
+        if length > stats.longest:
+            stats.longest = length
+            if length > self._capacity + SLACK:
+                raise QueueOverflow(f"{seat.subsystem.name}: {length} messages wait")
+        if length == self._capacity:
+            self._full += 1
         self._wake.set()
 
     def _step(self) -> None:
@@ -235,6 +242,7 @@ class Overseer:
         if seat.queue:
             self._waiting.append(index)
         if len(seat.queue) == self._capacity - 1:
+            self._full -= 1
             self._room.set()
         try:
             seat.subsystem.on_message(message)
@@ -242,11 +250,11 @@ class Overseer:
             raise SubsystemFailed(seat.subsystem.name) from error
 
     async def _admit(self, message: Message) -> None:
-        while any(len(seat.queue) >= self._capacity for seat in self._seats):
+        while self._full:
             self._room = trio.Event()
             await self._room.wait()
         self._enqueue(message)
-        await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     # Jobs
 
