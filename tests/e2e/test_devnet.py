@@ -95,6 +95,9 @@ def test_a_network_is_hurt_and_goes_on_and_is_continued(network: Network, tmp_pa
         best = network.number("validator-1", "chain.imported")
         eventually(lambda: network.number("validator-2", "chain.imported") >= best)
 
+        # A node started by hand finds the network through one address, and syncs.
+        join_by_hand(network, tmp_path / "by-hand")
+
         # It ends cleanly.
         assert devnet.end(signal.SIGINT) == 0, devnet.printed()
         assert "Traceback" not in devnet.printed()
@@ -115,6 +118,18 @@ def test_a_network_is_hurt_and_goes_on_and_is_continued(network: Network, tmp_pa
     assert all(int(line.fields["number"]) > final for line in news)
     assert all(len(included(network, para)) > count for para, count in heads.items())
     assert not network.pids()
+
+
+def join_by_hand(network: Network, output: Path) -> None:
+    chain = str(network.base / "chain-spec.json")
+    bootnode = network.lines("validator-1", "node.listening")[-1].fields["address"]
+    argv = ("node", "--chain", chain, "--base-path", str(network.base / "by-hand"))
+    final = network.number("validator-1", "chain.finalized")
+    with parahost(output, *argv, "--bootnode", bootnode) as node:
+        eventually(lambda: network.number("by-hand", "chain.finalized") > final)
+        assert network.lines("by-hand", "node.started")[0].fields["role"] == "full"
+        assert "node: listens on /ip4/127.0.0.1/tcp/" in node.printed()
+        assert node.end(signal.SIGTERM) == 0, node.printed()
 
 
 def included(network: Network, para: int) -> dict[str, None]:
@@ -146,30 +161,13 @@ def test_no_process_is_left_when_the_command_is_killed(network: Network, tmp_pat
         eventually(lambda: not network.pids(), "the end of all processes")
 
 
-def test_a_node_by_hand_joins_and_syncs(network: Network, tmp_path: Path) -> None:
-    with parahost(tmp_path / "out", *network.arguments()) as devnet:
-        eventually(lambda: network.number("validator-1", "chain.finalized") >= 2)
-        listening = network.lines("validator-1", "node.listening")[-1].fields["address"]
-        base = network.base / "by-hand"
-        chain = str(network.base / "chain-spec.json")
-        argv = ("node", "--chain", chain, "--base-path", str(base), "--bootnode", listening)
-        with parahost(tmp_path / "node-out", *argv) as node:
-            eventually(lambda: network.number("by-hand", "chain.finalized") >= 3)
-            assert network.lines("by-hand", "node.started")[0].fields["role"] == "full"
-            node.wait_for("node: listens on /ip4/127.0.0.1/tcp/")
-            assert node.end(signal.SIGTERM) == 0, node.printed()
-        assert devnet.end(signal.SIGTERM) == 0, devnet.printed()
-
-
 def test_a_node_that_cannot_start_ends_the_network_at_once(
     network: Network, tmp_path: Path
 ) -> None:
-    made = network.arguments("--until", "included=1")
-    with parahost(tmp_path / "out", *made) as devnet:
-        assert devnet.process.wait(60) == 0, devnet.printed()
     damaged = network.base / "validator-3" / "db" / "data.mdb"
-    damaged.write_bytes(b"\x55" * damaged.stat().st_size)
-    with parahost(tmp_path / "again", *network.arguments("--until", "included=1")) as devnet:
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"\x55" * 65536)
+    with parahost(tmp_path / "out", *network.arguments("--until", "included=1")) as devnet:
         assert devnet.process.wait(60) == 2, devnet.printed()
     last = devnet.printed().splitlines()[-1]
     assert last.startswith("parahost: validator-3 cannot run: the database ")

@@ -45,7 +45,7 @@ def explain(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     shown = getattr(error, "format_message", None)
-    return str(shown()) if callable(shown) else None
+    return " ".join(str(shown()).split()) if callable(shown) else None
 
 
 def expected() -> tuple[type[BaseException], ...]:

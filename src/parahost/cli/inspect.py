@@ -14,9 +14,10 @@ def inspect() -> None:
 
 @app.command()
 def graph() -> None:
-    """Print the declared message graph: who says what to whom."""
+    """Print the declared message graph of a node: who says what to whom, a line each."""
     from parahost.node.node import declared_graph
 
-    width = max(len(sender) for sender, _, _ in declared_graph())
-    for sender, message, receiver in declared_graph():
+    edges = declared_graph()
+    width = max(len(sender) for sender, _, _ in edges)
+    for sender, message, receiver in edges:
         typer.echo(f"{sender:<{width}}  --{message}-->  {receiver}")

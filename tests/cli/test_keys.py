@@ -1,0 +1,79 @@
+"""``parahost keys``, ``chain-spec`` and ``inspect`` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parahost.cli.main import run
+from parahost.crypto.keystore import KeyDirectory
+from parahost.devnet.authorities import local_validator
+from parahost.node.node import declared_graph
+from parahost.ports import KeyType
+from parahost.runtime.chain_spec import ChainSpec
+
+ALICE = "0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"
+"""//Alice's sr25519 key, as every Substrate chain knows it."""
+ALICE_ED25519 = "0x88dc3417d5058ec4b4503e0c12ea1a0a89be200fe98922423d4334014fa6b0ee"
+"""Likewise her ed25519 key."""
+
+
+def output(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    capsys.readouterr()
+    assert run(argv) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("purpose", "scheme", "public"),
+    [
+        ("account", "sr25519", ALICE),
+        ("babe", "sr25519", ALICE),
+        ("grandpa", "ed25519", ALICE_ED25519),
+    ],
+)
+def test_a_known_key(
+    purpose: str, scheme: str, public: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = json.loads(output(capsys, "keys", "inspect", "//Alice", "--purpose", purpose))
+    assert found == {"scheme": scheme, "purpose": purpose, "public": public}
+
+
+def test_a_new_key_is_what_its_phrase_gives(capsys: pytest.CaptureFixture[str]) -> None:
+    made = json.loads(output(capsys, "keys", "generate", "--purpose", "grandpa"))
+    phrase = made.pop("phrase")
+    assert len(phrase.split()) == 12
+    assert json.loads(output(capsys, "keys", "inspect", phrase, "--purpose", "grandpa")) == made
+    other = json.loads(output(capsys, "keys", "generate"))
+    assert other["phrase"] != phrase
+
+
+def test_an_inserted_key_is_in_the_keystore(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ("keys", "insert", "//Alice", "--base-path", str(tmp_path), "--purpose", "babe")
+    assert output(capsys, *argv) == f"{ALICE}\n"
+    keys = KeyDirectory(tmp_path / "keystore").load()
+    assert list(keys.public_keys(KeyType.BABE)) == [bytes.fromhex(ALICE[2:])]
+
+
+def test_a_chain_spec_has_the_validators_that_were_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = output(capsys, "chain-spec", "new", "--validators", "3", "--parachain", "adder")
+    spec = ChainSpec.from_json(printed, "stdout")
+    third, fourth = local_validator("validator-3"), local_validator("validator-4")
+    assert any(bytes(third.keys.babe) in value for value in spec.top.values())
+    assert not any(bytes(fourth.keys.babe) in value for value in spec.top.values())
+    file = tmp_path / "spec.json"
+    same = ("--validators", "3", "--parachain", "adder", "--output", str(file))
+    assert output(capsys, "chain-spec", "new", *same) == ""
+    assert file.read_text() == printed
+
+
+def test_the_graph_is_printed_an_edge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = output(capsys, "inspect", "graph").splitlines()
+    shown = [tuple(line.replace("--", " ").replace("> ", " ").split()) for line in lines]
+    assert shown == declared_graph()
