@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from parahost.simulation.harness import Simulation
-from parahost.simulation.plan import NetworkPlan, Shape, plan_network
+from parahost.simulation import Scenario, Shape, Simulation
 
-SHAPE = Shape(validators=4, parachains=1, parathreads=1)
 BLOCKS = 5
+SCENARIO = Scenario(shape=Shape(validators=4, parachains=1, parathreads=1), blocks=BLOCKS)
 
 
 def in_a_process(tmp_path: Path, *, seed: int, hash_seed: str) -> dict[str, Any]:
@@ -33,8 +32,8 @@ def in_a_process(tmp_path: Path, *, seed: int, hash_seed: str) -> dict[str, Any]
     return found
 
 
-def digest(plan: NetworkPlan, seed: int, *, sharing: bool = True) -> str:
-    outcome = Simulation(plan, seed, sharing=sharing).run(BLOCKS)
+def digest(seed: int, *, sharing: bool = True) -> str:
+    outcome = Simulation(SCENARIO, seed, sharing=sharing).run()
     assert outcome.ok, outcome.verdicts
     return outcome.digest
 
@@ -46,12 +45,9 @@ def test_same_seed_same_digest_in_every_process(tmp_path: Path) -> None:
     assert {k: v for k, v in one.items() if k not in differing} == {
         k: v for k, v in two.items() if k not in differing
     }
-    plan = plan_network(SHAPE)
-    assert digest(plan, 7) == one["digest"]
-    assert digest(plan, 7) == one["digest"], "a second run in one process is the same"
-    assert digest(plan, 8) != one["digest"]
+    assert digest(7) == one["digest"]
+    assert digest(8) != one["digest"]
 
 
 def test_sharing_changes_nothing() -> None:
-    plan = plan_network(SHAPE)
-    assert digest(plan, 3, sharing=True) == digest(plan, 3, sharing=False)
+    assert digest(3, sharing=True) == digest(3, sharing=False)

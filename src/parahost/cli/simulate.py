@@ -50,17 +50,14 @@ def run(
     import json
     from contextlib import ExitStack
 
-    from parahost.cli.failure import BadInput
-    from parahost.simulation.harness import Simulation
-    from parahost.simulation.plan import Shape, plan_network
+    from parahost.simulation import Scenario, Shape, Simulation
 
-    if blocks < 1:
-        raise BadInput(f"--blocks {blocks}: at least 1")
-    plan = plan_network(Shape(validators, parachains, parathreads, slot))
+    shape = Shape(validators, parachains, parathreads, slot)
+    scenario = Scenario(shape=shape, blocks=blocks)
     with ExitStack() as files:
         sink = None if trace is None else files.enter_context(trace.open("w", encoding="utf-8"))
-        simulation = Simulation(plan, seed, trace_file=sink, sharing=sharing)
-        outcome = simulation.run(blocks, progress=_Progress(blocks).show)
+        simulation = Simulation(scenario, seed, trace_file=sink, sharing=sharing)
+        outcome = simulation.run(_Progress(scenario.blocks).show)
     _tell(outcome)
     if report is not None:
         report.write_text(json.dumps(outcome.report(), indent=2) + "\n")

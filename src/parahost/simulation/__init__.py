@@ -1,0 +1,73 @@
+"""A whole network in one process: deterministic, with faults, adversaries and checkers.
+
+Everything to write a scenario with is here; :mod:`parahost.simulation.harness` runs it::
+
+    from parahost.simulation import *
+
+    outcome = Simulation(Scenario(shape=Shape(validators=7)), seed=1).run()
+"""
+
+from parahost.simulation.adversaries import (
+    Adversary,
+    CensoringAuthor,
+    EmptyAuthor,
+    EquivocatingAuthor,
+    NeverClaims,
+)
+from parahost.simulation.expectations import Expectation, Finalized, Included, Reported
+from parahost.simulation.faults import (
+    BadLinks,
+    BadWorkers,
+    Crash,
+    CrashAtWrite,
+    DamagedRows,
+    Fault,
+    FullDisk,
+    Moment,
+    Partition,
+    Stall,
+    TinyQueues,
+    WrongClock,
+    at,
+    at_block,
+)
+from parahost.simulation.harness import Outcome, Simulation
+from parahost.simulation.network import Geography, LinkQuality, LongTail, Uniform
+from parahost.simulation.plan import BadSimulation, Shape
+from parahost.simulation.scenario import BadScenario, Scenario
+
+__all__ = [
+    "Adversary",
+    "BadLinks",
+    "BadScenario",
+    "BadSimulation",
+    "BadWorkers",
+    "CensoringAuthor",
+    "Crash",
+    "CrashAtWrite",
+    "DamagedRows",
+    "EmptyAuthor",
+    "EquivocatingAuthor",
+    "Expectation",
+    "Fault",
+    "Finalized",
+    "FullDisk",
+    "Geography",
+    "Included",
+    "LinkQuality",
+    "LongTail",
+    "Moment",
+    "NeverClaims",
+    "Outcome",
+    "Partition",
+    "Reported",
+    "Scenario",
+    "Shape",
+    "Simulation",
+    "Stall",
+    "TinyQueues",
+    "Uniform",
+    "WrongClock",
+    "at",
+    "at_block",
+]

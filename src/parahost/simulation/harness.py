@@ -14,19 +14,24 @@ from parahost.primitives.basic import Hash
 from parahost.runtime.storage import State
 from parahost.simulation import checkers
 from parahost.simulation.checkers import OK, Checker, Scene, Signature
+from parahost.simulation.faults import Fault
 from parahost.simulation.journal import Trace
-from parahost.simulation.network import Internet, LinkQuality, Weather
+from parahost.simulation.network import Internet, Weather
 from parahost.simulation.nodes import SimulatedNode, Surroundings
 from parahost.simulation.observatory import Observatory
-from parahost.simulation.plan import NetworkPlan
+from parahost.simulation.plan import plan_network
 from parahost.simulation.random import Streams
 from parahost.simulation.record import ChainRecord, RecordedBlock
+from parahost.simulation.scenario import Scenario
 from parahost.simulation.scheduler import run_virtual
 from parahost.simulation.sharing import Sharing
 from parahost.simulation.statistics import Statistics
 
 START_SPREAD_S = 0.5
 """Nodes start at random times within so many seconds."""
+PATIENCE = 4
+PATIENCE_SLOTS = 20
+"""A run is given up after so many slots, and :data:`PATIENCE` more for each block."""
 REACHED = "reached_its_end"
 """The verdict on whether the chain came to the number of blocks that was asked for."""
 
@@ -70,20 +75,29 @@ class Simulation:
 
     def __init__(
         self,
-        plan: NetworkPlan,
+        scenario: Scenario,
         seed: int,
         *,
         trace_file: TextIO | None = None,
         sharing: bool = True,
-        quality: LinkQuality | None = None,
         checks: Sequence[type[Checker]] = checkers.ALL,
     ) -> None:
-        self.plan = plan
+        """
+        :param trace_file: gets every event as a line of JSON.
+        :param sharing: whether nodes share pure results; it changes the speed only.
+        :raises BadSimulation: when there can be no such run.
+        """
+        scenario.check()
+        self.scenario = scenario
+        self.plan = plan = plan_network(scenario.shape)
         self.seed = seed
         self.streams = Streams(seed)
         self.trace = Trace(trace_file)
-        self.weather = Weather(quality)
-        self.internet = Internet(self.trace, self.weather)
+        weather = Weather(scenario.links)
+        self.internet = Internet(self.trace, weather)
+        if scenario.geography is not None:
+            names = [node.name for node in plan.nodes]
+            scenario.geography.lay_out(names, weather, scenario.links)
         self.record = ChainRecord(plan.genesis)
         around = Surroundings(
             plan.genesis,
@@ -94,7 +108,7 @@ class Simulation:
             tuple(node.peer for node in plan.validators),
             on_signature=self._on_signature,
         )
-        self.nodes: dict[str, SimulatedNode] = {
+        self.nodes: Mapping[str, SimulatedNode] = {
             node.name: SimulatedNode(node, around) for node in plan.nodes
         }
         scene = Scene(
@@ -104,29 +118,35 @@ class Simulation:
             disk_of=self._disk_of,
             state_of=self._state_of,
             queues_of=self._queues_of,
-            troubled_until=0.0,
+            is_excused=self.is_excused,
+            calm_since=self.calm_since,
         )
-        self.checkers = [check(scene) for check in checks]
+        self.checkers = [check(scene) for check in checks if check.name not in scenario.without]
         self._observatory = Observatory(self.record, self.nodes, self.is_honest, self.checkers)
         self.statistics = Statistics(plan, self.record, self.trace)
         self.trace.watch(self._observatory.hear)
         self._nursery: trio.Nursery | None = None
+        self._dishonest: dict[str, None] = {}
+        self._excused: dict[str, None] = {}
+        self._trouble_ahead = len(scenario.faults)
+        self._calm_since = 0.0
+        for adversary in scenario.adversaries:
+            alteration = adversary.conspire(self)
+            for name in adversary.who:
+                self._dishonest[name] = None
+                self.nodes[name].alterations.append(alteration)
+        for fault in scenario.faults:
+            fault.prepare(self)
 
-    def run(
-        self,
-        blocks: int,
-        *,
-        patience_slots: int | None = None,
-        progress: Callable[[RecordedBlock], None] | None = None,
-    ) -> Outcome:
-        """Run until an honest node has a block with that number, or until so many slots have
-        passed.
+    def run(self, progress: Callable[[RecordedBlock], None] | None = None) -> Outcome:
+        """Run until an honest node has the scenario's last block, or patience is at an end.
 
         :param progress: called with each new block.
         """
         if progress is not None:
             self.record.on_block.append(progress)
-        limit_s = self.plan.shape.slot_s * (patience_slots or 4 * blocks + 20)
+        blocks = self.scenario.blocks
+        limit_s = self.plan.shape.slot_s * (PATIENCE * blocks + PATIENCE_SLOTS)
         begun = perf_counter()
         reached, virtual_s = run_virtual(
             lambda: self._main(blocks, limit_s), self.streams.seed_of("scheduler")
@@ -136,11 +156,14 @@ class Simulation:
         if not reached:
             best = self.record.best().number
             verdicts[REACHED] = f"block {blocks} did not come in {limit_s:.0f} s, but {best} did"
+        statistics = self.statistics.summary()
+        for expectation in self.scenario.expects:
+            verdicts[expectation.name] = expectation.judge(statistics)
         return Outcome(
             self.seed,
             self.trace.digest(),
             verdicts,
-            self.statistics.summary(),
+            statistics,
             virtual_s,
             real_s,
         )
@@ -159,6 +182,8 @@ class Simulation:
             starts = self.streams.stream("starts")
             for node in self.nodes.values():
                 nursery.start_soon(self._start_after, starts.unit() * START_SPREAD_S, node)
+            for fault in self.scenario.faults:
+                nursery.start_soon(self._suffer, fault)
             with trio.move_on_after(limit_s):
                 await done.wait()
             ended_at = trio.current_time()
@@ -173,11 +198,33 @@ class Simulation:
         await trio.sleep(delay_s)
         await node.live()
 
+    async def _suffer(self, fault: Fault) -> None:
+        await fault.run(self)
+        self._trouble_ahead -= 1
+        self._calm_since = trio.current_time()
+
+    # What faults do
+
+    def start(self, node: str) -> None:
+        """See ``faults.World``."""
+        if self._nursery is not None and self.nodes[node].node is None:
+            self._nursery.start_soon(self.nodes[node].live)
+
+    def excuse(self, node: str) -> None:
+        """See ``faults.World``."""
+        self._excused[node] = None
+
     # What checkers ask
 
     def is_honest(self, name: str) -> bool:
         """Whether there is such a node, and nothing is done to its behaviour."""
-        return name in self.nodes
+        return name in self.nodes and name not in self._dishonest
+
+    def is_excused(self, name: str) -> bool:
+        return name in self._excused
+
+    def calm_since(self) -> float:
+        return float("inf") if self._trouble_ahead else self._calm_since
 
     def _disk_of(self, name: str) -> Database:
         return self.nodes[name].disk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,16 +10,19 @@ import trio
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.node import Collating, Node, Ports, Tweaks
-from parahost.parachains import running
+from parahost.node.overseer.overseer import Pick
+from parahost.parachains import Collator, running
 from parahost.primitives.basic import PeerId
 from parahost.runtime.storage import State
+from parahost.simulation.build import Alteration, Build
 from parahost.simulation.clock import NodeClock
 from parahost.simulation.journal import NodeJournal, Trace
 from parahost.simulation.keystore import OnSignature, WatchedKeyStore
 from parahost.simulation.network import Endpoint, Internet
 from parahost.simulation.plan import NodePlan
-from parahost.simulation.random import Streams
+from parahost.simulation.random import SeededRandom, Streams
 from parahost.simulation.sharing import Sharing
+from parahost.simulation.workers import Trouble, Workers
 from parahost.storage.memory import MemoryDatabase
 
 if TYPE_CHECKING:
@@ -39,6 +42,10 @@ class Surroundings:
     on_signature: OnSignature
 
 
+class PowerFailure(BaseException):
+    """Raised in the midst of what a node does: nothing in it survives."""
+
+
 class SimulatedNode:
     """One machine of the network."""
 
@@ -48,8 +55,12 @@ class SimulatedNode:
         self.clock = NodeClock()
         self.disk = MemoryDatabase()
         self.lives = 0
-        self.failure: Exception | None = None
+        self.failure: ExceptionGroup[Exception] | None = None
         """What brought it down, other than a crash that was asked for."""
+        self.alterations: list[Alteration] = []
+        """What is changed about it before each life."""
+        self.workers_trouble: Trouble | None = None
+        """What its validation workers suffer from now."""
         self._around = around
         self._keys = KeyRing.of(plan.keys)
         self._life: _Life | None = None
@@ -67,34 +78,63 @@ class SimulatedNode:
         try:
             with scope:
                 await self._run(scope, ended, task_status)
-        except Exception as error:
+        except* PowerFailure:
+            pass
+        except* Exception as errors:
             if not scope.cancel_called:
-                self.failure = error
-                cause = root_cause(error)
+                self.failure = errors
+                cause = root_cause(errors)
                 self._record("node.failed", reason=f"{type(cause).__name__}: {cause}")
         finally:
             self._life = None
             ended.set()
 
     async def crash(self, lose: int = 0) -> None:
-        """End its life at once, and with it the last ``lose`` writes that were not synced; at most
-        as many as there are. What is left is a disk to start from again."""
-        life = self._life
-        if life is None:
-            return
+        """End its life at once, if it has one, and with it the last ``lose`` writes that were not
+        synced; at most as many as there are. What is left is a disk to start from again."""
         lost = min(lose, self.disk.unsynced)
         self._record("node.crashed", lost=lost)
         self.disk = self.disk.crash(lost)
-        life.scope.cancel()
-        await life.ended.wait()
+        if self._life is not None:
+            life = self._life
+            life.scope.cancel()
+            await life.ended.wait()
 
     async def _run(
         self, scope: trio.CancelScope, ended: trio.Event, task_status: TaskStatus[None]
     ) -> None:
         around, plan = self._around, self.plan
-        journal = NodeJournal(self.name, around.trace)
+        build = self._build()
+        for alter in self.alterations:
+            alter(build)
+        async with AsyncExitStack() as stack:
+            collating = None
+            if build.collator is not None:
+                await stack.enter_async_context(self._collating(build, build.collator))
+                assert plan.parachain is not None
+                collating = Collating(build.collator, plan.parachain.id)
+            tweaks = Tweaks(
+                execute=build.execute,
+                pick=self._pick(build.streams.stream("pick")),
+                interceptors=tuple(build.interceptors),
+                capacity=build.capacity,
+                voting_rule=build.voting_rule,
+            )
+            node = Node(around.genesis, plan.role, build.ports, collating=collating, tweaks=tweaks)
+            self._life = _Life(node, scope, ended)
+            async with trio.open_nursery() as nursery:
+                await nursery.start(node.run)
+                await nursery.start(self._endpoint.run)
+                for job in build.jobs:
+                    nursery.start_soon(job, node)
+                task_status.started()
+
+    def _build(self) -> Build:
+        """An honest node's parts."""
+        around, plan = self._around, self.plan
         streams = around.streams.within("node", self.name, f"life {self.lives}")
-        endpoint = Endpoint(
+        journal = NodeJournal(self.name, around.trace)
+        self._endpoint = Endpoint(
             around.internet,
             self.name,
             plan.peer,
@@ -103,46 +143,43 @@ class SimulatedNode:
             clock=self.clock,
             random=streams.stream("links"),
         )
-        ports = Ports(
-            clock=self.clock,
-            random=streams.stream("port"),
-            journal=journal,
-            database=self.disk,
-            keystore=WatchedKeyStore(
-                self.name, ProtectedKeyStore(self._keys, self.disk), around.on_signature
+        keystore = ProtectedKeyStore(self._keys, self.disk)
+        return Build(
+            plan,
+            Ports(
+                clock=self.clock,
+                random=streams.stream("port"),
+                journal=journal,
+                database=self.disk,
+                keystore=WatchedKeyStore(self.name, keystore, around.on_signature),
+                network=self._endpoint,
+                steering=self._endpoint,
+                verifier=around.sharing.verifier(),
+                validation_host=Workers(
+                    around.sharing.validation_host(), lambda: self.workers_trouble
+                ),
             ),
-            network=endpoint,
-            steering=endpoint,
-            verifier=around.sharing.verifier(),
-            validation_host=around.sharing.validation_host(),
+            self._keys,
+            streams,
+            journal,
+            around.sharing.execute,
+            None if plan.parachain is None else plan.parachain.make_collator(),
         )
-        pick = streams.stream("pick")
-        tweaks = Tweaks(
-            execute=around.sharing.execute,
-            pick=lambda waiting: pick.below(waiting) if waiting > 1 else 0,
+
+    def _collating(self, build: Build, collator: Collator) -> AbstractAsyncContextManager[None]:
+        spec = self.plan.parachain
+        assert spec is not None
+        return running(
+            collator,
+            para_id=spec.id,
+            genesis_head=spec.genesis_head,
+            database=build.ports.database,
+            journal=build.ports.journal,
+            clock=build.ports.clock,
         )
-        async with AsyncExitStack() as stack:
-            collating = None
-            if plan.parachain is not None:
-                spec = plan.parachain
-                collator = spec.make_collator()
-                await stack.enter_async_context(
-                    running(
-                        collator,
-                        para_id=spec.id,
-                        genesis_head=spec.genesis_head,
-                        database=self.disk,
-                        journal=journal,
-                        clock=self.clock,
-                    )
-                )
-                collating = Collating(collator, spec.id)
-            node = Node(around.genesis, plan.role, ports, collating=collating, tweaks=tweaks)
-            self._life = _Life(node, endpoint, scope, ended)
-            async with trio.open_nursery() as nursery:
-                await nursery.start(node.run)
-                await nursery.start(endpoint.run)
-                task_status.started()
+
+    def _pick(self, random: SeededRandom) -> Pick:
+        return lambda waiting: random.below(waiting) if waiting > 1 else 0
 
     def _record(self, event: str, **fields: object) -> None:
         self._around.trace.record(self.name, event, fields)
@@ -153,7 +190,6 @@ class _Life:
     """A node from one start to its end."""
 
     node: Node
-    endpoint: Endpoint
     scope: trio.CancelScope
     ended: trio.Event
 

@@ -106,7 +106,7 @@ def plan_network(shape: Shape) -> NetworkPlan:
     :raises BadSimulation: when there can be none of that form.
     """
     shape.check()
-    specs = load_specs(["adder"] * (shape.parachains + shape.parathreads))
+    specs = _specs(shape)
     chains, threads = specs[: shape.parachains], specs[shape.parachains :]
     names = [validator_name(index) for index in range(shape.validators)]
     validators = [
@@ -115,7 +115,7 @@ def plan_network(shape: Shape) -> NetworkPlan:
     ]
     collators = [
         NodePlan(
-            name := f"collator-{spec.id}",
+            name := collator_name(spec),
             Role.COLLATOR,
             _peer(name),
             ((KeyType.COLLATOR, collator_uri(name)),),
@@ -137,6 +137,22 @@ def plan_network(shape: Shape) -> NetworkPlan:
         nodes,
         owners,
     )
+
+
+def node_roles(shape: Shape) -> dict[str, Role]:
+    """The names of the nodes of such a network, with what they are."""
+    validators = {validator_name(index): Role.VALIDATOR for index in range(shape.validators)}
+    return validators | {collator_name(spec): Role.COLLATOR for spec in _specs(shape)}
+
+
+def collator_name(spec: ParachainSpec) -> str:
+    """The collator of para 2000 is ``collator-2000``."""
+    return f"collator-{spec.id}"
+
+
+def _specs(shape: Shape) -> list[ParachainSpec]:
+    """Parachains first; ids ascend from 2000."""
+    return load_specs(["adder"] * (shape.parachains + shape.parathreads))
 
 
 def _genesis(

@@ -55,5 +55,7 @@ class NodesStayUp(Checker):
     name = "nodes_stay_up"
 
     def on_event(self, event: TraceEvent) -> None:
-        if event.event == "node.failed" and self.scene.is_honest(event.node):
+        if event.event != "node.failed" or self.scene.is_excused(event.node):
+            return
+        if self.scene.is_honest(event.node):
             self.violated(f"{event.node} went down: {event.fields['reason']}")

@@ -42,8 +42,10 @@ class Scene:
     """The state that the node, which runs, has for a block."""
     queues_of: Callable[[str], dict[str, int]]
     """The longest that each queue of the node has been in this life of it; none when it is down."""
-    troubled_until: float
-    """When the last fault ends that is planned, in virtual seconds."""
+    is_excused: Callable[[str], bool]
+    """Whether a fault gave the node reason to go down, or damaged its disk."""
+    calm_since: Callable[[], float]
+    """When the last fault ended, in virtual seconds; infinite while one lasts or is to come."""
 
 
 class Checker:

@@ -33,6 +33,8 @@ class LegalDatabases(Checker):
             self._look_at(node.name)
 
     def _look_at(self, node: str) -> None:
+        if self.scene.is_excused(node):
+            return
         disk = self.scene.disk_of(node)
         try:
             why = _chain_fault(disk) or _stores_fault(disk)

@@ -22,7 +22,7 @@ class HeadsMove(Checker):
         chain = [
             block
             for block in self.scene.record.best().ancestry()
-            if block.at >= self.scene.troubled_until
+            if block.at >= self.scene.calm_since()
         ][::-1]
         for para in self.scene.plan.parachains:
             waited, head = 0, None
@@ -42,11 +42,11 @@ class FinalityCatchesUp(Checker):
 
     def at_end(self) -> None:
         best = self.scene.record.best()
-        calm = [block for block in best.ancestry() if block.at >= self.scene.troubled_until]
+        calm = [block for block in best.ancestry() if block.at >= self.scene.calm_since()]
         if len(calm) <= FINAL_WITHIN:
             return
         for node in self.scene.plan.validators:
-            if not self.scene.is_honest(node.name) or not self.scene.queues_of(node.name):
+            if self.scene.is_excused(node.name) or not self.scene.is_honest(node.name):
                 continue
             final = self.scene.record.final.get(node.name, self.scene.record.genesis)
             if best.number - final.number > FINAL_WITHIN:
@@ -64,7 +64,7 @@ class ChainGrows(Checker):
     def at_end(self) -> None:
         chain: list[RecordedBlock] = list(self.scene.record.best().ancestry())[::-1]
         gap_s = self.MAX_GAP_SLOTS * self.scene.plan.shape.slot_s
-        previous = max(self.scene.troubled_until, 0.0)
+        previous = max(self.scene.calm_since(), 0.0)
         for block in chain[1:]:
             if block.at > previous and block.at - previous > gap_s:
                 self.violated(f"no block for {block.at - previous:.0f} s", block)

@@ -7,6 +7,7 @@ over a real connection.
 """
 
 from parahost.simulation.network.endpoint import Endpoint
+from parahost.simulation.network.geography import Geography
 from parahost.simulation.network.internet import GRAIN_S, KEEPALIVE_S, Internet
 from parahost.simulation.network.links import Latency, LinkQuality, LongTail, Uniform
 from parahost.simulation.network.weather import Weather
@@ -15,6 +16,7 @@ __all__ = [
     "GRAIN_S",
     "KEEPALIVE_S",
     "Endpoint",
+    "Geography",
     "Internet",
     "Latency",
     "LinkQuality",

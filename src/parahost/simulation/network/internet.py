@@ -79,6 +79,11 @@ class Internet:
             waiting.append(carry)
         return instant
 
+    def mended(self) -> None:
+        """Ways have been opened: what was held goes on."""
+        for endpoint in self._endpoints.values():
+            endpoint.mended()
+
     # Among endpoints
 
     def join(self, endpoint: Endpoint) -> None:

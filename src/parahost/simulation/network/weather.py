@@ -10,14 +10,20 @@ class Weather:
 
     def __init__(self, default: LinkQuality | None = None) -> None:
         self.default = default or LinkQuality()
+        self._distances: dict[tuple[str, str], LinkQuality] = {}
         self._qualities: dict[tuple[str, str], LinkQuality] = {}
         self._cut: dict[tuple[str, str], int] = {}
 
     def quality(self, sender: str, receiver: str) -> LinkQuality:
-        return self._qualities.get((sender, receiver), self.default)
+        way = (sender, receiver)
+        return self._qualities.get(way) or self._distances.get(way, self.default)
+
+    def set_distance(self, sender: str, receiver: str, quality: LinkQuality) -> None:
+        """What the way is like by itself, because of where the two are."""
+        self._distances[sender, receiver] = quality
 
     def set_quality(self, sender: str, receiver: str, quality: LinkQuality | None) -> None:
-        """From now on; ``None`` for the default."""
+        """From now on; ``None`` for what it is by itself."""
         if quality is None:
             self._qualities.pop((sender, receiver), None)
         else:

@@ -1,0 +1,116 @@
+"""Trouble between nodes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from parahost.simulation.faults.fault import Fault, World
+from parahost.simulation.network import Latency, LinkQuality, Uniform
+
+
+class Cut(Fault):
+    """Ways on which nothing gets through; connections over them break when it takes long."""
+
+    @abstractmethod
+    def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """From whom to whom."""
+
+    async def begin(self, world: World) -> None:
+        for sender, receiver in self.ways(world.nodes):
+            world.internet.weather.cut(sender, receiver)
+
+    async def end(self, world: World) -> None:
+        for sender, receiver in self.ways(world.nodes):
+            world.internet.weather.mend(sender, receiver)
+        world.internet.mended()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition(Cut):
+    """The nodes of ``who`` and all others do not hear each other; with ``one_way`` they are still
+    heard, but hear nothing."""
+
+    kind: ClassVar[str] = "partition"
+
+    one_way: bool = False
+
+    def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for outside in nodes:
+            if outside in self.who:
+                continue
+            for inside in self.who:
+                yield outside, inside
+                if not self.one_way:
+                    yield inside, outside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stall(Cut):
+    """Each node of ``who`` stands still, as others see it: what it sends and what is sent to it
+    waits."""
+
+    kind: ClassVar[str] = "stall"
+
+    def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
+        for other in nodes:
+            for stalled in self.who:
+                if other != stalled:
+                    yield stalled, other
+                    if other not in self.who:
+                        yield other, stalled
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadLinks(Fault):
+    """The ways from and to the nodes of ``who`` get worse. Each figure that is given replaces the
+    network's: ``latency`` in seconds, ``bytes_per_s``, and the parts of messages that are lost,
+    come twice, or may be overtaken."""
+
+    kind: ClassVar[str] = "bad_links"
+
+    latency: tuple[float, float] | None = None
+    """Uniform between these."""
+    bytes_per_s: float | None = None
+    loss: float = 0.0
+    duplication: float = 0.0
+    reordering: float = 0.0
+
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        for name in ("loss", "duplication", "reordering"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{self.kind}: {name} is a part of all messages, from 0 to 1")
+        if self.latency is not None and not 0 <= self.latency[0] <= self.latency[1]:
+            raise ValueError(f"{self.kind}: latency is from the least to the most, in seconds")
+        if self.bytes_per_s is not None and self.bytes_per_s <= 0:
+            raise ValueError(f"{self.kind}: bytes_per_s is above 0")
+
+    async def begin(self, world: World) -> None:
+        weather = world.internet.weather
+        for sender, receiver in self._ways(world):
+            weather.set_quality(sender, receiver, self._worse(weather.default))
+
+    async def end(self, world: World) -> None:
+        for sender, receiver in self._ways(world):
+            world.internet.weather.set_quality(sender, receiver, None)
+
+    def _worse(self, quality: LinkQuality) -> LinkQuality:
+        latency: Latency = Uniform(*self.latency) if self.latency else quality.latency
+        return replace(
+            quality,
+            latency=latency,
+            bytes_per_s=self.bytes_per_s or quality.bytes_per_s,
+            loss=self.loss,
+            duplication=self.duplication,
+            reordering=self.reordering,
+        )
+
+    def _ways(self, world: World) -> Iterator[tuple[str, str]]:
+        for one in self.who:
+            for other in world.nodes:
+                if other != one:
+                    yield one, other
+                    yield other, one

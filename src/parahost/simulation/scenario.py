@@ -1,0 +1,96 @@
+"""Scenarios: who is there, what happens to them and when, and what must hold.
+
+In Python a scenario is a value, ``SCENARIO`` in a module of its own::
+
+    from parahost.simulation import *
+
+    SCENARIO = Scenario(
+        about="a third of the validators is cut off for a minute",
+        shape=Shape(validators=7, parachains=2),
+        blocks=40,
+        faults=(
+            Partition(who=("validator-1", "validator-2"), at=at(30.0), lasts_s=60.0),
+            Crash(who=("validator-3",), at=at_block(5), lose=10),
+        ),
+        adversaries=(CensoringAuthor(who=("validator-4",)),),
+        expects=(Included(at_least=10),),
+    )
+
+The simple cases are TOML too; see :mod:`parahost.simulation.scenario_toml`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from parahost.node.node import Role
+from parahost.simulation import checkers
+from parahost.simulation.adversaries import Adversary
+from parahost.simulation.expectations import Expectation
+from parahost.simulation.faults import Fault
+from parahost.simulation.network import Geography, LinkQuality
+from parahost.simulation.plan import BadSimulation, Shape, node_roles
+
+
+class BadScenario(BadSimulation):
+    """A scenario that cannot be run. ``where`` is its file, with the line if one is to blame."""
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}" if where else reason)
+        self.where = where
+        self.reason = reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """A network, what happens to it, and what must hold.
+
+    All checkers judge each run, but for those in ``without``, whose promises the scenario breaks on
+    purpose. ``geography`` places the nodes; without it all ways are like ``links``.
+    """
+
+    about: str = "a network without trouble"
+    shape: Shape = field(default_factory=Shape)
+    blocks: int = 20
+    links: LinkQuality = field(default_factory=LinkQuality)
+    geography: Geography | None = None
+    faults: tuple[Fault, ...] = ()
+    adversaries: tuple[Adversary, ...] = ()
+    expects: tuple[Expectation, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """:raises BadSimulation: when it contradicts itself, or names what does not exist."""
+        self.shape.check()
+        if self.blocks < 1:
+            raise BadSimulation(f"blocks: {self.blocks} are none")
+        roles = node_roles(self.shape)
+        try:
+            if self.geography is not None:
+                self.geography.check()
+            for fault in self.faults:
+                fault.check(tuple(roles))
+            for adversary in self.adversaries:
+                adversary.check(roles)
+        except ValueError as why:
+            raise BadSimulation(str(why)) from why
+        known = [checker.name for checker in checkers.ALL]
+        for name in self.without:
+            if name not in known:
+                raise BadSimulation(f"without: there is no checker {name}")
+        self._check_honest_majority(roles)
+
+    def _check_honest_majority(self, roles: dict[str, Role]) -> None:
+        validators = sum(role is Role.VALIDATOR for role in roles.values())
+        bad = {
+            name
+            for adversary in self.adversaries
+            for name in adversary.who
+            if roles[name] is Role.VALIDATOR
+        }
+        may = (validators - 1) // 3
+        if len(bad) > may and not self.without:
+            raise BadSimulation(
+                f"{len(bad)} of {validators} validators are adversaries, {may} may be: say in "
+                "`without` which checkers need not hold then"
+            )
