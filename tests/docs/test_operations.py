@@ -1,0 +1,42 @@
+"""docs/OPERATIONS.md gives the limits that the program has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import is_dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs/OPERATIONS.md"
+ROW = re.compile(r"^\| ([^|]+) \| (-?[\d.]+) ?([\w]*) \| `([\w.]+)` \|$", re.MULTILINE)
+UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "hour": 3600, "hours": 3600}
+LIMITS = [
+    (name, float(number) * UNITS.get(unit, 1))
+    for _, number, unit, name in ROW.findall(PAGE.read_text())
+]
+
+
+def value_of(name: str) -> float:
+    """A module's constant; an attribute of one; the default of a dataclass's field. Modules are in
+    lower case, and what is in them begins with a capital."""
+    module, rest = re.split(r"\.(?=[A-Z])", f"parahost.{name}", maxsplit=1)
+    found: Any = import_module(module)
+    for part in rest.split("."):
+        found = getattr(found, part)
+        if isinstance(found, type) and is_dataclass(found):
+            found = found()
+    return float(found)
+
+
+@pytest.mark.parametrize(("name", "shown"), LIMITS, ids=[name for name, _ in LIMITS])
+def test_a_limit_is_the_programs(name: str, shown: float) -> None:
+    assert value_of(name) == shown
+
+
+def test_every_row_of_the_tables_is_read() -> None:
+    limits = PAGE.read_text().partition("## Limits")[2]
+    rows = [line for line in limits.splitlines() if line.startswith("| ") and "`" in line]
+    assert len(rows) == len(LIMITS) > 80
