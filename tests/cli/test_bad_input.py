@@ -67,7 +67,7 @@ LINES = {
         *DEVNET,
         "--parachain",
         "broken.toml",
-    ): "broken.toml: not TOML: Invalid value (at end of document)",
+    ): "broken.toml: not TOML: Invalid value (at end",
     (*DEVNET, "--parachain", "no_code.toml"): "no_code.toml: code: cannot read ",
     (*DEVNET, "--parachain", "no_wasm.toml"): "no_wasm.toml: code: ",
     (*DEVNET, "--parachain", "no_export.toml"): "no_export.toml: code: ",

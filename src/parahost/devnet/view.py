@@ -14,8 +14,10 @@ from parahost.devnet.observer import Observer, ParaPicture, Stage
 from parahost.devnet.processes import Usage
 
 MANY_NODES = 9
-"""From so many on, they are shown two to a row."""
+"""From so many on, they are shown two to a row, without their CPU time."""
 BLOCKS_SHOWN = 6
+
+_MEASURES = 4
 
 STAGE_STYLES = {
     Stage.WAITING: "dim",
@@ -67,26 +69,26 @@ def _nodes(observer: Observer, usage: Mapping[str, Usage]) -> Table:
     for _ in range(abreast):
         table.add_column("node", no_wrap=True)
         table.add_column("", no_wrap=True)
-        for title in ("best", "final", "MB", "CPU s"):
+        for title in ("best", "final", "MB", "CPU s")[: _MEASURES - abreast + 1]:
             table.add_column(title, justify="right", no_wrap=True)
     rows = -(-len(names) // abreast)
     columns = [names[start : start + rows] for start in range(0, len(names), rows)]
     for row in zip_longest(*columns):
-        cells = (_node(observer, usage, name) for name in row)
+        cells = (_node(observer, usage, name)[: 3 + _MEASURES - abreast] for name in row)
         table.add_row(*(cell for node in cells for cell in node))
     return table
 
 
 def _node(observer: Observer, usage: Mapping[str, Usage], name: str | None) -> list[Text]:
     if name is None:
-        return [Text()] * 6
+        return [Text()] * (2 + _MEASURES)
     node, used = observer.nodes[name], usage.get(name, Usage())
     if used.pid is None:
         state = Text("down", style="bold red")
     elif not node.started:
         state = Text("starts", style="yellow")
     elif used.restarts:
-        state = Text(f"up, restarted {used.restarts}x", style="green")
+        state = Text(f"up ↻{used.restarts}", style="green")
     else:
         state = Text("up", style="green")
     style = "dim" if used.pid is None else ""
