@@ -50,8 +50,8 @@ def test_a_bomb_is_stopped_soon_after_the_limit(monkeypatch: pytest.MonkeyPatch)
     real = zstandard.ZstdDecompressor
 
     class Counting:
-        def __init__(self, **options: int) -> None:
-            self._inner = real(**options).decompressobj()
+        def __init__(self, max_window_size: int) -> None:
+            self._inner = real(max_window_size=max_window_size).decompressobj()
 
         def decompressobj(self) -> "Counting":
             return self

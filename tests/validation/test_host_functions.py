@@ -62,15 +62,37 @@ def returns_i32(call_text: str) -> str:
 
 @pytest.mark.guide("A102")
 def test_a_blob_that_imports_its_memory_and_all_host_functions_runs() -> None:
-    """As Cumulus parachains do."""
-    assert len(HOST_FUNCTIONS) >= 34
-    storage = "".join(
-        imported(f"ext_storage_{name}_version_1", "l", "l")
-        for name in ("get", "next_key", "changes_root", "clear_prefix")
+    """As Cumulus parachains do: these are the types with which they declare the functions that
+    they replace inside themselves, or that only their nodes call."""
+    assert len(HOST_FUNCTIONS) >= 35
+    unprovided = "".join(
+        imported(f"ext_{name}", parameters, results)
+        for name, parameters, results in (
+            ("crypto_sr25519_generate_version_1", "il", "i"),
+            ("default_child_storage_clear_prefix_version_2", "lll", "l"),
+            ("default_child_storage_read_version_1", "llli", "l"),
+            ("default_child_storage_root_version_2", "li", "l"),
+            ("offchain_index_set_version_1", "ll", ""),
+            ("storage_append_version_1", "ll", ""),
+            ("storage_changes_root_version_1", "l", "l"),
+            ("storage_clear_prefix_version_2", "ll", "l"),
+            ("storage_commit_transaction_version_1", "", ""),
+            ("storage_exists_version_1", "l", "i"),
+            ("storage_get_version_1", "l", "l"),
+            ("storage_proof_size_storage_proof_size_version_1", "", "l"),
+            ("storage_read_version_1", "lli", "l"),
+            ("storage_root_version_1", "", "l"),
+            ("storage_root_version_2", "i", "l"),
+        )
     )
-    code = guest(ECHO, before=import_all() + storage, memory=IMPORTED_MEMORY)
+    declared = import_all() + unprovided
+    code = guest(ECHO, before=declared, memory='(import "env" "memory" (memory 17))')
     outcome = HOST.run(code, MESSAGE, ExecutionKind.BACKING)
     assert isinstance(outcome, Returned) and outcome.result == MESSAGE
+    calls = guest("(call $ext_storage_root_version_1)", before=declared, memory=IMPORTED_MEMORY)
+    outcome = HOST.run(calls, MESSAGE, ExecutionKind.BACKING)
+    assert isinstance(outcome, Failed)
+    assert "ext_storage_root_version_1 is not provided" in outcome.reason
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 import wasmtime
 
 from parahost.ports.validation import (
@@ -244,6 +245,30 @@ async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Pat
                 nursery.start_soon(execute, number)
         assert len(pool.worker_pids) == 2
     assert sum(outcome.prepare_ms > 0 for outcome in outcomes) == 1
+
+
+async def test_preparing_leaves_a_worker_to_execute(tmp_path: Path) -> None:
+    """A real parachain's code takes seconds to prepare, and several may arrive at once."""
+    prepared: list[int] = []
+    async with pool_at(tmp_path, workers=2) as pool:
+
+        async def prepare(number: int) -> None:
+            new = guest(ECHO + f"(drop (i32.const {number}))")
+            assert isinstance(await pool.execute(code(new), PARAMS, BACKING), Returned)
+            prepared.append(number)
+
+        await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+        [standing_still] = pool.worker_pids
+        os.kill(standing_still, signal.SIGSTOP)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(prepare, 1)
+            nursery.start_soon(prepare, 2)
+            await trio.testing.wait_all_tasks_blocked()
+            outcome = await pool.execute(code(guest(ECHO)), b"now", BACKING)
+            assert isinstance(outcome, Returned) and outcome.result == b"now"
+            assert prepared == [] and len(artifacts(tmp_path)) == 1
+            os.kill(standing_still, signal.SIGCONT)
+    assert sorted(prepared) == [1, 2]
 
 
 async def test_a_cancelled_request_frees_its_place(tmp_path: Path) -> None:

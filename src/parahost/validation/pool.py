@@ -69,6 +69,9 @@ class MachineFault(Exception):
 class ValidationPool:
     """Runs validation functions in up to ``workers`` processes, in order of arrival.
 
+    Preparing a real parachain's code takes seconds, so of several workers one is always left to
+    execute what is prepared.
+
     Use it as ``async with ValidationPool(cache_dir) as pool``. Workers start when they are first
     needed. A cancelled request kills its worker. Artifacts stay in ``cache_dir``, which must be
     this user's alone, for the next run; pools may share it.
@@ -80,6 +83,7 @@ class ValidationPool:
         self._cache_dir = cache_dir
         self._limits = limits or Limits()
         self._slots = trio.Semaphore(workers)
+        self._preparing = trio.Semaphore(max(1, workers - 1))
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._dead: list[WorkerProcess] = []
@@ -154,7 +158,8 @@ class ValidationPool:
         done = self._under_way[digest] = trio.Event()
         try:
             limit_s = self._limits.prepare_cpu_s
-            reply = await self._ask(Request(RequestKind.PREPARE, limit_s, digest, code))
+            async with self._preparing:
+                reply = await self._ask(Request(RequestKind.PREPARE, limit_s, digest, code))
             self._known[digest] = reply
             if len(self._known) > _KNOWN_PREPARATIONS:
                 self._known.popitem(last=False)
