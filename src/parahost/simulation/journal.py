@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
+from struct import Struct
 from typing import Any, TextIO
 
 import trio
@@ -40,6 +41,7 @@ class Traffic:
     bytes: int = 0
 
 
+_TIME = Struct("<d")
 _SUBSYSTEMS_SPEAK = ("validation", "collation")
 
 
@@ -67,6 +69,8 @@ class Trace:
         self._watchers: list[Watcher] = []
         self.traffic: dict[str, Traffic] = {}
         """By protocol."""
+        self._ways: dict[tuple[str, str, str], bytes] = {}
+        """Sender, receiver and protocol as the digest takes them."""
 
     def watch(self, watcher: Watcher) -> None:
         """Call it with each event from now on."""
@@ -90,8 +94,11 @@ class Trace:
             traffic = self.traffic[name] = Traffic()
         traffic.messages += 1
         traffic.bytes += len(payload)
-        self._hash.update(b"%r %s %s %s " % (at, *map(str.encode, (sender, receiver, protocol))))
-        self._hash.update(payload)
+        way = self._ways.get((sender, receiver, protocol))
+        if way is None:
+            way = f" {sender} {receiver} {protocol} ".encode()
+            self._ways[sender, receiver, protocol] = way
+        self._hash.update(_TIME.pack(at) + way + payload)
         if self._file is not None:
             fields: dict[str, object] = {
                 "peer": receiver,

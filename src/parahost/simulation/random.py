@@ -20,7 +20,9 @@ class SeededRandom:
         return self._stream.randbytes(count)
 
     def below(self, bound: int) -> int:
-        return self._stream.randrange(bound)
+        if bound < 1:
+            raise ValueError(f"nothing is below {bound}")
+        return int(self._stream.random() * bound)
 
     def unit(self) -> float:
         """A number from 0 up to but without 1."""

@@ -148,6 +148,8 @@ class GrandpaVoter:
         self._announce_at = clock.now()
         self._asked_at = float("-inf")
         self._chain_changed = True
+        self._alarms: list[float] = []
+        """When we shall wake whatever happens; alarms are not called off."""
         self._wake = trio.Event()
         self._unsubscribe = chain.subscribe(self._on_chain)
         network.on_notification(NotificationProtocol(PROTOCOL, MAX_MESSAGE_BYTES), self._on_network)
@@ -165,9 +167,12 @@ class GrandpaVoter:
     async def run(self) -> None:
         """Vote, until cancelled."""
         try:
-            while True:
-                self._settle()
-                await self._pause()
+            async with trio.open_nursery() as alarms:
+                while True:
+                    self._settle()
+                    self._set_alarm(alarms)
+                    await self._wake.wait()
+                    self._wake = trio.Event()
         finally:
             self._unsubscribe()
 
@@ -468,8 +473,8 @@ class GrandpaVoter:
 
     # Waiting
 
-    async def _pause(self) -> None:
-        """Wait until something comes in or is due."""
+    def _set_alarm(self, alarms: trio.Nursery) -> None:
+        """See to it that we wake when the next thing is due."""
         now = self._clock.now()
         due = [self._announce_at]
         deadline = self._rounds.deadline(now)
@@ -477,12 +482,12 @@ class GrandpaVoter:
             due.append(deadline)
         if self._own_commit is not None:
             due.append(self._own_commit[0])
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._wake_in, max(min(due) - now, 0.0))
-            await self._wake.wait()
-            nursery.cancel_scope.cancel()
-        self._wake = trio.Event()
+        next_due = min(due)
+        if not self._alarms or next_due < min(self._alarms):
+            self._alarms.append(next_due)
+            alarms.start_soon(self._ring, next_due, max(next_due - now, 0.0))
 
-    async def _wake_in(self, seconds: float) -> None:
+    async def _ring(self, alarm: float, seconds: float) -> None:
         await self._clock.sleep(seconds)
+        self._alarms.remove(alarm)
         self._wake.set()
