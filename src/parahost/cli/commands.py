@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from parahost.cli import chain_spec, devnet, inspect, keys, node, pvf, simulate
+from parahost.cli import chain_spec, devnet, hunt, inspect, keys, node, pvf, simulate
 
 app = typer.Typer(
     name="parahost",
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("devnet")(devnet.devnet)
 app.command("node")(node.node)
+simulate.app.command("hunt")(hunt.hunt)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(pvf.app, name="pvf")
 app.add_typer(keys.app, name="keys")

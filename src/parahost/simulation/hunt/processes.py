@@ -1,0 +1,100 @@
+"""Trials on this machine's cores: a process for each, so that none can harm another."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from time import monotonic
+
+from parahost.simulation.hunt.trial import PROGRAM, Result, Trial, attempt
+
+LIMIT_S = 300.0
+"""A trial that takes longer, in seconds of real time, hangs. No verdict comes of a slow machine:
+trials take seconds."""
+
+
+class Processes:
+    """A :class:`.Runner` with so many processes at a time, as many as there are cores for us by
+    default."""
+
+    def __init__(
+        self,
+        jobs: int | None = None,
+        *,
+        limit_s: float = LIMIT_S,
+        attempt: Callable[[Trial], Result] = attempt,
+    ) -> None:
+        self.jobs = jobs or len(os.sched_getaffinity(0))
+        self._limit_s = limit_s
+        self._attempt = attempt
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([attempt.__module__])
+
+    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+        """See :class:`.Runner`. Who stops listening ends them."""
+        waiting = iter(trials)
+        running: dict[Connection, _Running] = {}
+        try:
+            while True:
+                while len(running) < self.jobs and (trial := next(waiting, None)) is not None:
+                    connection, started = self._start(trial)
+                    running[connection] = started
+                if not running:
+                    return
+                first_due = min(each.due for each in running.values())
+                wait(list(running), max(first_due - monotonic(), 0))
+                for connection, each in list(running.items()):
+                    result = self._result(connection, each)
+                    if result is not None:
+                        del running[connection]
+                        _end(connection, each.process)
+                        yield result
+        finally:
+            for connection, each in running.items():
+                _end(connection, each.process)
+
+    def _start(self, trial: Trial) -> tuple[Connection, _Running]:
+        receiver, sender = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=_work, args=(self._attempt, trial, sender), daemon=True
+        )
+        process.start()
+        sender.close()
+        return receiver, _Running(trial, process, monotonic() + self._limit_s)
+
+    def _result(self, connection: Connection, running: _Running) -> Result | None:
+        """``None`` while it runs."""
+        if connection.poll():
+            try:
+                result: Result = connection.recv()
+                return result
+            except EOFError:
+                running.process.join()
+                status = running.process.exitcode
+                return Result(running.trial, {PROGRAM: f"its process died with status {status}"})
+        if monotonic() >= running.due:
+            return Result(running.trial, {PROGRAM: f"hangs: no end in {self._limit_s:g} s"})
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    trial: Trial
+    process: BaseProcess
+    due: float
+
+
+def _work(attempt: Callable[[Trial], Result], trial: Trial, sender: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us ends us
+    sender.send(attempt(trial))
+
+
+def _end(connection: Connection, process: BaseProcess) -> None:
+    process.kill()
+    process.join()
+    connection.close()

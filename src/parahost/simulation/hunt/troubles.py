@@ -1,0 +1,186 @@
+"""What befalls the nodes of a drawn network: faults and adversaries, by kinds.
+
+Bounds are the guide's: at most a third of the validators, without the last one, behave badly or
+have lost what they promised to keep. All else may hit anybody and, but for these, ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from parahost.node.availability.archive import CHUNKS, DATA
+from parahost.node.node import Role
+from parahost.simulation.adversaries import KINDS, Adversary
+from parahost.simulation.faults import (
+    BadLinks,
+    BadWorkers,
+    Crash,
+    CrashAtWrite,
+    DamagedRows,
+    Fault,
+    FullDisk,
+    Moment,
+    Partition,
+    Stall,
+    TinyQueues,
+    WrongClock,
+    at,
+    at_block,
+)
+from parahost.simulation.faults.inside import TROUBLES
+from parahost.simulation.hunt.dice import Dice
+
+MOST_FAULTS = 4
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where and when trouble may come: the nodes with their roles, and before which block."""
+
+    roles: Mapping[str, Role]
+    until_block: int
+    slot_s: float
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(self.roles)
+
+    @cached_property
+    def validators(self) -> tuple[str, ...]:
+        return tuple(name for name, role in self.roles.items() if role is Role.VALIDATOR)
+
+    @property
+    def may_be_bad(self) -> int:
+        """How many validators may misbehave, or lose what they hold, without harm."""
+        return (len(self.validators) - 1) // 3
+
+    def moment(self, dice: Dice) -> Moment:
+        if dice.chance(0.5):
+            return at_block(dice.between(1, self.until_block - 1))
+        return at(dice.span(0.0, (self.until_block - 1) * self.slot_s))
+
+    def duration(self, dice: Dice) -> float:
+        """Mostly about a slot; seldom much longer than an epoch's part."""
+        return dice.span(0.5, self.slot_s * dice.one_of((0.5, 1, 2, 4)))
+
+
+def draw_adversaries(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
+    """In about half of all networks that can bear some."""
+    may = [kind for kind in KINDS.values() if kind.role is Role.VALIDATOR]
+    if not stage.may_be_bad or dice.chance(0.5):
+        return ()
+    bad = dice.exactly(dice.between(1, stage.may_be_bad), stage.validators)
+    kinds = dice.some(may, most=3)
+    return tuple(kind(who=dice.some(bad)) for kind in kinds)
+
+
+def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> tuple[Fault, ...]:
+    """Some of some kinds."""
+    kinds = dice.some((*DRAWS, DamagedRows))
+    bad = {name for adversary in adversaries for name in adversary.who}
+    faults: list[Fault] = []
+    for _ in range(dice.between(0 if adversaries else 1, MOST_FAULTS)):
+        kind = dice.one_of(kinds)
+        if kind is not DamagedRows:
+            faults.append(DRAWS[kind](dice, stage))
+        elif not any(isinstance(fault, DamagedRows) for fault in faults):
+            whole = [name for name in stage.validators if name not in bad]
+            bearable = stage.may_be_bad - len(bad)
+            if bearable:
+                faults.append(_damaged_rows(dice, stage, dice.some(whole, bearable)))
+    return tuple(faults)
+
+
+def _partition(dice: Dice, stage: Stage) -> Fault:
+    return Partition(
+        who=dice.some(stage.nodes, most=len(stage.nodes) - 1),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        one_way=dice.chance(0.3),
+    )
+
+
+def _stall(dice: Dice, stage: Stage) -> Fault:
+    return Stall(who=dice.some(stage.nodes), at=stage.moment(dice), lasts_s=stage.duration(dice))
+
+
+def _bad_links(dice: Dice, stage: Stage) -> Fault:
+    least = dice.span(0.0, 1.0, 2)
+    return BadLinks(
+        who=dice.some(stage.nodes),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        latency=(least, round(least + dice.span(0.0, 2.0), 2)) if dice.chance(0.5) else None,
+        bytes_per_s=dice.one_of((20_000.0, 200_000.0)) if dice.chance(0.3) else None,
+        loss=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
+        duplication=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
+        reordering=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
+    )
+
+
+def _crash(dice: Dice, stage: Stage) -> Fault:
+    return Crash(
+        who=dice.some(stage.nodes),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        lose=dice.between(1, 50) if dice.chance(0.6) else 0,
+    )
+
+
+def _crash_at_write(dice: Dice, stage: Stage) -> Fault:
+    return CrashAtWrite(
+        who=dice.some(stage.nodes),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        write=dice.between(1, 40),
+        lose=dice.between(1, 50) if dice.chance(0.5) else 0,
+    )
+
+
+def _full_disk(dice: Dice, stage: Stage) -> Fault:
+    return FullDisk(who=dice.some(stage.nodes), at=stage.moment(dice), lasts_s=stage.duration(dice))
+
+
+def _damaged_rows(dice: Dice, stage: Stage, who: tuple[str, ...]) -> Fault:
+    return DamagedRows(
+        who=who, at=stage.moment(dice), table=dice.one_of((CHUNKS, DATA)), count=dice.between(1, 5)
+    )
+
+
+def _wrong_clock(dice: Dice, stage: Stage) -> Fault:
+    return WrongClock(
+        who=dice.some(stage.nodes),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        seconds=dice.span(-2 * stage.slot_s, 2 * stage.slot_s),
+    )
+
+
+def _bad_workers(dice: Dice, stage: Stage) -> Fault:
+    return BadWorkers(
+        who=dice.some(stage.nodes),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        trouble=dice.one_of(TROUBLES),
+        late_s=dice.span(0.1, 3.0),
+    )
+
+
+def _tiny_queues(dice: Dice, stage: Stage) -> Fault:
+    return TinyQueues(who=dice.some(stage.nodes), capacity=dice.one_of((1, 1, 2, 8)))
+
+
+DRAWS: Mapping[type[Fault], Callable[[Dice, Stage], Fault]] = {
+    Partition: _partition,
+    Stall: _stall,
+    BadLinks: _bad_links,
+    Crash: _crash,
+    CrashAtWrite: _crash_at_write,
+    FullDisk: _full_disk,
+    WrongClock: _wrong_clock,
+    BadWorkers: _bad_workers,
+    TinyQueues: _tiny_queues,
+}
+"""How each kind of fault is drawn that may hit anybody."""
