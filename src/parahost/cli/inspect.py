@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(help="Look inside.", no_args_is_help=True)
@@ -21,3 +24,28 @@ def graph() -> None:
     width = max(len(sender) for sender, _, _ in edges)
     for sender, message, receiver in edges:
         typer.echo(f"{sender:<{width}}  --{message}-->  {receiver}")
+
+
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(help="What `parahost simulate --trace` has written.")],
+    node: Annotated[str | None, typer.Option(help="Events of this node.")] = None,
+    candidate: Annotated[
+        str | None, typer.Option(help="About the candidate whose hash begins so.")
+    ] = None,
+    para: Annotated[int | None, typer.Option(help="About this para, and its candidates.")] = None,
+    block: Annotated[
+        str | None, typer.Option(help="About the block of this number, or whose hash begins so.")
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option(help="Events whose name begins so, e.g. `chain.`.")
+    ] = None,
+    since: Annotated[float | None, typer.Option(help="From this second of the run on.")] = None,
+    until: Annotated[float | None, typer.Option(help="Up to this second of the run.")] = None,
+) -> None:
+    """Print the events of a simulation's trace that pass all filters, as lines of JSON."""
+    from parahost.simulation.trace_filter import TraceFilter, read_trace
+
+    wanted = TraceFilter(node, candidate, para, block, event, since, until)
+    for line in read_trace(file, wanted):
+        typer.echo(line)

@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from parahost.simulation.harness import Outcome
+    from parahost.simulation import Outcome, Scenario
+    from parahost.simulation.record import RecordedBlock
+
+BROKEN = 1
+"""The exit status when a verdict is broken."""
 
 
 class RunsByDefault(TyperGroup):
-    """``parahost simulate`` without the name of a command of its own runs a network."""
+    """Without the name of a command of its own, ``parahost simulate`` runs a network."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in (*self.commands, "--help"):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
 app = typer.Typer(
-    cls=RunsByDefault, help="Run a whole network in one process: deterministic and judged."
+    cls=RunsByDefault,
+    help="Run a whole network in one process: deterministic, with faults, adversaries and checkers."
+    " `parahost simulate [SCENARIO] [OPTIONS]` is short for `parahost simulate run`.",
 )
 
 
 @app.command()
 def run(
-    validators: Annotated[int, typer.Option(help="How many validators.")] = 4,
-    parachains: Annotated[int, typer.Option(help="How many parachains.")] = 2,
-    parathreads: Annotated[int, typer.Option(help="How many parathreads.")] = 0,
-    blocks: Annotated[int, typer.Option(help="Run until this relay block.")] = 20,
+    scenario: Annotated[
+        str | None, typer.Argument(help="A shipped scenario's name, or a .py or .toml file.")
+    ] = None,
+    validators: Annotated[int | None, typer.Option(help="How many validators. [4]")] = None,
+    parachains: Annotated[int | None, typer.Option(help="How many parachains. [2]")] = None,
+    parathreads: Annotated[int | None, typer.Option(help="How many parathreads. [0]")] = None,
+    blocks: Annotated[int | None, typer.Option(help="Run until this relay block. [20]")] = None,
+    slot: Annotated[float | None, typer.Option(help="Seconds per slot. [6]")] = None,
     seed: Annotated[int, typer.Option(help="What all chance comes from.")] = 1,
-    slot: Annotated[float, typer.Option(help="Seconds per slot.")] = 6.0,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report there.")] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write every event there, as lines of JSON.")
@@ -44,24 +54,43 @@ def run(
 ) -> None:
     """Run a network in virtual time, tell what happened, and judge it.
 
-    The same options and seed give the same digest, on every machine. Exit status 0: all verdicts
-    hold; 1: one is broken; 2: the input cannot be used.
+    The same scenario, options and seed give the same digest, on every machine. Exit status 0: all
+    verdicts hold; 1: one is broken; 2: the input cannot be used.
     """
     import json
     from contextlib import ExitStack
 
-    from parahost.simulation import Scenario, Shape, Simulation
+    from parahost.simulation import Simulation
+    from parahost.simulation.scenario_files import load_scenario
 
-    shape = Shape(validators, parachains, parathreads, slot)
-    scenario = Scenario(shape=shape, blocks=blocks)
+    chosen = _scenario(None if scenario is None else load_scenario(scenario))
+    shape = {
+        "validators": validators,
+        "parachains": parachains,
+        "parathreads": parathreads,
+        "slot_s": slot,
+    }
+    given: Any = {name: value for name, value in shape.items() if value is not None}
+    chosen = replace(
+        chosen,
+        shape=replace(chosen.shape, **given),
+        blocks=chosen.blocks if blocks is None else blocks,
+    )
     with ExitStack() as files:
         sink = None if trace is None else files.enter_context(trace.open("w", encoding="utf-8"))
-        simulation = Simulation(scenario, seed, trace_file=sink, sharing=sharing)
-        outcome = simulation.run(_Progress(scenario.blocks).show)
+        simulation = Simulation(chosen, seed, trace_file=sink, sharing=sharing)
+        typer.echo(chosen.about, err=True)
+        outcome = simulation.run(_Progress(chosen.blocks).show)
     _tell(outcome)
     if report is not None:
         report.write_text(json.dumps(outcome.report(), indent=2) + "\n")
-    raise typer.Exit(0 if outcome.ok else 1)
+    raise typer.Exit(0 if outcome.ok else BROKEN)
+
+
+def _scenario(loaded: Scenario | None) -> Scenario:
+    from parahost.simulation import Scenario
+
+    return loaded or Scenario()
 
 
 class _Progress:
@@ -72,11 +101,8 @@ class _Progress:
         self._step = max(blocks // 10, 1)
         self._told = 0
 
-    def show(self, block: object) -> None:
-        from parahost.simulation.record import RecordedBlock
-
-        assert isinstance(block, RecordedBlock)
-        if block.number >= self._told + self._step or block.number == self._blocks:
+    def show(self, block: RecordedBlock) -> None:
+        if block.number >= min(self._told + self._step, self._blocks) > self._told:
             self._told = block.number
             typer.echo(f"block {block.number} of {self._blocks} at {block.at:.1f} s", err=True)
 

@@ -85,9 +85,7 @@ class Simulation:
         """
         :param trace_file: gets every event as a line of JSON.
         :param sharing: whether nodes share pure results; it changes the speed only.
-        :raises BadSimulation: when there can be no such run.
         """
-        scenario.check()
         self.scenario = scenario
         self.plan = plan = plan_network(scenario.shape)
         self.seed = seed

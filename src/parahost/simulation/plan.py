@@ -29,7 +29,11 @@ MAX_VALIDATORS = 1000
 
 
 class BadSimulation(ValueError):
-    """There can be no such simulation; says what is wrong."""
+    """There can be no such simulation; says what is wrong. ``part``: the field to blame."""
+
+    def __init__(self, reason: str, part: str | None = None) -> None:
+        super().__init__(reason)
+        self.part = part
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +50,29 @@ class Shape:
     def check(self) -> None:
         """:raises BadSimulation: when no such network can be."""
         if not 1 <= self.validators <= MAX_VALIDATORS:
-            raise BadSimulation(f"{self.validators} validators: 1 to {MAX_VALIDATORS} can be")
+            raise BadSimulation(
+                f"{self.validators} validators: 1 to {MAX_VALIDATORS} can be", "validators"
+            )
         if self.parachains < 0 or self.parathreads < 0:
-            raise BadSimulation("the numbers of parachains and parathreads are not negative")
+            part = "parachains" if self.parachains < 0 else "parathreads"
+            raise BadSimulation(f"{getattr(self, part)} {part} cannot be", part)
         cores = self.parachains + min(self.parathreads, 1)
         if cores > self.validators:
             raise BadSimulation(
-                f"{self.validators} validators cannot serve {cores} cores: each needs a validator"
+                f"{self.validators} validators cannot serve {cores} cores: each needs a validator",
+                "validators",
             )
         if not 0.1 <= self.slot_s <= 600:
-            raise BadSimulation(f"a slot of {self.slot_s:g} s: 0.1 to 600 s can be")
+            raise BadSimulation(f"a slot of {self.slot_s:g} s: 0.1 to 600 s can be", "slot_s")
         if self.epoch_slots < 1:
-            raise BadSimulation(f"an epoch of {self.epoch_slots} slots: it has at least one")
+            raise BadSimulation(
+                f"an epoch of {self.epoch_slots} slots: it has at least one", "epoch_slots"
+            )
         for name in self.configuration:
             if not hasattr(DEFAULT_CONFIGURATION, name):
-                raise BadSimulation(f"the host's configuration has no field {name}")
+                raise BadSimulation(
+                    f"the host's configuration has no field {name}", "configuration"
+                )
 
 
 @dataclass(frozen=True, slots=True)

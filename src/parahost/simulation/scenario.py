@@ -59,11 +59,11 @@ class Scenario:
     expects: tuple[Expectation, ...] = ()
     without: tuple[str, ...] = ()
 
-    def check(self) -> None:
+    def __post_init__(self) -> None:
         """:raises BadSimulation: when it contradicts itself, or names what does not exist."""
         self.shape.check()
         if self.blocks < 1:
-            raise BadSimulation(f"blocks: {self.blocks} are none")
+            raise BadSimulation(f"{self.blocks} blocks are none", "blocks")
         roles = node_roles(self.shape)
         try:
             if self.geography is not None:
@@ -77,7 +77,9 @@ class Scenario:
         known = [checker.name for checker in checkers.ALL]
         for name in self.without:
             if name not in known:
-                raise BadSimulation(f"without: there is no checker {name}")
+                raise BadSimulation(
+                    f"there is no checker {name}; there are {', '.join(known)}", "without"
+                )
         self._check_honest_majority(roles)
 
     def _check_honest_majority(self, roles: dict[str, Role]) -> None:
@@ -92,5 +94,6 @@ class Scenario:
         if len(bad) > may and not self.without:
             raise BadSimulation(
                 f"{len(bad)} of {validators} validators are adversaries, {may} may be: say in "
-                "`without` which checkers need not hold then"
+                "`without` which checkers need not hold then",
+                "adversary",
             )

@@ -80,13 +80,7 @@ class BadLinks(Fault):
 
     def check(self, names: Sequence[str]) -> None:
         super().check(names)
-        for name in ("loss", "duplication", "reordering"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{self.kind}: {name} is a part of all messages, from 0 to 1")
-        if self.latency is not None and not 0 <= self.latency[0] <= self.latency[1]:
-            raise ValueError(f"{self.kind}: latency is from the least to the most, in seconds")
-        if self.bytes_per_s is not None and self.bytes_per_s <= 0:
-            raise ValueError(f"{self.kind}: bytes_per_s is above 0")
+        self._worse(LinkQuality())
 
     async def begin(self, world: World) -> None:
         weather = world.internet.weather

@@ -25,6 +25,10 @@ class Uniform:
     low_s: float
     high_s: float
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.low_s <= self.high_s:
+            raise ValueError("latency is from the least to the most, in seconds from 0 on")
+
     def draw(self, random: SeededRandom) -> float:
         return self.low_s + (self.high_s - self.low_s) * random.unit()
 
@@ -62,3 +66,10 @@ class LinkQuality:
     loss: float = 0.0
     duplication: float = 0.0
     reordering: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.bytes_per_s > 0:
+            raise ValueError("bytes_per_s is above 0")
+        for name in ("loss", "duplication", "reordering"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a part of all messages, from 0 to 1")

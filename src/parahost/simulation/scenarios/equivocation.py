@@ -1,0 +1,11 @@
+"""An author makes two blocks for each of its slots."""
+
+from parahost.simulation import EquivocatingAuthor, Finalized, Reported, Scenario, Shape
+
+SCENARIO = Scenario(
+    about="an author makes two blocks for each of its slots",
+    shape=Shape(validators=7, parachains=2),
+    blocks=20,
+    adversaries=(EquivocatingAuthor(who=("validator-1",)),),
+    expects=(Reported(misbehaviour="BabeEquivocationProof"), Finalized(at_least=10)),
+)

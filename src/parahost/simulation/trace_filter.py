@@ -1,0 +1,78 @@
+"""Looking things up in a trace file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class BadTrace(ValueError):
+    """The file is no trace; says where."""
+
+
+@dataclass(slots=True)
+class TraceFilter:
+    """What to look for; ``None`` does not narrow. Hashes are hexadecimal beginnings, with or
+    without ``0x``. A filter learns which candidates belong to its para, and which hash its block's
+    number has, from the events it has seen: so give it all, in order."""
+
+    node: str | None = None
+    candidate: str | None = None
+    para: int | None = None
+    block: str | None = None
+    event: str | None = None
+    since: float | None = None
+    until: float | None = None
+    _candidates: dict[str, None] = field(default_factory=dict)
+    _blocks: dict[str, None] = field(default_factory=dict)
+
+    def passes(self, line: Mapping[str, Any]) -> bool:
+        """Whether an event is among those that are looked for."""
+        self._learn(line)
+        return (
+            (self.node is None or line["node"] == self.node)
+            and (self.event is None or line["event"].startswith(self.event))
+            and (self.since is None or line["at"] >= self.since)
+            and (self.until is None or line["at"] <= self.until)
+            and (self.candidate is None or _begins(line.get("candidate"), self.candidate))
+            and (self.para is None or self._is_of_para(line))
+            and (self.block is None or self._is_of_block(line))
+        )
+
+    def _learn(self, line: Mapping[str, Any]) -> None:
+        if self.para is not None and line.get("para") == self.para and "candidate" in line:
+            self._candidates[line["candidate"]] = None
+        if self.block is not None and "block" in line and str(line.get("number")) == self.block:
+            self._blocks[line["block"]] = None
+
+    def _is_of_para(self, line: Mapping[str, Any]) -> bool:
+        return line.get("para") == self.para or line.get("candidate") in self._candidates
+
+    def _is_of_block(self, line: Mapping[str, Any]) -> bool:
+        assert self.block is not None
+        named = [line.get(name) for name in ("block", "relay_parent", "parent")]
+        return any(hash in self._blocks or _begins(hash, self.block) for hash in named if hash)
+
+
+def read_trace(path: Path, wanted: TraceFilter) -> Iterator[str]:
+    """The lines of a trace file that pass.
+
+    :raises BadTrace: with the line that is none.
+    :raises OSError: when the file cannot be read.
+    """
+    with path.open(encoding="utf-8") as file:
+        for number, text in enumerate(file, start=1):
+            try:
+                line = json.loads(text)
+                passes = wanted.passes(line)
+            except (ValueError, KeyError, TypeError, AttributeError) as why:
+                raise BadTrace(f"{path}:{number}: not an event of a trace") from why
+            if passes:
+                yield text.rstrip("\n")
+
+
+def _begins(hash: object, beginning: str) -> bool:
+    return isinstance(hash, str) and hash.startswith("0x" + beginning.removeprefix("0x"))
