@@ -5,8 +5,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parahost.primitives.compression import COMPRESSED_PREFIX
 from parahost.validation import code as code_module
-from parahost.validation.code import COMPRESSED_PREFIX, MAX_WASM_SIZE, code_hash, wasm_of
+from parahost.validation.code import MAX_WASM_SIZE, code_hash, wasm_of
 from parahost.validation.errors import FunctionFailed
 
 WASM = b"\0asm\x01\0\0\0"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from parahost.ports.validation import ExecutionKind, Returned
 from parahost.primitives import scale
+from parahost.primitives.compression import COMPRESSED_PREFIX
 from parahost.validation import InProcessHost
-from parahost.validation.code import COMPRESSED_PREFIX
 from parahost.validation.runtime_version import embedded_version
 from tests.validation.guests import ECHO, IMPORTED_MEMORY, guest, imported
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import zstandard
 
 from parahost.node.messages.utility import (
     CandidateInvalid,
@@ -18,10 +19,12 @@ from parahost.ports import ExecutionKind, ExecutionOutcome, Failed, Returned, Un
 from parahost.primitives.basic import H512, U32, CollatorSignature, HeadData, ParaId, ValidationCode
 from parahost.primitives.candidates import (
     OutboundHrmpMessage,
+    PersistedValidationData,
     PoV,
     ValidationParams,
     ValidationResult,
 )
+from parahost.primitives.compression import COMPRESSED_PREFIX
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import decode, encode
 from tests.node.availability.world import RelayChain
@@ -161,3 +164,24 @@ async def test_without_commitments_the_outputs_are_found_out() -> None:
     outcome = await judge(asked, Host(returned(upgraded)))
     assert outcome == CandidateValid(upgraded.commitments(), DATA.validation_data)
     assert blake2_256(upgraded.head_data) == asked.descriptor.para_head
+
+
+@pytest.mark.guide("A102")
+async def test_a_compressed_proof_is_judged_by_its_contents_and_a_bomb_is_invalid() -> None:
+    def asked_with(pov: PoV, data: PersistedValidationData) -> ValidateCandidate:
+        asked = request()
+        asked.pov, asked.validation_data = pov, data
+        return resigned(asked, pov_hash=pov.hash(), persisted_validation_data_hash=data.hash())
+
+    block_data = b"a block" * 100
+    frame = PoV(COMPRESSED_PREFIX + zstandard.compress(block_data))
+    host = Host(returned())
+    await judge(asked_with(frame, DATA.validation_data), host)
+    ((_, params, _),) = host.calls
+    assert decode(ValidationParams, params).block_data == block_data
+
+    small = replace(DATA.validation_data, max_pov_size=U32(len(block_data) - 1))
+    host = Host(returned())
+    outcome = await judge(asked_with(frame, small), host)
+    assert isinstance(outcome, CandidateInvalid) and "beyond the limit" in outcome.reason
+    assert host.calls == []

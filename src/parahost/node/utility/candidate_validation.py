@@ -17,6 +17,7 @@ from parahost.node.messages.utility import (
 from parahost.node.overseer import Subsystem
 from parahost.ports import Failed, Undecided, ValidationHost, Verifier
 from parahost.primitives.candidates import ValidationParams, ValidationResult
+from parahost.primitives.compression import BadCompression, maybe_decompress
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
@@ -83,9 +84,13 @@ class CandidateValidation(Subsystem):
         if reason is not None:
             return CandidateInvalid(reason)
         data = request.validation_data
+        try:
+            block_data = maybe_decompress(request.pov.block_data, data.max_pov_size)
+        except BadCompression as error:
+            return CandidateInvalid(f"the PoV is compressed, and wrongly: {error}")
         params = ValidationParams(
             data.parent_head,
-            request.pov.block_data,
+            block_data,
             data.relay_parent_number,
             data.relay_parent_storage_root,
         )
