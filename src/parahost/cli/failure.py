@@ -24,6 +24,7 @@ _EXPECTED = (
     ("parahost.devnet.plan", "BadPlan"),
     ("parahost.devnet.condition", "BadCondition"),
     ("parahost.simulation.plan", "BadSimulation"),
+    ("parahost.simulation.hunt.dask_jobs", "NoCluster"),
     ("parahost.simulation.trace_filter", "BadTrace"),
 )
 """By module and name: an error can only have been raised if its module was imported."""

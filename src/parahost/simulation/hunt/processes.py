@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
@@ -72,14 +72,19 @@ class Processes:
         if connection.poll():
             try:
                 result: Result = connection.recv()
-                return result
+                return replace(result, trial=running.trial)
             except EOFError:
                 running.process.join()
                 status = running.process.exitcode
                 return Result(running.trial, {PROGRAM: f"its process died with status {status}"})
         if monotonic() >= running.due:
-            return Result(running.trial, {PROGRAM: f"hangs: no end in {self._limit_s:g} s"})
+            return hung(running.trial, self._limit_s)
         return None
+
+
+def hung(trial: Trial, limit_s: float) -> Result:
+    """What is said of a trial that did not end in time."""
+    return Result(trial, {PROGRAM: f"hangs: no end in {limit_s:g} s"})
 
 
 @dataclass(frozen=True, slots=True)

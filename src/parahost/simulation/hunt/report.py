@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from parahost.simulation.adversaries import Adversary
+from parahost.simulation.faults import Fault
 from parahost.simulation.hunt.shrink import Shrunk
 from parahost.simulation.hunt.source import as_python
 from parahost.simulation.hunt.trial import Result
@@ -75,5 +77,5 @@ def replay_command(seed: int) -> str:
 
 def kinds_of(scenario: Scenario) -> list[str]:
     """The kinds of trouble in it."""
-    troubles = (*scenario.faults, *scenario.adversaries)
+    troubles: tuple[Fault | Adversary, ...] = (*scenario.faults, *scenario.adversaries)
     return list(dict.fromkeys(trouble.kind for trouble in troubles)) or [QUIET]

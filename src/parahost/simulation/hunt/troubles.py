@@ -78,7 +78,8 @@ def draw_adversaries(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
 
 def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> tuple[Fault, ...]:
     """Some of some kinds."""
-    kinds = dice.some((*DRAWS, DamagedRows))
+    possible: tuple[type[Fault], ...] = (*DRAWS, DamagedRows)
+    kinds = dice.some(possible)
     bad = {name for adversary in adversaries for name in adversary.who}
     faults: list[Fault] = []
     for _ in range(dice.between(0 if adversaries else 1, MOST_FAULTS)):
