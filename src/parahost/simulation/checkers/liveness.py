@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import trio
+
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker
 from parahost.simulation.record import RecordedBlock
@@ -64,8 +66,10 @@ class ChainGrows(Checker):
     def at_end(self) -> None:
         chain: list[RecordedBlock] = list(self.scene.record.best().ancestry())[::-1]
         gap_s = self.MAX_GAP_SLOTS * self.scene.plan.shape.slot_s
-        previous = max(self.scene.calm_since(), 0.0)
+        previous = self.scene.calm_since()
         for block in chain[1:]:
             if block.at > previous and block.at - previous > gap_s:
                 self.violated(f"no block for {block.at - previous:.0f} s", block)
             previous = max(previous, block.at)
+        if trio.current_time() - previous > gap_s:
+            self.violated(f"no block for {trio.current_time() - previous:.0f} s", chain[-1])

@@ -24,16 +24,16 @@ class QueuedClaim:
 
 
 def queued_claims(state: State) -> dict[int, QueuedClaim]:
-    """The waiting claims by para."""
+    """The waiting claims by para, in their order."""
     raw = state.get_raw(reading.key("ParaScheduler", "ParathreadQueue"))
     claims, _ = decode_prefix(tuple[QueuedClaim, ...], raw or b"\x00")
     return {claim.para: claim for claim in claims}
 
 
 class ClaimsGetTheirTries(Checker):
-    """A parathread's candidate is backed only for a claim of its collator that waited; a claim is
-    tried as often as the configuration says and then dropped, and is used up by one inclusion
-    (A28-A31, A37, D5, D6)."""
+    """A parathread's candidate is backed only for a claim of its collator whose turn it is. A claim
+    whose turn passes without a block has one try less, and is dropped after the last; a claim that
+    waits stays as it is (A28-A31, A37, D5, D6)."""
 
     name = "claims_get_their_tries"
 
@@ -45,31 +45,43 @@ class ClaimsGetTheirTries(Checker):
         parent = block.parent
         assert parent is not None
         step = self._ledger.step(block)
-        chains = reading.parachains(parent.state)
+        if step.ends_session:
+            return  # all claims return to the queue, and the queue is balanced anew
         before, after = queued_claims(parent.state), queued_claims(block.state)
         tries = reading.configuration(parent.state).parathread_retries
         backed = {backing.para: backing for backing in step.backings}
+        turns = self._turns(parent, block)
         returned = {one.para for one in step.timed_out}
         for para, backing in backed.items():
-            if para in chains:
+            if para in reading.parachains(parent.state) or para in returned:
                 continue
-            collator = backing.backed.candidate.descriptor.collator
-            claim = before.get(para)
-            if claim is None and para not in returned:
-                self.violated(f"parathread {para} got a block without a claim", block)
-            elif claim is not None and claim.collator != collator:
+            if para not in turns:
+                self.violated(f"parathread {para} got a block and it was not its turn", block)
+            elif before[para].collator != backing.backed.candidate.descriptor.collator:
                 self.violated(f"parathread {para}: the claim is another collator's", block)
-            if para in after and not step.ends_session:
-                self.violated(f"parathread {para} keeps a claim that is being served", block)
         for para, claim in before.items():
+            spent = claim.retries + (para in turns)
+            due = para not in backed and spent <= tries
             later = after.get(para)
-            if later is not None and later.collator == claim.collator:
-                if not claim.retries <= later.retries <= claim.retries + 1:
-                    self.violated(f"parathread {para}: more than one try in one block", block)
-                if later.retries > tries:
-                    self.violated(f"parathread {para} is tried more than {tries} times", block)
-            elif para not in backed and claim.retries < tries:
+            if due and later is None:
+                self.violated(f"parathread {para} lost its claim at {spent} of {tries}", block)
+            elif due and later is not None and later.retries != spent:
                 self.violated(
-                    f"parathread {para} lost its claim after {claim.retries} of {tries} retries",
-                    block,
+                    f"parathread {para} was tried {later.retries} times, not {spent}", block
                 )
+            elif not due and later is not None and later.collator == claim.collator:
+                self.violated(f"parathread {para} keeps a claim that is used up", block)
+
+    def _turns(self, parent: RecordedBlock, block: RecordedBlock) -> dict[int, None]:
+        """The paras whose claims are the first for a core that is free in the block."""
+        before, step = self._ledger.step(parent), self._ledger.step(block)
+        freed = {one.core for one in (*step.included, *step.timed_out)}
+        taken = {one.core for one in before.pending} - freed
+        chains = len(reading.parachains(parent.state))
+        turns: dict[int, None] = {}
+        for para, claim in queued_claims(parent.state).items():
+            core = chains + claim.core
+            if core not in taken:
+                taken.add(core)
+                turns[para] = None
+        return turns

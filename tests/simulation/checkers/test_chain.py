@@ -1,0 +1,189 @@
+"""The checkers of the relay chain notice planted faults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+
+from parahost.chain.chain import ChainEvent, Execute
+from parahost.node.node import Node
+from parahost.ports import Batch, KeyType
+from parahost.primitives.consensus import GrandpaMessage, Precommit, grandpa_payload
+from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Block
+from parahost.primitives.scale import encode
+from parahost.runtime.errors import InvalidBlock
+from parahost.runtime.executive import Executed
+from parahost.runtime.storage import State
+from parahost.simulation import EquivocatingAuthor, Scenario, Shape, Simulation
+from parahost.simulation.build import Build
+from parahost.simulation.checkers import OK
+from tests.simulation.checkers.planted import SMALL, bitten, run_with, secretly
+
+BARE = Shape(validators=4, parachains=0)
+
+
+def test_an_honest_network_is_found_without_fault() -> None:
+    outcome = run_with(
+        scenario=Scenario(shape=Shape(validators=4, parachains=1, parathreads=1), blocks=16)
+    )
+    assert set(outcome.verdicts.values()) == {OK}, outcome.verdicts
+    assert all(count >= 3 for count in outcome.statistics["included"].values())
+
+
+def test_conflicting_finality() -> None:
+    """Of two blocks that an author has made, a node holds the second for final."""
+
+    async def finalize_rivals(node: Node) -> None:
+        seen: dict[int, None] = {}
+
+        def listen(event: ChainEvent) -> None:
+            if isinstance(event, BlockImportEvent) and event.header.number in seen:
+                node.chain.finalize(event.hash, None)
+            seen[event.header.number] = None
+
+        node.chain.subscribe(listen)
+        await trio.sleep_forever()
+
+    scenario = Scenario(
+        shape=BARE, blocks=12, adversaries=(EquivocatingAuthor(who=("validator-1",)),)
+    )
+    outcome = run_with(
+        lambda build: build.jobs.append(finalize_rivals),
+        who=("validator-2",),
+        scenario=scenario,
+    )
+    assert "conflicts with the final block" in bitten(outcome, "no_conflicting_finality")
+
+
+def test_another_state() -> None:
+    """A node comes to a state of its own and does not notice."""
+
+    def mutate(build: Build) -> None:
+        share = build.execute
+
+        def execute(inner: Execute) -> Execute:
+            shared = share(inner)
+
+            def executed(parent: State, block: Block) -> Executed:
+                right = shared(parent, block)
+                return replace(right, state=right.state.apply({b"wrong": b"\x01"}))
+
+            return executed
+
+        build.execute = execute
+
+    outcome = run_with(mutate, who=("validator-2",), scenario=Scenario(shape=BARE, blocks=3))
+    assert "state" in bitten(outcome, "one_state_root")
+
+
+def test_two_votes_in_one_stage() -> None:
+    """A voter whose key store has forgotten what it promised."""
+
+    def mutate(build: Build) -> None:
+        (public,) = build.keys.public_keys(KeyType.GRANDPA)
+
+        async def vote_twice(node: Node) -> None:
+            for target in (b"\x01" * 32, b"\x02" * 32):
+                vote = Precommit(target, 1)  # type: ignore[arg-type]
+                payload = grandpa_payload(encode(vote, GrandpaMessage), 10_000, 0)
+                build.ports.keystore.sign(KeyType.GRANDPA, public, payload, [])
+
+        build.jobs.append(vote_twice)
+
+    outcome = run_with(mutate, who=("validator-2",), scenario=Scenario(shape=BARE, blocks=1))
+    assert bitten(outcome, "no_contradiction").startswith("validator-2 has signed two votes")
+
+
+def test_two_blocks_in_one_slot_and_their_report() -> None:
+    outcome = secretly(
+        EquivocatingAuthor(who=("validator-1",)),
+        ["validator-1"],
+        Scenario(shape=BARE, blocks=8),
+        seed=1,
+    )
+    assert "two blocks for one slot" in bitten(outcome, "no_contradiction")
+    assert "validator-1: BabeEquivocationProof" in bitten(outcome, "no_honest_reported")
+
+
+def test_finality_stands_still() -> None:
+    """Voters that never vote for more than they must."""
+
+    def mutate(build: Build) -> None:
+        build.voting_rule = lambda base, target: base
+
+    outcome = run_with(mutate, scenario=Scenario(shape=BARE, blocks=15))
+    assert "holds block 0 for final" in bitten(outcome, "finality_catches_up")
+
+
+def test_the_chain_stands_still() -> None:
+    """Nobody takes a block any more after the third."""
+
+    def mutate(build: Build) -> None:
+        share = build.execute
+
+        def execute(inner: Execute) -> Execute:
+            shared = share(inner)
+
+            def executed(parent: State, block: Block) -> Executed:
+                if block.header.number > 3:
+                    raise InvalidBlock("no more")
+                return shared(parent, block)
+
+            return executed
+
+        build.execute = execute
+
+    outcome = run_with(mutate, scenario=Scenario(shape=BARE, blocks=5))
+    assert bitten(outcome, "chain_grows").startswith("no block for")
+    assert "block 5 did not come" in bitten(outcome, "reached_its_end")
+
+
+def test_a_node_goes_down() -> None:
+    async def fail(node: Node) -> None:
+        await trio.sleep(3)
+        raise RuntimeError("a bug")
+
+    outcome = run_with(
+        lambda build: build.jobs.append(fail),
+        who=("validator-3",),
+        scenario=Scenario(shape=BARE, blocks=3),
+    )
+    assert "validator-3 went down: RuntimeError: a bug" in bitten(outcome, "nodes_stay_up")
+
+
+@pytest.mark.parametrize("table", ["headers", "canonical", "deltas"])
+def test_an_illegal_database(table: str) -> None:
+    """Something deletes a row of the chain's."""
+
+    async def delete(node: Node) -> None:
+        await trio.sleep(20)
+        disk = node.ports.database
+        rows = list(disk.scan(table))
+        batch = Batch()
+        batch.delete(table, rows[-1][0])
+        disk.write(batch, durable=True)
+        await trio.sleep_forever()
+
+    simulation = Simulation(Scenario(shape=BARE, blocks=4), 1)
+    simulation.nodes["validator-2"].alterations.append(lambda build: build.jobs.append(delete))
+    assert bitten(simulation.run(), "legal_databases").startswith("validator-2")
+
+
+def test_stores_that_grow() -> None:
+    """A node that never forgets what finality has settled."""
+
+    async def hoard(node: Node) -> None:
+        batch = Batch()
+        for number in range(10_000):
+            batch.put("availability.blocks", number.to_bytes(36, "big"), b"")
+        node.ports.database.write(batch, durable=True)
+
+    outcome = run_with(
+        lambda build: build.jobs.append(hoard),
+        who=("collator-2000",),
+        scenario=Scenario(shape=SMALL, blocks=2),
+    )
+    assert "rows in table availability.blocks" in bitten(outcome, "bounded_stores")
