@@ -33,6 +33,8 @@ async def child_session(ctx: Context, relay_parent: Hash) -> ChildSession:
 
     :raises Unanswered: when the relay parent's state is not known.
     """
-    validators = await ctx.ask(RuntimeCall(relay_parent, api.validators))
-    session = await ctx.ask(RuntimeCall(relay_parent, api.session_index_for_child))
+    validators, session = await ctx.ask_all(
+        RuntimeCall(relay_parent, api.validators),
+        RuntimeCall(relay_parent, api.session_index_for_child),
+    )
     return ChildSession(validators, SigningContext(session, relay_parent))

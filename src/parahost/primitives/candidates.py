@@ -117,8 +117,15 @@ class CandidateCommitments:
         return blake2_256(encode(self))
 
 
+class _Named:
+    """Room for a value's hash, which is asked for again and again."""
+
+    __slots__ = ("_hash",)
+    _hash: CandidateHash
+
+
 @dataclass(frozen=True, slots=True)
-class CandidateReceipt:
+class CandidateReceipt(_Named):
     """A candidate with its commitments as a hash."""
 
     descriptor: CandidateDescriptor
@@ -126,11 +133,13 @@ class CandidateReceipt:
 
     def hash(self) -> CandidateHash:
         """The candidate's name everywhere: blake2-256 of the SCALE form."""
-        return CandidateHash(blake2_256(encode(self)))
+        if not hasattr(self, "_hash"):
+            object.__setattr__(self, "_hash", CandidateHash(blake2_256(encode(self))))
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
-class CommittedCandidateReceipt:
+class CommittedCandidateReceipt(_Named):
     """A candidate with its commitments in full: the guide's ``AbridgedCandidateReceipt``."""
 
     descriptor: CandidateDescriptor
@@ -141,7 +150,9 @@ class CommittedCandidateReceipt:
 
     def hash(self) -> CandidateHash:
         """The same as the plain receipt's."""
-        return self.to_plain().hash()
+        if not hasattr(self, "_hash"):
+            object.__setattr__(self, "_hash", self.to_plain().hash())
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,15 @@ DigestItem = Other | Consensus | Seal | PreRuntime | RuntimeEnvironmentUpdated
 Digest = Annotated[tuple[DigestItem, ...], MaxLen(64)]
 
 
+class _Named:
+    """Room for a header's hash, which is asked for again and again."""
+
+    __slots__ = ("_hash",)
+    _hash: Hash
+
+
 @dataclass(frozen=True, slots=True)
-class Header:
+class Header(_Named):
     """A block's header; its hash names the block."""
 
     parent_hash: Hash
@@ -71,7 +78,9 @@ class Header:
 
     def hash(self) -> Hash:
         """blake2-256 of the SCALE form."""
-        return Hash(blake2_256(encode(self)))
+        if not hasattr(self, "_hash"):
+            object.__setattr__(self, "_hash", Hash(blake2_256(encode(self))))
+        return self._hash
 
     def without_seal(self) -> tuple[Header, Seal | None]:
         """The header as it was signed, and the seal if it carries one."""

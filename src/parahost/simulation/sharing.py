@@ -1,8 +1,8 @@
 """What the nodes of one process need not compute each for itself.
 
-Pure results only: the verdict on a signature, a block's execution on its parent's state, the run of
-a validation function. Each is computed by the same code as in a process of its own, once. Without
-sharing every node computes everything, and the run is the same to the last byte.
+Pure results only: the verdict on a signature, what bytes mean, a block's execution on its parent's
+state, the run of a validation function. Each is computed by the same code as in a process of its
+own, once. Without sharing every node computes everything, and the run is the same to the last byte.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from parahost.crypto.verifier import DirectVerifier
 from parahost.ports import ValidationHost, Verifier
 from parahost.primitives.basic import Hash
 from parahost.primitives.header import Block
+from parahost.primitives.scale import remember_decoded
 from parahost.runtime.executive import Executed
 from parahost.runtime.storage import State
 from parahost.simulation.verifier import SharedVerifier
@@ -27,6 +28,7 @@ class Sharing:
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
+        remember_decoded(enabled)
         self._verifier = SharedVerifier(DirectVerifier())
         self._host = InProcessHost()
         self._executed: OrderedDict[tuple[Hash, Hash], Executed] = OrderedDict()

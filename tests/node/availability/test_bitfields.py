@@ -390,6 +390,9 @@ class LastAnswer:
             self.subsystem.on_signal(StopWork(call.relay_parent))
         return call.function(state)
 
+    async def ask_all(self, *calls: RuntimeCall[object]) -> list[object]:
+        return [await self.ask(call) for call in calls]
+
 
 async def test_a_head_may_stop_while_its_session_is_being_learned() -> None:
     chain = relay_chain()

@@ -306,6 +306,20 @@ class AnswersAndImports(Speaker):
     overseer: Overseer
 
 
+async def test_several_answers_come_in_the_order_of_the_questions() -> None:
+    asks = Asks()
+    answers: list[list[int]] = []
+
+    async def job() -> None:
+        answers.append(await asks.ctx.ask_all(*map(Square, (3, 1, 2))))
+        answers.append(await asks.ctx.ask_all(Square(4), Square(-1), Square(5)))
+
+    async with running(make_overseer([asks, Speaker(), Listener()])):
+        asks.ctx.spawn(None, job, "asks")
+        await trio.testing.wait_all_tasks_blocked()
+    assert answers == [[9, 1, 4]], "one that is dropped ends the job"
+
+
 @pytest.mark.guide("A71")
 async def test_a_job_does_not_go_on_when_stop_comes_with_the_answer() -> None:
     asks, speaker = Asks(), AnswersAndImports()

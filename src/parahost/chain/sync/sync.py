@@ -39,7 +39,7 @@ from parahost.ports import (
 )
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
 from parahost.primitives.events import BlockImportEvent
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class Sync:
         """Peers whose best block is too far ahead, or on too old a fork, to be fetched by going
         back from it; with its number."""
         self._catching_up = False
+        self._told_final: int = chain.finalized.number
         self._wake = trio.Event()
         network.on_notification(ANNOUNCES, self._on_event)
         network.on_request(SYNC, self._on_request)
@@ -121,7 +122,7 @@ class Sync:
 
     def _on_announcement(self, peer: Peer, payload: bytes) -> None:
         try:
-            message: Announcement = decode(Announcement, payload)
+            message: Announcement = decode_once(Announcement, payload)
         except ScaleDecodeError:
             self._network.report(peer.id, COST_GARBAGE, "unreadable announcement")
             return
@@ -129,7 +130,8 @@ class Sync:
             peer.status = message
             peer.note_known(message.best_hash)
             self._want(peer, message.best_number, message.best_hash)
-            self._wake_up()
+            if message.final_number >= self._chain.finalized.number + FINALITY_LAG:
+                self._wake_up()
             return
         header, hash = message.header, message.header.hash()
         peer.note_known(hash)
@@ -151,7 +153,8 @@ class Sync:
 
     def _on_chain(self, event: ChainEvent) -> None:
         if not isinstance(event, BlockImportEvent):
-            self._network.notify(list(self._peers), ANNOUNCES.name, self._status())
+            if self._chain.finalized.number >= self._told_final + FINALITY_LAG:
+                self._tell_status(list(self._peers))
             self._forget_final()
             return
         self._wanted.pop(event.hash, None)
@@ -162,6 +165,12 @@ class Sync:
             peer.note_known(event.hash)
         payload = encode(Announce(event.header, event.new_best), Announcement)
         self._network.notify([peer.id for peer in unaware], ANNOUNCES.name, payload)
+
+    def _tell_status(self, peers: list[PeerId]) -> None:
+        """Where we are. Who follows finality by itself need not hear of each step, and who lags
+        as far as to ask for help hears of it soon enough."""
+        self._told_final = self._chain.finalized.number
+        self._network.notify(peers, ANNOUNCES.name, self._status())
 
     def _status(self) -> bytes:
         best, final = self._chain.best, self._chain.finalized
@@ -188,7 +197,8 @@ class Sync:
             wanted = self._wanted[hash] = Wanted(hash, number)
         if peer.id not in wanted.sources:
             wanted.sources.append(peer.id)
-        self._wake_up()
+        if not wanted.active:
+            self._wake_up()
 
     def _ready(self) -> list[tuple[PeerId, Wanted]]:
         """The wanted blocks, each with an idle peer to ask for it; marks both as taken."""
@@ -275,7 +285,7 @@ class Sync:
                 self._catching_up = False
             if leader.id in self._peers and leader.status is not None:
                 self._want(leader, leader.status.best_number, leader.status.best_hash)
-            self._network.notify(list(self._peers), ANNOUNCES.name, self._status())
+            self._tell_status(list(self._peers))
             self._wake_up()
 
     def _leader(self) -> Peer | None:

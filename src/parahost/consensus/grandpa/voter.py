@@ -83,7 +83,7 @@ from parahost.primitives.consensus import (
     GrandpaEquivocationProof,
 )
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class GrandpaVoter:
         if self._gossip.has(payload, peer):
             return Verdict.ACCEPT
         try:
-            message: GossipMessage = decode(GossipMessage, payload)
+            message: GossipMessage = decode_once(GossipMessage, payload)
         except ScaleDecodeError:
             return Verdict.MALFORMED
         now = self._clock.now()

@@ -39,7 +39,7 @@ from parahost.node.session import ChildSession, child_session
 from parahost.ports import Verifier
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.runtime import api
 
 MAX_WAITING = 1024
@@ -154,7 +154,7 @@ class BitfieldDistribution(Subsystem):
         match event:
             case PeerMessage(peer, payload):
                 try:
-                    gossip = decode(BitfieldGossip, payload)
+                    gossip = decode_once(BitfieldGossip, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return

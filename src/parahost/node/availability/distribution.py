@@ -34,7 +34,7 @@ from parahost.node.availability.chunk_gossip import (
     judge,
 )
 from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
-from parahost.node.availability.live import PendingCandidate, live_candidates
+from parahost.node.availability.live import LiveLookup, PendingCandidate
 from parahost.node.gossip import (
     COST_MALFORMED,
     COST_NOT_IN_VIEW,
@@ -78,12 +78,13 @@ from parahost.primitives.basic import (
     ValidatorId,
     ValidatorIndex,
 )
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode, decode_once, encode
 
 SECOND_WAVE_S = 0.25
 """When a backer sends the chunks that are first of all the other backers' to send."""
 PULL_AFTER_S = 1.0
 """When, and how often, a validator asks for its chunk that has not come."""
+_NOBODY = PeerId("")
 MAX_KNOWN_HEADS = 256
 """Heads whose live candidates are remembered; peers' heads that nobody here works on, mostly."""
 MAX_WAITING_BYTES = 64 * 1024 * 1024
@@ -115,6 +116,10 @@ class AvailabilityDistribution(Subsystem):
         self._heads: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
         self._live: dict[CandidateHash, LiveCandidate] = {}
         self._peer_of: dict[ValidatorId, PeerId] = {}
+        self._validator_of: dict[PeerId, ValidatorId] = {}
+        self._met: tuple[tuple[ValidatorId, ...], ...] | None = None
+        """The sessions whose validators are all known and connected; ``None`` when that may have
+        changed, or some are not."""
         self._followed = View()
         self._waiting: list[tuple[PeerId, ChunkGossip]] = []
         self._waiting_bytes = 0
@@ -124,6 +129,7 @@ class AvailabilityDistribution(Subsystem):
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
+        self._lookup = LiveLookup(ctx)
         ctx.send(
             RegisterEventProducer(
                 AVAILABILITY_DISTRIBUTION, PeerSet.VALIDATION, AvailabilityNetwork
@@ -146,7 +152,7 @@ class AvailabilityDistribution(Subsystem):
         match event:
             case PeerMessage(peer, payload):
                 try:
-                    gossip: AvailabilityGossip = decode(AvailabilityGossip, payload)
+                    gossip: AvailabilityGossip = decode_once(AvailabilityGossip, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return
@@ -157,10 +163,12 @@ class AvailabilityDistribution(Subsystem):
             case PeerViewChange(peer, _):
                 self._offer_to((peer,))
             case PeerDisconnected(peer):
+                self._met = None
                 self._stale.pop(peer, None)
                 for live in self._live.values():
                     live.forget(peer)
             case OurViewChange():
+                self._met = None
                 self._wake.set()
 
     def _on_chunk(self, peer: PeerId, gossip: ChunkGossip) -> None:
@@ -241,7 +249,7 @@ class AvailabilityDistribution(Subsystem):
     async def _learn(self, head: Hash) -> dict[CandidateHash, PendingCandidate]:
         """The head's live candidates; none while it is unknown."""
         if head not in self._heads:
-            found = await live_candidates(self.ctx, head)
+            found = await self._lookup.of(head)
             if found is None:
                 return {}
             self._heads[head] = found
@@ -251,13 +259,24 @@ class AvailabilityDistribution(Subsystem):
         return self._heads[head]
 
     async def _resolve(self) -> None:
-        """Bring who is who up to date for all sessions that have a live candidate."""
-        sessions = dict.fromkeys(live.pending.validators for live in self._live.values())
+        """Bring who is who up to date for all sessions that have a live candidate. Where all are
+        met, that is so until our view or our peers change; else somebody may come at any time."""
+        sessions = tuple(dict.fromkeys(live.pending.validators for live in self._live.values()))
+        if sessions == self._met:
+            return
         known: dict[ValidatorId, PeerId] = {}
         for validators in sessions:
             found: Mapping[ValidatorId, PeerId] = await self.ctx.ask(ResolveValidators(validators))
             known.update(found)
         self._peer_of = known
+        self._validator_of = {peer: validator for validator, peer in known.items()}
+        ourselves = dict.fromkeys(self._keys.public_keys(KeyType.PARACHAIN))
+        complete = all(
+            validator in ourselves or known.get(validator, _NOBODY) in self._peers
+            for session in sessions
+            for validator in session
+        )
+        self._met = sessions if complete else None
 
     async def _share(self, live: LiveCandidate) -> None:
         """If we have the data: encode, keep our own chunk, send the others their own (A92)."""
@@ -343,19 +362,37 @@ class AvailabilityDistribution(Subsystem):
         return [peer for peer in peers if peer is not None and peer in self._peers]
 
     def _offer_to(self, peers: tuple[PeerId, ...]) -> None:
-        self._stale |= dict.fromkeys(peers)
-        self._wake.set()
+        """Send them soon what there is for them."""
+        stale = [p for p in peers if any(self._may_want(p, one) for one in self._live.values())]
+        if stale:
+            self._stale |= dict.fromkeys(stale)
+            self._wake.set()
+
+    def _may_want(self, peer: PeerId, live: LiveCandidate) -> bool:
+        """Whether there may be something for the peer, if it works on the candidate."""
+        if not live.chunks:
+            return False
+        if self._met is None:
+            return True
+        validator = self._validator_of.get(peer)
+        index = None if validator is None else live.index_of.get(validator)
+        if index is None:
+            return False  # all validators are connected, nothing is relayed
+        if live.has_more_than_own and index in live.chunks and not live.has(peer, index):
+            return True
+        own = live.own
+        is_backer = int(index) in map(int, live.pending.backers)
+        return own in live.chunks and is_backer and live.must_hear(peer, own)
 
     def _offer(self, peers: Sequence[PeerId]) -> None:
         """Send to each of the peers what it wants or should pass on, of what it works on."""
-        validator_of = {peer: validator for validator, peer in self._peer_of.items()}
         for live in self._live.values():
             self._announce(live, peers)
             if not live.has_more_than_own:
                 continue
             working = [peer for peer in peers if self._works_on(peer, live)]
             for peer in working:
-                validator = validator_of.get(peer)
+                validator = self._validator_of.get(peer)
                 index = None if validator is None else live.index_of.get(validator)
                 if index is not None and live.may_send(index) and not live.has(peer, index):
                     self._send_chunk(live, peer, index, hops=0)
@@ -378,14 +415,16 @@ class AvailabilityDistribution(Subsystem):
 
     def _unreachable(self, live: LiveCandidate) -> list[ChunkIndex]:
         """The chunks that we should have others pass on."""
-        found = []
-        for index in live.chunks:
-            if index == live.own or live.first_share is not None or not live.relays_left(index):
-                continue
-            peer = self._peer_of.get(live.pending.validators[index])
-            if peer is None or peer not in self._peers:
-                found.append(index)
-        return found
+        if live.first_share is not None:
+            return []
+        validators = live.pending.validators
+        return [
+            index
+            for index in live.chunks
+            if self._peer_of.get(validators[index], _NOBODY) not in self._peers
+            and index != live.own
+            and live.relays_left(index)
+        ]
 
     def _works_on(self, peer: PeerId, live: LiveCandidate) -> bool:
         """Whether the candidate is live in the peer's view."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 from parahost.node.messages.base import Unanswered
@@ -13,6 +14,7 @@ from parahost.runtime import api
 
 LIVE_ANCESTORS = 3
 """The guide's K."""
+MAX_KNOWN_BLOCKS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +29,34 @@ class PendingCandidate:
     """The members of the backing group, some of whom hold the data."""
 
 
-async def live_candidates(ctx: Context, head: Hash) -> dict[CandidateHash, PendingCandidate] | None:
-    """All candidates pending availability in the head's state or in that of one of its last K
-    ancestors; ``None`` when the head is not known here."""
-    found: dict[CandidateHash, PendingCandidate] = {}
-    ancestors = await ctx.ask(Ancestors(head, LIVE_ANCESTORS))
-    for block in (head, *ancestors):
-        try:
-            found |= await _pending_in(ctx, block)
-        except Unanswered:
-            if block == head:
-                return None
-    return found
+class LiveLookup:
+    """Looks up live candidates, and remembers what was pending in which block's state."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._pending: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
+
+    async def of(self, head: Hash) -> dict[CandidateHash, PendingCandidate] | None:
+        """All candidates pending availability in the head's state or in that of one of its last
+        K ancestors; ``None`` when the head is not known here."""
+        found: dict[CandidateHash, PendingCandidate] = {}
+        ancestors = await self._ctx.ask(Ancestors(head, LIVE_ANCESTORS))
+        for block in (head, *ancestors):
+            try:
+                found |= await self._pending_in(block)
+            except Unanswered:
+                if block == head:
+                    return None
+        return found
+
+    async def _pending_in(self, block: Hash) -> dict[CandidateHash, PendingCandidate]:
+        """:raises Unanswered: when the block's state is not known."""
+        pending = self._pending.get(block)
+        if pending is None:
+            pending = self._pending[block] = await _pending_in(self._ctx, block)
+            if len(self._pending) > MAX_KNOWN_BLOCKS:
+                self._pending.popitem(last=False)
+        return pending
 
 
 async def _pending_in(ctx: Context, block: Hash) -> dict[CandidateHash, PendingCandidate]:
@@ -47,8 +65,10 @@ async def _pending_in(ctx: Context, block: Hash) -> dict[CandidateHash, PendingC
     occupied = [core for core in cores if isinstance(core, CoreOccupied)]
     if not occupied:
         return {}
-    validators = await ctx.ask(RuntimeCall(block, api.validators))
-    groups = (await ctx.ask(RuntimeCall(block, api.validator_groups))).groups
+    validators, rotated = await ctx.ask_all(
+        RuntimeCall(block, api.validators), RuntimeCall(block, api.validator_groups)
+    )
+    groups = rotated.groups
     return {
         core.candidate_hash: PendingCandidate(
             core.candidate_hash,

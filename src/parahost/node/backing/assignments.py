@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context
-from parahost.node.session import ChildSession, child_session
+from parahost.node.session import ChildSession
 from parahost.primitives.basic import U32, CollatorId, CoreIndex, Hash, ParaId, ValidatorIndex
 from parahost.primitives.candidates import CandidateDescriptor
 from parahost.primitives.runtime_api import (
@@ -25,6 +25,7 @@ from parahost.primitives.runtime_api import (
     ScheduledCore,
     ValidatorGroups,
 )
+from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
 
 
@@ -104,7 +105,12 @@ async def learn_assignments(ctx: Context, relay_parent: Hash) -> Assignments:
 
     :raises Unanswered: when the relay parent's state is not known.
     """
-    session = await child_session(ctx, relay_parent)
-    groups = await ctx.ask(RuntimeCall(relay_parent, api.validator_groups))
-    cores = await ctx.ask(RuntimeCall(relay_parent, api.availability_cores))
-    return Assignments(session, assign(groups, cores))
+    validators, session, groups, cores = await ctx.ask_all(
+        RuntimeCall(relay_parent, api.validators),
+        RuntimeCall(relay_parent, api.session_index_for_child),
+        RuntimeCall(relay_parent, api.validator_groups),
+        RuntimeCall(relay_parent, api.availability_cores),
+    )
+    return Assignments(
+        ChildSession(validators, SigningContext(session, relay_parent)), assign(groups, cores)
+    )

@@ -168,10 +168,10 @@ class CandidateBacking(Subsystem):
         if own is None or assignment is None:
             return None
         arguments = (assignment.para_id, assignment.assumption)
-        data = await self.ctx.ask(
-            RuntimeCall(relay_parent, api.persisted_validation_data, arguments)
+        data, code = await self.ctx.ask_all(
+            RuntimeCall(relay_parent, api.persisted_validation_data, arguments),
+            RuntimeCall(relay_parent, api.validation_code, arguments),
         )
-        code = await self.ctx.ask(RuntimeCall(relay_parent, api.validation_code, arguments))
         if data is None or code is None:
             return None
         validators = assignments.session.validators

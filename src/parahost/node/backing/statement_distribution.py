@@ -52,7 +52,7 @@ from parahost.node.protocols import STATEMENT_DISTRIBUTION
 from parahost.ports import Verifier
 from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorIndex
 from parahost.primitives.candidates import CandidateReceipt
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.primitives.statements import Invalid, Seconded, SignedStatement, Statement
 
 MAX_WAITING = 256
@@ -240,7 +240,7 @@ class StatementDistribution(Subsystem):
         match event:
             case PeerMessage(peer, payload):
                 try:
-                    gossip = decode(StatementGossip, payload)
+                    gossip = decode_once(StatementGossip, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return

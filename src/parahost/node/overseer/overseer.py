@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
@@ -58,7 +58,7 @@ class Pick(Protocol):
     """Chooses whose message is handled next."""
 
     def __call__(self, waiting: int) -> int:
-        """An index below ``waiting``, the number of subsystems with messages; at least 1."""
+        """An index below ``waiting``, the number of subsystems with messages; at least 2."""
         ...
 
 
@@ -111,6 +111,8 @@ class Overseer:
         """How many queues are at or over their capacity."""
         self._events: deque[BlockImportEvent | BlockFinalizationEvent] = deque()
         self._wake = trio.Event()
+        self._parked = False
+        """Whether nothing is to be done until ``_wake``."""
         self._room = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._next_job = 0
@@ -120,12 +122,12 @@ class Overseer:
     def block_imported(self, event: BlockImportEvent) -> None:
         """Tell of a block that is in the chain."""
         self._events.append(event)
-        self._wake.set()
+        self._rouse()
 
     def block_finalized(self, event: BlockFinalizationEvent) -> None:
         """Tell of a block that is final."""
         self._events.append(event)
-        self._wake.set()
+        self._rouse()
 
     def stats(self) -> dict[str, QueueStats]:
         """Counters per subsystem."""
@@ -165,14 +167,15 @@ class Overseer:
                 steps = 0
                 while self._waiting and steps < STEPS_BETWEEN_CHECKPOINTS:
                     self._step()
-                    self._serve_events()
+                    if self._events:
+                        self._serve_events()
                     steps += 1
                 if self._waiting:
                     await trio.lowlevel.checkpoint()
-                else:
+                elif not self._events:
                     self._wake = trio.Event()
-                    if not self._events:
-                        await self._wake.wait()
+                    self._parked = True
+                    await self._wake.wait()
 
     # The heartbeat
 
@@ -205,6 +208,9 @@ class Overseer:
         seat = self._seats[sender]
         if type(message) not in seat.sends:
             raise UndeclaredMessage(f"{seat.subsystem.name} sends {type(message).__name__}")
+        if not self._interceptors:
+            self._enqueue(message)
+            return
         messages: Iterable[Message] = (message,)
         for interceptor in self._interceptors:
             messages = [
@@ -230,18 +236,25 @@ class Overseer:
                 raise QueueOverflow(f"{seat.subsystem.name}: {length} messages wait")
         if length == self._capacity:
             self._full += 1
+        if self._parked:
+            self._rouse()
+
+    def _rouse(self) -> None:
+        self._parked = False
         self._wake.set()
 
     def _step(self) -> None:
         """Hand one message to its subsystem."""
-        if self._pick is not None:
-            self._waiting.rotate(-self._pick(len(self._waiting)))
-        index = self._waiting.popleft()
+        waiting = self._waiting
+        if self._pick is not None and len(waiting) > 1:
+            waiting.rotate(-self._pick(len(waiting)))
+        index = waiting.popleft()
         seat = self._seats[index]
-        message = seat.queue.popleft()
-        if seat.queue:
-            self._waiting.append(index)
-        if len(seat.queue) == self._capacity - 1:
+        queue = seat.queue
+        message = queue.popleft()
+        if queue:
+            waiting.append(index)
+        if len(queue) == self._capacity - 1:
             self._full -= 1
             self._room.set()
         try:
@@ -285,8 +298,11 @@ class Overseer:
         job: Callable[[], Awaitable[None]],
     ) -> None:
         try:
-            with scope or trio.CancelScope():
+            if scope is None:
                 await job()
+            else:
+                with scope:
+                    await job()
         except Unanswered:
             pass
         except Exception as error:
@@ -314,6 +330,13 @@ class _Hands:
         # The relay parent may have been stopped between the answer and now.
         await trio.lowlevel.checkpoint_if_cancelled()
         return answer
+
+    async def ask_all(self, *requests: Request[Any]) -> list[Any]:
+        for request in requests:
+            self._overseer._send(self._seat, request)
+        answers = [await request.reply.wait() for request in requests]
+        await trio.lowlevel.checkpoint_if_cancelled()
+        return answers
 
     async def admit(self, message: Message) -> None:
         await self._overseer._admit(message)

@@ -41,7 +41,7 @@ from parahost.node.protocols import NOTIFICATIONS, REQUESTS
 from parahost.ports import network as port
 from parahost.ports.network import Network, ObservedRole, RequestFailed, RequestProtocol
 from parahost.primitives.basic import PeerId
-from parahost.primitives.scale import FixedLen, ScaleDecodeError, decode, encode, variant
+from parahost.primitives.scale import FixedLen, ScaleDecodeError, decode_once, encode, variant
 
 COST_MALFORMED = ReputationChange(-100, "bytes that are no bridge message")
 COST_UNKNOWN_PROTOCOL = ReputationChange(-10, "a protocol that nobody here registered")
@@ -189,7 +189,7 @@ class NetworkBridge(Subsystem):
 
     def _on_wire(self, circle: _Circle, peer: PeerId, payload: bytes) -> None:
         try:
-            wire = decode(WireMessage, payload)
+            wire = decode_once(WireMessage, payload)
         except ScaleDecodeError:
             self._network.report(peer, COST_MALFORMED.value, COST_MALFORMED.reason)
             return

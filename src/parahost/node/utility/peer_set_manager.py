@@ -50,7 +50,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.runtime_api import ValidatorGroups
-from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode, encode
+from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode
 from parahost.runtime import api
 
 RECORD_DOMAIN = b"DISC"
@@ -195,8 +195,9 @@ class PeerSetManager(Subsystem):
 
     async def _learn(self, head: Hash) -> None:
         session = await child_session(self.ctx, head)
-        groups = await self.ctx.ask(RuntimeCall(head, api.validator_groups))
-        queued = await self.ctx.ask(RuntimeCall(head, api.queued_validators))
+        groups, queued = await self.ctx.ask_all(
+            RuntimeCall(head, api.validator_groups), RuntimeCall(head, api.queued_validators)
+        )
         following = tuple(validator.keys.para_validator for validator in queued)
         self._heads[head] = HeadValidators(session, groups, following)
         self._expect()
@@ -224,7 +225,7 @@ class PeerSetManager(Subsystem):
                 self._known.pop(peer, None)
             case PeerMessage(peer, payload) if peer in self._known:
                 try:
-                    records: tuple[ValidatorRecord, ...] = decode(_Records, payload)
+                    records: tuple[ValidatorRecord, ...] = decode_once(_Records, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return

@@ -18,6 +18,7 @@ from parahost.primitives.scale.codec import (
     variant,
 )
 from parahost.primitives.scale.errors import ScaleDecodeError, ScaleEncodeError, ScaleTypeError
+from parahost.primitives.scale.once import decode_once, remember_decoded
 
 __all__ = [
     "BitVec",
@@ -30,8 +31,10 @@ __all__ = [
     "codec_of",
     "decode",
     "decode_compact",
+    "decode_once",
     "decode_prefix",
     "encode",
     "encode_compact",
+    "remember_decoded",
     "variant",
 ]
