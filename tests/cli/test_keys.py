@@ -9,10 +9,10 @@ import pytest
 
 from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory
-from parahost.devnet.authorities import local_validator
 from parahost.node.node import declared_graph
 from parahost.ports import KeyType
 from parahost.runtime.chain_spec import ChainSpec
+from parahost.runtime.development import local_validator
 
 ALICE = "0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"
 """//Alice's sr25519 key, as every Substrate chain knows it."""

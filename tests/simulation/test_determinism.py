@@ -20,9 +20,9 @@ def in_a_process(tmp_path: Path, *, seed: int, hash_seed: str) -> dict[str, Any]
     report = tmp_path / f"{seed}-{hash_seed}.json"
     command = "import sys; from parahost.cli.main import run; sys.exit(run(sys.argv[1:]))"
     options = ["--parachains", "1", "--parathreads", "1", "--blocks", str(BLOCKS)]
+    options += ["--seed", str(seed), "--report", str(report)]
     subprocess.run(
-        [sys.executable, "-c", command, "simulate", *options]
-        + ["--seed", str(seed), "--report", str(report)],
+        [sys.executable, "-c", command, "simulate", *options],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         check=True,
         capture_output=True,

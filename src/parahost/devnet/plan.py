@@ -17,13 +17,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from parahost.crypto.keystore import KeyDirectory
-from parahost.devnet.authorities import (
-    collator_uri,
-    local_validator,
-    session_uris,
-    sudo_account,
-    validator_name,
-)
 from parahost.devnet.processes import NodeCommand
 from parahost.network.identity import Identity
 from parahost.parachains import ParachainSpec
@@ -31,6 +24,13 @@ from parahost.ports import KeyType
 from parahost.primitives.basic import U32
 from parahost.process.base_path import BasePath
 from parahost.runtime.chain_spec import ChainSpec
+from parahost.runtime.development import (
+    collator_uri,
+    local_validator,
+    session_uris,
+    sudo_account,
+    validator_name,
+)
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs

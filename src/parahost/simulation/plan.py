@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parahost.crypto.keystore import keypair_from_uri
-from parahost.devnet.authorities import (
-    collator_uri,
-    local_validator,
-    session_uris,
-    sudo_account,
-    validator_name,
-)
 from parahost.network.identity import Identity
 from parahost.node.node import Role
 from parahost.parachains import ParachainSpec, load_specs
 from parahost.ports import KeyType
 from parahost.primitives.basic import U32, PeerId
 from parahost.primitives.hashing import blake2_256
+from parahost.runtime.development import (
+    collator_uri,
+    local_validator,
+    session_uris,
+    sudo_account,
+    validator_name,
+)
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs

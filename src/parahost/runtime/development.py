@@ -1,4 +1,4 @@
-"""The authorities of a local chain, by names that give their keys."""
+"""Development chains: authorities whose keys follow from their names."""
 
 from __future__ import annotations
 
