@@ -38,7 +38,7 @@ def connected(address: str) -> Iterator[Cluster]:
     except ImportError as why:
         raise NoCluster("--dask needs dask: pip install 'parahost[dask]'") from why
     try:
-        client = dask.Client(address, timeout=CONNECT_WITHIN_S, set_as_default=False)
+        client = dask.Client(address, timeout=CONNECT_WITHIN_S)
     except (OSError, ValueError) as why:
         raise NoCluster(f"--dask {address}: no scheduler answers: {why}") from why
     with client:

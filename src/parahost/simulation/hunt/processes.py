@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -33,9 +33,9 @@ class Processes:
         self._limit_s = limit_s
         self._attempt = attempt
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([attempt.__module__])
+        self._context.set_forkserver_preload([Trial.__module__])
 
-    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+    def run(self, trials: Iterable[Trial]) -> Generator[Result, None, None]:
         """See :class:`.Runner`. Who stops listening ends them."""
         waiting = iter(trials)
         running: dict[Connection, _Running] = {}

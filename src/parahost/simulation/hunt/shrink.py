@@ -157,8 +157,8 @@ def plainer(scenario: Scenario) -> Iterator[Scenario]:
 
 
 CUTS: Sequence[Cut] = (
-    fewer_troubles,
     fewer_blocks,
+    fewer_troubles,
     fewer_paras,
     fewer_validators,
     fewer_involved,

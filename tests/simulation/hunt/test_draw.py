@@ -1,0 +1,65 @@
+"""What seeds draw: the same everywhere, of every kind, within the bounds of the guide."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parahost.simulation import DamagedRows, adversaries, faults
+from parahost.simulation.adversaries import Adversary
+from parahost.simulation.faults import Fault
+from parahost.simulation.hunt.draw import draw
+from parahost.simulation.hunt.report import kinds_of
+from parahost.simulation.hunt.source import as_python
+from parahost.simulation.scenario_files import load_scenario
+
+SEEDS = range(300)
+
+
+def test_the_same_in_every_process() -> None:
+    code = (
+        "from parahost.simulation.hunt.draw import draw\n"
+        "from parahost.simulation.hunt.source import as_python\n"
+        f"print(*(as_python(draw(seed)) for seed in {SEEDS!r}), sep='')"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "5"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert other.stdout == "".join(as_python(draw(seed)) for seed in SEEDS) + "\n"
+
+
+def test_every_kind_of_trouble_is_drawn() -> None:
+    drawn = {kind for seed in SEEDS for kind in kinds_of(draw(seed))}
+    known: dict[str, type[Fault] | type[Adversary]] = {**faults.KINDS, **adversaries.KINDS}
+    assert not set(known) - drawn
+
+
+def test_no_more_is_broken_than_may_be() -> None:
+    """A third of the validators, without the last one, misbehave or lose what they promised."""
+    for seed in SEEDS:
+        scenario = draw(seed)
+        broken = {
+            name
+            for trouble in (*scenario.faults, *scenario.adversaries)
+            if isinstance(trouble, DamagedRows | Adversary)
+            for name in trouble.who
+            if name.startswith("validator")
+        }
+        assert 3 * len(broken) < scenario.shape.validators
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_written_is_what_was_drawn(seed: int, tmp_path: Path) -> None:
+    file = tmp_path / "drawn.py"
+    file.write_text(as_python(draw(seed)))
+    assert load_scenario(str(file)) == draw(seed)
+    assert all(len(line) <= 100 for line in file.read_text().splitlines())

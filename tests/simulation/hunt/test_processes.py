@@ -1,0 +1,48 @@
+"""Trials in processes: each gives a result, whatever becomes of its process."""
+
+from __future__ import annotations
+
+from multiprocessing import active_children
+
+import pytest
+
+from parahost.simulation.hunt.processes import Processes
+from parahost.simulation.hunt.trial import PROGRAM, Result, Trial
+from tests.simulation.hunt.planted import BAD_SEED, dies, draw_with_bug, never_ends
+
+TRIALS = [Trial(seed, draw_with_bug(seed)) for seed in range(1, 6)]
+
+
+def test_one_that_dies_is_told_of() -> None:
+    results = list(Processes(2, attempt=dies).run(TRIALS))
+    assert sorted(result.trial.seed for result in results) == [1, 2, 3, 4, 5]
+    for result in results:
+        if result.trial.seed == BAD_SEED:
+            assert result.broken == {PROGRAM: "its process died with status 9"}
+        else:
+            assert result.ok
+            assert result.blocks == result.trial.seed
+
+
+def test_one_that_hangs_is_ended() -> None:
+    hanging = Trial(BAD_SEED, draw_with_bug(BAD_SEED))
+    (result,) = Processes(1, attempt=never_ends, limit_s=0.5).run([hanging])
+    assert result == Result(hanging, {PROGRAM: "hangs: no end in 0.5 s"})
+    assert not active_children()
+
+
+def test_who_stops_listening_ends_all() -> None:
+    runs = Processes(2, attempt=never_ends).run([Trial(1, TRIALS[0].scenario), *TRIALS[2:3] * 3])
+    assert next(runs).ok
+    assert active_children()
+    runs.close()
+    assert not active_children()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_runs_are_the_same_however_many_there_are(jobs: int) -> None:
+    trials = TRIALS[:2]
+    again = {result.trial.seed: result.digest for result in Processes(1).run(trials[::-1])}
+    for result in Processes(jobs).run(trials):
+        assert result.ok, result.broken
+        assert result.digest == again[result.trial.seed]
