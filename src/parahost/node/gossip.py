@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from parahost.consensus.fanout import relay_fanout
+from parahost.consensus.fanout import FULL_MESH_FANOUT, relay_fanout
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
     OurViewChange,
@@ -23,6 +23,9 @@ from parahost.primitives.basic import Hash, PeerId
 
 REMEMBERED_HEADS = 16
 """Heads that left our view and may still be spoken of."""
+
+CATCH_UP_COPIES = 12
+"""How many of those who have a message give it to a peer that comes late, on average."""
 
 COST_MALFORMED = ReputationChange(-100, "a gossip message that does not decode")
 COST_BAD_SIGNATURE = ReputationChange(-100, "a wrong signature")
@@ -92,6 +95,14 @@ class GossipPeers:
     def relay_fanout(self, validators: int) -> int:
         """To how many peers to pass on a message, in a session of so many validators."""
         return relay_fanout(len(self._authorities), validators)
+
+    def repeats(self, random: Random, head: Hash, validators: int) -> bool:
+        """Whether to give a peer that begins to work on a head a message of somebody else's.
+        Where all validators are connected, its author gives it, and of the others one on average;
+        else so many of them that it gets it but for one case in 100,000."""
+        full = self.relay_fanout(validators) == FULL_MESH_FANOUT
+        copies = FULL_MESH_FANOUT if full else CATCH_UP_COPIES
+        return random.below(max(len(self.working_on(head)), 1)) < copies
 
     def working_on(self, head: Hash) -> list[PeerId]:
         """Peers with that head in their view, in the order in which they connected."""

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import trio
 
+from parahost.network.limits import NetworkLimits
 from parahost.ports import Database
 from parahost.primitives.basic import Hash
 from parahost.runtime.storage import State
@@ -92,7 +93,9 @@ class Simulation:
         self.streams = Streams(seed)
         self.trace = Trace(trace_file)
         weather = Weather(scenario.links)
-        self.internet = Internet(self.trace, weather)
+        # Everybody may be connected to everybody, as on a small chain.
+        limits = NetworkLimits(max_peers=max(NetworkLimits().max_peers, len(plan.nodes)))
+        self.internet = Internet(self.trace, weather, limits)
         if scenario.geography is not None:
             names = [node.name for node in plan.nodes]
             scenario.geography.lay_out(names, weather, scenario.links)

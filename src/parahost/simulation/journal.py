@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
@@ -69,15 +69,15 @@ class Trace:
         self._watchers: list[Watcher] = []
         self.traffic: dict[str, Traffic] = {}
         """By protocol."""
-        self._ways: dict[tuple[str, str, str], bytes] = {}
-        """Sender, receiver and protocol as the digest takes them."""
+        self.now: Callable[[], float] = trio.current_time
+        """Virtual time, in seconds."""
 
     def watch(self, watcher: Watcher) -> None:
         """Call it with each event from now on."""
         self._watchers.append(watcher)
 
     def record(self, node: str, event: str, fields: dict[str, object]) -> None:
-        at = trio.current_time()
+        at = self.now()
         self._hash.update(f"{at!r} {node} {event} {fields!r}\n".encode())
         happened = TraceEvent(at, node, event, fields)
         if self._file is not None:
@@ -85,27 +85,25 @@ class Trace:
         for watcher in self._watchers:
             watcher(happened)
 
-    def message(self, sender: str, receiver: str, protocol: str, payload: bytes) -> None:
-        """Bytes leave one node for another."""
-        at = trio.current_time()
+    def message(self, sender: str, receivers: Sequence[str], protocol: str, payload: bytes) -> None:
+        """Bytes leave one node for others."""
+        at = self.now()
         name = protocol if payload[:1] != b"\0" else _spoken(protocol, payload)
         traffic = self.traffic.get(name)
         if traffic is None:
             traffic = self.traffic[name] = Traffic()
-        traffic.messages += 1
-        traffic.bytes += len(payload)
-        way = self._ways.get((sender, receiver, protocol))
-        if way is None:
-            way = f" {sender} {receiver} {protocol} ".encode()
-            self._ways[sender, receiver, protocol] = way
-        self._hash.update(_TIME.pack(at) + way + payload)
+        traffic.messages += len(receivers)
+        traffic.bytes += len(receivers) * len(payload)
+        way = f"{sender} {protocol} {' '.join(receivers)} "
+        self._hash.update(_TIME.pack(at) + way.encode() + payload)
         if self._file is not None:
-            fields: dict[str, object] = {
-                "peer": receiver,
-                "protocol": protocol,
-                "bytes": len(payload),
-            }
-            self._file.write(TraceEvent(at, sender, "network.sent", fields).to_json() + "\n")
+            for receiver in receivers:
+                fields: dict[str, object] = {
+                    "peer": receiver,
+                    "protocol": protocol,
+                    "bytes": len(payload),
+                }
+                self._file.write(TraceEvent(at, sender, "network.sent", fields).to_json() + "\n")
 
     def digest(self) -> str:
         """Of all until now, in hex."""

@@ -64,6 +64,8 @@ class HeadState:
     cores: int = 0
     bitfields: dict[ValidatorIndex, SignedAvailabilityBitfield] = field(default_factory=dict)
     known: dict[PeerId, dict[ValidatorIndex, bool]] = field(default_factory=dict)
+    own: ValidatorIndex | None = None
+    """Whose bitfield is ours."""
     waiting: list[tuple[PeerId, SignedAvailabilityBitfield]] = field(default_factory=list)
 
     def knows(self, peer: PeerId) -> dict[ValidatorIndex, bool]:
@@ -146,6 +148,7 @@ class BitfieldDistribution(Subsystem):
             case DistributeBitfield(head, signed):
                 state = self._heads.get(head)
                 if state is not None and signed.validator_index not in state.bitfields:
+                    state.own = signed.validator_index
                     self._take(head, state, signed)
                     self._tell(head, state, signed, self._lacking(head, state, signed))
 
@@ -221,6 +224,9 @@ class BitfieldDistribution(Subsystem):
         if state is None:
             return
         known = state.knows(peer)
+        validators = 0 if state.session is None else len(state.session.validators)
         for index, signed in state.bitfields.items():
-            if index not in known:
+            if index not in known and (
+                index == state.own or self._peers.repeats(self.ctx.random, head, validators)
+            ):
                 self._tell(head, state, signed, (peer,))

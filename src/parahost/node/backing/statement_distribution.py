@@ -119,6 +119,8 @@ class HeadState:
     by_validator: dict[ValidatorIndex, list[SignedStatement]] = field(default_factory=dict)
     equivocators: dict[ValidatorIndex, None] = field(default_factory=dict)
     known: dict[PeerId, PeerKnowledge] = field(default_factory=dict)
+    own: dict[StatementId, None] = field(default_factory=dict)
+    """Those that this node has made."""
     waiting: list[tuple[PeerId, SignedStatement]] = field(default_factory=list)
 
     def knows(self, peer: PeerId) -> PeerKnowledge:
@@ -233,6 +235,7 @@ class StatementDistribution(Subsystem):
             return
         if known not in state.statements:
             state.take(known, signed)
+        state.own[known] = None
         self._tell(head, state, known, self._lacking(head, state, known))
 
     def _on_network(self, event: NetworkBridgeEvent) -> None:
@@ -339,6 +342,9 @@ class StatementDistribution(Subsystem):
         state = self._heads.get(head)
         if state is None:
             return
+        validators = len(state.assignments.session.validators) if state.assignments else 0
         for known in state.statements:
-            if known not in state.knows(peer).statements:
+            if known not in state.knows(peer).statements and (
+                known in state.own or self._peers.repeats(self.ctx.random, head, validators)
+            ):
                 self._tell(head, state, known, (peer,))

@@ -19,6 +19,7 @@ from parahost.node.gossip import (
     Acceptance,
     GossipPeers,
     Verdict,
+    sample,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
@@ -272,18 +273,26 @@ class PeerSetManager(Subsystem):
                 self._take(record)
 
     def _take(self, record: ValidatorRecord) -> None:
-        """Keep a new record, and pass it on to whoever lacks it."""
+        """Keep a new record, and pass it on: our own to everybody, another's to a few who lack
+        it. Who connects later gets all that we have."""
         self._directory.records[record.validator] = record
+        peers: Sequence[PeerId] = self._peers.all()
         if record.peer != self._local_peer:
             self._steering.learn_addresses(
                 [text for text in record.addresses if text.endswith(f"/p2p/{record.peer}")]
             )
-        for peer in self._peers.all():
+            lacking = [peer for peer in peers if self._lacks(peer, record)]
+            fanout = self._peers.relay_fanout(len(self._directory.expected))
+            peers = sample(self.ctx.random, lacking, fanout)
+        for peer in peers:
             self._tell(peer, (record,))
+
+    def _lacks(self, peer: PeerId, record: ValidatorRecord) -> bool:
+        return self._known[peer].has.get(record.validator, -1) < record.made_at
 
     def _tell(self, peer: PeerId, records: Iterable[ValidatorRecord]) -> None:
         known = self._known[peer].has
-        lacking = [r for r in records if known.get(r.validator, -1) < r.made_at]
+        lacking = [record for record in records if self._lacks(peer, record)]
         for start in range(0, len(lacking), MAX_RECORDS):
             batch = tuple(lacking[start : start + MAX_RECORDS])
             known.update({record.validator: record.made_at for record in batch})

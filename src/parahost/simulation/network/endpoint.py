@@ -97,6 +97,7 @@ class Endpoint:
         size = len(payload)
         if size > declared.max_size:
             raise ValueError(f"{protocol}: {size} bytes, where {declared.max_size} are allowed")
+        receivers = []
         for peer in peers:
             side = self.sides.get(peer)
             if side is None:
@@ -109,7 +110,11 @@ class Endpoint:
                 continue
             side.unread_messages += 1
             side.unread_bytes += size
-            self._internet.trace.message(self.name, side.away.name, protocol, payload)
+            receivers.append(side)
+        names = [side.away.name for side in receivers]
+        if names:
+            self._internet.trace.message(self.name, names, protocol, payload)
+        for side in receivers:
             self._send(side, protocol, size, partial(_arrive, side, protocol, payload))
 
     async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
@@ -120,7 +125,7 @@ class Endpoint:
             raise RequestFailed(peer, protocol.name, "disconnected")
         call = Call()
         side.calls[call] = None
-        self._internet.trace.message(self.name, side.away.name, protocol.name, payload)
+        self._internet.trace.message(self.name, [side.away.name], protocol.name, payload)
         self._send(side, None, len(payload), partial(_ask, side, protocol, payload, call))
         try:
             with trio.fail_after(protocol.timeout_s):
@@ -180,6 +185,7 @@ class Endpoint:
                 task_status.started()
                 await self._dialler.run()
             finally:
+                self._readers.nursery = None
                 self._internet.leave(self)
                 for side in list(self.sides.values()):
                     self._close(side, "the node stops")
@@ -206,6 +212,9 @@ class Endpoint:
         if gone or not (self._accepts(peer) and away._accepts(self._peer)):
             self._dialler.failed(peer)
             return
+        stale = away.sides.get(self._peer)
+        if stale is not None:  # the news that it has ended is on its way
+            away._end(stale)
         ours, theirs = Side(self, away), Side(away, self)
         ours.other, theirs.other = theirs, ours
         self._open(ours)
@@ -288,7 +297,7 @@ class Endpoint:
             self._release(side)
         quality = internet.weather.quality(self.name, side.away.name)
         random = self._random
-        now = trio.current_time()
+        now = internet.now()
         free = side.line_free_at if side.line_free_at > now else now
         side.line_free_at = free = free + size / quality.bytes_per_s
         if quality.loss and random.unit() < quality.loss:
@@ -299,7 +308,8 @@ class Endpoint:
         if order is None or (quality.reordering and random.unit() < quality.reordering):
             internet.at(instant, carry)
         else:
-            side.last[order] = internet.at(max(instant, side.last.get(order, 0)), carry)
+            last = side.last.get(order, 0)
+            side.last[order] = internet.at(last if last > instant else instant, carry)
         if quality.duplication and order is not None and random.unit() < quality.duplication:
             side.unread_messages += 1
             side.unread_bytes += size
@@ -371,7 +381,7 @@ class Endpoint:
             return
         size = 0 if answer is None else len(answer)
         self._internet.trace.message(
-            self.name, asker.home.name, protocol.name, b"" if answer is None else answer
+            self.name, [asker.home.name], protocol.name, b"" if answer is None else answer
         )
         if answer is not None and size > protocol.max_response:
             answer, why = None, "too_large"

@@ -20,7 +20,8 @@ from parahost.simulation.network.weather import Weather
 if TYPE_CHECKING:
     from parahost.simulation.network.endpoint import Endpoint
 
-GRAIN_S = 1 / 128
+GRAINS_PER_S = 128
+GRAIN_S = 1 / GRAINS_PER_S
 """The grain of time on the network, in seconds; a power of two, so that multiples are exact."""
 KEEPALIVE_S = 10.0
 """A connection over a way that is cut for so long breaks."""
@@ -44,9 +45,12 @@ class Internet:
         self._due: dict[int, list[Carry]] = {}
         self._instants: list[int] = []
         self._sooner = trio.Event()
+        self.now: Callable[[], float] = trio.current_time
+        """The time, in seconds."""
 
     async def run(self) -> None:
         """Carry until cancelled."""
+        self.now = self.trace.now = trio.lowlevel.current_clock().current_time
         while True:
             if not self._instants:
                 await self._sooner.wait()
@@ -64,11 +68,13 @@ class Internet:
 
     def after(self, delay_s: float, carry: Carry) -> int:
         """Do something in ``delay_s`` seconds, to the next grain; gives the instant."""
-        return self.at(instant_at(trio.current_time() + delay_s), carry)
+        return self.at(instant_at(self.now() + delay_s), carry)
 
     def at(self, instant: int, carry: Carry) -> int:
         """Do something at an instant, counted in grains; never in the present one."""
-        instant = max(instant, int(trio.current_time() / GRAIN_S) + 1)
+        present = int(self.now() * GRAINS_PER_S)
+        if instant <= present:
+            instant = present + 1
         waiting = self._due.get(instant)
         if waiting is None:
             self._due[instant] = [carry]
@@ -99,5 +105,5 @@ class Internet:
 
 def instant_at(at: float) -> int:
     """The first instant, in grains, at or after a time."""
-    whole = int(at / GRAIN_S)
+    whole = int(at * GRAINS_PER_S)
     return whole if whole * GRAIN_S >= at else whole + 1
