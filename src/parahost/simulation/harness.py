@@ -189,6 +189,7 @@ class Simulation:
                 await done.wait()
             ended_at = trio.current_time()
             self._observatory.end()
+            self.trace.close()
             nursery.cancel_scope.cancel()
         return done.is_set(), ended_at
 

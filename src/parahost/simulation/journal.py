@@ -67,6 +67,7 @@ class Trace:
         self._file = file
         self._hash = blake2b(digest_size=32)
         self._watchers: list[Watcher] = []
+        self._closed = False
         self.traffic: dict[str, Traffic] = {}
         """By protocol."""
         self.now: Callable[[], float] = trio.current_time
@@ -76,7 +77,13 @@ class Trace:
         """Call it with each event from now on."""
         self._watchers.append(watcher)
 
+    def close(self) -> None:
+        """Take nothing more: what nodes do when they are stopped is not part of the run."""
+        self._closed = True
+
     def record(self, node: str, event: str, fields: dict[str, object]) -> None:
+        if self._closed:
+            return
         at = self.now()
         self._hash.update(f"{at!r} {node} {event} {fields!r}\n".encode())
         happened = TraceEvent(at, node, event, fields)

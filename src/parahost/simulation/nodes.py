@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -61,6 +62,8 @@ class SimulatedNode:
         """What is changed about it before each life."""
         self.workers_trouble: Trouble | None = None
         """What its validation workers suffer from now."""
+        self.on_step: Callable[[], None] | None = None
+        """Called before each message that a subsystem of it handles; may raise."""
         self._around = around
         self._keys = KeyRing.of(plan.keys)
         self._life: _Life | None = None
@@ -179,7 +182,14 @@ class SimulatedNode:
         )
 
     def _pick(self, random: SeededRandom) -> Pick:
-        return lambda waiting: random.below(waiting) if waiting > 1 else 0
+        """Whose message is handled next, by chance."""
+
+        def pick(waiting: int) -> int:
+            if self.on_step is not None:
+                self.on_step()
+            return random.below(waiting) if waiting > 1 else 0
+
+        return pick
 
     def _record(self, event: str, **fields: object) -> None:
         self._around.trace.record(self.name, event, fields)

@@ -3,16 +3,11 @@ some, with who, when and for how long."""
 
 from collections.abc import Mapping
 
+from parahost.simulation.faults.crashes import Crash, CrashAtStep, CrashAtWrite
 from parahost.simulation.faults.fault import Fault, Moment, World, at, at_block
 from parahost.simulation.faults.inside import BadWorkers, TinyQueues
 from parahost.simulation.faults.links import BadLinks, Partition, Stall
-from parahost.simulation.faults.machines import (
-    Crash,
-    CrashAtWrite,
-    DamagedRows,
-    FullDisk,
-    WrongClock,
-)
+from parahost.simulation.faults.machines import DamagedRows, FullDisk, WrongClock
 
 KINDS: Mapping[str, type[Fault]] = {
     fault.kind: fault
@@ -21,6 +16,7 @@ KINDS: Mapping[str, type[Fault]] = {
         Stall,
         BadLinks,
         Crash,
+        CrashAtStep,
         CrashAtWrite,
         FullDisk,
         DamagedRows,
@@ -36,6 +32,7 @@ __all__ = [
     "BadLinks",
     "BadWorkers",
     "Crash",
+    "CrashAtStep",
     "CrashAtWrite",
     "DamagedRows",
     "Fault",

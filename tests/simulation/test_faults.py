@@ -1,0 +1,176 @@
+"""Each fault does what it says, and an honest network gets over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from parahost.simulation import (
+    BadLinks,
+    BadWorkers,
+    Crash,
+    CrashAtStep,
+    CrashAtWrite,
+    DamagedRows,
+    Fault,
+    FullDisk,
+    Partition,
+    Scenario,
+    Shape,
+    Simulation,
+    Stall,
+    TinyQueues,
+    WrongClock,
+    at,
+    at_block,
+)
+from parahost.simulation.journal import TraceEvent
+
+BARE = Shape(validators=4, parachains=0)
+PARA = Shape(validators=4, parachains=1)
+
+
+class Run:
+    """A run with its trace."""
+
+    def __init__(self, *faults: Fault, shape: Shape = BARE, blocks: int = 8, seed: int = 1) -> None:
+        self.events: list[TraceEvent] = []
+        self.simulation = Simulation(Scenario(shape=shape, blocks=blocks, faults=faults), seed)
+        self.simulation.trace.watch(self.events.append)
+        self.outcome = self.simulation.run()
+        assert self.outcome.ok, self.outcome.verdicts
+
+    def of(self, event: str, node: str | None = None) -> Sequence[TraceEvent]:
+        return [each for each in self.events if each.event == event and node in (None, each.node)]
+
+
+@pytest.mark.guide("A66", "A69")
+def test_a_crashed_node_starts_again_and_finds_back() -> None:
+    run = Run(Crash(who=("validator-2",), at=at(15.0), lasts_s=9.0, lose=5))
+    (crash,) = run.of("node.crashed")
+    assert (crash.node, crash.at) == ("validator-2", 15.0)
+    first, second = run.of("node.started", "validator-2")
+    assert (first.fields["life"], second.fields["life"]) == (1, 2)
+    assert second.at == 24.0
+    down = [each for each in run.events if each.node == "validator-2" and 15.0 < each.at < 24.0]
+    assert not down
+    imported = [each.fields["number"] for each in run.of("chain.imported", "validator-2")]
+    assert max(imported) >= 7  # type: ignore[type-var]
+    assert run.outcome.statistics["faults"] == {"crash": 1}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        CrashAtWrite(who=("validator-1", "validator-3"), at=at_block(2), write=2, lose=3),
+        CrashAtStep(who=("validator-1", "validator-3"), at=at_block(2), step=40, lose=3),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_a_node_struck_in_the_midst_of_its_work(fault: Fault) -> None:
+    run = Run(fault, shape=PARA)
+    assert {each.node for each in run.of("node.crashed")} == {"validator-1", "validator-3"}
+    assert run.outcome.statistics["faults"] == {fault.kind: 2}
+    assert len(run.of("node.started", "validator-1")) == 2
+
+
+def test_what_was_not_synced_is_lost() -> None:
+    run = Run(Crash(who=("validator-2",), at=at(18.6), lasts_s=2.0, lose=10_000))
+    assert run.of("node.crashed")[0].fields["lost"] != 0
+    assert run.of("chain.imported", "validator-2")[-1].fields["number"] == 8
+
+
+def test_all_crash_at_once() -> None:
+    everybody = ("validator-1", "validator-2", "validator-3", "validator-4", "collator-2000")
+    run = Run(Crash(who=everybody, at=at(20.0), lasts_s=6.0, lose=30), shape=PARA)
+    assert len(run.of("node.started")) == 10
+
+
+def test_a_partition_breaks_connections_and_heals() -> None:
+    run = Run(Partition(who=("validator-1",), at=at(10.0), lasts_s=24.0), blocks=12)
+    broken = run.of("network.disconnected")
+    assert len(broken) >= 3
+    assert all("validator-1" in (each.fields["from"], each.fields["to"]) for each in broken)
+    assert all(each.fields["reason"] == "nothing got through" for each in broken)
+    meanwhile = [
+        each
+        for each in run.of("chain.imported", "validator-2")
+        if 15.0 < each.at < 34.0 and each.fields["number"]
+    ]
+    assert meanwhile, "the others go on"
+    alone = run.of("chain.imported", "validator-1")
+    assert not [each for each in alone if 20.0 < each.at < 34.0], "nobody authors alone"
+    assert [each for each in alone if each.at > 34.0]
+
+
+def test_half_and_half_makes_no_finality_until_it_heals() -> None:
+    run = Run(Partition(who=("validator-1", "validator-2"), at=at(10.0), lasts_s=30.0), blocks=14)
+    assert not [each for each in run.of("chain.finalized") if 14.0 < each.at < 40.0]
+    assert run.outcome.statistics["finalized"] > 7
+
+
+def test_a_deaf_node_is_still_heard() -> None:
+    run = Run(Partition(who=("validator-1",), at=at(6.5), lasts_s=7.0, one_way=True))
+    heard = [each.at for each in run.of("chain.imported", "validator-1") if 6.6 < each.at < 13.5]
+    authored = [each.at for each in run.of("chain.imported", "validator-2")]
+    assert len(authored) > len(heard)
+
+
+def test_a_short_stall_breaks_nothing() -> None:
+    run = Run(Stall(who=("validator-1",), at=at(13.0), lasts_s=5.0))
+    assert not run.of("network.disconnected")
+    assert [each for each in run.of("chain.imported", "validator-1") if 18.0 <= each.at < 18.2]
+
+
+def test_bad_links() -> None:
+    everybody = ("validator-1", "validator-2", "validator-3", "validator-4")
+    worst = BadLinks(
+        who=everybody,
+        at=at(6.0),
+        lasts_s=24.0,
+        latency=(0.1, 0.5),
+        loss=0.05,
+        duplication=0.2,
+        reordering=0.3,
+    )
+    Run(worst, blocks=12)
+
+
+def test_a_full_disk() -> None:
+    run = Run(FullDisk(who=("validator-2",), at=at(12.5), lasts_s=9.0), blocks=10)
+    during = [each for each in run.of("chain.imported", "validator-2") if 12.5 < each.at < 21.5]
+    assert not during
+    assert run.of("chain.imported", "validator-2")[-1].fields["number"] >= 9  # type: ignore[operator]
+
+
+def test_damaged_chunks_are_not_believed() -> None:
+    run = Run(DamagedRows(who=("validator-2",), at=at_block(3), count=5), shape=PARA, blocks=8)
+    assert run.outcome.statistics["included"]["2000"] >= 5
+
+
+@pytest.mark.parametrize("seconds", [4.0, -20.0])
+def test_a_wrong_clock(seconds: float) -> None:
+    run = Run(WrongClock(who=("validator-2",), at=at(13.0), lasts_s=20.0, seconds=seconds))
+    assert run.simulation.nodes["validator-2"].clock.offset_s == 0.0
+
+
+@pytest.mark.guide("A102")
+@pytest.mark.parametrize("trouble", ["dies", "hangs", "late"])
+def test_bad_workers(trouble: str) -> None:
+    """A node whose workers fail judges nothing, accuses nobody, and the others get on."""
+    run = Run(
+        BadWorkers(who=("validator-1",), at=at(0.0), lasts_s=20.0, trouble=trouble),
+        shape=PARA,
+        blocks=6,
+    )
+    judged = [each for each in run.of("backing.judged_valid", "validator-1") if each.at < 20.0]
+    assert bool(judged) == (trouble == "late")
+    assert not run.of("backing.judged_invalid")
+    assert run.outcome.statistics["included"]["2000"] >= 3
+
+
+def test_queues_of_one() -> None:
+    everybody = ("validator-1", "validator-2", "validator-3", "validator-4")
+    run = Run(TinyQueues(who=everybody), shape=PARA, blocks=6)
+    assert run.outcome.statistics["included"]["2000"] >= 2
