@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+import trio
 
+from parahost.node.node import Node
+from parahost.ports import Batch
 from parahost.simulation import (
     BadLinks,
     BadWorkers,
@@ -25,6 +28,7 @@ from parahost.simulation import (
     at,
     at_block,
 )
+from parahost.simulation.build import Build
 from parahost.simulation.journal import TraceEvent
 
 BARE = Shape(validators=4, parachains=0)
@@ -75,10 +79,26 @@ def test_a_node_struck_in_the_midst_of_its_work(fault: Fault) -> None:
     assert len(run.of("node.started", "validator-1")) == 2
 
 
-def test_what_was_not_synced_is_lost() -> None:
-    run = Run(Crash(who=("validator-2",), at=at(18.6), lasts_s=2.0, lose=10_000))
-    assert run.of("node.crashed")[0].fields["lost"] != 0
-    assert run.of("chain.imported", "validator-2")[-1].fields["number"] == 8
+@pytest.mark.parametrize("lose", [0, 10])
+def test_what_was_not_synced_is_lost_with_the_power(lose: int) -> None:
+    fault = Crash(who=("validator-2",), at=at(17.0), lasts_s=2.0, lose=lose)
+    simulation = Simulation(Scenario(shape=BARE, blocks=5, faults=(fault,)), 1)
+    node = simulation.nodes["validator-2"]
+
+    async def write(_: Node) -> None:
+        await trio.sleep_until(16.99)
+        batch = Batch()
+        batch.put("scratch", b"key", b"value")
+        node.disk.write(batch, durable=False)
+
+    def alter(build: Build) -> None:
+        if node.lives == 1:
+            build.jobs.append(write)
+
+    node.alterations.append(alter)
+    assert simulation.run().ok
+    assert node.lives == 2
+    assert node.disk.get("scratch", b"key") == (None if lose else b"value")
 
 
 def test_all_crash_at_once() -> None:

@@ -29,11 +29,12 @@ MAX_VALIDATORS = 1000
 
 
 class BadSimulation(ValueError):
-    """There can be no such simulation; says what is wrong. ``part``: the field to blame."""
+    """There can be no such simulation; says what is wrong. ``parts``: the fields to blame, the
+    likeliest first."""
 
-    def __init__(self, reason: str, part: str | None = None) -> None:
+    def __init__(self, reason: str, *parts: str) -> None:
         super().__init__(reason)
-        self.part = part
+        self.parts = parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Shape:
         if cores > self.validators:
             raise BadSimulation(
                 f"{self.validators} validators cannot serve {cores} cores: each needs a validator",
+                "parachains",
+                "parathreads",
                 "validators",
             )
         if not 0.1 <= self.slot_s <= 600:

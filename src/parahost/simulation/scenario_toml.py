@@ -65,9 +65,10 @@ def parse_scenario(text: str, source: str) -> Scenario:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        where = f"{source}:{found[1]}" if found else source
-        raise BadScenario(where, f"not TOML: {str(error).split(' (at')[0]}") from error
+        reason, _, place = str(error).partition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        line = int(found[1]) if found else max(len(text.splitlines()), 1)
+        raise BadScenario(f"{source}:{line}", f"not TOML: {reason}") from error
     return _Reader(source, _lines(text)).scenario(table)
 
 
@@ -202,7 +203,8 @@ class _Reader:
         except BadScenario:
             raise
         except BadSimulation as why:
-            raise self.wrong((why.part,) if why.part else at, str(why), named=True) from why
+            blamed = next((part for part in why.parts if (part,) in self.lines), None)
+            raise self.wrong(at if blamed is None else (blamed,), str(why), named=True) from why
         except ValueError as why:
             raise self.wrong(at, str(why), named=True) from why
 

@@ -4,8 +4,8 @@ from parahost.simulation import EquivocatingAuthor, Finalized, Reported, Scenari
 
 SCENARIO = Scenario(
     about="an author makes two blocks for each of its slots",
-    shape=Shape(validators=7, parachains=2),
-    blocks=20,
+    shape=Shape(validators=4, parachains=1),
+    blocks=12,
     adversaries=(EquivocatingAuthor(who=("validator-1",)),),
-    expects=(Reported(misbehaviour="BabeEquivocationProof"), Finalized(at_least=10)),
+    expects=(Reported(misbehaviour="BabeEquivocationProof"), Finalized(at_least=6)),
 )

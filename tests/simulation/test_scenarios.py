@@ -1,0 +1,225 @@
+"""Scenarios are read strictly, and those that are shipped hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from parahost.simulation import (
+    BadLinks,
+    BadScenario,
+    BadSimulation,
+    CensoringAuthor,
+    Geography,
+    Included,
+    LinkQuality,
+    Partition,
+    Reported,
+    Scenario,
+    Shape,
+    Simulation,
+    Uniform,
+    at,
+    at_block,
+)
+from parahost.simulation.network import LongTail
+from parahost.simulation.scenario_files import load_scenario, ready_scenarios
+from parahost.simulation.scenario_toml import parse_scenario
+
+WHOLE = """\
+about = "everything that TOML can say"
+validators = 8
+parachains = 2
+parathreads = 1
+slot_s = 2.5
+epoch_slots = 30
+blocks = 12
+geography = ["europe", "asia"]
+without = ["heads_move"]
+
+[configuration]
+chain_availability_period = 6
+
+[links]
+median_latency = 0.05
+loss = 0.25
+
+[[fault]]
+kind = "partition"
+who = ["validator-1", "validator-2"]
+at = 30
+lasts_s = 60.5
+one_way = true
+
+[[fault]]
+kind = "bad_links"
+who = ["collator-2000"]
+at_block = 3
+latency = [0.5, 1]
+
+[[adversary]]
+kind = "censoring_author"
+who = ["validator-3"]
+paras = [2001]
+
+[[expect]]
+kind = "included"
+at_least = 3
+para = 2000
+
+[[expect]]
+kind = "reported"
+misbehaviour = "DoubleVote"
+"""
+
+
+def test_everything_that_toml_can_say() -> None:
+    assert parse_scenario(WHOLE, "whole.toml") == Scenario(
+        about="everything that TOML can say",
+        shape=Shape(8, 2, 1, 2.5, 30, {"chain_availability_period": 6}),
+        blocks=12,
+        links=LinkQuality(latency=LongTail(0.05), loss=0.25),
+        geography=Geography(("europe", "asia")),
+        faults=(
+            Partition(who=("validator-1", "validator-2"), at=at(30.0), lasts_s=60.5, one_way=True),
+            BadLinks(who=("collator-2000",), at=at_block(3), latency=(0.5, 1.0)),
+        ),
+        adversaries=(CensoringAuthor(who=("validator-3",), paras=(2001,)),),
+        expects=(Included(at_least=3, para=2000), Reported(misbehaviour="DoubleVote")),
+        without=("heads_move",),
+    )
+
+
+def test_nothing_said_is_the_plain_network() -> None:
+    assert parse_scenario("", "empty.toml") == Scenario()
+    assert parse_scenario("[links]\nlatency = [0.02, 0.08]", "x").links.latency == Uniform(
+        0.02, 0.08
+    )
+
+
+CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("a = [", 1, "not TOML"),
+        ('validators = "four"', 1, "validators: a whole number is expected, not 'four'"),
+        ("validators = true", 1, "validators: a whole number is expected, not True"),
+        ("slot_s = '6'", 1, "slot_s: a number is expected"),
+        ("\nvalidators = 0", 2, "0 validators"),
+        ("parachains = 9", 1, "4 validators cannot serve 9 cores"),
+        ("parachains = -1", 1, "-1 parachains cannot be"),
+        ("slot_s = 0.0", 1, "a slot of 0 s"),
+        ("blocks = 0", 1, "0 blocks are none"),
+        ("block = 3", 1, "block: unknown; known are about, adversary, blocks"),
+        ("[configuration]\nspeed = 3", 1, "the host's configuration has no field speed"),
+        ('[configuration]\nmax_code_size = "big"', 2, "max_code_size: a whole number"),
+        ('geography = ["mars"]', 1, "there is no region mars; known are europe"),
+        ('geography = "europe"', 1, "geography: a list is expected"),
+        ('without = ["magic"]', 1, "there is no checker magic; there are no_conflicting"),
+        ("[links]\nlatency = [1]", 2, "latency: 2 values are expected"),
+        ("[links]\nlatency = [2, 1]", 2, "latency is from the least to the most"),
+        ("[links]\nloss = 2", 1, "loss is a part of all messages"),
+        ("[links]\ncolour = 2", 2, "colour: unknown; known are bytes_per_s"),
+        ("links = 3", 1, "links: a table is expected"),
+        ("fault = 3", 1, "fault: write [[fault]] above each"),
+        ('\n\n[[fault]]\nkind = "earthquake"', 4, "kind 'earthquake' is none of bad_links"),
+        ("[[fault]]\nwho = []", 1, "kind None is none of"),
+        (CRASH, 1, "`who` is lacking"),
+        ('[[fault]]\nkind = "crash"\nwho = ["validator-1"]', 1, "`at` is lacking"),
+        (CRASH + 'who = "validator-1"', 4, "who: a list is expected"),
+        (CRASH + "who = []", 1, "crash: nobody is named"),
+        (CRASH + 'who = ["validator-9"]', 1, "crash: there is no node validator-9"),
+        (CRASH + 'who = ["validator-1"]\nlooses = 3', 5, "looses: unknown; known are at, lasts_s"),
+        (CRASH + 'who = ["validator-1"]\nlose = -3', 1, "crash: loses -3 writes"),
+        (CRASH + 'who = ["validator-1"]\nlasts_s = -3', 1, "lasts -3 s"),
+        (CRASH + 'who = ["validator-1"]\nat_block = 3', 5, "at_block: `at` is given too"),
+        (CRASH.replace("3", "-3") + 'who = ["validator-1"]', 3, "before the beginning"),
+        (
+            '[[adversary]]\nkind = "empty_author"\nwho = ["collator-2000"]',
+            1,
+            "empty_author: collator-2000 is no validator",
+        ),
+        (
+            '[[adversary]]\nkind = "empty_author"\nwho = ["validator-1", "validator-2"]',
+            1,
+            "2 of 4 validators are adversaries, 1 may be",
+        ),
+        ('[[expect]]\nkind = "luck"', 2, "kind 'luck' is none of finalized, included, reported"),
+        ('[[expect]]\nkind = "included"', 1, "`at_least` is lacking"),
+    ],
+)
+def test_bad_toml_is_told_with_its_line(text: str, line: int, says: str) -> None:
+    with pytest.raises(BadScenario) as caught:
+        parse_scenario(text, "bad.toml")
+    assert str(caught.value).startswith(f"bad.toml:{line}: ")
+    assert says in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "says"),
+    [
+        ("SCENARIO = Scenario(", ":2", "'(' was never closed"),
+        ("x = 3\nSCENARIO = Scenaro()", ":3", "name 'Scenaro' is not defined"),
+        ("\nSCENARIO = Scenario(blocks=0)", ":3", "0 blocks are none"),
+        ("SCENARIO = Scenario(block=3)", ":2", "unexpected keyword argument 'block'"),
+        (
+            "SCENARIO = Scenario(faults=(Crash(who=('x',), at=at(3.0)),))",
+            ":2",
+            "crash: there is no node x",
+        ),
+        ("import nothing_of_the_kind", ":2", "No module named"),
+        ("x = 3", "", "no `SCENARIO = Scenario(...)` in it"),
+    ],
+)
+def test_bad_python_is_told_with_its_line(tmp_path: Path, text: str, where: str, says: str) -> None:
+    file = tmp_path / "bad.py"
+    file.write_text("from parahost.simulation import *\n" + text)
+    with pytest.raises(BadScenario) as caught:
+        load_scenario(str(file))
+    assert caught.value.where == f"{file}{where}"
+    assert says in caught.value.reason
+
+
+def test_files_that_are_not_there() -> None:
+    with pytest.raises(BadScenario, match=r"no shipped scenario .*crashes"):
+        load_scenario("crushes")
+    with pytest.raises(BadScenario, match=r"nowhere\.toml: cannot be read"):
+        load_scenario("nowhere.toml")
+
+
+def test_a_scenario_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from parahost.simulation import *\nSCENARIO = Scenario(blocks=3, shape=Shape(5, 1))\n"
+    )
+    assert load_scenario(str(file)) == Scenario(blocks=3, shape=Shape(5, 1))
+
+
+def test_more_adversaries_than_may_be_need_an_excuse() -> None:
+    bad = (CensoringAuthor(who=("validator-1", "validator-2")),)
+    with pytest.raises(BadSimulation, match="say in `without`"):
+        Scenario(adversaries=bad)
+    Scenario(adversaries=bad, without=("heads_move",))
+
+
+def test_an_expectation_that_fails_breaks_the_run() -> None:
+    scenario = Scenario(
+        shape=Shape(validators=4, parachains=1),
+        blocks=2,
+        expects=(Included(at_least=50), Reported(misbehaviour="DoubleVote")),
+    )
+    outcome = Simulation(scenario, 1).run()
+    assert not outcome.ok
+    assert outcome.verdicts["expects included(at_least=50, para=None)"] == (
+        f"para 2000 has {outcome.statistics['included']['2000']} blocks, 50 were expected"
+    )
+    assert "no DoubleVote was reported" in outcome.verdicts.values()
+
+
+@pytest.mark.parametrize("name", sorted(ready_scenarios()))
+def test_the_shipped_scenarios_hold(name: str) -> None:
+    outcome = Simulation(load_scenario(name), seed=1).run()
+    assert outcome.ok, outcome.verdicts
