@@ -220,6 +220,33 @@ async def test_a_source_that_does_not_give_what_it_announced_is_passed_over(
         assert {peer for peer, _, _ in node.port.reports} == {"liar"}
 
 
+async def test_a_block_that_somebody_speaks_of_is_sought_without_blame(
+    forge: Forge, autojump_clock: MockClock
+) -> None:
+    """A vote may be for a block of a fork that nobody announces any more."""
+    line, first = forge.line(forge.genesis, 3), forge.block(forge.genesis, b"another")
+    fork = [first, *forge.line(first.header.hash(), 1)]
+    tip = fork[-1].header
+    async with wire() as net:
+        node, other = start(net, "node", open_chain()), start(net, "other", open_chain())
+        holder = start(net, "holder", open_chain())
+        for block in line:
+            node.chain.import_block(block)
+            other.chain.import_block(block)
+        for block in (*fork, *line):
+            holder.chain.import_block(block)
+        net.connect(node.port, other.port)
+        net.connect(node.port, holder.port)
+        await trio.sleep(5)
+        assert node.chain.header(tip.hash()) is None
+        node.sync.seek(other.port.local_peer, tip.hash(), tip.number)
+        await trio.sleep(5)
+        assert node.chain.header(tip.hash()) is None, "it has not the block"
+        node.sync.seek(holder.port.local_peer, tip.hash(), tip.number)
+        await until(lambda: node.chain.header(tip.hash()) == tip)
+        assert not node.port.reports
+
+
 async def test_a_bad_block_is_executed_once_and_its_bringers_pay(
     forge: Forge, autojump_clock: MockClock
 ) -> None:

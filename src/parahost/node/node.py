@@ -185,6 +185,7 @@ class Node:
             ports.clock,
             import_justification=self.grandpa.import_justification,
         )
+        self.grandpa.seek = self.sync.seek
         self.pool = TransactionPool(self.chain, self.runtime.validate_transaction)
         self.transactions = TransactionGossip(self.pool, ports.network)
         self.overseer = Overseer(

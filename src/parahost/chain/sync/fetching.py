@@ -52,10 +52,13 @@ class Fetcher:
         self._network = network
         self._import_justification = import_justification
 
-    async def ancestry(self, peer: PeerId, hash: Hash, count: int) -> list[BlockData]:
+    async def ancestry(
+        self, peer: PeerId, hash: Hash, count: int, *, announced: bool = True
+    ) -> list[BlockData]:
         """A block and ancestors of it, whole, the oldest first: at least one, at most ``count``,
         each the parent of the next.
 
+        :param announced: whether the peer has said that it has the block; else it may lack it.
         :raises Unhelpful: when the peer gives no such thing.
         """
         blocks = await self._ask(peer, FromHash(hash), Direction.DESCENDING, count, WHOLE)
@@ -64,8 +67,10 @@ class Fetcher:
             if data.hash != expected or data.header is None:
                 raise self._fault(peer, COST_GARBAGE, "blocks that were not asked for")
             expected = data.header.parent_hash
-        if not blocks:
+        if not blocks and announced:
             raise self._fault(peer, COST_NO_ANSWER, "a block that was announced is not given")
+        if not blocks:
+            raise Unhelpful(f"{peer}: has not the block {hash.hex()}")
         return blocks[::-1]
 
     async def line(self, peer: PeerId, first: int, count: int) -> list[BlockData]:

@@ -105,6 +105,13 @@ class Sync:
                     nursery.start_soon(self._fetch, source, wanted)
                 await woken.wait()
 
+    def seek(self, peer: PeerId, hash: Hash, number: BlockNumber) -> None:
+        """A peer has passed on a word about a block, such as a vote for it: if we lack the block
+        and it is near, ask the peer for it. It need not have it."""
+        source = self._peers.get(peer)
+        if source is not None and number <= self._chain.best.number + MAX_BLOCKS:
+            self._want(source, number, hash)
+
     # What peers say
 
     async def _on_event(self, event: NetworkEvent) -> None:
@@ -231,7 +238,9 @@ class Sync:
         if gap <= 0:
             return
         near = wanted.number <= self._chain.best.number + 1
-        blocks = await self._fetcher.ancestry(source, wanted.hash, min(gap, 4) if near else gap)
+        told = source in self._peers and self._peers[source].knows(wanted.hash)
+        count = min(gap, 4) if near else gap
+        blocks = await self._fetcher.ancestry(source, wanted.hash, count, announced=told)
         if not self._connects(blocks[0]) and len(blocks) < gap:
             blocks = await self._fetcher.ancestry(source, wanted.hash, gap)
         if not self._connects(blocks[0]):

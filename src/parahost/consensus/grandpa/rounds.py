@@ -99,6 +99,11 @@ class Rounds:
         """Whether votes of the round are taken."""
         return self.votes(round_number) is not None
 
+    @property
+    def votes_wait(self) -> bool:
+        """Whether there are votes whose blocks are not known."""
+        return bool(self._waiting)
+
     def votes(self, round_number: int) -> RoundVotes | None:
         if round_number == self.current.number:
             return self.current.votes

@@ -76,7 +76,7 @@ from parahost.ports import (
     Random,
     Verifier,
 )
-from parahost.primitives.basic import U64, GrandpaId, Hash, PeerId
+from parahost.primitives.basic import U64, BlockNumber, GrandpaId, Hash, PeerId
 from parahost.primitives.consensus import (
     GrandpaAuthorities,
     GrandpaCommit,
@@ -95,6 +95,14 @@ REPEAT_AFTER = 5
 """In T: how soon a peer may repeat itself."""
 COMMITS_HELD = 4
 """Commits kept until their blocks are imported."""
+
+
+Seek = Callable[[PeerId, Hash, BlockNumber], None]
+"""Asks a peer for a block, by hash and number, that it may have."""
+
+
+def _seek_nowhere(peer: PeerId, block: Hash, number: BlockNumber) -> None:
+    """Blocks come by themselves, or not."""
 
 
 class GrandpaVoter:
@@ -151,6 +159,9 @@ class GrandpaVoter:
         self._alarms: list[float] = []
         """When we shall wake whatever happens; alarms are not called off."""
         self._wake = trio.Event()
+        self.seek: Seek = _seek_nowhere
+        """Called for a block that a peer names in its messages and that is not known here. Without
+        it, a vote for a block of a fork that nobody announces any more holds its round for ever."""
         self._unsubscribe = chain.subscribe(self._on_chain)
         network.on_notification(NotificationProtocol(PROTOCOL, MAX_MESSAGE_BYTES), self._on_network)
 
@@ -219,6 +230,9 @@ class GrandpaVoter:
 
     def _receive(self, peer: PeerId, payload: bytes) -> Verdict:
         if self._gossip.has(payload, peer):
+            if self._rounds.votes_wait:  # who repeats a vote may have its block
+                again: VoteMessage = decode_once(GossipMessage, payload)
+                self._seek_target(peer, again.vote.target)
             return Verdict.ACCEPT
         try:
             message: GossipMessage = decode_once(GossipMessage, payload)
@@ -248,7 +262,12 @@ class GrandpaVoter:
             if news:
                 self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
                 self._wake.set()
+            self._seek_target(peer, message.vote.target)
         return verdict
+
+    def _seek_target(self, peer: PeerId, target: BlockRef) -> None:
+        if self._chain.header(target.hash) is None:
+            self.seek(peer, target.hash, target.number)
 
     def _voters(self) -> int:
         return len(self._authorities.authorities)
@@ -261,6 +280,8 @@ class GrandpaVoter:
         if verdict is not Verdict.ACCEPT:
             return verdict
         verdict = self._take_commit(message, peer)
+        if verdict is Verdict.WAIT:
+            self.seek(peer, message.commit.target_hash, message.commit.target_number)
         if verdict is Verdict.WAIT and message not in self._held:
             self._held = sorted(
                 [*self._held, message], key=lambda held: held.commit.target_number, reverse=True
