@@ -9,10 +9,39 @@ from parahost.simulation.adversaries.authors import (
     EquivocatingAuthor,
 )
 from parahost.simulation.adversaries.availability import NeverClaims
+from parahost.simulation.adversaries.backers import (
+    ContradictsItself,
+    SecondsTwo,
+    SecondsWrongOutputs,
+    SecondsWrongRoot,
+    VouchesBlindly,
+)
+from parahost.simulation.adversaries.chunks import (
+    ClaimsUnseen,
+    SendsWrongChunks,
+    WithholdsChunks,
+    WithholdsPoV,
+)
+from parahost.simulation.adversaries.voters import EquivocatingVoter
 
 KINDS: Mapping[str, type[Adversary]] = {
     adversary.kind: adversary
-    for adversary in (NeverClaims, CensoringAuthor, EmptyAuthor, EquivocatingAuthor)
+    for adversary in (
+        NeverClaims,
+        CensoringAuthor,
+        EmptyAuthor,
+        EquivocatingAuthor,
+        SecondsTwo,
+        ContradictsItself,
+        VouchesBlindly,
+        SecondsWrongOutputs,
+        SecondsWrongRoot,
+        WithholdsPoV,
+        WithholdsChunks,
+        SendsWrongChunks,
+        ClaimsUnseen,
+        EquivocatingVoter,
+    )
 }
 """All adversaries by their names in TOML."""
 
@@ -20,7 +49,17 @@ __all__ = [
     "KINDS",
     "Adversary",
     "CensoringAuthor",
+    "ClaimsUnseen",
+    "ContradictsItself",
     "EmptyAuthor",
     "EquivocatingAuthor",
+    "EquivocatingVoter",
     "NeverClaims",
+    "SecondsTwo",
+    "SecondsWrongOutputs",
+    "SecondsWrongRoot",
+    "SendsWrongChunks",
+    "VouchesBlindly",
+    "WithholdsChunks",
+    "WithholdsPoV",
 ]

@@ -12,7 +12,13 @@ from functools import cached_property
 
 from parahost.node.availability.archive import CHUNKS, DATA
 from parahost.node.node import Role
-from parahost.simulation.adversaries import KINDS, Adversary
+from parahost.simulation.adversaries import (
+    Adversary,
+    CensoringAuthor,
+    EmptyAuthor,
+    EquivocatingAuthor,
+    NeverClaims,
+)
 from parahost.simulation.faults import (
     BadLinks,
     BadWorkers,
@@ -33,6 +39,13 @@ from parahost.simulation.faults.inside import TROUBLES
 from parahost.simulation.hunt.dice import Dice
 
 MOST_FAULTS = 4
+DRAWN: tuple[type[Adversary], ...] = (
+    NeverClaims,
+    CensoringAuthor,
+    EmptyAuthor,
+    EquivocatingAuthor,
+)
+"""Adversaries who do no harm in groups of any size."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +81,10 @@ class Stage:
 
 def draw_adversaries(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
     """In about half of all networks that can bear some."""
-    may = [kind for kind in KINDS.values() if kind.role is Role.VALIDATOR]
     if not stage.may_be_bad or dice.chance(0.5):
         return ()
     bad = dice.exactly(dice.between(1, stage.may_be_bad), stage.validators)
-    kinds = dice.some(may, most=3)
+    kinds = dice.some(DRAWN, most=3)
     return tuple(kind(who=dice.some(bad)) for kind in kinds)
 
 
