@@ -107,3 +107,15 @@ class TreeMachine(RuleBasedStateMachine):
 
 TreeMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestTree = TreeMachine.TestCase
+
+
+def test_what_stays_at_a_pruning_keeps_its_order() -> None:
+    machine = TreeMachine()
+    root = machine.start()
+    first = machine.insert(parent=root, primary=False)
+    machine.insert(parent=first, primary=False)
+    machine.insert(parent=root, primary=False)
+    machine.finalize(block=root)
+    last = machine.insert(parent=first, primary=False)
+    machine.finalize(block=last)
+    machine.same_blocks_and_same_best()

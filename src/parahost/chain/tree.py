@@ -149,8 +149,9 @@ class BlockTree:
         return final, pruned
 
     def prune(self, new_root: Node) -> None:
-        """Make a block of the tree its root."""
-        self._nodes = _subtree(new_root)
+        """Make a block of the tree its root. What stays keeps the order in which it came."""
+        staying = _subtree(new_root)
+        self._nodes = {hash: node for hash, node in self._nodes.items() if hash in staying}
         self._root = new_root
         new_root.parent = None
         self._best = max(self._nodes.values(), key=lambda node: node.merit)
