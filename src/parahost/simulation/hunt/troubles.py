@@ -23,6 +23,7 @@ from parahost.simulation.faults import (
     BadLinks,
     BadWorkers,
     Crash,
+    CrashAtStep,
     CrashAtWrite,
     DamagedRows,
     Fault,
@@ -152,6 +153,16 @@ def _crash_at_write(dice: Dice, stage: Stage) -> Fault:
     )
 
 
+def _crash_at_step(dice: Dice, stage: Stage) -> Fault:
+    return CrashAtStep(
+        who=dice.some(stage.nodes),
+        at=stage.moment(dice),
+        lasts_s=stage.duration(dice),
+        step=dice.between(1, 500),
+        lose=dice.between(1, 50) if dice.chance(0.5) else 0,
+    )
+
+
 def _full_disk(dice: Dice, stage: Stage) -> Fault:
     return FullDisk(who=dice.some(stage.nodes), at=stage.moment(dice), lasts_s=stage.duration(dice))
 
@@ -191,6 +202,7 @@ DRAWS: Mapping[type[Fault], Callable[[Dice, Stage], Fault]] = {
     BadLinks: _bad_links,
     Crash: _crash,
     CrashAtWrite: _crash_at_write,
+    CrashAtStep: _crash_at_step,
     FullDisk: _full_disk,
     WrongClock: _wrong_clock,
     BadWorkers: _bad_workers,

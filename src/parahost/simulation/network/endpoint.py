@@ -195,12 +195,15 @@ class Endpoint:
     def dial(self, peer: PeerId) -> None:
         """Try to connect; the dialler learns what came of it."""
         internet, away = self._internet, self._internet.find(peer)
-        if away is None or not _passable(internet.weather, self.name, away.name):
+        if away is None:
+            refused_s = 2 * internet.weather.default.latency.draw(self._random)
+            internet.after(refused_s, lambda: self._dialler.failed(peer))
+        elif not _passable(internet.weather, self.name, away.name):
             internet.after(DIAL_TIMEOUT_S, lambda: self._dialler.failed(peer))
-            return
-        quality = internet.weather.quality(self.name, away.name)
-        delay_s = 3 * quality.latency.draw(self._random)
-        internet.after(delay_s, lambda: self._meet(away))
+        else:
+            quality = internet.weather.quality(self.name, away.name)
+            delay_s = 3 * quality.latency.draw(self._random)
+            internet.after(delay_s, lambda: self._meet(away))
 
     def _meet(self, away: Endpoint) -> None:
         peer = away.local_peer

@@ -1,0 +1,75 @@
+"""``parahost simulate`` and ``parahost inspect trace`` as they are typed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from parahost.cli.main import run
+
+SMALL = ("--validators", "4", "--parachains", "1", "--blocks", "3")
+
+
+def test_a_run_is_told_reported_and_traced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, trace = tmp_path / "report.json", tmp_path / "trace.jsonl"
+    command = ["simulate", *SMALL, "--parathreads", "1", "--seed", "9"]
+    assert run([*command, "--report", str(report), "--trace", str(trace)]) == 0
+    told = capsys.readouterr()
+    found = json.loads(report.read_text())
+    assert {
+        "digest",
+        "verdicts",
+        "speed_ratio",
+        "included",
+        "finalized",
+        "forks",
+        "messages",
+        "bytes",
+    } <= set(found)
+    assert f"digest     {found['digest']}" in told.out
+    assert "block 3 of 3" in told.err
+    assert found["blocks"] == 3
+    assert list(found["included"]) == ["2000", "2001"]
+    assert set(found["verdicts"].values()) == {"ok"}
+    assert found["messages"].keys() == found["bytes"].keys()
+    assert run(["inspect", "trace", str(trace), "--node", "validator-2", "--event", "node."]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line)["event"] == "node.started"
+
+
+def test_a_broken_verdict_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "hopeless.toml"
+    scenario.write_text('[[expect]]\nkind = "included"\nat_least = 99\n')
+    assert run(["simulate", str(scenario), *SMALL]) == 1
+    assert "para 2000 has" in capsys.readouterr().out
+
+
+def test_options_go_before_the_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = tmp_path / "three.toml"
+    scenario.write_text("validators = 3\nparachains = 0\nblocks = 9\n")
+    assert run(["simulate", str(scenario), "--blocks", "2", "--slot", "2"]) == 0
+    assert "blocks     2," in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--validators", "0"], "0 validators: 1 to 1000 can be"),
+        (["--parachains", "5"], "4 validators cannot serve 5 cores"),
+        (["--blocks", "0"], "0 blocks are none"),
+        (["--slot", "0"], "a slot of 0 s"),
+        (["no_such_scenario"], "no shipped scenario"),
+        (["nowhere.toml"], "cannot be read"),
+        (["--speed", "3"], "No such option: --speed"),
+    ],
+)
+def test_bad_input_is_status_2(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["simulate", *options]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
