@@ -22,6 +22,17 @@ from parahost.simulation.adversaries.chunks import (
     WithholdsChunks,
     WithholdsPoV,
 )
+from parahost.simulation.adversaries.collators import (
+    InvalidCollator,
+    SlowCollator,
+    SpamsAdvertisements,
+)
+from parahost.simulation.adversaries.flooders import (
+    FloodsBitfields,
+    FloodsStatements,
+    FloodsViews,
+)
+from parahost.simulation.adversaries.garbage import SendsGarbage
 from parahost.simulation.adversaries.voters import EquivocatingVoter
 
 KINDS: Mapping[str, type[Adversary]] = {
@@ -41,6 +52,13 @@ KINDS: Mapping[str, type[Adversary]] = {
         SendsWrongChunks,
         ClaimsUnseen,
         EquivocatingVoter,
+        FloodsStatements,
+        FloodsBitfields,
+        FloodsViews,
+        SendsGarbage,
+        SlowCollator,
+        SpamsAdvertisements,
+        InvalidCollator,
     )
 }
 """All adversaries by their names in TOML."""
@@ -54,11 +72,18 @@ __all__ = [
     "EmptyAuthor",
     "EquivocatingAuthor",
     "EquivocatingVoter",
+    "FloodsBitfields",
+    "FloodsStatements",
+    "FloodsViews",
+    "InvalidCollator",
     "NeverClaims",
     "SecondsTwo",
     "SecondsWrongOutputs",
     "SecondsWrongRoot",
+    "SendsGarbage",
     "SendsWrongChunks",
+    "SlowCollator",
+    "SpamsAdvertisements",
     "VouchesBlindly",
     "WithholdsChunks",
     "WithholdsPoV",

@@ -1,0 +1,134 @@
+"""Collators who waste validators' time, or deceive them (A82, A97, D17).
+
+Whatever they do, no honest validator is reported, and other paras go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import trio
+
+from parahost.node.collation.wire import Advertise, CollationGossip
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import SendMessage
+from parahost.node.node import Role
+from parahost.node.protocols import COLLATION, COLLATION_REQUEST
+from parahost.parachains import Collator
+from parahost.parachains.collator import Services
+from parahost.ports import BuildContext, ParachainBlock
+from parahost.ports.network import RequestHandler, RequestProtocol
+from parahost.primitives.basic import H256, Hash, HeadData, PeerId
+from parahost.primitives.scale import decode, encode
+from parahost.simulation.adversaries.adversary import Adversary
+from parahost.simulation.adversaries.altered_network import AlteredNetwork
+from parahost.simulation.build import Alteration, Build
+from parahost.simulation.faults import World
+from parahost.simulation.random import SeededRandom
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlowCollator(Adversary):
+    """Advertises in time, and delivers ``late_s`` seconds late. Who waits gives up after a second
+    and asks others (D17)."""
+
+    kind: ClassVar[str] = "slow_collator"
+    role: ClassVar[Role] = Role.COLLATOR
+
+    late_s: float = 2.0
+
+    def conspire(self, world: World) -> Alteration:
+        def alter(build: Build) -> None:
+            build.with_ports(network=_SlowNetwork(build, self.late_s))
+
+        return alter
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpamsAdvertisements(Adversary):
+    """Advertises each collation ``copies`` times more, and as many that there are not.
+
+    One advertisement per relay parent is heard; each other costs reputation (D17).
+    """
+
+    kind: ClassVar[str] = "spams_advertisements"
+    role: ClassVar[Role] = Role.COLLATOR
+
+    copies: int = 20
+
+    def conspire(self, world: World) -> Alteration:
+        def alter(build: Build) -> None:
+            random = build.streams.stream(self.kind)
+            build.interceptors.append(_Spam(self.copies, random))
+
+        return alter
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvalidCollator(Adversary):
+    """Promises heads that its blocks do not lead to. Validators who judge one ban the collator
+    (A79, A82), and none of its blocks is backed."""
+
+    kind: ClassVar[str] = "invalid_collator"
+    role: ClassVar[Role] = Role.COLLATOR
+
+    def conspire(self, world: World) -> Alteration:
+        def alter(build: Build) -> None:
+            assert build.collator is not None, "collators have one"
+            build.collator = _Liar(build.collator)
+
+        return alter
+
+
+class _SlowNetwork(AlteredNetwork):
+    def __init__(self, build: Build, late_s: float) -> None:
+        super().__init__(build.ports.network)
+        self._late_s = late_s
+
+    def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:
+        async def answer_late(peer: PeerId, payload: bytes) -> bytes | None:
+            await trio.sleep(self._late_s)
+            return await handler(peer, payload)
+
+        super().on_request(protocol, answer_late if protocol == COLLATION_REQUEST else handler)
+
+
+class _Spam:
+    def __init__(self, copies: int, random: SeededRandom) -> None:
+        self._copies = copies
+        self._random = random
+
+    def intercept(self, sender: str, message: Message) -> Iterable[Message]:
+        yield message
+        if not (isinstance(message, SendMessage) and message.protocol == COLLATION):
+            return
+        gossip: CollationGossip = decode(CollationGossip, message.payload)
+        if isinstance(gossip, Advertise):
+            for _ in range(self._copies):
+                nowhere = replace(gossip, relay_parent=Hash(H256(self._random.bytes(32))))
+                payload = encode(nowhere, CollationGossip)
+                yield message
+                yield SendMessage(message.peers, message.protocol, payload)
+
+
+class _Liar(Collator):
+    """A collator whose blocks promise what they do not do."""
+
+    def __init__(self, honest: Collator) -> None:
+        self._honest = honest
+
+    async def start(self, services: Services) -> None:
+        await super().start(services)
+        await self._honest.start(services)
+
+    async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock | None:
+        block = await self._honest.build(parent_head, context)
+        return None if block is None else replace(block, head=HeadData(block.head[::-1]))
+
+    def on_included(self, head: HeadData) -> None:
+        self._honest.on_included(head)
+
+    def on_finalized(self, head: HeadData) -> None:
+        self._honest.on_finalized(head)

@@ -1,0 +1,178 @@
+"""Adversaries who say too much."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import trio
+
+from parahost.chain.chain import ChainEvent
+from parahost.node.availability.bitfield_distribution import BitfieldGossip
+from parahost.node.backing.assignments import assign
+from parahost.node.backing.statement_distribution import StatementGossip
+from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View
+from parahost.node.node import Node, Role
+from parahost.node.protocols import BITFIELD_DISTRIBUTION, NOTIFICATIONS, STATEMENT_DISTRIBUTION
+from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
+from parahost.ports import KeyType
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    CollatorId,
+    CollatorSignature,
+    Hash,
+    HeadData,
+    ParaId,
+    ValidationCodeHash,
+    ValidatorIndex,
+)
+from parahost.primitives.candidates import (
+    CandidateCommitments,
+    CandidateDescriptor,
+    CommittedCandidateReceipt,
+)
+from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.scale import BitVec, encode
+from parahost.primitives.statements import Seconded
+from parahost.runtime import api
+from parahost.runtime.storage import State
+from parahost.simulation.adversaries.adversary import Adversary
+from parahost.simulation.adversaries.insider import Insider
+from parahost.simulation.build import Alteration, Build
+from parahost.simulation.faults import World
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flooder(Adversary):
+    """Sends ``per_block`` messages more to everybody at each new block."""
+
+    per_block: int = 50
+
+    def check(self, roles: dict[str, Role]) -> None:
+        super().check(roles)
+        if self.per_block < 1:
+            raise ValueError(f"{self.kind}: per_block is at least 1")
+
+    def conspire(self, world: World) -> Alteration:
+        def alter(build: Build) -> None:
+            _Flood(build, self)
+
+        return alter
+
+    @abstractmethod
+    def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
+        """Bytes for the validation peer set, without end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloodsStatements(Flooder):
+    """Seconds one candidate after the other, each signed as it should be.
+
+    Two of them prove its guilt: they are reported as a ``DoubleVote``. Of more, each costs
+    reputation, until it is banned, and nobody keeps or spreads them (A84, A87).
+    """
+
+    kind: ClassVar[str] = "floods_statements"
+
+    def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
+        state = node.chain.state(head)
+        own = flood.own_index(state)
+        paras = assign(api.validator_groups(state), api.availability_cores(state))
+        para = next((p for p, each in paras.items() if own in each.group), ParaId(U32(0)))
+        while own is not None:
+            candidate = _invented(para, head, flood.random.bytes(32))
+            signed = flood.state(node, head, Seconded(candidate), own)
+            yield _gossip(STATEMENT_DISTRIBUTION, encode(StatementGossip(head, signed)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloodsBitfields(Flooder):
+    """Votes on availability again and again, always otherwise, signed as it should be.
+
+    The first vote of a validator at a head counts; who sends more loses reputation (A94).
+    """
+
+    kind: ClassVar[str] = "floods_bitfields"
+
+    def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
+        state = node.chain.state(head)
+        own, cores = flood.own_index(state), len(api.availability_cores(state))
+        while own is not None:
+            bits = BitVec.of(flood.random.below(2) == 1 for _ in range(cores))
+            signed = flood.claim(node, head, bits, own)
+            yield _gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(head, signed)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FloodsViews(Flooder):
+    """Claims to work on heads that nobody has heard of, other ones each time.
+
+    A view replaces the one before and has 5 heads at most (A105): nothing piles up.
+    """
+
+    kind: ClassVar[str] = "floods_views"
+
+    def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
+        while True:
+            heads = tuple(Hash(H256(flood.random.bytes(32))) for _ in range(MAX_VIEW_HEADS))
+            yield encode(ViewUpdate(View(heads)), WireMessage)
+
+
+class _Flood(Insider):
+    """One flooder's life."""
+
+    def __init__(self, build: Build, flooder: Flooder) -> None:
+        super().__init__(build)
+        self.random = build.streams.stream(flooder.kind)
+        self._flooder = flooder
+        build.jobs.append(self._flood)
+
+    def own_index(self, state: State) -> ValidatorIndex | None:
+        """Who we are in the session of the state's children."""
+        own = self._keys.public_keys(KeyType.PARACHAIN)
+        for index, key in enumerate(api.validators(state)):
+            if bytes(key) in own:
+                return ValidatorIndex(U32(index))
+        return None
+
+    async def _flood(self, node: Node) -> None:
+        send, receive = trio.open_memory_channel[Hash](64)
+
+        def listen(event: ChainEvent) -> None:
+            if isinstance(event, BlockImportEvent):
+                send.send_nowait(event.hash)
+
+        node.chain.subscribe(listen)
+        network, protocol = node.ports.network, NOTIFICATIONS[PeerSet.VALIDATION].name
+        async for head in receive:
+            # Others have heard of the block by now.
+            await trio.sleep(node.parameters.slot_duration_s / 4)
+            messages = self._flooder.messages(self, node, head)
+            for _, payload in zip(range(self._flooder.per_block), messages, strict=False):
+                network.notify(network.connected(), protocol, payload)
+
+
+def _gossip(protocol: ProtocolId, payload: bytes) -> bytes:
+    return encode(ProtocolMessage(protocol, payload), WireMessage)
+
+
+def _invented(para: ParaId, head: Hash, salt: bytes) -> CommittedCandidateReceipt:
+    """A candidate that says nothing true but where it belongs."""
+    nothing = H256(salt)
+    descriptor = CandidateDescriptor(
+        para_id=para,
+        relay_parent=head,
+        collator=CollatorId(nothing),
+        persisted_validation_data_hash=nothing,
+        pov_hash=nothing,
+        erasure_root=nothing,
+        signature=CollatorSignature(H512(salt + salt)),
+        para_head=nothing,
+        validation_code_hash=ValidationCodeHash(nothing),
+    )
+    outputs = CandidateCommitments((), (), None, HeadData(salt), U32(0), U32(0))
+    return CommittedCandidateReceipt(descriptor, outputs)
