@@ -14,6 +14,7 @@ from parahost.simulation import (
     Simulation,
     SlowCollator,
     SpamsAdvertisements,
+    TwoCollations,
     VouchesBlindly,
 )
 from parahost.simulation.journal import TraceEvent
@@ -59,3 +60,25 @@ def test_an_invalid_block_is_not_backed_though_somebody_vouches_for_it() -> None
     assert outcome.ok, outcome.verdicts
     assert outcome.statistics["included"]["2000"] == 0
     assert any(each.event == "collation.banned" for each in events)
+
+
+@pytest.mark.guide("A77", "A109")
+def test_two_good_collations_harm_nobody() -> None:
+    scenario = Scenario(
+        shape=Shape(validators=4, parachains=1),
+        blocks=8,
+        adversaries=(TwoCollations(who=BAD),),
+        expects=(Included(at_least=2),),
+    )
+    simulation = Simulation(scenario, 1)
+    seconded: dict[object, dict[object, None]] = {}
+
+    def listen(event: TraceEvent) -> None:
+        if event.event == "backing.seconded":
+            seconded.setdefault(event.fields["relay_parent"], {})[event.fields["candidate"]] = None
+
+    simulation.trace.watch(listen)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    assert outcome.statistics["misbehaviour"] == {}
+    assert max(len(candidates) for candidates in seconded.values()) == 2

@@ -26,6 +26,7 @@ from parahost.simulation.adversaries.collators import (
     InvalidCollator,
     SlowCollator,
     SpamsAdvertisements,
+    TwoCollations,
 )
 from parahost.simulation.adversaries.flooders import (
     FloodsBitfields,
@@ -59,6 +60,7 @@ KINDS: Mapping[str, type[Adversary]] = {
         SlowCollator,
         SpamsAdvertisements,
         InvalidCollator,
+        TwoCollations,
     )
 }
 """All adversaries by their names in TOML."""
@@ -84,6 +86,7 @@ __all__ = [
     "SendsWrongChunks",
     "SlowCollator",
     "SpamsAdvertisements",
+    "TwoCollations",
     "VouchesBlindly",
     "WithholdsChunks",
     "WithholdsPoV",

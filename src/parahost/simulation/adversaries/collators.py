@@ -7,23 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar
 
 import trio
 
-from parahost.node.collation.wire import Advertise, CollationGossip
+from parahost.crypto import sr25519
+from parahost.node.backing.assignments import assign
+from parahost.node.collation.generation import make_collation
+from parahost.node.collation.wire import Advertise, CollationFetch, CollationGossip
 from parahost.node.messages.base import Message
+from parahost.node.messages.collation import CollationRequested, DistributeCollation
 from parahost.node.messages.network import SendMessage
-from parahost.node.node import Role
+from parahost.node.node import Node, Role
 from parahost.node.protocols import COLLATION, COLLATION_REQUEST
 from parahost.parachains import Collator
+from parahost.parachains.adder.collator import AdderCollator
 from parahost.parachains.collator import Services
-from parahost.ports import BuildContext, ParachainBlock
+from parahost.ports import BuildContext, KeyType, ParachainBlock
 from parahost.ports.network import RequestHandler, RequestProtocol
 from parahost.primitives.basic import H256, Hash, HeadData, PeerId
+from parahost.primitives.candidates import Collation
 from parahost.primitives.scale import decode, encode
+from parahost.runtime import api
 from parahost.simulation.adversaries.adversary import Adversary
 from parahost.simulation.adversaries.altered_network import AlteredNetwork
+from parahost.simulation.adversaries.insider import Insider
 from parahost.simulation.build import Alteration, Build
 from parahost.simulation.faults import World
 from parahost.simulation.random import SeededRandom
@@ -82,6 +91,25 @@ class InvalidCollator(Adversary):
         return alter
 
 
+@dataclass(frozen=True, kw_only=True)
+class TwoCollations(Adversary):
+    """Makes two good collations for each relay parent, and gives each to every other validator.
+    Only for adders, whose blocks it knows to vary.
+
+    Each validator seconds the one that it got, and may find the other valid (A77). At most one of
+    them becomes pending, and nobody has done wrong (A109).
+    """
+
+    kind: ClassVar[str] = "two_collations"
+    role: ClassVar[Role] = Role.COLLATOR
+
+    def conspire(self, world: World) -> Alteration:
+        def alter(build: Build) -> None:
+            _Twins(build)
+
+        return alter
+
+
 class _SlowNetwork(AlteredNetwork):
     def __init__(self, build: Build, late_s: float) -> None:
         super().__init__(build.ports.network)
@@ -113,8 +141,8 @@ class _Spam:
                 yield SendMessage(message.peers, message.protocol, payload)
 
 
-class _Liar(Collator):
-    """A collator whose blocks promise what they do not do."""
+class _Wrapped(Collator):
+    """A collator with somebody around it."""
 
     def __init__(self, honest: Collator) -> None:
         self._honest = honest
@@ -124,11 +152,84 @@ class _Liar(Collator):
         await self._honest.start(services)
 
     async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock | None:
-        block = await self._honest.build(parent_head, context)
-        return None if block is None else replace(block, head=HeadData(block.head[::-1]))
+        return await self._honest.build(parent_head, context)
 
     def on_included(self, head: HeadData) -> None:
         self._honest.on_included(head)
 
     def on_finalized(self, head: HeadData) -> None:
         self._honest.on_finalized(head)
+
+
+class _Liar(_Wrapped):
+    """Its blocks promise what they do not do."""
+
+    async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock | None:
+        block = await super().build(parent_head, context)
+        return None if block is None else replace(block, head=HeadData(block.head[::-1]))
+
+
+class _Doubling(_Wrapped):
+    """Has a second block for each that it builds: one that adds something else."""
+
+    def __init__(self, honest: Collator) -> None:
+        super().__init__(honest)
+        self._other = AdderCollator(add=7)
+        self.twins: dict[Hash, ParachainBlock] = {}
+        """By relay parent."""
+
+    async def start(self, services: Services) -> None:
+        await super().start(services)
+        await self._other.start(services)
+
+    async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock | None:
+        block = await super().build(parent_head, context)
+        # The counter at the parent is in the store that both share.
+        twin = await self._other.build(parent_head, context)
+        if twin is not None:
+            self.twins[context.relay_parent] = twin
+        return block
+
+
+class _Twins(Insider):
+    """Answers every second request with the twin of what was asked for."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(build)
+        assert build.collator is not None, "collators have one"
+        self._collator = build.collator = _Doubling(build.collator)
+        self._twins: dict[Hash, Collation] = {}
+        self._requests = 0
+
+    def twist(self, node: Node, message: Message) -> Iterable[Message]:
+        match message:
+            case DistributeCollation(head, collation) if head in self._collator.twins:
+                self._twins[head] = self._twin(node, head, collation)
+            case CollationRequested(_, payload, reply):
+                head = decode(CollationFetch, payload).relay_parent
+                self._requests += 1
+                if self._requests % 2 == 0 and head in self._twins:
+                    reply.answer(encode(self._twins[head]))
+                    return ()
+        return (message,)
+
+    def _twin(self, node: Node, head: Hash, collation: Collation) -> Collation:
+        descriptor = collation.receipt.descriptor
+        state, para = node.chain.state(head), descriptor.para_id
+        paras = assign(api.validator_groups(state), api.availability_cores(state))
+        assumption = paras[para].assumption
+        data = api.persisted_validation_data(state, para, assumption)
+        code = api.validation_code(state, para, assumption)
+        key = self._keys.get(KeyType.COLLATOR, descriptor.collator)
+        assert data is not None and code is not None, "the collation was made of them"
+        assert isinstance(key, sr25519.Keypair), "collators' keys are"
+        return make_collation(
+            para_id=para,
+            relay_parent=head,
+            collator=descriptor.collator,
+            data=data,
+            code=code,
+            block=self._collator.twins[head],
+            validators=len(api.validators(state)),
+            sign=partial(sr25519.sign, key),
+        )

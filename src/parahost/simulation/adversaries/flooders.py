@@ -22,6 +22,7 @@ from parahost.primitives.basic import (
     H256,
     H512,
     U32,
+    BlockNumber,
     CollatorId,
     CollatorSignature,
     Hash,
@@ -174,5 +175,5 @@ def _invented(para: ParaId, head: Hash, salt: bytes) -> CommittedCandidateReceip
         para_head=nothing,
         validation_code_hash=ValidationCodeHash(nothing),
     )
-    outputs = CandidateCommitments((), (), None, HeadData(salt), U32(0), U32(0))
+    outputs = CandidateCommitments((), (), None, HeadData(salt), U32(0), BlockNumber(U32(0)))
     return CommittedCandidateReceipt(descriptor, outputs)
