@@ -34,6 +34,7 @@ from parahost.simulation.adversaries.flooders import (
     FloodsViews,
 )
 from parahost.simulation.adversaries.garbage import SendsGarbage
+from parahost.simulation.adversaries.garbage_author import GarbageAuthor
 from parahost.simulation.adversaries.voters import EquivocatingVoter
 
 KINDS: Mapping[str, type[Adversary]] = {
@@ -61,6 +62,7 @@ KINDS: Mapping[str, type[Adversary]] = {
         SpamsAdvertisements,
         InvalidCollator,
         TwoCollations,
+        GarbageAuthor,
     )
 }
 """All adversaries by their names in TOML."""
@@ -77,6 +79,7 @@ __all__ = [
     "FloodsBitfields",
     "FloodsStatements",
     "FloodsViews",
+    "GarbageAuthor",
     "InvalidCollator",
     "NeverClaims",
     "SecondsTwo",
