@@ -6,6 +6,7 @@ import trio
 
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker
+from parahost.simulation.plan import collator_name
 from parahost.simulation.record import RecordedBlock
 
 HEADS_MOVE_WITHIN = 12
@@ -16,7 +17,8 @@ FINAL_WITHIN = 12
 
 
 class HeadsMove(Checker):
-    """After the last fault, each parachain's head moves at least once in so many blocks."""
+    """After the last fault, the head of each parachain with an honest collator moves at least once
+    in so many blocks."""
 
     name = "heads_move"
 
@@ -27,6 +29,8 @@ class HeadsMove(Checker):
             if block.at >= self.scene.calm_since()
         ][::-1]
         for para in self.scene.plan.parachains:
+            if not self.scene.is_honest(collator_name(para)):
+                continue
             waited, head = 0, None
             for block in chain:
                 current = reading.head(block.state, para.id)

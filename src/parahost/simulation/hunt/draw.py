@@ -33,7 +33,8 @@ def draw(seed: int) -> Scenario:
     dice = Dice(streams.stream("troubles"))
     troubled = 0 if dice.chance(0.1) else dice.between(2, 6)
     calm = AFTERWARDS if dice.chance(0.7) else 1
-    stage = Stage(node_roles(shape), troubled, shape.slot_s)
+    cores = shape.parachains + min(shape.parathreads, 1)
+    stage = Stage(node_roles(shape), cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
     blocks = troubled + calm if troubled else AFTERWARDS

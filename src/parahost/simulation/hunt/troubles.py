@@ -13,10 +13,13 @@ from functools import cached_property
 from parahost.node.availability.archive import CHUNKS, DATA
 from parahost.node.node import Role
 from parahost.simulation.adversaries import (
+    KINDS,
     Adversary,
     CensoringAuthor,
+    ClaimsUnseen,
     EmptyAuthor,
     EquivocatingAuthor,
+    EquivocatingVoter,
     NeverClaims,
 )
 from parahost.simulation.faults import (
@@ -40,13 +43,16 @@ from parahost.simulation.faults.inside import TROUBLES
 from parahost.simulation.hunt.dice import Dice
 
 MOST_FAULTS = 4
-DRAWN: tuple[type[Adversary], ...] = (
+HARMLESS_TO_GROUPS: tuple[type[Adversary], ...] = (
     NeverClaims,
+    ClaimsUnseen,
     CensoringAuthor,
     EmptyAuthor,
     EquivocatingAuthor,
+    EquivocatingVoter,
 )
-"""Adversaries who do no harm in groups of any size."""
+"""Of all others there must be less than a half in each group: what a group vouches for is
+believed (D7)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,7 @@ class Stage:
     """Where and when trouble may come: the nodes with their roles, and before which block."""
 
     roles: Mapping[str, Role]
+    cores: int
     until_block: int
     slot_s: float
 
@@ -70,6 +77,12 @@ class Stage:
         """How many validators may misbehave, or lose what they hold, without harm."""
         return (len(self.validators) - 1) // 3
 
+    @property
+    def may_be_bad_in_groups(self) -> int:
+        """How many may be in one group without being half of it, in the smallest."""
+        smallest = len(self.validators) // max(self.cores, 1)
+        return (smallest - 1) // 2
+
     def moment(self, dice: Dice) -> Moment:
         if dice.chance(0.5):
             return at_block(dice.between(1, self.until_block - 1))
@@ -81,12 +94,33 @@ class Stage:
 
 
 def draw_adversaries(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
-    """In about half of all networks that can bear some."""
+    """Validators and collators, each in about half of all networks that can bear some."""
+    return (*_bad_validators(dice, stage), *_bad_collators(dice, stage))
+
+
+def _bad_collators(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
+    """As many as may be: the worst is that their paras stand still."""
+    collators = tuple(name for name in stage.nodes if name not in stage.validators)
+    if not collators or dice.chance(0.6):
+        return ()
+    able = [kind for kind in KINDS.values() if kind.role is Role.COLLATOR]
+    return tuple(kind(who=dice.some(collators)) for kind in dice.some(able, most=2))
+
+
+def _bad_validators(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
     if not stage.may_be_bad or dice.chance(0.5):
         return ()
     bad = dice.exactly(dice.between(1, stage.may_be_bad), stage.validators)
-    kinds = dice.some(DRAWN, most=3)
-    return tuple(kind(who=dice.some(bad)) for kind in kinds)
+    backers = bad[: stage.may_be_bad_in_groups]
+    able = [
+        kind
+        for kind in KINDS.values()
+        if kind.role is Role.VALIDATOR and (backers or kind in HARMLESS_TO_GROUPS)
+    ]
+    return tuple(
+        kind(who=dice.some(bad if kind in HARMLESS_TO_GROUPS else backers))
+        for kind in dice.some(able, most=3)
+    )
 
 
 def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> tuple[Fault, ...]:
@@ -101,7 +135,7 @@ def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> t
             faults.append(DRAWS[kind](dice, stage))
         elif not any(isinstance(fault, DamagedRows) for fault in faults):
             whole = [name for name in stage.validators if name not in bad]
-            bearable = stage.may_be_bad - len(bad)
+            bearable = stage.may_be_bad - (len(stage.validators) - len(whole))
             if bearable:
                 faults.append(_damaged_rows(dice, stage, dice.some(whole, bearable)))
     return tuple(faults)
