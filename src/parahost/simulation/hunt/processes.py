@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -96,7 +97,9 @@ class _Running:
 
 def _work(attempt: Callable[[Trial], Result], trial: Trial, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us ends us
-    sender.send(attempt(trial))
+    result = attempt(trial)
+    with suppress(BrokenPipeError):  # nobody listens any more
+        sender.send(result)
 
 
 def _end(connection: Connection, process: BaseProcess) -> None:
