@@ -94,6 +94,8 @@ class Trace:
 
     def message(self, sender: str, receivers: Sequence[str], protocol: str, payload: bytes) -> None:
         """Bytes leave one node for others."""
+        if self._closed:
+            return
         at = self.now()
         name = protocol if payload[:1] != b"\0" else _spoken(protocol, payload)
         traffic = self.traffic.get(name)

@@ -230,14 +230,15 @@ class Endpoint:
         return len(self.sides) < self._limits.max_peers or self._make_place(peer)
 
     def _make_place(self, peer: PeerId) -> bool:
-        """For a peer that matters, the least reputed of those that do not leaves."""
+        """A peer that matters always finds a place: the least reputed of those that do not matter
+        leaves, if there are any."""
         if not self._dialler.is_protected(peer):
             return False
         others = [other for other in sorted(self.sides) if not self._dialler.is_protected(other)]
         if others:
             worst = min(others, key=self._reputation.of)
             self._close(self.sides[worst], "its place went to another peer")
-        return bool(others)
+        return True
 
     def wants(self, peer: PeerId) -> bool:
         """Whether it is worth dialling now."""
