@@ -17,8 +17,9 @@ from parahost.simulation.plan import Shape, node_roles
 from parahost.simulation.random import Streams
 from parahost.simulation.scenario import Scenario
 
-VALIDATORS = (3, 3, 3, 4, 4, 4, 4, 5, 5, 6, 7, 7, 8, 10)
-"""Drawn from equally: 4 and 7 are where one more may be bad."""
+VALIDATORS = (3,) * 5 + (4,) * 7 + (5,) * 3 + (6, 7, 7, 8, 9, 10)
+"""Drawn from equally: 4, 7 and 10 are where one more may be bad."""
+PARACHAINS = (0, 1, 1, 1, 2, 2, 3)
 AFTERWARDS = 14
 """Blocks that follow the last trouble in most runs: more than ``checkers.liveness`` waits."""
 QUIET_LAG = 6
@@ -31,8 +32,8 @@ def draw(seed: int) -> Scenario:
     shape = _shape(Dice(streams.stream("shape")))
     links, geography = _ways(Dice(streams.stream("ways")))
     dice = Dice(streams.stream("troubles"))
-    troubled = 0 if dice.chance(0.1) else dice.between(2, 6)
-    calm = AFTERWARDS if dice.chance(0.7) else 1
+    troubled = 0 if dice.chance(0.1) else dice.between(2, 5)
+    calm = AFTERWARDS if dice.chance(0.6) else 1
     cores = shape.parachains + min(shape.parathreads, 1)
     stage = Stage(node_roles(shape), cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
@@ -52,7 +53,7 @@ def draw(seed: int) -> Scenario:
 
 def _shape(dice: Dice) -> Shape:
     validators = dice.one_of(VALIDATORS)
-    parachains = dice.between(0, min(3, validators - 1))
+    parachains = min(dice.one_of(PARACHAINS), validators - 1)
     parathreads = dice.between(1, 2) if dice.chance(0.4) else 0
     rotation = dice.between(2, 10)
     periods = dice.between(2, min(rotation, 6)), dice.between(2, min(rotation, 6))
