@@ -15,21 +15,23 @@ BLOCKS = 5
 SCENARIO = Scenario(shape=Shape(validators=4, parachains=1, parathreads=1), blocks=BLOCKS)
 
 
-def in_a_process(tmp_path: Path, *, seed: int, hash_seed: str) -> dict[str, Any]:
-    """The report of ``parahost simulate`` in a process of its own."""
-    report = tmp_path / f"{seed}-{hash_seed}.json"
+def in_processes(tmp_path: Path, *, seed: int, hash_seeds: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The reports of ``parahost simulate`` in processes of their own, side by side."""
     command = "import sys; from parahost.cli.main import run; sys.exit(run(sys.argv[1:]))"
     options = ["--parachains", "1", "--parathreads", "1", "--blocks", str(BLOCKS)]
-    options += ["--seed", str(seed), "--report", str(report)]
-    subprocess.run(
-        [sys.executable, "-c", command, "simulate", *options],
-        env={**os.environ, "PYTHONHASHSEED": hash_seed},
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
-    found: dict[str, Any] = json.loads(report.read_text())
-    return found
+    options += ["--seed", str(seed)]
+    reports = {tmp_path / f"{hash_seed}.json": hash_seed for hash_seed in hash_seeds}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", command, "simulate", *options, "--report", str(report)],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for report, hash_seed in reports.items()
+    ]
+    assert [process.wait(timeout=120) for process in running] == [0] * len(running)
+    return [json.loads(report.read_text()) for report in reports]
 
 
 def digest(seed: int, *, sharing: bool = True) -> str:
@@ -39,8 +41,7 @@ def digest(seed: int, *, sharing: bool = True) -> str:
 
 
 def test_same_seed_same_digest_in_every_process(tmp_path: Path) -> None:
-    one = in_a_process(tmp_path, seed=7, hash_seed="1")
-    two = in_a_process(tmp_path, seed=7, hash_seed="2")
+    one, two = in_processes(tmp_path, seed=7, hash_seeds=("1", "2"))
     differing = {"real_seconds", "speed_ratio"}
     assert {k: v for k, v in one.items() if k not in differing} == {
         k: v for k, v in two.items() if k not in differing
