@@ -225,7 +225,8 @@ class Session:
 
     async def _tell(self, event: NetworkEvent) -> None:
         for handler in self._protocols.handlers():
-            await handler(event)
+            if (taking := handler(event)) is not None:
+                await taking
 
     async def _guarded(self, part: Callable[..., Awaitable[None]], *args: object) -> None:
         """Run a part without which the session is worth nothing."""
@@ -265,7 +266,8 @@ class Session:
             while True:
                 payload = await receive_frame(stream, protocol.max_size)
                 await self._throttle(len(payload))
-                await handler(Notification(self.peer, name, payload))
+                if (taking := handler(Notification(self.peer, name, payload))) is not None:
+                    await taking
         except ProtocolViolation as error:
             self._violated(f"{name}: {error}")
         except PeerError as error:

@@ -79,9 +79,9 @@ class RequestProtocol:
     timeout_s: float
 
 
-EventHandler = Callable[[NetworkEvent], Awaitable[None]]
-"""Takes one event. The adapter awaits it before it reads on from that peer: so pressure
-inside the node reaches the sender."""
+EventHandler = Callable[[NetworkEvent], Awaitable[None] | None]
+"""Takes one event: at once, or else gives what the adapter awaits before it reads on from that
+peer. So pressure inside the node reaches the sender, and without pressure nobody waits."""
 RequestHandler = Callable[[PeerId, bytes], Awaitable[bytes | None]]
 """Answers one request; ``None`` refuses it."""
 

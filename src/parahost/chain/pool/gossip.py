@@ -53,7 +53,7 @@ class TransactionGossip:
         self._tell(list(self._known), [extrinsic])
         return hash
 
-    async def _on_event(self, event: NetworkEvent) -> None:
+    def _on_event(self, event: NetworkEvent) -> None:
         match event:
             case PeerConnected(peer=peer):
                 self._known[peer] = OrderedDict()

@@ -114,7 +114,7 @@ class Sync:
 
     # What peers say
 
-    async def _on_event(self, event: NetworkEvent) -> None:
+    def _on_event(self, event: NetworkEvent) -> None:
         match event:
             case PeerConnected(peer=id):
                 self._peers[id] = Peer(id)

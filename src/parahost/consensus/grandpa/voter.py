@@ -217,7 +217,7 @@ class GrandpaVoter:
         self._chain_changed = True
         self._wake.set()
 
-    async def _on_network(self, event: NetworkEvent) -> None:
+    def _on_network(self, event: NetworkEvent) -> None:
         match event:
             case PeerConnected(peer, role):
                 self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Annotated, NewType
 
 from parahost.node.messages.base import Message, Reply, Request
-from parahost.ports.network import NetworkEvent, ObservedRole, RequestFailed, RequestProtocol
+from parahost.ports.network import ObservedRole, RequestFailed, RequestProtocol
 from parahost.primitives.basic import Hash, PeerId, ValidatorId
 from parahost.primitives.scale import MaxLen
 
@@ -74,24 +74,6 @@ class ReputationChange:
 
     value: int
     reason: str
-
-
-@dataclass(slots=True)
-class NetworkInput(Message):
-    """To the bridge from the network port: one event of a peer set."""
-
-    peer_set: PeerSet
-    event: NetworkEvent
-
-
-@dataclass(slots=True)
-class RequestInput(Message):
-    """To the bridge from the network port: a request that a peer made of this node."""
-
-    protocol: str
-    peer: PeerId
-    payload: bytes
-    reply: Reply[bytes | None]
 
 
 @dataclass(slots=True)

@@ -44,9 +44,14 @@ class Context(Protocol):
         """
         ...
 
-    async def admit(self, message: Message) -> None:
-        """Take a message in from outside the node, to this very subsystem; waits while any
-        subsystem's queue is full, and so passes the pressure on."""
+    @property
+    def has_room(self) -> bool:
+        """Whether something may be taken in from outside the node: no queue is full."""
+        ...
+
+    async def room(self) -> None:
+        """Wait until it may. Who brings things from outside waits here, and so passes the
+        pressure on."""
         ...
 
     def spawn(

@@ -113,6 +113,8 @@ class Overseer:
         self._wake = trio.Event()
         self._parked = False
         """Whether nothing is to be done until ``_wake``."""
+        self._failure: BaseException | None = None
+        """What brings the node down, when it happened while a job had messages routed."""
         self._room = trio.Event()
         self._nursery: trio.Nursery | None = None
         self._next_job = 0
@@ -163,19 +165,15 @@ class Overseer:
                 self._give(self.leaves.start(block, number))
             task_status.started()
             while True:
-                self._serve_events()
-                steps = 0
-                while self._waiting and steps < STEPS_BETWEEN_CHECKPOINTS:
-                    self._step()
-                    if self._events:
-                        self._serve_events()
-                    steps += 1
+                self._route()
                 if self._waiting:
                     await trio.lowlevel.checkpoint()
-                elif not self._events:
+                else:
                     self._wake = trio.Event()
                     self._parked = True
                     await self._wake.wait()
+                if self._failure is not None:
+                    raise self._failure
 
     # The heartbeat
 
@@ -203,6 +201,38 @@ class Overseer:
                         scope.cancel()
 
     # The bus
+
+    def _route(self) -> None:
+        """Serve what waits, but no more than so many messages at a time."""
+        self._serve_events()
+        steps = 0
+        while self._waiting and steps < STEPS_BETWEEN_CHECKPOINTS:
+            self._step()
+            if self._events:
+                self._serve_events()
+            steps += 1
+
+    def _ask(self, sender: int, requests: Sequence[Request[Any]]) -> None:
+        """Send requests for a job, and route at once, in the job's own task: most answers are
+        there before it waits, and nobody has to be woken."""
+        if not self._parked:  # this task's turn comes before long, and others wait already
+            for request in requests:
+                self._send(sender, request)
+            return
+        self._parked = False
+        try:
+            for request in requests:
+                self._send(sender, request)
+            self._route()
+        except UndeclaredMessage:
+            raise
+        except BaseException as failure:  # another subsystem's: not the asker's to bear
+            self._failure = failure
+        finally:
+            if self._waiting or self._failure is not None:
+                self._wake.set()
+            else:
+                self._parked = True
 
     def _send(self, sender: int, message: Message) -> None:
         seat = self._seats[sender]
@@ -262,12 +292,10 @@ class Overseer:
         except Exception as error:
             raise SubsystemFailed(seat.subsystem.name) from error
 
-    async def _admit(self, message: Message) -> None:
+    async def _wait_for_room(self) -> None:
         while self._full:
             self._room = trio.Event()
             await self._room.wait()
-        self._enqueue(message)
-        await trio.lowlevel.checkpoint_if_cancelled()
 
     # Jobs
 
@@ -325,21 +353,24 @@ class _Hands:
         self._overseer._send(self._seat, message)
 
     async def ask(self, request: Request[T]) -> T:
-        self._overseer._send(self._seat, request)
+        self._overseer._ask(self._seat, (request,))
         answer = await request.reply.wait()
         # The relay parent may have been stopped between the answer and now.
         await trio.lowlevel.checkpoint_if_cancelled()
         return answer
 
     async def ask_all(self, *requests: Request[Any]) -> list[Any]:
-        for request in requests:
-            self._overseer._send(self._seat, request)
+        self._overseer._ask(self._seat, requests)
         answers = [await request.reply.wait() for request in requests]
         await trio.lowlevel.checkpoint_if_cancelled()
         return answers
 
-    async def admit(self, message: Message) -> None:
-        await self._overseer._admit(message)
+    @property
+    def has_room(self) -> bool:
+        return not self._overseer._full
+
+    async def room(self) -> None:
+        await self._overseer._wait_for_room()
 
     def spawn(
         self, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str

@@ -6,6 +6,7 @@ everybody else. A pair of nodes meets in exactly one of them.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
@@ -17,7 +18,6 @@ from parahost.node.messages.network import (
     MAX_VIEW_HEADS,
     DisconnectPeer,
     NetworkBridgeEvent,
-    NetworkInput,
     OurViewChange,
     PeerConnected,
     PeerDisconnected,
@@ -30,7 +30,6 @@ from parahost.node.messages.network import (
     RegisterRequestProducer,
     ReportPeer,
     ReputationChange,
-    RequestInput,
     SendMessage,
     SendRequest,
     View,
@@ -85,8 +84,6 @@ class NetworkBridge(Subsystem):
 
     name = "network-bridge"
     receives = (
-        NetworkInput,
-        RequestInput,
         RegisterEventProducer,
         RegisterRequestProducer,
         SendMessage,
@@ -119,18 +116,29 @@ class NetworkBridge(Subsystem):
         for request in REQUESTS:
             network.on_request(request, self._answerer(request))
 
-    # From the port: tasks of the network's, which wait while the node is busy
+    # From the port, which waits while the node is busy
 
     def _hearer(self, peer_set: PeerSet) -> port.EventHandler:
-        async def hear(event: port.NetworkEvent) -> None:
-            await self.ctx.admit(NetworkInput(peer_set, event))
+        def hear(event: port.NetworkEvent) -> Awaitable[None] | None:
+            if self.ctx.has_room:
+                self._on_input(peer_set, event)
+                return None
+            return hear_later(event)
+
+        async def hear_later(event: port.NetworkEvent) -> None:
+            await self.ctx.room()
+            self._on_input(peer_set, event)
 
         return hear
 
     def _answerer(self, protocol: RequestProtocol) -> port.RequestHandler:
         async def answer(peer: PeerId, payload: bytes) -> bytes | None:
+            answerer = self._answerers.get(protocol.name)
+            if answerer is None:
+                return None
             reply: Reply[bytes | None] = Reply()
-            await self.ctx.admit(RequestInput(protocol.name, peer, payload, reply))
+            await self.ctx.room()
+            self.ctx.send(answerer.producer(peer, payload, reply))
             try:
                 return await reply.wait()
             except Unanswered:
@@ -149,8 +157,6 @@ class NetworkBridge(Subsystem):
 
     def on_message(self, message: Message) -> None:
         match message:
-            case NetworkInput(peer_set, event):
-                self._on_input(peer_set, event)
             case SendMessage(peers, protocol, payload):
                 self._send(peers, ProtocolMessage(protocol, payload), protocol)
             case ReportPeer(peer, change):
@@ -159,12 +165,6 @@ class NetworkBridge(Subsystem):
                 self._refresh_view()
             case SendRequest():
                 self._request(message)
-            case RequestInput(protocol_name, peer, payload, reply):
-                answerer = self._answerers.get(protocol_name)
-                if answerer is None:
-                    reply.drop()
-                else:
-                    self.ctx.send(answerer.producer(peer, payload, reply))
             case RegisterEventProducer(protocol, peer_set):
                 self._circles[peer_set].producers.setdefault(protocol, message)
             case RegisterRequestProducer(request_protocol):

@@ -36,6 +36,7 @@ class Lane:
     handler: EventHandler
     events: deque[tuple[NetworkEvent, Side | None]] = field(default_factory=deque)
     busy: bool = False
+    """Whether the handler has yet to take an event; those after it wait."""
 
 
 @dataclass(slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,6 @@ from parahost.simulation.journal import WORLD
 from parahost.simulation.network.connection import Call, Lane, Side
 from parahost.simulation.network.dialling import Dialler
 from parahost.simulation.network.internet import KEEPALIVE_S, Carry, Internet, instant_at
-from parahost.simulation.network.readers import Readers
 from parahost.simulation.network.weather import Weather
 from parahost.simulation.random import SeededRandom
 
@@ -72,7 +71,6 @@ class Endpoint:
         self.sides: dict[PeerId, Side] = {}
         self._lanes: dict[tuple[PeerId, int], Lane] = {}
         self._reputation = ReputationBook(clock, self._limits)
-        self._readers = Readers(internet)
         self._dialler = Dialler(self, known, random)
         self._nursery: trio.Nursery | None = None
 
@@ -179,13 +177,12 @@ class Endpoint:
         """Take part until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            self._readers.nursery = nursery
             self._internet.join(self)
             try:
                 task_status.started()
                 await self._dialler.run()
             finally:
-                self._readers.nursery = None
+                self._nursery = None
                 self._internet.leave(self)
                 for side in list(self.sides.values()):
                     self._close(side, "the node stops")
@@ -348,10 +345,36 @@ class Endpoint:
         lane = self._lanes.get((peer, index))
         if lane is None:
             lane = self._lanes[peer, index] = Lane(self._handlers[index])
-        lane.events.append((event, sender))
-        if not lane.busy:
+        if lane.busy:
+            lane.events.append((event, sender))
+        else:
+            self._hand_over(lane, event, sender)
+
+    def _hand_over(self, lane: Lane, event: NetworkEvent, sender: Side | None) -> None:
+        """Let the handler take an event; what it cannot take at once gets a task that waits."""
+        nursery = self._nursery
+        if nursery is None:
+            return
+        try:
+            taking = lane.handler(event)
+        except BaseException as failure:  # the node's, not the world's
+            nursery.start_soon(_fail, failure)
+            return
+        if taking is not None:
             lane.busy = True
-            self._readers.put(lane)
+            nursery.start_soon(self._wait_for, lane, taking, event, sender)
+        elif sender is not None and isinstance(event, Notification):
+            sender.take_back(len(event.payload))
+
+    async def _wait_for(
+        self, lane: Lane, taking: Awaitable[None], event: NetworkEvent, sender: Side | None
+    ) -> None:
+        await taking
+        if sender is not None and isinstance(event, Notification):
+            sender.take_back(len(event.payload))
+        lane.busy = False
+        while lane.events and not lane.busy:
+            self._hand_over(lane, *lane.events.popleft())
 
     def _hear(self, sender: Side, protocol: str, payload: bytes) -> None:
         declared = self._notifications.get(protocol)
@@ -414,3 +437,7 @@ def _ask(asker: Side, protocol: RequestProtocol, payload: bytes, call: Call) -> 
     other = asker.other
     if other is not None and other.live and asker.away._nursery is not None:
         asker.away._nursery.start_soon(asker.away._answer, asker, protocol, payload, call)
+
+
+async def _fail(failure: BaseException) -> None:
+    raise failure
