@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from parahost.consensus.fanout import FULL_MESH_FANOUT, relay_fanout
+from parahost.consensus.fanout import is_full_mesh, relay_fanout
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
     OurViewChange,
@@ -15,9 +14,11 @@ from parahost.node.messages.network import (
     PeerDisconnected,
     PeerMessage,
     PeerViewChange,
+    ReportPeer,
     ReputationChange,
     View,
 )
+from parahost.node.overseer import Context
 from parahost.ports import ObservedRole, Random
 from parahost.primitives.basic import Hash, PeerId
 
@@ -25,7 +26,8 @@ REMEMBERED_HEADS = 16
 """Heads that left our view and may still be spoken of."""
 
 CATCH_UP_COPIES = 12
-"""How many of those who have a message give it to a peer that comes late, on average."""
+"""How many of those who have a message give it to a peer that comes late, on average; one where all
+validators are connected."""
 
 COST_MALFORMED = ReputationChange(-100, "a gossip message that does not decode")
 COST_BAD_SIGNATURE = ReputationChange(-100, "a wrong signature")
@@ -33,6 +35,8 @@ COST_NOT_IN_VIEW = ReputationChange(-5, "about a relay parent that is not in our
 COST_DUPLICATE = ReputationChange(-1, "the same message again from the same peer")
 COST_NO_VALIDATOR = ReputationChange(-50, "from a validator index that does not exist")
 BENEFIT_NEW = ReputationChange(1, "something new and right")
+BENEFITS_AT_ONCE = 16
+"""What peers gain is little and often: so many gains of one peer are reported as one."""
 
 
 class Acceptance(Enum):
@@ -57,6 +61,7 @@ class GossipPeers:
     def __init__(self) -> None:
         self._views: dict[PeerId, View] = {}
         self._authorities: dict[PeerId, None] = {}
+        self._gains: dict[PeerId, int] = {}
         self._past: deque[Hash] = deque(maxlen=REMEMBERED_HEADS)
         self.ours = View()
 
@@ -70,6 +75,7 @@ class GossipPeers:
             case PeerDisconnected(peer):
                 self._views.pop(peer, None)
                 self._authorities.pop(peer, None)
+                self._gains.pop(peer, None)
             case PeerViewChange(peer, view):
                 self._views[peer] = view
             case OurViewChange(view):
@@ -92,27 +98,29 @@ class GossipPeers:
     def all(self) -> tuple[PeerId, ...]:
         return tuple(self._views)
 
-    def relay_fanout(self, validators: int) -> int:
-        """To how many peers to pass on a message, in a session of so many validators."""
-        return relay_fanout(len(self._authorities), validators)
+    def report(self, ctx: Context, peer: PeerId, change: ReputationChange | None) -> None:
+        """Tell the bridge what a peer has earned: a cost at once, gains when they are many."""
+        if change is BENEFIT_NEW:
+            gained = self._gains.get(peer, 0) + change.value
+            if gained < BENEFITS_AT_ONCE:
+                self._gains[peer] = gained
+                return
+            del self._gains[peer]
+            change = ReputationChange(gained, change.reason)
+        if change is not None:
+            ctx.send(ReportPeer(peer, change))
 
-    def repeats(self, random: Random, head: Hash, validators: int) -> bool:
+    def relay_fanout(self, random: Random, validators: int) -> int:
+        """To how many peers to pass on a message, in a session of so many validators."""
+        return relay_fanout(random, len(self._authorities), validators)
+
+    def repeats(self, random: Random, validators: int) -> bool:
         """Whether to give a peer that begins to work on a head a message of somebody else's.
         Where all validators are connected, its author gives it, and of the others one on average;
         else so many of them that it gets it but for one case in 100,000."""
-        full = self.relay_fanout(validators) == FULL_MESH_FANOUT
-        copies = FULL_MESH_FANOUT if full else CATCH_UP_COPIES
-        return random.below(max(len(self.working_on(head)), 1)) < copies
+        copies = 1 if is_full_mesh(len(self._authorities), validators) else CATCH_UP_COPIES
+        return random.below(max(len(self._views), 1)) < copies
 
     def working_on(self, head: Hash) -> list[PeerId]:
         """Peers with that head in their view, in the order in which they connected."""
         return [peer for peer, view in self._views.items() if head in view.heads]
-
-
-def sample(random: Random, items: Iterable[PeerId], count: int) -> Sequence[PeerId]:
-    """At most ``count`` of the items, each choice equally likely."""
-    pool = list(items)
-    for index in range(min(count, len(pool))):
-        other = index + random.below(len(pool) - index)
-        pool[index], pool[other] = pool[other], pool[index]
-    return pool[:count]

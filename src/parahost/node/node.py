@@ -183,6 +183,7 @@ class Node:
             self.chain,
             ports.network,
             ports.clock,
+            random=ports.random,
             import_justification=self.grandpa.import_justification,
         )
         self.grandpa.seek = self.sync.seek

@@ -42,6 +42,7 @@ class Gossip:
         pause_s: float,
     ) -> None:
         self.peers: dict[PeerId, PeerRecord] = {}
+        self._authorities = 0
         self.view = view
         self._send = send
         self._random = random
@@ -53,10 +54,13 @@ class Gossip:
 
     def connected(self, peer: PeerId, *, is_authority: bool) -> None:
         self.peers[peer] = PeerRecord(is_authority)
+        self._authorities += is_authority
         self._send([peer], self._neighbour_packet())
 
     def disconnected(self, peer: PeerId) -> None:
-        self.peers.pop(peer, None)
+        record = self.peers.pop(peer, None)
+        if record is not None:
+            self._authorities -= record.is_authority
 
     def move(self, view: View) -> None:
         """We are elsewhere now: forget what is over, and tell the peers."""
@@ -85,6 +89,11 @@ class Gossip:
         self._votes.setdefault(key, {})[payload] = None
         if source is not None:
             self._mark(source, key, payload)
+        fanout = len(self.peers)
+        if source is not None:
+            fanout = relay_fanout(self._random, self._authorities, voters)
+        if not fanout:
+            return
         ready = [
             peer
             for peer, record in self.peers.items()
@@ -92,9 +101,7 @@ class Gossip:
             and _in_reach(record.view, key)
             and payload not in record.sent.get(key, ())
         ]
-        authorities = sum(record.is_authority for record in self.peers.values())
-        fanout = relay_fanout(authorities, voters)
-        if source is not None and len(ready) > fanout:
+        if len(ready) > fanout:
             first = self._random.below(len(ready))
             ready = (ready[first:] + ready[:first])[:fanout]
         for peer in ready:

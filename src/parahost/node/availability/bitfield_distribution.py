@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from parahost.consensus.fanout import sample
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_BAD_SIGNATURE,
@@ -16,7 +17,6 @@ from parahost.node.gossip import (
     Acceptance,
     GossipPeers,
     Verdict,
-    sample,
 )
 from parahost.node.messages.availability import BitfieldNetwork, DistributeBitfield
 from parahost.node.messages.base import Message
@@ -180,16 +180,16 @@ class BitfieldDistribution(Subsystem):
                 state.waiting.append((peer, signed))
             return
         verdict = judge(state, state.session, peer, signed, self._verifier)
-        if verdict.change is not None:
-            self.ctx.send(ReportPeer(peer, verdict.change))
+        self._peers.report(self.ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
             return
         state.knows(peer)[signed.validator_index] = True
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(head, state, signed)
-            lacking = self._lacking(head, state, signed)
-            fanout = self._peers.relay_fanout(len(state.session.validators))
-            self._tell(head, state, signed, sample(self.ctx.random, lacking, fanout))
+            validators = len(state.session.validators)
+            if fanout := self._peers.relay_fanout(self.ctx.random, validators):
+                lacking = self._lacking(head, state, signed)
+                self._tell(head, state, signed, sample(self.ctx.random, lacking, fanout))
 
     # Routines
 
@@ -227,6 +227,6 @@ class BitfieldDistribution(Subsystem):
         validators = 0 if state.session is None else len(state.session.validators)
         for index, signed in state.bitfields.items():
             if index not in known and (
-                index == state.own or self._peers.repeats(self.ctx.random, head, validators)
+                index == state.own or self._peers.repeats(self.ctx.random, validators)
             ):
                 self._tell(head, state, signed, (peer,))

@@ -16,8 +16,15 @@ from parahost.node.gossip import (
     Verdict,
 )
 from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.basic import U8, U32, CandidateHash, ChunkIndex, PeerId, ValidatorId
-from parahost.primitives.scale import variant
+from parahost.primitives.basic import (
+    U8,
+    U32,
+    CandidateHash,
+    ChunkIndex,
+    PeerId,
+    ValidatorId,
+    ValidatorIndex,
+)
 
 RELAY_HOPS = 2
 """Over how many peers a chunk may travel to a validator that its holders are not connected to.
@@ -26,7 +33,6 @@ of whom is connected to it but for one case in 700. More hops would reach everyb
 the cost that chunks are not gossiped for; beyond that, the validator asks."""
 
 
-@variant(0)
 @dataclass(frozen=True, slots=True)
 class ChunkGossip:
     """A chunk on the wire, for its validator (``hops`` 0) or to be passed on."""
@@ -36,18 +42,6 @@ class ChunkGossip:
     hops: U8
 
 
-@variant(1)
-@dataclass(frozen=True, slots=True)
-class HaveChunk:
-    """The sender has that chunk: nobody need send it. It can only harm itself by a lie."""
-
-    candidate: CandidateHash
-    index: ChunkIndex
-
-
-AvailabilityGossip = ChunkGossip | HaveChunk
-
-
 @dataclass(slots=True)
 class LiveCandidate:
     """What we hold of a live candidate, and what we know of others' chunks."""
@@ -55,14 +49,11 @@ class LiveCandidate:
     pending: PendingCandidate
     own: ChunkIndex | None
     index_of: dict[ValidatorId, ChunkIndex]
+    place: int | None = None
+    """Ours among the backers, from 0; ``None`` when we are none."""
     chunks: dict[ChunkIndex, ErasureChunk] = field(default_factory=dict)
     hops: dict[ChunkIndex, int] = field(default_factory=dict)
     """How far each chunk that we hold may still be relayed."""
-    first_share: tuple[int, int] | None = None
-    """(k, g) while we, the k-th of g backers, send only chunks i = k (mod g), and none to other
-    backers, who probably have theirs."""
-    announced: dict[PeerId, None] = field(default_factory=dict)
-    """Who was told that we have our own chunk."""
     _known: dict[PeerId, dict[ChunkIndex, bool]] = field(default_factory=dict)
     """The chunks that a peer has; true for those that it sent to us."""
     _relayed: dict[ChunkIndex, int] = field(default_factory=dict)
@@ -70,7 +61,8 @@ class LiveCandidate:
     @classmethod
     def of(cls, pending: PendingCandidate, own: ChunkIndex | None) -> LiveCandidate:
         index_of = {v: ChunkIndex(U32(i)) for i, v in enumerate(pending.validators)}
-        return cls(pending, own, index_of)
+        places = {ChunkIndex(member): place for place, member in enumerate(pending.backers)}
+        return cls(pending, own, index_of, None if own is None else places.get(own))
 
     @property
     def is_complete(self) -> bool:
@@ -102,31 +94,21 @@ class LiveCandidate:
     def has_sent(self, peer: PeerId, index: ChunkIndex) -> bool:
         return self._known.get(peer, {}).get(index, False)
 
-    def must_hear(self, peer: PeerId, own: ChunkIndex) -> bool:
-        """Whether a backer cannot know yet that we have our own chunk."""
-        return peer not in self.announced and not self.has_sent(peer, own)
-
     def forget(self, peer: PeerId) -> None:
         self._known.pop(peer, None)
-        self.announced.pop(peer, None)
 
     # What to send
 
-    def place_in_group(self) -> tuple[int, int] | None:
-        """(k, g): that we are the k-th of the g backers; ``None`` when we are none."""
-        places = {int(member): place for place, member in enumerate(self.pending.backers)}
-        if self.own is None or self.own not in places:
-            return None
-        return places[self.own], len(places)
-
     def may_send(self, index: ChunkIndex) -> bool:
-        """Whether we hold the chunk, and it is ours to send by now."""
+        """Whether we hold the chunk, and it is ours to send: of g backers the k-th sends the
+        chunks i = k (mod g), but none to other backers, who make theirs; and whoever else has a
+        chunk may give it on."""
         if index not in self.chunks:
             return False
-        if self.first_share is None:
+        if self.place is None:
             return True
-        place, group_size = self.first_share
-        return index % group_size == place and index not in map(int, self.pending.backers)
+        backers = self.pending.backers
+        return index % len(backers) == self.place and ValidatorIndex(index) not in backers
 
     def relays_left(self, index: ChunkIndex) -> int:
         """To how many more peers we may give a chunk to pass on."""

@@ -7,9 +7,10 @@ of peers. Here a chunk goes where it is wanted: chunk i straight to validator i'
 
 - Only when validator i is not connected is its chunk relayed, to a few peers who do the same, for
   a bounded number of hops.
-- All backers hold everything. Of g, the k-th begins with the chunks i = k (mod g) of those who are
-  no backers; the others follow a moment later, to those who have not said ``HaveChunk`` by then.
-- Whoever still lacks its chunk after a while asks for it.
+- All backers hold everything. Of g, the k-th sends the chunks i = k (mod g) to those who are no
+  backers.
+- Whoever still lacks its chunk after a moment asks for it, one backer after another. So nobody need
+  tell the backers what has arrived.
 
 Everything is tried again on each view change, ours and peers' (A91).
 """
@@ -24,12 +25,10 @@ from typing import ClassVar
 import trio
 
 from parahost import erasure
-from parahost.consensus.fanout import RELAY_FANOUT
+from parahost.consensus.fanout import RELAY_FANOUT, sample
 from parahost.node.availability.chunk_gossip import (
     RELAY_HOPS,
-    AvailabilityGossip,
     ChunkGossip,
-    HaveChunk,
     LiveCandidate,
     judge,
 )
@@ -40,7 +39,6 @@ from parahost.node.gossip import (
     COST_NOT_IN_VIEW,
     Acceptance,
     GossipPeers,
-    sample,
 )
 from parahost.node.messages.availability import (
     AvailabilityNetwork,
@@ -80,10 +78,10 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.scale import ScaleDecodeError, decode, decode_once, encode
 
-SECOND_WAVE_S = 0.25
-"""When a backer sends the chunks that are first of all the other backers' to send."""
-PULL_AFTER_S = 1.0
-"""When, and how often, a validator asks for its chunk that has not come."""
+PULL_AFTER_S = 0.4
+"""When a validator asks for its chunk that has not come."""
+PULL_EVERY_S = 1.0
+"""When it asks again."""
 _NOBODY = PeerId("")
 MAX_KNOWN_HEADS = 256
 """Heads whose live candidates are remembered; peers' heads that nobody here works on, mostly."""
@@ -152,14 +150,11 @@ class AvailabilityDistribution(Subsystem):
         match event:
             case PeerMessage(peer, payload):
                 try:
-                    gossip: AvailabilityGossip = decode_once(AvailabilityGossip, payload)
+                    gossip: ChunkGossip = decode_once(ChunkGossip, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return
-                if isinstance(gossip, ChunkGossip):
-                    self._on_chunk(peer, gossip)
-                elif gossip.candidate in self._live:
-                    self._live[gossip.candidate].peer_has(peer, gossip.index)
+                self._on_chunk(peer, gossip)
             case PeerViewChange(peer, _):
                 self._offer_to((peer,))
             case PeerDisconnected(peer):
@@ -181,8 +176,7 @@ class AvailabilityDistribution(Subsystem):
                 self._waiting_bytes += len(gossip.chunk.chunk)
             return
         verdict = judge(live, peer, gossip.chunk)
-        if verdict.change is not None:
-            self.ctx.send(ReportPeer(peer, verdict.change))
+        self._peers.report(self.ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
             return
         live.peer_sent(peer, gossip.chunk.index)
@@ -238,7 +232,7 @@ class AvailabilityDistribution(Subsystem):
             self._live[live.pending.hash] = live
             self.ctx.spawn(None, partial(self._obtain, live), "obtain own chunk")
         for live in self._live.values():
-            if not live.is_complete:
+            if not live.is_complete and live.place is not None:
                 self.ctx.spawn(None, partial(self._share, live), "encode and share")
         self._followed = view
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
@@ -286,14 +280,10 @@ class AvailabilityDistribution(Subsystem):
         chunks = erasure.encode(encode(data), len(live.pending.validators))
         root, proofs = erasure.root_and_proofs(chunks)
         assert root == live.pending.erasure_root, "the store keeps only what gives the root"
-        live.first_share = live.place_in_group()
         for index, (chunk, proof) in enumerate(zip(chunks, proofs, strict=True)):
             if index not in live.chunks:
                 self._hold(live, ErasureChunk(chunk, _chunk_index(index), proof), RELAY_HOPS)
         self.ctx.journal.record("availability.sharing", candidate=live.pending.hash)
-        self._offer_to(self._peers.all())
-        await self.ctx.clock.sleep(SECOND_WAVE_S)
-        live.first_share = None
         self._offer_to(self._peers.all())
 
     async def _obtain(self, live: LiveCandidate) -> None:
@@ -304,11 +294,12 @@ class AvailabilityDistribution(Subsystem):
         kept = await self.ctx.ask(QueryChunk(live.pending.hash, own))
         if kept is not None and own not in live.chunks:
             self._hold(live, kept, 0)
-        while True:
-            await self.ctx.clock.sleep(PULL_AFTER_S)
-            if own in live.chunks or not self._is_live(live):
-                return
-            await self._pull(live, own)
+        pause_s = PULL_AFTER_S
+        while own not in live.chunks and self._is_live(live):
+            await self.ctx.clock.sleep(pause_s)
+            if own not in live.chunks and self._is_live(live):
+                await self._pull(live, own)
+            pause_s = PULL_EVERY_S
 
     async def _pull(self, live: LiveCandidate, own: ChunkIndex) -> None:
         """Ask for our chunk, one peer after another."""
@@ -348,12 +339,10 @@ class AvailabilityDistribution(Subsystem):
         return self._live.get(live.pending.hash) is live
 
     def _hold(self, live: LiveCandidate, chunk: ErasureChunk, hops: int) -> None:
-        """Take a proven chunk; our own one goes to the store (A93), and the backers hear of it."""
+        """Take a proven chunk; our own one goes to the store (A93)."""
         live.hold(chunk, hops)
-        if chunk.index != live.own or not self._is_live(live):
-            return
-        self.ctx.send(StoreChunk(live.pending.hash, chunk))
-        self._offer_to(tuple(self._backers(live)))
+        if chunk.index == live.own and self._is_live(live):
+            self.ctx.send(StoreChunk(live.pending.hash, chunk))
 
     def _backers(self, live: LiveCandidate) -> list[PeerId]:
         """The backing group's connected peers."""
@@ -370,7 +359,7 @@ class AvailabilityDistribution(Subsystem):
 
     def _may_want(self, peer: PeerId, live: LiveCandidate) -> bool:
         """Whether there may be something for the peer, if it works on the candidate."""
-        if not live.chunks:
+        if not live.has_more_than_own:
             return False
         if self._met is None:
             return True
@@ -378,16 +367,11 @@ class AvailabilityDistribution(Subsystem):
         index = None if validator is None else live.index_of.get(validator)
         if index is None:
             return False  # all validators are connected, nothing is relayed
-        if live.has_more_than_own and index in live.chunks and not live.has(peer, index):
-            return True
-        own = live.own
-        is_backer = int(index) in map(int, live.pending.backers)
-        return own in live.chunks and is_backer and live.must_hear(peer, own)
+        return live.may_send(index) and not live.has(peer, index)
 
     def _offer(self, peers: Sequence[PeerId]) -> None:
         """Send to each of the peers what it wants or should pass on, of what it works on."""
         for live in self._live.values():
-            self._announce(live, peers)
             if not live.has_more_than_own:
                 continue
             working = [peer for peer in peers if self._works_on(peer, live)]
@@ -402,21 +386,8 @@ class AvailabilityDistribution(Subsystem):
                         live.note_relay(index)
                         self._send_chunk(live, peer, index, hops=live.hops[index] - 1)
 
-    def _announce(self, live: LiveCandidate, peers: Sequence[PeerId]) -> None:
-        """Tell backers among the peers that we have our chunk, each once."""
-        own = live.own
-        if own is None or own not in live.chunks:
-            return
-        backers = self._backers(live)
-        for peer in peers:
-            if peer in backers and live.must_hear(peer, own) and self._works_on(peer, live):
-                live.announced[peer] = None
-                self._send((peer,), HaveChunk(live.pending.hash, own))
-
     def _unreachable(self, live: LiveCandidate) -> list[ChunkIndex]:
         """The chunks that we should have others pass on."""
-        if live.first_share is not None:
-            return []
         validators = live.pending.validators
         return [
             index
@@ -433,11 +404,8 @@ class AvailabilityDistribution(Subsystem):
 
     def _send_chunk(self, live: LiveCandidate, peer: PeerId, index: ChunkIndex, hops: int) -> None:
         live.peer_has(peer, index)
-        self._send((peer,), ChunkGossip(live.pending.hash, live.chunks[index], hops))  # type: ignore[arg-type]
-
-    def _send(self, peers: tuple[PeerId, ...], gossip: AvailabilityGossip) -> None:
-        payload = encode(gossip, AvailabilityGossip)
-        self.ctx.send(SendMessage(peers, AVAILABILITY_DISTRIBUTION, payload))
+        gossip = ChunkGossip(live.pending.hash, live.chunks[index], hops)  # type: ignore[arg-type]
+        self.ctx.send(SendMessage((peer,), AVAILABILITY_DISTRIBUTION, encode(gossip)))
 
 
 def _chunk_index(index: int) -> ChunkIndex:

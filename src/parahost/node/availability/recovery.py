@@ -9,8 +9,8 @@ from typing import ClassVar
 import trio
 
 from parahost import erasure
+from parahost.consensus.fanout import sample
 from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
-from parahost.node.gossip import sample
 from parahost.node.messages.availability import (
     QueryAvailableData,
     QueryChunks,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from parahost.consensus.fanout import sample
 from parahost.node.backing.assignments import Assignments, learn_assignments
 from parahost.node.backing.statement_table import MAX_SECONDED, Contradiction, contradictions
 from parahost.node.gossip import (
@@ -24,7 +25,6 @@ from parahost.node.gossip import (
     Acceptance,
     GossipPeers,
     Verdict,
-    sample,
 )
 from parahost.node.messages.backing import (
     NoteStatement,
@@ -267,8 +267,7 @@ class StatementDistribution(Subsystem):
                 state.waiting.append((peer, signed))
             return
         verdict = judge(state, state.assignments, peer, signed, self._verifier)
-        if verdict.change is not None:
-            self.ctx.send(ReportPeer(peer, verdict.change))
+        self._peers.report(self.ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
             return
         known = StatementId.of(signed)
@@ -296,9 +295,9 @@ class StatementDistribution(Subsystem):
                 NoteStatement(head, known.candidate, known.validator, peer, known.kind is Seconded)
             )
         validators = len(state.assignments.session.validators) if state.assignments else 0
-        fanout = self._peers.relay_fanout(validators)
-        lacking = self._lacking(head, state, known)
-        self._tell(head, state, known, sample(self.ctx.random, lacking, fanout))
+        if fanout := self._peers.relay_fanout(self.ctx.random, validators):
+            lacking = self._lacking(head, state, known)
+            self._tell(head, state, known, sample(self.ctx.random, lacking, fanout))
 
     def _report(self, head: Hash, known: StatementId, found: Contradiction) -> None:
         self.ctx.journal.record(
@@ -345,6 +344,6 @@ class StatementDistribution(Subsystem):
         validators = len(state.assignments.session.validators) if state.assignments else 0
         for known in state.statements:
             if known not in state.knows(peer).statements and (
-                known in state.own or self._peers.repeats(self.ctx.random, head, validators)
+                known in state.own or self._peers.repeats(self.ctx.random, validators)
             ):
                 self._tell(head, state, known, (peer,))

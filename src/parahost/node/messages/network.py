@@ -79,11 +79,12 @@ class ReputationChange:
 @dataclass(slots=True)
 class RegisterEventProducer(Message):
     """Hear of a protocol: the bridge makes a message of each event with ``producer`` and sends
-    it. The first registration of a protocol wins (A106)."""
+    it; of views only if ``views``. The first registration of a protocol wins (A106)."""
 
     protocol: ProtocolId
     peer_set: PeerSet
     producer: Callable[[NetworkBridgeEvent], Message]
+    views: bool = True
 
 
 @dataclass(slots=True)

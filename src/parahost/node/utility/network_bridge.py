@@ -239,8 +239,10 @@ class NetworkBridge(Subsystem):
         )
 
     def _produce(self, circle: _Circle, event: NetworkBridgeEvent) -> None:
+        of_views = isinstance(event, PeerViewChange | OurViewChange)
         for registration in circle.producers.values():
-            self.ctx.send(registration.producer(event))
+            if registration.views or not of_views:
+                self.ctx.send(registration.producer(event))
 
     def _send(
         self, peers: tuple[PeerId, ...], message: ProtocolMessage, protocol: ProtocolId

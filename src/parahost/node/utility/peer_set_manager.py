@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
+from parahost.consensus.fanout import sample
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_BAD_SIGNATURE,
@@ -19,7 +20,6 @@ from parahost.node.gossip import (
     Acceptance,
     GossipPeers,
     Verdict,
-    sample,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
@@ -182,7 +182,9 @@ class PeerSetManager(Subsystem):
     def start(self, ctx: Context) -> None:
         super().start(ctx)
         for peer_set in PeerSet:
-            ctx.send(RegisterEventProducer(VALIDATOR_DISCOVERY, peer_set, PeerSetNetwork))
+            ctx.send(
+                RegisterEventProducer(VALIDATOR_DISCOVERY, peer_set, PeerSetNetwork, views=False)
+            )
 
     # Signals
 
@@ -242,8 +244,7 @@ class PeerSetManager(Subsystem):
             self.ctx.send(ReportPeer(peer, COST_DUPLICATE))
             return
         verdict = judge(self._directory, record, self._verifier, self._genesis_hash)
-        if verdict.change is not None:
-            self.ctx.send(ReportPeer(peer, verdict.change))
+        self._peers.report(self.ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
             return
         known.told_us[validator] = record.made_at
@@ -282,7 +283,7 @@ class PeerSetManager(Subsystem):
                 [text for text in record.addresses if text.endswith(f"/p2p/{record.peer}")]
             )
             lacking = [peer for peer in peers if self._lacks(peer, record)]
-            fanout = self._peers.relay_fanout(len(self._directory.expected))
+            fanout = self._peers.relay_fanout(self.ctx.random, len(self._directory.expected))
             peers = sample(self.ctx.random, lacking, fanout)
         for peer in peers:
             self._tell(peer, (record,))

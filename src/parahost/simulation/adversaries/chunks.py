@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from parahost.node.availability.chunk_gossip import AvailabilityGossip, ChunkGossip
+from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.messages.availability import ChunkRequested, DistributeBitfield
 from parahost.node.messages.backing import PoVRequested
 from parahost.node.messages.base import Message, Reply
@@ -101,10 +101,9 @@ class _ChunkForger:
             case ChunkRequested(peer, payload, reply):
                 return (ChunkRequested(peer, payload, _SpoiledReply(reply)),)
             case SendMessage(peers, protocol, payload) if protocol == AVAILABILITY_DISTRIBUTION:
-                gossip: AvailabilityGossip = decode(AvailabilityGossip, payload)
-                if isinstance(gossip, ChunkGossip):
-                    wrong = replace(gossip, chunk=_spoiled(gossip.chunk))
-                    return (SendMessage(peers, protocol, encode(wrong, AvailabilityGossip)),)
+                gossip: ChunkGossip = decode(ChunkGossip, payload)
+                wrong = replace(gossip, chunk=_spoiled(gossip.chunk))
+                return (SendMessage(peers, protocol, encode(wrong)),)
         return (message,)
 
 
