@@ -10,6 +10,7 @@ from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import Hash, ValidatorId, ValidatorIndex
 from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
+from parahost.runtime.storage import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,15 @@ class ChildSession:
         return None
 
 
+def session_of(state: State, relay_parent: Hash) -> ChildSession:
+    """The session of a relay parent's children, by its state: a question for a ``RuntimeCall``."""
+    signing = SigningContext(api.session_index_for_child(state), relay_parent)
+    return ChildSession(api.validators(state), signing)
+
+
 async def child_session(ctx: Context, relay_parent: Hash) -> ChildSession:
     """Ask the runtime.
 
     :raises Unanswered: when the relay parent's state is not known.
     """
-    validators, session = await ctx.ask_all(
-        RuntimeCall(relay_parent, api.validators),
-        RuntimeCall(relay_parent, api.session_index_for_child),
-    )
-    return ChildSession(validators, SigningContext(session, relay_parent))
+    return await ctx.ask(RuntimeCall(relay_parent, session_of, (relay_parent,)))

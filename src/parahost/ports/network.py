@@ -40,7 +40,7 @@ class PeerDisconnected:
     peer: PeerId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Notification:
     peer: PeerId
     protocol: str

@@ -118,10 +118,11 @@ class CandidateCommitments:
 
 
 class _Named:
-    """Room for a value's hash, which is asked for again and again."""
+    """Room for a value's hash and plain form, which are asked for again and again."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "_plain")
     _hash: CandidateHash
+    _plain: CandidateReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,10 @@ class CommittedCandidateReceipt(_Named):
     commitments: CandidateCommitments
 
     def to_plain(self) -> CandidateReceipt:
-        return CandidateReceipt(self.descriptor, self.commitments.hash())
+        if not hasattr(self, "_plain"):
+            plain = CandidateReceipt(self.descriptor, self.commitments.hash())
+            object.__setattr__(self, "_plain", plain)
+        return self._plain
 
     def hash(self) -> CandidateHash:
         """The same as the plain receipt's."""

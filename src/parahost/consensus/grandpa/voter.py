@@ -155,6 +155,8 @@ class GrandpaVoter:
         self._progress_at = clock.now()
         self._announce_at = clock.now()
         self._asked_at = float("-inf")
+        self._peer_ahead = False
+        """Whether a peer has said, since we looked last, that it has left our round far behind."""
         self._chain_changed = True
         self._alarms: list[float] = []
         """When we shall wake whatever happens; alarms are not called off."""
@@ -245,7 +247,8 @@ class GrandpaVoter:
             case CommitMessage():
                 return self._receive_commit(peer, message)
             case NeighbourMessage():
-                if message.round > self._rounds.current.number:
+                if message.round > self._rounds.current.number + 1:
+                    self._peer_ahead = True
                     self._wake.set()  # perhaps to catch up
                 return self._gossip.heard(peer, message, now)
             case CatchUpRequest():
@@ -465,8 +468,10 @@ class GrandpaVoter:
     def _ask_to_catch_up(self, now: float) -> None:
         """Ask a peer that has left our round behind for the votes to follow it."""
         window = STALLED_AFTER * self._gossip_s
-        if now < self._asked_at + window:
+        stalled = self._rounds.current.active and now >= self._progress_at + window
+        if now < self._asked_at + window or not (stalled or self._peer_ahead):
             return
+        self._peer_ahead = False
         here = self._rounds.current.number
         ahead = [
             (record.view.round, peer)
@@ -474,7 +479,6 @@ class GrandpaVoter:
             if record.view is not None and record.view.set_id == self._rounds.set_id
         ]
         furthest, peer = max(ahead, default=(0, PeerId("")))
-        stalled = self._rounds.current.active and now >= self._progress_at + window
         if furthest > here + (0 if stalled else 1):
             self._asked_at = now
             self._gossip.peers[peer].asked_until = now + window

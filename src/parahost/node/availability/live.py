@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from parahost.node.messages.base import Unanswered
@@ -11,6 +12,7 @@ from parahost.node.overseer import Context
 from parahost.primitives.basic import H256, CandidateHash, Hash, ValidatorId, ValidatorIndex
 from parahost.primitives.runtime_api import CoreOccupied
 from parahost.runtime import api
+from parahost.runtime.storage import State
 
 LIVE_ANCESTORS = 3
 """The guide's K."""
@@ -34,7 +36,7 @@ class LiveLookup:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._pending: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
+        self._pending: OrderedDict[Hash, Mapping[CandidateHash, PendingCandidate]] = OrderedDict()
 
     async def of(self, head: Hash) -> dict[CandidateHash, PendingCandidate] | None:
         """All candidates pending availability in the head's state or in that of one of its last
@@ -49,26 +51,23 @@ class LiveLookup:
                     return None
         return found
 
-    async def _pending_in(self, block: Hash) -> dict[CandidateHash, PendingCandidate]:
+    async def _pending_in(self, block: Hash) -> Mapping[CandidateHash, PendingCandidate]:
         """:raises Unanswered: when the block's state is not known."""
         pending = self._pending.get(block)
         if pending is None:
-            pending = self._pending[block] = await _pending_in(self._ctx, block)
+            pending = self._pending[block] = await self._ctx.ask(RuntimeCall(block, pending_of))
             if len(self._pending) > MAX_KNOWN_BLOCKS:
                 self._pending.popitem(last=False)
         return pending
 
 
-async def _pending_in(ctx: Context, block: Hash) -> dict[CandidateHash, PendingCandidate]:
-    """:raises Unanswered: when the block's state is not known."""
-    cores = await ctx.ask(RuntimeCall(block, api.availability_cores))
+def pending_of(state: State) -> Mapping[CandidateHash, PendingCandidate]:
+    """What is pending in a block's state: a question for a ``RuntimeCall``."""
+    cores = api.availability_cores(state)
     occupied = [core for core in cores if isinstance(core, CoreOccupied)]
     if not occupied:
         return {}
-    validators, rotated = await ctx.ask_all(
-        RuntimeCall(block, api.validators), RuntimeCall(block, api.validator_groups)
-    )
-    groups = rotated.groups
+    validators, groups = api.validators(state), api.validator_groups(state).groups
     return {
         core.candidate_hash: PendingCandidate(
             core.candidate_hash,

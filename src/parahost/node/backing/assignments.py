@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context
-from parahost.node.session import ChildSession
+from parahost.node.session import ChildSession, session_of
 from parahost.primitives.basic import U32, CollatorId, CoreIndex, Hash, ParaId, ValidatorIndex
 from parahost.primitives.candidates import CandidateDescriptor
 from parahost.primitives.runtime_api import (
@@ -25,8 +25,8 @@ from parahost.primitives.runtime_api import (
     ScheduledCore,
     ValidatorGroups,
 )
-from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
+from parahost.runtime.storage import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +100,17 @@ def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, 
     return paras
 
 
+def assignments_of(state: State, relay_parent: Hash) -> Assignments:
+    """All assignments at a relay parent, by its state: a question for a ``RuntimeCall``."""
+    return Assignments(
+        session_of(state, relay_parent),
+        assign(api.validator_groups(state), api.availability_cores(state)),
+    )
+
+
 async def learn_assignments(ctx: Context, relay_parent: Hash) -> Assignments:
     """Ask the runtime.
 
     :raises Unanswered: when the relay parent's state is not known.
     """
-    validators, session, groups, cores = await ctx.ask_all(
-        RuntimeCall(relay_parent, api.validators),
-        RuntimeCall(relay_parent, api.session_index_for_child),
-        RuntimeCall(relay_parent, api.validator_groups),
-        RuntimeCall(relay_parent, api.availability_cores),
-    )
-    return Assignments(
-        ChildSession(validators, SigningContext(session, relay_parent)), assign(groups, cores)
-    )
+    return await ctx.ask(RuntimeCall(relay_parent, assignments_of, (relay_parent,)))

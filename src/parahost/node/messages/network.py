@@ -46,13 +46,13 @@ class PeerDisconnected:
     peer: PeerId
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PeerMessage:
     peer: PeerId
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PeerViewChange:
     """Comes only after the peer's ``PeerConnected``."""
 

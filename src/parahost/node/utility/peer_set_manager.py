@@ -38,7 +38,7 @@ from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import VALIDATOR_DISCOVERY
-from parahost.node.session import ChildSession, child_session
+from parahost.node.session import ChildSession, session_of
 from parahost.ports import KeyStore, KeyType, PeerSteering, Verifier
 from parahost.primitives.basic import (
     H256,
@@ -53,6 +53,7 @@ from parahost.primitives.basic import (
 from parahost.primitives.runtime_api import ValidatorGroups
 from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode
 from parahost.runtime import api
+from parahost.runtime.storage import State
 
 RECORD_DOMAIN = b"DISC"
 MAX_ADDRESSES = 8
@@ -88,7 +89,7 @@ _Fields = tuple[ValidatorId, str, tuple[str, ...], U64]
 _Records = Annotated[tuple[ValidatorRecord, ...], MaxLen(MAX_RECORDS)]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class HeadValidators:
     """Who validates for a head: this session's validators with their groups, and the next's."""
 
@@ -119,6 +120,12 @@ class PeerKnowledge:
 
     has: dict[ValidatorId, int] = field(default_factory=dict)
     told_us: dict[ValidatorId, int] = field(default_factory=dict)
+
+
+def validators_of(state: State, head: Hash) -> HeadValidators:
+    """By the head's state: a question for a ``RuntimeCall``."""
+    following = (validator.keys.para_validator for validator in api.queued_validators(state))
+    return HeadValidators(session_of(state, head), api.validator_groups(state), tuple(following))
 
 
 # Whether a record is acceptable: style, habit 8.
@@ -197,12 +204,7 @@ class PeerSetManager(Subsystem):
                 self._heads.pop(head, None)
 
     async def _learn(self, head: Hash) -> None:
-        session = await child_session(self.ctx, head)
-        groups, queued = await self.ctx.ask_all(
-            RuntimeCall(head, api.validator_groups), RuntimeCall(head, api.queued_validators)
-        )
-        following = tuple(validator.keys.para_validator for validator in queued)
-        self._heads[head] = HeadValidators(session, groups, following)
+        self._heads[head] = await self.ctx.ask(RuntimeCall(head, validators_of, (head,)))
         self._expect()
         self._make_known()
         self._prioritise()

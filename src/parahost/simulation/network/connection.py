@@ -55,6 +55,8 @@ class Side:
     line_free_at: float = 0.0
     held: list[tuple[str | None, int, Carry]] = field(default_factory=list)
     requests_in: int = 0
+    lanes: list[Lane] = field(default_factory=list)
+    """By handler, what waits here of what the other end sends."""
 
     def take_back(self, size: int) -> None:
         """A notification from this end has been read, or is lost: it waits no more."""

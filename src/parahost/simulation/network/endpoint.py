@@ -69,7 +69,7 @@ class Endpoint:
         self._handlers: list[EventHandler] = []
         self._requests: dict[str, tuple[RequestProtocol, RequestHandler]] = {}
         self.sides: dict[PeerId, Side] = {}
-        self._lanes: dict[tuple[PeerId, int], Lane] = {}
+        self._lanes: dict[PeerId, list[Lane]] = {}
         self._reputation = ReputationBook(clock, self._limits)
         self._dialler = Dialler(self, known, random)
         self._nursery: trio.Nursery | None = None
@@ -246,8 +246,12 @@ class Endpoint:
     def _open(self, side: Side) -> None:
         peer = side.away.local_peer
         self.sides[peer] = side
+        lanes = self._lanes.get(peer)
+        if lanes is None:
+            lanes = self._lanes[peer] = [Lane(handler) for handler in self._handlers]
+        side.lanes = lanes
         self._dialler.succeeded(peer)
-        self._tell(peer, PeerConnected(peer, side.away.role))
+        self._tell(lanes, PeerConnected(peer, side.away.role))
 
     def _close(self, side: Side, why: str) -> None:
         """End a connection; the peer learns of it as soon as the news can reach it."""
@@ -272,15 +276,13 @@ class Endpoint:
         del self.sides[peer]
         for call in side.calls:
             call.finish(None, "disconnected")
-        for index in range(len(self._handlers)):
-            lane = self._lanes.get((peer, index))
-            if lane is not None:
-                lane.events = deque(
-                    (event, sender)
-                    for event, sender in lane.events
-                    if not isinstance(event, Notification)
-                )
-        self._tell(peer, PeerDisconnected(peer))
+        for lane in side.lanes:
+            lane.events = deque(
+                (event, sender)
+                for event, sender in lane.events
+                if not isinstance(event, Notification)
+            )
+        self._tell(side.lanes, PeerDisconnected(peer))
         self._dialler.lost(peer)
 
     # On the way
@@ -337,18 +339,12 @@ class Endpoint:
 
     # Reading
 
-    def _tell(self, peer: PeerId, event: NetworkEvent) -> None:
-        for index in range(len(self._handlers)):
-            self._enqueue(peer, index, event, None)
-
-    def _enqueue(self, peer: PeerId, index: int, event: NetworkEvent, sender: Side | None) -> None:
-        lane = self._lanes.get((peer, index))
-        if lane is None:
-            lane = self._lanes[peer, index] = Lane(self._handlers[index])
-        if lane.busy:
-            lane.events.append((event, sender))
-        else:
-            self._hand_over(lane, event, sender)
+    def _tell(self, lanes: list[Lane], event: NetworkEvent) -> None:
+        for lane in lanes:
+            if lane.busy:
+                lane.events.append((event, None))
+            else:
+                self._hand_over(lane, event, None)
 
     def _hand_over(self, lane: Lane, event: NetworkEvent, sender: Side | None) -> None:
         """Let the handler take an event; what it cannot take at once gets a task that waits."""
@@ -385,7 +381,13 @@ class Endpoint:
             sender.take_back(len(payload))
             self.report(peer, VIOLATION, f"{protocol}: {len(payload)} bytes")
         else:
-            self._enqueue(peer, declared[1], Notification(peer, protocol, payload), sender)
+            assert sender.other is not None, "it is the other end that hears"
+            lane = sender.other.lanes[declared[1]]
+            event = Notification(peer, protocol, payload)
+            if lane.busy:
+                lane.events.append((event, sender))
+            else:
+                self._hand_over(lane, event, sender)
 
     async def _answer(
         self, asker: Side, protocol: RequestProtocol, payload: bytes, call: Call

@@ -20,7 +20,7 @@ from parahost.simulation.network.weather import Weather
 if TYPE_CHECKING:
     from parahost.simulation.network.endpoint import Endpoint
 
-GRAINS_PER_S = 128
+GRAINS_PER_S = 64
 GRAIN_S = 1 / GRAINS_PER_S
 """The grain of time on the network, in seconds; a power of two, so that multiples are exact."""
 KEEPALIVE_S = 10.0

@@ -15,6 +15,8 @@ class Weather:
         self._cut: dict[tuple[str, str], int] = {}
 
     def quality(self, sender: str, receiver: str) -> LinkQuality:
+        if not (self._qualities or self._distances):
+            return self.default
         way = (sender, receiver)
         return self._qualities.get(way) or self._distances.get(way, self.default)
 
