@@ -26,8 +26,8 @@ REMEMBERED_HEADS = 16
 """Heads that left our view and may still be spoken of."""
 
 CATCH_UP_COPIES = 12
-"""How many of those who have a message give it to a peer that comes late, on average; one where all
-validators are connected."""
+"""How many of those who have a message give it to a peer that comes late, on average, so that it
+goes without but for one case in 100,000."""
 
 COST_MALFORMED = ReputationChange(-100, "a gossip message that does not decode")
 COST_BAD_SIGNATURE = ReputationChange(-100, "a wrong signature")
@@ -114,11 +114,12 @@ class GossipPeers:
         """To how many peers to pass on a message, in a session of so many validators."""
         return relay_fanout(random, len(self._authorities), validators)
 
-    def repeats(self, random: Random, validators: int) -> bool:
-        """Whether to give a peer that begins to work on a head a message of somebody else's.
-        Where all validators are connected, its author gives it, and of the others one on average;
-        else so many of them that it gets it but for one case in 100,000."""
-        copies = 1 if is_full_mesh(len(self._authorities), validators) else CATCH_UP_COPIES
+    def repeats(self, random: Random, validators: int, copies: int = CATCH_UP_COPIES) -> bool:
+        """Whether to give a peer that begins to work on a head a message of somebody else's, so
+        that it gets so many ``copies`` on average; one where all validators are connected, for
+        then the author gives it too."""
+        if is_full_mesh(len(self._authorities), validators):
+            copies = 1
         return random.below(max(len(self._views), 1)) < copies
 
     def working_on(self, head: Hash) -> list[PeerId]:

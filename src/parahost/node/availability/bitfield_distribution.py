@@ -42,6 +42,8 @@ from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.runtime import api
 
+CATCH_UP_COPIES = 4
+"""How many give a bitfield to a peer that comes late, on average: with 49 of 50 it has enough."""
 MAX_WAITING = 1024
 """Bitfields kept for a head whose session is still being looked up."""
 COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for each core")
@@ -227,6 +229,7 @@ class BitfieldDistribution(Subsystem):
         validators = 0 if state.session is None else len(state.session.validators)
         for index, signed in state.bitfields.items():
             if index not in known and (
-                index == state.own or self._peers.repeats(self.ctx.random, validators)
+                index == state.own
+                or self._peers.repeats(self.ctx.random, validators, CATCH_UP_COPIES)
             ):
                 self._tell(head, state, signed, (peer,))

@@ -1,7 +1,9 @@
 """The Peer Set Manager, protocol ``disc``: which peer is which validator, whom to keep (A98, D18).
 
-Validators make themselves known by signed records that are gossiped in both peer sets, so that
-collators find them too. Back-off, limits, reputation and bans are the network adapter's.
+Validators make themselves known by signed records, in both peer sets, so that collators find them
+too. Each tells its own record to every peer; a node that lacks some asks one peer after another.
+So nobody is told what it knows. Only a record that replaces an older one is gossiped. Back-off,
+limits, reputation and bans are the network adapter's.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
+
+import trio
 
 from parahost.consensus.fanout import sample
 from parahost.node.gossip import (
@@ -31,6 +35,7 @@ from parahost.node.messages.network import (
     PeerSetNetwork,
     RegisterEventProducer,
     ReportPeer,
+    ReputationChange,
     ResolveValidators,
     SendMessage,
 )
@@ -51,7 +56,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.runtime_api import ValidatorGroups
-from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode
+from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode, variant
 from parahost.runtime import api
 from parahost.runtime.storage import State
 
@@ -62,8 +67,15 @@ MAX_RECORDS = 24
 64 KiB."""
 MAX_EARLY = 128
 """Records kept of validators that no head of ours knows: a peer may be ahead of us."""
+MAX_LACKING = 72
+"""Validators that may be asked for at a time: three messages bring them."""
+ASK_FIRST_S, ASK_LAST_S = 0.25, 4.0
+"""How soon a peer is asked for the records that are lacking, and how long the next is waited for
+when several had none; in between, twice as long each time."""
 REFRESH_S = 600.0
 """How old our own record may become."""
+
+COST_ASKS_TOO_OFTEN = ReputationChange(-5, "asks for records again before its time")
 
 # Types
 
@@ -86,7 +98,25 @@ class ValidatorRecord:
 
 
 _Fields = tuple[ValidatorId, str, tuple[str, ...], U64]
-_Records = Annotated[tuple[ValidatorRecord, ...], MaxLen(MAX_RECORDS)]
+
+
+@variant(0)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Records on the wire."""
+
+    records: Annotated[tuple[ValidatorRecord, ...], MaxLen(MAX_RECORDS)]
+
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """The sender asks for the records of these validators."""
+
+    validators: Annotated[tuple[ValidatorId, ...], MaxLen(MAX_LACKING)]
+
+
+Discovery = Known | Lacking
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +150,8 @@ class PeerKnowledge:
 
     has: dict[ValidatorId, int] = field(default_factory=dict)
     told_us: dict[ValidatorId, int] = field(default_factory=dict)
+    asked_at: float = float("-inf")
+    """When it asked us last, in seconds by our clock."""
 
 
 def validators_of(state: State, head: Hash) -> HeadValidators:
@@ -185,6 +217,8 @@ class PeerSetManager(Subsystem):
         self._directory = Directory()
         self._heads: dict[Hash, HeadValidators | None] = {}
         self._prioritised: list[PeerId] = []
+        self._stirred = trio.Event()
+        """Set when there may be somebody new to ask, or something new to ask for."""
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -192,6 +226,7 @@ class PeerSetManager(Subsystem):
             ctx.send(
                 RegisterEventProducer(VALIDATOR_DISCOVERY, peer_set, PeerSetNetwork, views=False)
             )
+        ctx.spawn(None, self._ask_for_lacking, "find validators")
 
     # Signals
 
@@ -208,6 +243,21 @@ class PeerSetManager(Subsystem):
         self._expect()
         self._make_known()
         self._prioritise()
+        self._stirred.set()
+
+    async def _ask_for_lacking(self) -> None:
+        """As long as records are lacking, ask now this peer, now that."""
+        while True:
+            await self._stirred.wait()
+            self._stirred = trio.Event()
+            pause_s = ASK_FIRST_S
+            while self._known and self._lacking():
+                await self.ctx.clock.sleep(pause_s)
+                pause_s = min(2 * pause_s, ASK_LAST_S)
+                peers, lacking = self._peers.all(), self._lacking()
+                if peers and lacking:
+                    peer = peers[self.ctx.random.below(len(peers))]
+                    self._send(peer, Lacking(tuple(lacking[:MAX_LACKING])))
 
     # Handlers
 
@@ -225,17 +275,33 @@ class PeerSetManager(Subsystem):
         match event:
             case PeerConnected(peer):
                 self._known[peer] = PeerKnowledge()
-                self._tell(peer, self._directory.records.values())
+                self._tell(peer, self._own_records())
+                self._stirred.set()
             case PeerDisconnected(peer):
                 self._known.pop(peer, None)
             case PeerMessage(peer, payload) if peer in self._known:
                 try:
-                    records: tuple[ValidatorRecord, ...] = decode_once(_Records, payload)
+                    message: Discovery = decode_once(Discovery, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return
-                for record in records:
+                if isinstance(message, Lacking):
+                    self._on_lacking(peer, message.validators)
+                    return
+                for record in message.records:
                     self._on_record(peer, record)
+
+    def _on_lacking(self, peer: PeerId, validators: tuple[ValidatorId, ...]) -> None:
+        known, now = self._known[peer], self.ctx.clock.now()
+        if 0 <= now - known.asked_at < ASK_FIRST_S / 2:
+            self.ctx.send(ReportPeer(peer, COST_ASKS_TOO_OFTEN))
+            return
+        known.asked_at = now
+        records = self._directory.records
+        wanted = [records[validator] for validator in validators if validator in records]
+        for record in wanted:  # it says so: whatever we told it did not arrive
+            known.has.pop(record.validator, None)
+        self._tell(peer, wanted)
 
     def _on_record(self, peer: PeerId, record: ValidatorRecord) -> None:
         known, validator = self._known[peer], record.validator
@@ -276,19 +342,35 @@ class PeerSetManager(Subsystem):
                 self._take(record)
 
     def _take(self, record: ValidatorRecord) -> None:
-        """Keep a new record, and pass it on: our own to everybody, another's to a few who lack
-        it. Who connects later gets all that we have."""
+        """Keep a new record. Our own goes to everybody; another's to a few, if it replaces one
+        that they may have: who has none asks."""
+        outdated = self._directory.records.get(record.validator)
         self._directory.records[record.validator] = record
         peers: Sequence[PeerId] = self._peers.all()
         if record.peer != self._local_peer:
             self._steering.learn_addresses(
                 [text for text in record.addresses if text.endswith(f"/p2p/{record.peer}")]
             )
-            lacking = [peer for peer in peers if self._lacks(peer, record)]
-            fanout = self._peers.relay_fanout(self.ctx.random, len(self._directory.expected))
-            peers = sample(self.ctx.random, lacking, fanout)
+            fanout = 0
+            if outdated is not None:
+                fanout = self._peers.relay_fanout(self.ctx.random, len(self._directory.expected))
+            peers = sample(self.ctx.random, peers, fanout)
         for peer in peers:
             self._tell(peer, (record,))
+
+    def _own_records(self) -> list[ValidatorRecord]:
+        records = self._directory.records.values()
+        return [record for record in records if record.peer == self._local_peer]
+
+    def _lacking(self) -> list[ValidatorId]:
+        """The validators that count and of which we have no record, but for ourselves."""
+        ours = self._keys.public_keys(KeyType.PARACHAIN)
+        records = self._directory.records
+        return [
+            validator
+            for validator in self._directory.expected
+            if validator not in records and validator not in ours
+        ]
 
     def _lacks(self, peer: PeerId, record: ValidatorRecord) -> bool:
         return self._known[peer].has.get(record.validator, -1) < record.made_at
@@ -299,7 +381,11 @@ class PeerSetManager(Subsystem):
         for start in range(0, len(lacking), MAX_RECORDS):
             batch = tuple(lacking[start : start + MAX_RECORDS])
             known.update({record.validator: record.made_at for record in batch})
-            self.ctx.send(SendMessage((peer,), VALIDATOR_DISCOVERY, encode(batch, _Records)))
+            self._send(peer, Known(batch))
+
+    def _send(self, peer: PeerId, message: Discovery) -> None:
+        payload = encode(message, Discovery)
+        self.ctx.send(SendMessage((peer,), VALIDATOR_DISCOVERY, payload))
 
     def _make_known(self) -> None:
         """Sign a record of our own when there is none, or it is old or outdated."""
