@@ -9,7 +9,7 @@ a message costs n + sqrt(n) copies, not a multiple of n.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import isqrt
 
 from parahost.ports import Random
@@ -40,3 +40,20 @@ def sample(random: Random, items: Iterable[PeerId], count: int) -> Sequence[Peer
         other = index + random.below(len(pool) - index)
         pool[index], pool[other] = pool[other], pool[index]
     return pool[:count]
+
+
+def a_few(
+    random: Random, peers: Sequence[PeerId], count: int, wanted: Callable[[PeerId], bool]
+) -> list[PeerId]:
+    """At most ``count`` of the peers that are ``wanted``, met on a walk from a random place on. It
+    looks at no more peers than it must."""
+    few: list[PeerId] = []
+    if peers and count:
+        first = random.below(len(peers))
+        for place in range(len(peers)):
+            peer = peers[first - place]
+            if wanted(peer):
+                few.append(peer)
+                if len(few) == count:
+                    break
+    return few

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from parahost.network.identity import is_peer_id
 from parahost.primitives.basic import PeerId
@@ -65,6 +66,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(4096)
 def parse_address(text: str) -> PeerAddress:
     """Read ``/<kind>/<host>/tcp/<port>[/p2p/<peer id>]``.
 

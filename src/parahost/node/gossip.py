@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from parahost.consensus.fanout import is_full_mesh, relay_fanout
+from parahost.consensus.fanout import a_few, is_full_mesh, relay_fanout
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
     OurViewChange,
@@ -60,6 +61,8 @@ class GossipPeers:
 
     def __init__(self) -> None:
         self._views: dict[PeerId, View] = {}
+        self._order: tuple[PeerId, ...] | None = None
+        """All peers; ``None`` after one came or left."""
         self._authorities: dict[PeerId, None] = {}
         self._gains: dict[PeerId, int] = {}
         self._past: deque[Hash] = deque(maxlen=REMEMBERED_HEADS)
@@ -70,10 +73,12 @@ class GossipPeers:
         match event:
             case PeerConnected(peer, role):
                 self._views.setdefault(peer, View())
+                self._order = None
                 if role is ObservedRole.AUTHORITY:
                     self._authorities[peer] = None
             case PeerDisconnected(peer):
                 self._views.pop(peer, None)
+                self._order = None
                 self._authorities.pop(peer, None)
                 self._gains.pop(peer, None)
             case PeerViewChange(peer, view):
@@ -96,7 +101,9 @@ class GossipPeers:
         return head in self.ours or head in self._past
 
     def all(self) -> tuple[PeerId, ...]:
-        return tuple(self._views)
+        if self._order is None:
+            self._order = tuple(self._views)
+        return self._order
 
     def report(self, ctx: Context, peer: PeerId, change: ReputationChange | None) -> None:
         """Tell the bridge what a peer has earned: a cost at once, gains when they are many."""
@@ -110,9 +117,13 @@ class GossipPeers:
         if change is not None:
             ctx.send(ReportPeer(peer, change))
 
-    def relay_fanout(self, random: Random, validators: int) -> int:
-        """To how many peers to pass on a message, in a session of so many validators."""
-        return relay_fanout(random, len(self._authorities), validators)
+    def to_pass_on(
+        self, random: Random, validators: int, wanted: Callable[[PeerId], bool]
+    ) -> list[PeerId]:
+        """To whom of the peers that are ``wanted`` to pass on a message that is news, in a session
+        of so many validators."""
+        fanout = relay_fanout(random, len(self._authorities), validators)
+        return a_few(random, self.all(), fanout, wanted)
 
     def repeats(self, random: Random, validators: int, copies: int = CATCH_UP_COPIES) -> bool:
         """Whether to give a peer that begins to work on a head a message of somebody else's, so

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from parahost.consensus.fanout import relay_fanout
+from parahost.consensus.fanout import a_few, relay_fanout
 from parahost.consensus.grandpa.messages import (
     NEIGHBOUR_VERSION,
     CommitMessage,
@@ -42,6 +42,7 @@ class Gossip:
         pause_s: float,
     ) -> None:
         self.peers: dict[PeerId, PeerRecord] = {}
+        self._order: list[PeerId] = []
         self._authorities = 0
         self.view = view
         self._send = send
@@ -54,6 +55,7 @@ class Gossip:
 
     def connected(self, peer: PeerId, *, is_authority: bool) -> None:
         self.peers[peer] = PeerRecord(is_authority)
+        self._order.append(peer)
         self._authorities += is_authority
         self._send([peer], self._neighbour_packet())
 
@@ -61,6 +63,7 @@ class Gossip:
         record = self.peers.pop(peer, None)
         if record is not None:
             self._authorities -= record.is_authority
+            self._order.remove(peer)
 
     def move(self, view: View) -> None:
         """We are elsewhere now: forget what is over, and tell the peers."""
@@ -89,24 +92,24 @@ class Gossip:
         self._votes.setdefault(key, {})[payload] = None
         if source is not None:
             self._mark(source, key, payload)
-        fanout = len(self.peers)
-        if source is not None:
+
+        def lacks(peer: PeerId) -> bool:
+            record = self.peers[peer]
+            return (
+                record.view is not None
+                and _in_reach(record.view, key)
+                and payload not in record.sent.get(key, ())
+            )
+
+        if source is None:
+            ready = [peer for peer in self.peers if lacks(peer)]
+        else:
             fanout = relay_fanout(self._random, self._authorities, voters)
-        if not fanout:
-            return
-        ready = [
-            peer
-            for peer, record in self.peers.items()
-            if record.view is not None
-            and _in_reach(record.view, key)
-            and payload not in record.sent.get(key, ())
-        ]
-        if len(ready) > fanout:
-            first = self._random.below(len(ready))
-            ready = (ready[first:] + ready[:first])[:fanout]
+            ready = a_few(self._random, self._order, fanout, lacks) if fanout else []
         for peer in ready:
             self._mark(peer, key, payload)
-        self._send(ready, payload)
+        if ready:
+            self._send(ready, payload)
 
     def pass_on_commit(self, message: CommitMessage, source: PeerId | None = None) -> None:
         """Send a commit to those of its set who have not finalised as much."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
 
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource
 from parahost.consensus.grandpa.graph import NotInGraph, Support, VoteGraph
@@ -31,7 +31,7 @@ from parahost.primitives.consensus import (
 )
 
 
-class Stage(Enum):
+class Stage(IntEnum):
     """What a voter says once in a round. The values name promises and must not change."""
 
     PREVOTE = 0

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from parahost.consensus.fanout import sample
 from parahost.node.backing.assignments import Assignments, learn_assignments
 from parahost.node.backing.statement_table import MAX_SECONDED, Contradiction, contradictions
 from parahost.node.gossip import (
@@ -295,9 +294,10 @@ class StatementDistribution(Subsystem):
                 NoteStatement(head, known.candidate, known.validator, peer, known.kind is Seconded)
             )
         validators = len(state.assignments.session.validators) if state.assignments else 0
-        if fanout := self._peers.relay_fanout(self.ctx.random, validators):
-            lacking = self._lacking(head, state, known)
-            self._tell(head, state, known, sample(self.ctx.random, lacking, fanout))
+        few = self._peers.to_pass_on(
+            self.ctx.random, validators, lambda peer: self._lacks(peer, head, state, known)
+        )
+        self._tell(head, state, known, few)
 
     def _report(self, head: Hash, known: StatementId, found: Contradiction) -> None:
         self.ctx.journal.record(
@@ -310,12 +310,14 @@ class StatementDistribution(Subsystem):
         self.ctx.send(ReportMisbehavior(found))
 
     def _lacking(self, head: Hash, state: HeadState, known: StatementId) -> list[PeerId]:
-        """Peers that work on the head and, as far as we know, have not got the statement."""
-        return [
-            peer
-            for peer in self._peers.working_on(head)
-            if known not in state.knows(peer).statements
-        ]
+        return [peer for peer in self._peers.all() if self._lacks(peer, head, state, known)]
+
+    def _lacks(self, peer: PeerId, head: Hash, state: HeadState, known: StatementId) -> bool:
+        """Whether a peer works on the head and, as far as we know, has not got the statement."""
+        if head not in self._peers.view(peer).heads:
+            return False
+        knowledge = state.known.get(peer)
+        return knowledge is None or known not in knowledge.statements
 
     def _tell(
         self, head: Hash, state: HeadState, known: StatementId, peers: Sequence[PeerId]

@@ -119,15 +119,17 @@ class NetworkBridge(Subsystem):
     # From the port, which waits while the node is busy
 
     def _hearer(self, peer_set: PeerSet) -> port.EventHandler:
+        circle = self._circles[peer_set]
+
         def hear(event: port.NetworkEvent) -> Awaitable[None] | None:
             if self.ctx.has_room:
-                self._on_input(peer_set, event)
+                self._on_input(circle, peer_set, event)
                 return None
             return hear_later(event)
 
         async def hear_later(event: port.NetworkEvent) -> None:
             await self.ctx.room()
-            self._on_input(peer_set, event)
+            self._on_input(circle, peer_set, event)
 
         return hear
 
@@ -172,9 +174,11 @@ class NetworkBridge(Subsystem):
             case DisconnectPeer(peer):
                 self._network.disconnect(peer)
 
-    def _on_input(self, peer_set: PeerSet, event: port.NetworkEvent) -> None:
-        circle = self._circles[peer_set]
+    def _on_input(self, circle: _Circle, peer_set: PeerSet, event: port.NetworkEvent) -> None:
         match event:
+            case port.Notification(peer, _, payload):
+                if peer in circle.peers:
+                    self._on_wire(circle, peer, payload)
             case port.PeerConnected(peer, role):
                 if self._meets_in(role) is peer_set:
                     circle.peers[peer] = role
@@ -183,9 +187,6 @@ class NetworkBridge(Subsystem):
             case port.PeerDisconnected(peer):
                 if circle.peers.pop(peer, None) is not None:
                     self._produce(circle, PeerDisconnected(peer))
-            case port.Notification(peer, _, payload):
-                if peer in circle.peers:
-                    self._on_wire(circle, peer, payload)
 
     def _on_wire(self, circle: _Circle, peer: PeerId, payload: bytes) -> None:
         try:

@@ -15,7 +15,6 @@ from typing import Annotated, ClassVar
 
 import trio
 
-from parahost.consensus.fanout import sample
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_BAD_SIGNATURE,
@@ -351,10 +350,12 @@ class PeerSetManager(Subsystem):
             self._steering.learn_addresses(
                 [text for text in record.addresses if text.endswith(f"/p2p/{record.peer}")]
             )
-            fanout = 0
+            peers = ()
             if outdated is not None:
-                fanout = self._peers.relay_fanout(self.ctx.random, len(self._directory.expected))
-            peers = sample(self.ctx.random, peers, fanout)
+                validators = len(self._directory.expected)
+                peers = self._peers.to_pass_on(
+                    self.ctx.random, validators, lambda peer: self._lacks(peer, record)
+                )
         for peer in peers:
             self._tell(peer, (record,))
 
