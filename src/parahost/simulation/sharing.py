@@ -14,7 +14,7 @@ from parahost.crypto.verifier import DirectVerifier
 from parahost.ports import ValidationHost, Verifier
 from parahost.primitives.basic import Hash
 from parahost.primitives.header import Block
-from parahost.primitives.scale import remember_decoded
+from parahost.primitives.once import remember_results
 from parahost.runtime.executive import Executed
 from parahost.runtime.storage import State
 from parahost.simulation.verifier import SharedVerifier
@@ -28,7 +28,7 @@ class Sharing:
 
     def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
-        remember_decoded(enabled)
+        remember_results(enabled)
         self._verifier = SharedVerifier(DirectVerifier())
         self._host = InProcessHost()
         self._executed: OrderedDict[tuple[Hash, Hash], Executed] = OrderedDict()

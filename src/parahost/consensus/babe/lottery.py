@@ -10,6 +10,7 @@ from parahost.crypto.vrf import make_bytes, vrf_inout
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import Slot
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.once import once
 from parahost.primitives.transcript import Transcript
 from parahost.runtime import babe
 
@@ -22,6 +23,7 @@ def slot_transcript(slot: Slot, epoch: Epoch) -> Transcript:
     return babe.slot_transcript(slot, epoch.index, epoch.randomness)
 
 
+@once(64)
 def vrf_score(public: bytes, transcript: Transcript, pre_output: bytes) -> int:
     """The number in ``[0, 2**128)`` that a VRF has drawn; below the threshold it wins."""
     inout = vrf_inout(public, transcript, pre_output)
