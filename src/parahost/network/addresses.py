@@ -6,7 +6,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, replace
 
-from parahost.network.identity import is_peer_id
+from parahost.network.peer_ids import is_peer_id
 from parahost.primitives.basic import PeerId
 
 MAX_ADDRESS_LENGTH = 256
