@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from parahost.crypto import ed25519, sr25519
 from parahost.crypto.hashing import blake2_256
 from parahost.crypto.keystore import KeyDirectory, KeyFileError, KeyRing, ProtectedKeyStore
-from parahost.crypto.vrf import vrf_verify
+from parahost.crypto.vrf import make_bytes, vrf_inout, vrf_verify
 from parahost.ports.database import Batch, DatabaseError
 from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType
 from parahost.primitives.transcript import Transcript
@@ -52,8 +52,13 @@ def test_each_role_has_its_kind_of_signature(store: KeyStore) -> None:
     transcript, extra = Transcript(b"t"), Transcript(b"e")
     signed = store.vrf_sign(KeyType.BABE, ALICE, transcript, extra)
     assert vrf_verify(ALICE, transcript, signed.pre_output, signed.proof, extra) is not None
+    inout = vrf_inout(ALICE, transcript, signed.pre_output)
+    output = store.vrf_output(KeyType.BABE, ALICE, transcript, b"context", 16)
+    assert output == make_bytes(inout, b"context", 16)
     with pytest.raises(TypeError):
         store.vrf_sign(KeyType.GRANDPA, ALICE_GRANDPA, transcript)
+    with pytest.raises(TypeError):
+        store.vrf_output(KeyType.GRANDPA, ALICE_GRANDPA, transcript, b"context", 16)
 
 
 def test_a_key_that_is_not_held_signs_nothing(store: KeyStore) -> None:

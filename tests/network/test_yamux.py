@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.network.errors import PeerError
+from parahost.network.limits import YamuxLimits
 from parahost.network.secure import SecureChannel
-from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux, YamuxLimits
+from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux
 from parahost.primitives.basic import PeerId
 
 QUICK = YamuxLimits(ping_interval_s=0.02, max_silent_pings=3, write_stall_s=0.2)

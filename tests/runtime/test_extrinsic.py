@@ -94,7 +94,7 @@ def polkadot_extrinsics() -> list[Extrinsic]:
 
 
 def test_extrinsics_root_of_a_polkadot_block() -> None:
-    assert extrinsics_root(polkadot_extrinsics()).hex() == POLKADOT["extrinsics_root"]
+    assert extrinsics_root(tuple(polkadot_extrinsics())).hex() == POLKADOT["extrinsics_root"]
 
 
 def test_inherents_of_a_polkadot_block() -> None:

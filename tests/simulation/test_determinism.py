@@ -52,3 +52,9 @@ def test_same_seed_same_digest_in_every_process(tmp_path: Path) -> None:
 
 def test_sharing_changes_nothing() -> None:
     assert digest(3, sharing=True) == digest(3, sharing=False)
+
+
+def test_a_simulation_needs_no_network_library() -> None:
+    """Importing py-libp2p takes as long as all the rest of the start."""
+    check = "import sys, parahost.simulation; sys.exit('libp2p' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

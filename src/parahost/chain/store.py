@@ -39,6 +39,7 @@ from parahost.consensus.babe.epochs import EpochView
 from parahost.ports import Batch, Database
 from parahost.primitives.basic import H256, U8, BlockNumber, Hash
 from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.once import once
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
 STATES_KEPT = 256
@@ -166,8 +167,8 @@ class ChainStore:
         """Keep an executed block; ``epochs`` when it begins an epoch."""
         batch = Batch()
         batch.put("headers", hash, encode(header))
-        batch.put("bodies", hash, encode(tuple(body), _Body))
-        batch.put("deltas", hash, encode(tuple(delta.items()), _Delta))
+        batch.put("bodies", hash, _encoded_body(tuple(body)))
+        batch.put("deltas", hash, _encoded_delta(tuple(delta.items())))
         batch.put("open", _order_key(order), encode(OpenBlock(hash, U8(primary))))
         if epochs is not None:
             batch.put("epochs", hash, encode(epochs))
@@ -240,6 +241,16 @@ class ChainStore:
     def _decoded(self, table: str, hash: Hash, type_: Any) -> Any:
         raw = self._database.get(table, hash)
         return None if raw is None else _decode(table, hash, type_, raw)
+
+
+@once(16)
+def _encoded_body(body: _Body) -> bytes:
+    return encode(body, _Body)
+
+
+@once(16)
+def _encoded_delta(delta: _Delta) -> bytes:
+    return encode(delta, _Delta)
 
 
 def _decode(table: str, key: bytes, type_: Any, raw: bytes) -> Any:

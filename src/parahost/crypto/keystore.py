@@ -147,10 +147,23 @@ class ProtectedKeyStore:
 
         :raises TypeError: for a GRANDPA key, which is an ed25519 key.
         """
+        return vrf.vrf_sign(self._vrf_key(key_type, public), transcript, extra)
+
+    def vrf_output(
+        self, key_type: KeyType, public: bytes, transcript: Transcript, context: bytes, length: int
+    ) -> bytes:
+        """See the port.
+
+        :raises TypeError: for a GRANDPA key.
+        """
+        inout = vrf.vrf_evaluate(self._vrf_key(key_type, public), transcript)
+        return vrf.make_bytes(inout, context, length)
+
+    def _vrf_key(self, key_type: KeyType, public: bytes) -> sr25519.Keypair:
         keypair = self._keys.get(key_type, public)
         if not isinstance(keypair, sr25519.Keypair):
             raise TypeError(f"{key_type.name} keys are ed25519 keys and have no VRF")
-        return vrf.vrf_sign(keypair, transcript, extra)
+        return keypair
 
 
 def _sign(keypair: Keypair, payload: bytes) -> bytes:

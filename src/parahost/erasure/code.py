@@ -13,7 +13,8 @@ from typing import TypeVar
 import reed_solomon_leopard as leopard
 
 from parahost.erasure.errors import BadChunk, BadPadding, NotEnoughChunks, WrongRoot
-from parahost.erasure.merkle import erasure_root
+from parahost.erasure.merkle import SMALL_BYTES, erasure_root
+from parahost.primitives.once import once
 from parahost.primitives.scale import decode_prefix
 
 MAX_VALIDATORS = 49_153
@@ -49,6 +50,10 @@ def encode(data: bytes, n: int) -> list[bytes]:
     """
     if not data:
         raise ValueError("there is nothing to encode")
+    return list(_encoded_once(data, n) if len(data) <= SMALL_BYTES else _encoded(data, n))
+
+
+def _encoded(data: bytes, n: int) -> Sequence[bytes]:
     k = threshold(n)
     length = chunk_length(len(data), n)
     originals = [data[start : start + length] for start in range(0, k * length, length)]
@@ -58,6 +63,9 @@ def encode(data: bytes, n: int) -> list[bytes]:
         return originals
     recovery: list[bytes] = leopard.encode(originals, n - k)
     return originals + recovery
+
+
+_encoded_once = once(32)(_encoded)
 
 
 def reconstruct(chunks: Chunks, n: int) -> bytes:

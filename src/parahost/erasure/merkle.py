@@ -11,10 +11,14 @@ from collections.abc import Sequence
 
 from parahost.erasure.hashing import hash_all, node_hash
 from parahost.primitives.basic import H256
+from parahost.primitives.once import once
 
 Proof = tuple[H256, ...]
 """The siblings of a leaf and of its ancestors, the lowest first."""
 
+SMALL_BYTES = 64 * 1024
+"""What a node computes of so little data is remembered for a while: a backer needs chunks and tree
+when it stores a candidate and when it hands the chunks out."""
 _EMPTY_LEAF = bytes(32)
 
 
@@ -23,7 +27,7 @@ def root_and_proofs(chunks: Sequence[bytes]) -> tuple[H256, list[Proof]]:
 
     :raises ValueError: when there are no chunks.
     """
-    levels = _levels(chunks)
+    levels = _tree(chunks)
     above: list[Proof] = [()]
     for level in reversed(levels[:-1]):
         above = [(H256(level[node ^ 1]), *above[node >> 1]) for node in range(len(level))]
@@ -35,7 +39,7 @@ def erasure_root(chunks: Sequence[bytes]) -> H256:
 
     :raises ValueError: when there are no chunks.
     """
-    return H256(_levels(chunks)[-1][0])
+    return H256(_tree(chunks)[-1][0])
 
 
 def verify_chunk(root: bytes, index: int, chunk: bytes, proof: Sequence[bytes], n: int) -> bool:
@@ -50,10 +54,16 @@ def verify_chunk(root: bytes, index: int, chunk: bytes, proof: Sequence[bytes], 
     return node == root
 
 
-def _levels(chunks: Sequence[bytes]) -> list[list[bytes]]:
+def _tree(chunks: Sequence[bytes]) -> Sequence[Sequence[bytes]]:
     """All nodes, from the leaves to the root."""
     if not chunks:
         raise ValueError("no chunks, no root")
+    if sum(map(len, chunks)) > 3 * SMALL_BYTES:
+        return _levels(chunks)
+    return _levels_once(tuple(chunks))
+
+
+def _levels(chunks: Sequence[bytes]) -> Sequence[Sequence[bytes]]:
     width = 1 << (len(chunks) - 1).bit_length()
     level = hash_all(chunks) + [_EMPTY_LEAF] * (width - len(chunks))
     levels = [level]
@@ -63,3 +73,6 @@ def _levels(chunks: Sequence[bytes]) -> list[list[bytes]]:
         ]
         levels.append(level)
     return levels
+
+
+_levels_once = once(32)(_levels)

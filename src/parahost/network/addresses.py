@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from parahost.network.identity import is_peer_id
+from parahost.network.peer_ids import is_peer_id
 from parahost.primitives.basic import PeerId
 
 MAX_ADDRESS_LENGTH = 256

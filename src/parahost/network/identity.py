@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from libp2p.crypto.ed25519 import create_new_key_pair
-from libp2p.peer.id import ID
-
-from parahost.primitives.basic import PeerId
-
-_ED25519_MULTIHASH = bytes.fromhex("002408011220")
-"""Identity multihash of 36 bytes: a protobuf public key of type ed25519 with 32 bytes."""
+from parahost.crypto.ed25519 import Keypair
+from parahost.network.peer_ids import peer_id_of
 
 
 class Identity:
@@ -19,22 +14,12 @@ class Identity:
     def __init__(self, seed: bytes) -> None:
         if len(seed) != 32:
             raise ValueError(f"a node key is 32 bytes, not {len(seed)}")
-        self.key_pair: Any = create_new_key_pair(seed)
-        self.peer = peer_id_of(self.key_pair.public_key)
+        self._seed = seed
+        self.peer = peer_id_of(Keypair.from_seed(seed).public)
 
+    def key_pair(self) -> Any:
+        """The key as py-libp2p has it. Its import takes a second, and a plan for a network asks
+        for peer ids only."""
+        from libp2p.crypto.ed25519 import create_new_key_pair
 
-def peer_id_of(public_key: Any) -> PeerId:
-    """The peer id of a py-libp2p public key."""
-    return PeerId(ID.from_pubkey(public_key).to_base58())
-
-
-def is_peer_id(text: str) -> bool:
-    """Whether the text is the peer id of an ed25519 key, in its one canonical form."""
-    if len(text) != 52:
-        return False
-    try:
-        peer = ID.from_base58(text)
-    except ValueError:
-        return False
-    raw: bytes = peer.to_bytes()
-    return len(raw) == 38 and raw.startswith(_ED25519_MULTIHASH) and peer.to_base58() == text
+        return create_new_key_pair(self._seed)

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from parahost.network.yamux import YamuxLimits
 from parahost.ports.clock import Clock
 from parahost.ports.network import REPUTATION_FLOOR
+
+
+@dataclass(frozen=True, slots=True)
+class YamuxLimits:
+    """Bounds of one connection."""
+
+    max_incoming_streams: int = 128
+    ping_interval_s: float = 2.0
+    max_silent_pings: int = 5
+    """So many intervals without a byte from the peer, and it is gone."""
+    write_stall_s: float = 15.0
+    """A peer that does not read for so long is gone."""
 
 
 @dataclass(frozen=True, slots=True)

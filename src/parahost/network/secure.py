@@ -114,7 +114,7 @@ async def secure(
     :raises PeerError: when the other side is somebody else, or speaks anything else.
     """
     socket: Any = BufferedSocket(stream)
-    transport = NoiseTransport(identity.key_pair, create_noise_key_pair().private_key)
+    transport = NoiseTransport(identity.key_pair(), create_noise_key_pair().private_key)
     try:
         if expected is None:
             await multistream.answer(socket, {_NOISE})

@@ -11,11 +11,11 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import trio
 
 from parahost.network.errors import PeerError, ProtocolViolation
+from parahost.network.limits import YamuxLimits
 from parahost.network.secure import MAX_PLAINTEXT, SecureChannel
 
 PROTOCOL = "/yamux/1.0.0"
@@ -33,18 +33,6 @@ MAX_UNSENT = 64_000
 """What one stream may have queued for the connection, in bytes."""
 MAX_QUEUED_FRAMES = 10_000
 """A peer that makes us answer this often without reading the answers is dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class YamuxLimits:
-    """Bounds of one connection."""
-
-    max_incoming_streams: int = 128
-    ping_interval_s: float = 2.0
-    max_silent_pings: int = 5
-    """So many intervals without a byte from the peer, and it is gone."""
-    write_stall_s: float = 15.0
-    """A peer that does not read for so long is gone."""
 
 
 class Stream:

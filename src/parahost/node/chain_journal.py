@@ -5,25 +5,28 @@ With these lines and the subsystems' own, one search for a candidate's hash tell
 
 from __future__ import annotations
 
-from parahost.chain.chain import Chain, ChainEvent
+from collections.abc import Iterable
+
 from parahost.ports import Journal
 from parahost.primitives.basic import Hash
-from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateEvent,
     CandidateIncludedEvent,
 )
-from parahost.runtime import api
 
 
-def record_chain_event(journal: Journal, chain: Chain, event: ChainEvent) -> None:
-    """One line for the event, and on import one for each candidate that moved on."""
+def record_finality(journal: Journal, event: BlockFinalizationEvent) -> None:
+    journal.record("chain.finalized", block=event.hash, number=event.header.number)
+
+
+def record_import(
+    journal: Journal, event: BlockImportEvent, moved: Iterable[CandidateEvent]
+) -> None:
+    """One line for the block, and one for each candidate that moved on in it."""
     number = event.header.number
-    if not isinstance(event, BlockImportEvent):
-        journal.record("chain.finalized", block=event.hash, number=number)
-        return
     journal.record(
         "chain.imported",
         block=event.hash,
@@ -31,8 +34,8 @@ def record_chain_event(journal: Journal, chain: Chain, event: ChainEvent) -> Non
         parent=event.header.parent_hash,
         best=int(event.new_best),
     )
-    for moved in api.candidate_events(chain.state(event.hash)):
-        _record_candidate(journal, event.hash, number, moved)
+    for one in moved:
+        _record_candidate(journal, event.hash, number, one)
 
 
 def _record_candidate(journal: Journal, block: Hash, number: int, event: CandidateEvent) -> None:

@@ -31,7 +31,7 @@ from parahost.node.backing.candidate_backing import CandidateBacking
 from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
 from parahost.node.backing.statement_distribution import StatementDistribution
-from parahost.node.chain_journal import record_chain_event
+from parahost.node.chain_journal import record_finality, record_import
 from parahost.node.collation.collator_side import CollatorSide
 from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.generation import CollationGeneration
@@ -45,7 +45,7 @@ from parahost.node.utility.misbehavior_arbitration import MisbehaviorArbitration
 from parahost.node.utility.network_bridge import NetworkBridge
 from parahost.node.utility.peer_set_manager import PeerSetManager
 from parahost.node.utility.provisioner import Provisioner
-from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.node.utility.runtime_api import Ask, RuntimeApi, ask_state
 from parahost.ports import (
     Clock,
     Database,
@@ -122,11 +122,13 @@ class Collating:
 class Tweaks:
     """What a simulation changes about a node: nothing by default.
 
-    ``execute`` stands around the runtime's block execution (to share results), ``pick`` chooses
-    the next subsystem, ``interceptors`` stand between subsystems, ``capacity`` bounds queues.
+    ``execute`` stands around the runtime's block execution and ``ask`` around its API (to share
+    results), ``pick`` chooses the next subsystem, ``interceptors`` stand between subsystems,
+    ``capacity`` bounds queues.
     """
 
     execute: Callable[[Execute], Execute] = lambda execute: execute
+    ask: Ask = ask_state
     pick: Pick | None = None
     interceptors: Sequence[Interceptor] = ()
     capacity: int = 1024
@@ -154,6 +156,7 @@ class Node:
         """
         tweaks = tweaks or Tweaks()
         self.role, self.ports = role, ports
+        self._ask = tweaks.ask
         self.runtime = Runtime(ports.verifier)
         epochs = EpochView.of_genesis(genesis)
         self.parameters = epochs.parameters
@@ -221,7 +224,7 @@ class Node:
                 ),
             ]
         return [
-            RuntimeApi(self._state),
+            RuntimeApi(self._state, self._ask),
             ChainApi(self.chain),
             NetworkBridge(ports.network, self.role.observed),
             PeerSetManager(keys, verifier, ports.steering, peer, genesis),
@@ -299,10 +302,12 @@ class Node:
             return None
 
     def _on_chain(self, event: ChainEvent) -> None:
-        record_chain_event(self.ports.journal, self.chain, event)
         if isinstance(event, BlockImportEvent):
+            moved = self._ask(api.candidate_events, self.chain.state(event.hash), ())
+            record_import(self.ports.journal, event, moved)
             self.overseer.block_imported(event)
         else:
+            record_finality(self.ports.journal, event)
             self.overseer.block_finalized(event)
 
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:

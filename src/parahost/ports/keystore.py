@@ -70,3 +70,13 @@ class KeyStore(Protocol):
         :raises KeyError: when the key is not held.
         """
         ...
+
+    def vrf_output(
+        self, key_type: KeyType, public: bytes, transcript: Transcript, context: bytes, length: int
+    ) -> bytes:
+        """That many bytes of the VRF's output, others for each context, as anybody gets them from
+        a :meth:`vrf_sign` of the transcript. To see whether one has won, at a third of the cost.
+
+        :raises KeyError: when the key is not held.
+        """
+        ...

@@ -101,8 +101,15 @@ class OutboundHrmpMessage:
     data: bytes
 
 
+class _Hashed:
+    """Room for a value's hash, which is asked for again and again."""
+
+    __slots__ = ("_hash",)
+    _hash: H256
+
+
 @dataclass(frozen=True, slots=True)
-class CandidateCommitments:
+class CandidateCommitments(_Hashed):
     """What executing the candidate must give. Messages between chains are not carried yet: a
     candidate with any is invalid (D10)."""
 
@@ -114,14 +121,22 @@ class CandidateCommitments:
     hrmp_watermark: BlockNumber
 
     def hash(self) -> H256:
-        return blake2_256(encode(self))
+        if not hasattr(self, "_hash"):
+            object.__setattr__(self, "_hash", blake2_256(encode(self)))
+        return self._hash
 
 
 class _Named:
-    """Room for a value's hash and plain form, which are asked for again and again."""
+    """Room for a candidate's name, as :class:`_Hashed` has it for others' hashes."""
 
-    __slots__ = ("_hash", "_plain")
+    __slots__ = ("_hash",)
     _hash: CandidateHash
+
+
+class _Plain:
+    """Room for a receipt's plain form."""
+
+    __slots__ = ("_plain",)
     _plain: CandidateReceipt
 
 
@@ -140,7 +155,7 @@ class CandidateReceipt(_Named):
 
 
 @dataclass(frozen=True, slots=True)
-class CommittedCandidateReceipt(_Named):
+class CommittedCandidateReceipt(_Plain):
     """A candidate with its commitments in full: the guide's ``AbridgedCandidateReceipt``."""
 
     descriptor: CandidateDescriptor
@@ -154,9 +169,7 @@ class CommittedCandidateReceipt(_Named):
 
     def hash(self) -> CandidateHash:
         """The same as the plain receipt's."""
-        if not hasattr(self, "_hash"):
-            object.__setattr__(self, "_hash", self.to_plain().hash())
-        return self._hash
+        return self.to_plain().hash()
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,10 +60,12 @@ Digest = Annotated[tuple[DigestItem, ...], MaxLen(64)]
 
 
 class _Named:
-    """Room for a header's hash, which is asked for again and again."""
+    """Room for a header's hash and for the header under its seal: both are asked for again and
+    again."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "_unsealed")
     _hash: Hash
+    _unsealed: Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,11 @@ class Header(_Named):
 
     def without_seal(self) -> tuple[Header, Seal | None]:
         """The header as it was signed, and the seal if it carries one."""
-        if self.digest and isinstance(self.digest[-1], Seal):
-            return replace(self, digest=self.digest[:-1]), self.digest[-1]
-        return self, None
+        if not self.digest or not isinstance(self.digest[-1], Seal):
+            return self, None
+        if not hasattr(self, "_unsealed"):
+            object.__setattr__(self, "_unsealed", replace(self, digest=self.digest[:-1]))
+        return self._unsealed, self.digest[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from parahost.primitives.header import (
     PreRuntime,
     Seal,
 )
+from parahost.primitives.once import once
 from parahost.primitives.scale import encode
 from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of, pallet_of
 from parahost.runtime.errors import (
@@ -278,17 +279,19 @@ class BlockBuilder:
         self._runtime._check_inherents_complete(self._store)
         digest = self._runtime._finalize_block(self._store)
         state = self._store.commit()
+        extrinsics = tuple(self._extrinsics)
         header = Header(
             parent_hash=self._header.parent_hash,
             number=self._header.number,
             state_root=state.root,
-            extrinsics_root=extrinsics_root(self._extrinsics),
+            extrinsics_root=extrinsics_root(extrinsics),
             digest=digest,
         )
-        return Block(header, tuple(self._extrinsics)), state
+        return Block(header, extrinsics), state
 
 
-def extrinsics_root(extrinsics: list[Extrinsic] | tuple[Extrinsic, ...]) -> Hash:
+@once(16)
+def extrinsics_root(extrinsics: tuple[Extrinsic, ...]) -> Hash:
     """The root of the trie of extrinsics, each with its length before it, in the layout that
     Polkadot uses for it (V0)."""
     return ordered_root([encode(bytes(each), bytes) for each in extrinsics], StateVersion.V0)

@@ -38,3 +38,8 @@ class WatchedKeyStore:
         extra: Transcript | None = None,
     ) -> VrfSignature:
         return self._keys.vrf_sign(key_type, public, transcript, extra)
+
+    def vrf_output(
+        self, key_type: KeyType, public: bytes, transcript: Transcript, context: bytes, length: int
+    ) -> bytes:
+        return self._keys.vrf_output(key_type, public, transcript, context, length)

@@ -118,6 +118,7 @@ class SimulatedNode:
                 collating = Collating(build.collator, plan.parachain.id)
             tweaks = Tweaks(
                 execute=build.execute,
+                ask=around.sharing.ask,
                 pick=self._pick(build.streams.stream("pick")),
                 interceptors=tuple(build.interceptors),
                 capacity=build.capacity,

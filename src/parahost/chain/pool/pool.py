@@ -185,7 +185,8 @@ class TransactionPool:
         returning = [one for block in reversed(retracted) for one in self._chain.body(block) or ()]
         touched: set[bytes] = set()
         for block in enacted:
-            touched |= self._include(block)
+            if self._waiting:
+                touched |= self._include(block)
         if retracted:
             touched |= self._providers.keys()
         self._judge_again(touched, event.header.number)

@@ -22,7 +22,7 @@ from parahost.consensus.grandpa import JustificationError
 from parahost.ports import Network, RequestFailed
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.runtime.errors import InvalidBlock
 
 ImportJustification = Callable[[Hash, bytes], None]
@@ -160,7 +160,7 @@ class Fetcher:
                 self._network.report(peer, COST_NO_ANSWER, f"sync: {why.why}")
             raise Unhelpful(str(why)) from why
         try:
-            blocks: tuple[BlockData, ...] = decode(BlockResponse, raw)
+            blocks: tuple[BlockData, ...] = decode_once(BlockResponse, raw)
         except ScaleDecodeError as why:
             raise self._fault(peer, COST_GARBAGE, f"unreadable answer: {why}") from why
         for data in blocks:

@@ -17,10 +17,10 @@ from parahost.chain.errors import ImportRefused
 from parahost.consensus.babe.digests import pre_digest_item
 from parahost.consensus.babe.epochs import BabeParameters, Epoch
 from parahost.consensus.babe.lottery import (
+    own_score,
     primary_threshold,
     secondary_author,
     slot_transcript,
-    vrf_score,
 )
 from parahost.ports import Clock, ContradictionRefused, KeyStore, KeyType
 from parahost.primitives.basic import H256, H512, U32, BabeId, Hash, Slot
@@ -68,8 +68,8 @@ def claim_slot(slot: Slot, epoch: Epoch, keys: KeyStore) -> Claim | None:
     ]
     transcript = slot_transcript(slot, epoch)
     for index, public in ours:
-        vrf = keys.vrf_sign(KeyType.BABE, public, transcript)
-        if vrf_score(public, transcript, vrf.pre_output) < primary_threshold(epoch, index):
+        if own_score(public, transcript, keys) < primary_threshold(epoch, index):
+            vrf = keys.vrf_sign(KeyType.BABE, public, transcript)
             claim = PrimaryPreDigest(index, slot, H256(vrf.pre_output), H512(vrf.proof))
             return Claim(public, claim)
     allowed = epoch.parameters.allowed_slots

@@ -7,8 +7,10 @@ from functools import lru_cache
 
 from parahost.consensus.babe.epochs import Epoch
 from parahost.crypto.vrf import make_bytes, vrf_inout
+from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import Slot
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.once import once
 from parahost.primitives.transcript import Transcript
 from parahost.runtime import babe
 
@@ -21,10 +23,17 @@ def slot_transcript(slot: Slot, epoch: Epoch) -> Transcript:
     return babe.slot_transcript(slot, epoch.index, epoch.randomness)
 
 
+@once(64)
 def vrf_score(public: bytes, transcript: Transcript, pre_output: bytes) -> int:
     """The number in ``[0, 2**128)`` that a VRF has drawn; below the threshold it wins."""
     inout = vrf_inout(public, transcript, pre_output)
     return int.from_bytes(make_bytes(inout, _SCORE_CONTEXT, _SCORE_BYTES), "little")
+
+
+def own_score(public: bytes, transcript: Transcript, keys: KeyStore) -> int:
+    """As :func:`vrf_score`, for a key that we hold, and before anything is proved."""
+    drawn = keys.vrf_output(KeyType.BABE, public, transcript, _SCORE_CONTEXT, _SCORE_BYTES)
+    return int.from_bytes(drawn, "little")
 
 
 def primary_threshold(epoch: Epoch, authority_index: int) -> int:

@@ -14,9 +14,16 @@ from parahost.runtime.storage import State
 
 CACHED_ANSWERS = 2048
 """Answers kept. A block's answers never change, so only room is a reason to forget one."""
+Ask = Callable[[Callable[..., Any], State, tuple[Any, ...]], Any]
+"""Gives the answer of a function of the runtime's API, on a state and further arguments."""
 LARGE_BYTES = 64 * 1024
 """Longer byte strings (validation code) are not kept: a look-up gives them as fast, and thousands
 of them would fill the memory."""
+
+
+def ask_state(function: Callable[..., Any], state: State, args: tuple[Any, ...]) -> Any:
+    """Computes the answer."""
+    return function(state, *args)
 
 
 class RuntimeApi(Subsystem):
@@ -25,8 +32,9 @@ class RuntimeApi(Subsystem):
     name = "runtime-api"
     receives = (RuntimeCall,)
 
-    def __init__(self, state_of: Callable[[Hash], State | None]) -> None:
+    def __init__(self, state_of: Callable[[Hash], State | None], ask: Ask = ask_state) -> None:
         self._state_of = state_of
+        self._ask = ask
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
 
     def on_message(self, message: Message) -> None:
@@ -49,7 +57,7 @@ class RuntimeApi(Subsystem):
         if state is None:
             message.reply.drop()
             return False
-        message.reply.answer(message.function(state, *message.args))
+        message.reply.answer(self._ask(message.function, state, message.args))
         return True
 
 

@@ -18,7 +18,7 @@ from parahost.primitives.scale.codec import (
     variant,
 )
 from parahost.primitives.scale.errors import ScaleDecodeError, ScaleEncodeError, ScaleTypeError
-from parahost.primitives.scale.once import decode_once, remember_decoded
+from parahost.primitives.scale.once import decode_once
 
 __all__ = [
     "BitVec",
@@ -35,6 +35,5 @@ __all__ = [
     "decode_prefix",
     "encode",
     "encode_compact",
-    "remember_decoded",
     "variant",
 ]

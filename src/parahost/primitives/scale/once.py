@@ -1,23 +1,19 @@
-"""Decoding what comes again and again.
-
-Gossip brings the same bytes from several peers, and where many nodes live in one process, to each
-of them. What bytes mean is a pure function of them, and decoded values do not change: so the last
-few thousand short messages are decoded once in a process.
-"""
+"""Decoding what comes again and again: the last messages are decoded once in a process."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
+from parahost.primitives.once import once
 from parahost.primitives.scale.codec import decode
 
-MAX_MESSAGES = 4096
-MAX_BYTES = 2048
-"""Longer ones are decoded anew each time: they are few, and would fill the memory."""
+SHORT_MESSAGES, SHORT_BYTES = 4096, 2048
+LONG_MESSAGES, LONG_BYTES = 32, 128 * 1024
+"""So many messages of at most so many bytes. Longer ones are decoded anew each time: they are few,
+and would fill the memory."""
 
-_remembered = lru_cache(MAX_MESSAGES)(decode)
-_is_on = True
+_short = once(SHORT_MESSAGES)(decode)
+_long = once(LONG_MESSAGES)(decode)
 
 
 def decode_once(type_: Any, data: bytes) -> Any:
@@ -25,11 +21,6 @@ def decode_once(type_: Any, data: bytes) -> Any:
 
     :raises ScaleDecodeError: see there.
     """
-    return _remembered(type_, data) if _is_on and len(data) <= MAX_BYTES else decode(type_, data)
-
-
-def remember_decoded(enabled: bool) -> None:
-    """Whether :func:`decode_once` remembers anything in this process; it does by default."""
-    global _is_on
-    _is_on = enabled
-    _remembered.cache_clear()
+    if len(data) <= SHORT_BYTES:
+        return _short(type_, data)
+    return _long(type_, data) if len(data) <= LONG_BYTES else decode(type_, data)
