@@ -185,10 +185,12 @@ class SimulatedNode:
     def _pick(self, random: SeededRandom) -> Pick:
         """Whose message is handled next, by chance."""
 
+        draw = random.unit
+
         def pick(waiting: int) -> int:
             if self.on_step is not None:
                 self.on_step()
-            return random.below(waiting) if waiting > 1 else 0
+            return int(draw() * waiting) if waiting > 1 else 0
 
         return pick
 

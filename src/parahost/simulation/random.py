@@ -7,6 +7,7 @@ what another part draws, and adding a node or a fault leaves the streams of the 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from hashlib import blake2b
 
 
@@ -15,6 +16,8 @@ class SeededRandom:
 
     def __init__(self, seed: int) -> None:
         self._stream = random.Random(seed)
+        self.unit: Callable[[], float] = self._stream.random
+        """Gives a number from 0 up to but without 1."""
 
     def bytes(self, count: int) -> bytes:
         return self._stream.randbytes(count)
@@ -22,11 +25,7 @@ class SeededRandom:
     def below(self, bound: int) -> int:
         if bound < 1:
             raise ValueError(f"nothing is below {bound}")
-        return int(self._stream.random() * bound)
-
-    def unit(self) -> float:
-        """A number from 0 up to but without 1."""
-        return self._stream.random()
+        return int(self.unit() * bound)
 
 
 class Streams:

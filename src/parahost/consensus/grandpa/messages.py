@@ -24,8 +24,15 @@ MAX_VOTES = 8192
 NEIGHBOUR_VERSION = 1
 
 
+class _Targeted:
+    """Room for a vote's target, which is asked for again and again."""
+
+    __slots__ = ("_target",)
+    _target: BlockRef
+
+
 @dataclass(frozen=True, slots=True)
-class SignedMessage:
+class SignedMessage(_Targeted):
     """A vote or proposal with its signature over :func:`grandpa_payload`."""
 
     message: GrandpaMessage
@@ -34,7 +41,10 @@ class SignedMessage:
 
     @property
     def target(self) -> BlockRef:
-        return BlockRef(self.message.target_hash, self.message.target_number)
+        if not hasattr(self, "_target"):
+            target = BlockRef(self.message.target_hash, self.message.target_number)
+            object.__setattr__(self, "_target", target)
+        return self._target
 
 
 @variant(0)

@@ -221,14 +221,15 @@ class GrandpaVoter:
 
     def _on_network(self, event: NetworkEvent) -> None:
         match event:
+            case Notification(peer, _, payload):
+                if peer in self._gossip.peers:
+                    verdict = self._receive(peer, payload)
+                    if verdict.rejects:
+                        self._network.report(peer, verdict.cost, f"grandpa: {verdict.reason}")
             case PeerConnected(peer, role):
                 self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
-            case Notification(peer, _, payload) if peer in self._gossip.peers:
-                verdict = self._receive(peer, payload)
-                if verdict.rejects:
-                    self._network.report(peer, verdict.cost, f"grandpa: {verdict.reason}")
 
     def _receive(self, peer: PeerId, payload: bytes) -> Verdict:
         if self._gossip.has(payload, peer):

@@ -187,6 +187,8 @@ class BitfieldDistribution(Subsystem):
         state.knows(peer)[signed.validator_index] = True
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(head, state, signed)
+            if not signed.bitfield.count():
+                return  # it tells nothing that anybody would miss
             validators = len(state.session.validators)
             few = self._peers.to_pass_on(
                 self.ctx.random, validators, lambda peer: self._lacks(peer, head, state, signed)
@@ -236,6 +238,9 @@ class BitfieldDistribution(Subsystem):
         for index, signed in state.bitfields.items():
             if index not in known and (
                 index == state.own
-                or self._peers.repeats(self.ctx.random, validators, CATCH_UP_COPIES)
+                or (
+                    signed.bitfield.count()
+                    and self._peers.repeats(self.ctx.random, validators, CATCH_UP_COPIES)
+                )
             ):
                 self._tell(head, state, signed, (peer,))

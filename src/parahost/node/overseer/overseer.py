@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
@@ -345,12 +346,10 @@ class _Hands:
 
     def __init__(self, overseer: Overseer, seat: int) -> None:
         self._overseer, self._seat = overseer, seat
+        self.send = partial(overseer._send, seat)
         self.clock: Clock = overseer._clock
         self.random: Random = overseer._random
         self.journal: Journal = overseer._journal
-
-    def send(self, message: Message) -> None:
-        self._overseer._send(self._seat, message)
 
     async def ask(self, request: Request[T]) -> T:
         self._overseer._ask(self._seat, (request,))

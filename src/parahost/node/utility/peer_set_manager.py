@@ -245,18 +245,20 @@ class PeerSetManager(Subsystem):
         self._stirred.set()
 
     async def _ask_for_lacking(self) -> None:
-        """As long as records are lacking, ask now this peer, now that."""
+        """Take account of the records that have come, all at once; and as long as some are lacking,
+        ask now this peer, now that."""
         while True:
             await self._stirred.wait()
+            await self.ctx.clock.sleep(ASK_FIRST_S)
             self._stirred = trio.Event()
+            self._prioritise()
             pause_s = ASK_FIRST_S
-            while self._known and self._lacking():
-                await self.ctx.clock.sleep(pause_s)
+            while (lacking := self._lacking()) and (peers := self._peers.all()):
+                peer = peers[self.ctx.random.below(len(peers))]
+                self._send(peer, Lacking(tuple(lacking[:MAX_LACKING])))
                 pause_s = min(2 * pause_s, ASK_LAST_S)
-                peers, lacking = self._peers.all(), self._lacking()
-                if peers and lacking:
-                    peer = peers[self.ctx.random.below(len(peers))]
-                    self._send(peer, Lacking(tuple(lacking[:MAX_LACKING])))
+                await self.ctx.clock.sleep(pause_s)
+                self._prioritise()
 
     # Handlers
 
@@ -318,7 +320,7 @@ class PeerSetManager(Subsystem):
         known.has[validator] = max(record.made_at, known.has.get(validator, 0))
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(record)
-            self._prioritise()
+            self._stirred.set()
 
     # Routines
 

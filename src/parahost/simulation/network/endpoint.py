@@ -113,7 +113,7 @@ class Endpoint:
         if names:
             self._internet.trace.message(self.name, names, protocol, payload)
         for side in receivers:
-            self._send(side, protocol, size, partial(_arrive, side, protocol, payload))
+            self._send(side, protocol, size, partial(side.away.hear, side, protocol, payload))
 
     async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
         if len(payload) > protocol.max_request:
@@ -290,15 +290,17 @@ class Endpoint:
     def _send(self, side: Side, order: str | None, size: int, carry: Carry) -> None:
         """Put something on the way to the other end. Within one ``order``, what is sent later
         arrives later; a request and its answer (``None``) keep no order."""
-        internet = self._internet
-        if internet.weather.is_cut(self.name, side.away.name):
+        internet, weather = self._internet, self._internet.weather
+        if weather.has_cuts and weather.is_cut(self.name, side.away.name):
             if not side.held:
                 internet.after(KEEPALIVE_S, lambda: self._still_held(side))
             side.held.append((order, size, carry))
             return
         if side.held:
             self._release(side)
-        quality = internet.weather.quality(self.name, side.away.name)
+        quality = weather.default
+        if not weather.is_even:
+            quality = weather.quality(self.name, side.away.name)
         random = self._random
         now = internet.now()
         free = side.line_free_at if side.line_free_at > now else now
@@ -372,17 +374,20 @@ class Endpoint:
         while lane.events and not lane.busy:
             self._hand_over(lane, *lane.events.popleft())
 
-    def _hear(self, sender: Side, protocol: str, payload: bytes) -> None:
+    def hear(self, sender: Side, protocol: str, payload: bytes) -> None:
+        """A notification has arrived; ``sender`` is the end that it came from."""
+        here = sender.other
+        if here is None or not here.live:
+            return
         declared = self._notifications.get(protocol)
-        peer = sender.home.local_peer
+        peer = sender.home._peer
         if declared is None:
             sender.take_back(len(payload))
         elif len(payload) > declared[0].max_size:
             sender.take_back(len(payload))
             self.report(peer, VIOLATION, f"{protocol}: {len(payload)} bytes")
         else:
-            assert sender.other is not None, "it is the other end that hears"
-            lane = sender.other.lanes[declared[1]]
+            lane = here.lanes[declared[1]]
             event = Notification(peer, protocol, payload)
             if lane.busy:
                 lane.events.append((event, sender))
@@ -425,13 +430,6 @@ class Endpoint:
 
 def _passable(weather: Weather, one: str, other: str) -> bool:
     return not (weather.is_cut(one, other) or weather.is_cut(other, one))
-
-
-def _arrive(sender: Side, protocol: str, payload: bytes) -> None:
-    """A notification has reached the other end."""
-    other = sender.other
-    if other is not None and other.live:
-        sender.away._hear(sender, protocol, payload)
 
 
 def _ask(asker: Side, protocol: RequestProtocol, payload: bytes, call: Call) -> None:

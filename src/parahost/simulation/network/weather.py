@@ -14,9 +14,12 @@ class Weather:
         self._qualities: dict[tuple[str, str], LinkQuality] = {}
         self._cut: dict[tuple[str, str], int] = {}
 
+    @property
+    def is_even(self) -> bool:
+        """Whether all ways are as the default."""
+        return not (self._qualities or self._distances)
+
     def quality(self, sender: str, receiver: str) -> LinkQuality:
-        if not (self._qualities or self._distances):
-            return self.default
         way = (sender, receiver)
         return self._qualities.get(way) or self._distances.get(way, self.default)
 
@@ -42,5 +45,10 @@ class Weather:
         else:
             del self._cut[sender, receiver]
 
+    @property
+    def has_cuts(self) -> bool:
+        """Whether any way is cut."""
+        return bool(self._cut)
+
     def is_cut(self, sender: str, receiver: str) -> bool:
-        return bool(self._cut) and (sender, receiver) in self._cut
+        return (sender, receiver) in self._cut
