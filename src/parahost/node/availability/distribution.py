@@ -352,15 +352,14 @@ class AvailabilityDistribution(Subsystem):
 
     def _offer_to(self, peers: tuple[PeerId, ...]) -> None:
         """Send them soon what there is for them."""
-        stale = [p for p in peers if any(self._may_want(p, one) for one in self._live.values())]
+        sharing = [live for live in self._live.values() if live.has_more_than_own]
+        stale = [peer for peer in peers if any(self._may_want(peer, live) for live in sharing)]
         if stale:
             self._stale |= dict.fromkeys(stale)
             self._wake.set()
 
     def _may_want(self, peer: PeerId, live: LiveCandidate) -> bool:
         """Whether there may be something for the peer, if it works on the candidate."""
-        if not live.has_more_than_own:
-            return False
         if self._met is None:
             return True
         validator = self._validator_of.get(peer)
