@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from parahost.consensus.fanout import FULL_MESH_FANOUT, relay_fanout
@@ -20,6 +19,7 @@ from parahost.node.messages.network import (
 )
 from parahost.ports import ObservedRole, Random
 from parahost.primitives.basic import Hash, PeerId
+from parahost.primitives.values import dataclass
 
 REMEMBERED_HEADS = 16
 """Heads that left our view and may still be spoken of."""

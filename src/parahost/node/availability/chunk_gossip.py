@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from parahost import erasure
 from parahost.consensus.fanout import RELAY_FANOUT
@@ -18,6 +18,7 @@ from parahost.node.gossip import (
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import U8, U32, CandidateHash, ChunkIndex, PeerId, ValidatorId
 from parahost.primitives.scale import variant
+from parahost.primitives.values import dataclass
 
 RELAY_HOPS = 2
 """Over how many peers a chunk may travel to a validator that its holders are not connected to.
