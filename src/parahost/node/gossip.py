@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from parahost.consensus.fanout import a_few, is_full_mesh, relay_fanout
@@ -22,6 +21,7 @@ from parahost.node.messages.network import (
 from parahost.node.overseer import Context
 from parahost.ports import ObservedRole, Random
 from parahost.primitives.basic import Hash, PeerId
+from parahost.primitives.values import dataclass
 
 REMEMBERED_HEADS = 16
 """Heads that left our view and may still be spoken of."""

@@ -8,11 +8,11 @@ names of them, with the genesis hash, so that chains do not mix.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from parahost.primitives.basic import PeerId
+from parahost.primitives.values import dataclass
 
 REPUTATION_FLOOR = -1000
 """The scale of reputation: a peer starts at 0, is banned below this, and drifts back to 0. So a
@@ -40,7 +40,7 @@ class PeerDisconnected:
     peer: PeerId
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Notification:
     peer: PeerId
     protocol: str

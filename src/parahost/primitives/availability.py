@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from parahost.primitives.basic import H256, ChunkIndex, ValidatorIndex, ValidatorSignature
 from parahost.primitives.scale import BitVec, MaxLen, encode
 from parahost.primitives.statements import SigningContext
+from parahost.primitives.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -19,6 +17,7 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import encode
+from parahost.primitives.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

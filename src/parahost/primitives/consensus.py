@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from parahost.primitives.basic import (
@@ -19,6 +18,7 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.header import Header
 from parahost.primitives.scale import MaxLen, variant
+from parahost.primitives.values import dataclass
 
 MAX_AUTHORITIES = 100_000
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, NewType
 
 from parahost.primitives.basic import H256, BlockNumber, Hash
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import Compact, FixedLen, MaxLen, encode, variant
+from parahost.primitives.values import dataclass
 
 Extrinsic = NewType("Extrinsic", bytes)
 """An extrinsic's bytes, without the length prefix that a block body puts before each."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from parahost.primitives.basic import (
     CandidateHash,
     Hash,
@@ -13,6 +11,7 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.scale import BitVec, variant
+from parahost.primitives.values import dataclass
 
 
 @variant(1)

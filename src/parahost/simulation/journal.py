@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from struct import Struct
 from typing import Any, TextIO
 
 import trio
+
+from parahost.primitives.values import dataclass
 
 WORLD = "world"
 """Who records what happens to nodes rather than in them: crashes, cuts, connections."""

@@ -10,9 +10,8 @@ blake2-256 hash does, as the kind says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from parahost.primitives.scale import ScaleDecodeError, decode_compact, encode_compact
+from parahost.primitives.values import dataclass
 from parahost.trie.errors import NodeDecodeError
 
 HASH_LENGTH = 32

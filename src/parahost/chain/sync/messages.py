@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntFlag
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from parahost.ports import NotificationProtocol, RequestProtocol
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.scale import MaxLen, variant
+from parahost.primitives.values import dataclass
 
 MAX_BLOCKS = 64
 """Blocks in one answer."""

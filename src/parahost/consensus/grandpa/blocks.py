@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Header
+from parahost.primitives.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

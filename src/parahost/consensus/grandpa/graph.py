@@ -10,10 +10,11 @@ two nodes is walked once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource
 from parahost.primitives.basic import U32, ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.values import dataclass
 
 
 class NotInGraph(Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from parahost.consensus.grandpa.blocks import BlockRef
@@ -16,6 +15,7 @@ from parahost.primitives.consensus import (
     grandpa_payload,
 )
 from parahost.primitives.scale import MaxLen, encode, variant
+from parahost.primitives.values import dataclass
 
 PROTOCOL = "grandpa"
 MAX_MESSAGE_BYTES = 1 << 20

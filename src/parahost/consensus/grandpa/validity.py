@@ -3,7 +3,7 @@ of what we know of the peer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource, known
@@ -29,6 +29,7 @@ from parahost.consensus.grandpa.votes import votes_of
 from parahost.ports import Verifier
 from parahost.primitives.basic import U64, BlockNumber
 from parahost.primitives.consensus import GrandpaCommit, Precommit, Prevote
+from parahost.primitives.values import dataclass
 
 
 class Verdict(Enum):

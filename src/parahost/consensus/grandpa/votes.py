@@ -11,7 +11,7 @@ one kind counts for every block.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, IntEnum
 
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource
@@ -29,6 +29,7 @@ from parahost.primitives.consensus import (
     PrimaryPropose,
     SignedPrecommit,
 )
+from parahost.primitives.values import dataclass
 
 
 class Stage(IntEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from parahost.node.gossip import (
@@ -39,6 +39,7 @@ from parahost.ports import Verifier
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
+from parahost.primitives.values import dataclass
 from parahost.runtime import api
 
 CATCH_UP_COPIES = 2

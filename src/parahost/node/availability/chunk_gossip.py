@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from parahost import erasure
 from parahost.consensus.fanout import RELAY_FANOUT
@@ -25,6 +25,7 @@ from parahost.primitives.basic import (
     ValidatorId,
     ValidatorIndex,
 )
+from parahost.primitives.values import dataclass
 
 RELAY_HOPS = 2
 """Over how many peers a chunk may travel to a validator that its holders are not connected to.

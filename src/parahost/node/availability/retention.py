@@ -7,10 +7,11 @@ finality says whether that block stays; from then on a day for the PoV, an hour 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from parahost.primitives.basic import U64, BlockNumber, CandidateHash, Hash
+from parahost.primitives.values import dataclass
 
 HOUR_S = 60.0 * 60
 DAY_S = 24 * HOUR_S

@@ -10,7 +10,6 @@ in time, the runtime does not accept such a candidate, and the next relay parent
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context
@@ -25,6 +24,7 @@ from parahost.primitives.runtime_api import (
     ScheduledCore,
     ValidatorGroups,
 )
+from parahost.primitives.values import dataclass
 from parahost.runtime import api
 from parahost.runtime.storage import State
 

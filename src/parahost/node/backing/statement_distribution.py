@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
 from parahost.node.backing.assignments import Assignments, learn_assignments
@@ -53,6 +53,7 @@ from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorInde
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.primitives.statements import Invalid, Seconded, SignedStatement, Statement
+from parahost.primitives.values import dataclass
 
 MAX_WAITING = 256
 """Statements kept for a head whose assignments are still being looked up."""

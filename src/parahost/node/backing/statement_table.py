@@ -8,7 +8,7 @@ that has contradicted itself counts for nothing any more at this relay parent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from parahost.node.messages.utility import (
@@ -31,6 +31,7 @@ from parahost.primitives.statements import (
     Valid,
     ValidityAttestation,
 )
+from parahost.primitives.values import dataclass
 
 MAX_SECONDED = 2
 """How many candidates seconded by one validator are looked at: the second one is the proof that it

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, NewType
 
@@ -11,6 +10,7 @@ from parahost.node.messages.base import Message, Reply, Request
 from parahost.ports.network import ObservedRole, RequestFailed, RequestProtocol
 from parahost.primitives.basic import Hash, PeerId, ValidatorId
 from parahost.primitives.scale import MaxLen
+from parahost.primitives.values import dataclass
 
 MAX_VIEW_HEADS = 5
 
@@ -46,13 +46,13 @@ class PeerDisconnected:
     peer: PeerId
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PeerMessage:
     peer: PeerId
     payload: bytes
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PeerViewChange:
     """Comes only after the peer's ``PeerConnected``."""
 

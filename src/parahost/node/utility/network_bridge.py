@@ -7,7 +7,7 @@ everybody else. A pair of nodes meets in exactly one of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, ClassVar
 
 from parahost.node.messages.availability import AvailabilityNetwork, BitfieldNetwork, ChunkRequested
@@ -41,6 +41,7 @@ from parahost.ports import network as port
 from parahost.ports.network import Network, ObservedRole, RequestFailed, RequestProtocol
 from parahost.primitives.basic import PeerId
 from parahost.primitives.scale import FixedLen, ScaleDecodeError, decode_once, encode, variant
+from parahost.primitives.values import dataclass
 
 COST_MALFORMED = ReputationChange(-100, "bytes that are no bridge message")
 COST_UNKNOWN_PROTOCOL = ReputationChange(-10, "a protocol that nobody here registered")

@@ -6,11 +6,12 @@ words (A39-A52, D4, D5, D7, D8). What comes out is held against the states by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from parahost.primitives.basic import CandidateHash, Hash, HeadData
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.statements import BackedCandidate
+from parahost.primitives.values import dataclass
 from parahost.simulation.checkers import reading
 from parahost.simulation.record import ChainRecord, RecordedBlock
 

@@ -1,0 +1,45 @@
+"""Values are what frozen dataclasses are, but for what happens when code breaks its promise."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+
+from parahost.primitives.values import dataclass
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plain:
+    number: int
+    text: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    number: int
+    text: str = "none"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Single:
+    number: int
+
+
+def test_a_value_is_made_compared_and_hashed_as_a_frozen_dataclass() -> None:
+    for arguments in ((1,), (1, "one"), (-1, "")):
+        plain, value = Plain(*arguments), Value(*arguments)
+        assert dataclasses.astuple(value) == dataclasses.astuple(plain)
+        assert hash(value) == hash(plain)
+        assert value == Value(*arguments)
+        assert value != Value(2)
+        assert repr(value) == repr(plain).replace("Plain", "Value")
+        assert dataclasses.replace(value, number=7) == Value(7, *arguments[1:])
+        assert pickle.loads(pickle.dumps(value)) == value
+    assert Value.__match_args__ == Plain.__match_args__
+    assert not hasattr(Value(1), "__dict__")
+
+
+def test_without_eq_each_is_its_own() -> None:
+    one = Single(1)
+    assert one != Single(1)
+    assert len({one, Single(1), one}) == 2
