@@ -95,6 +95,7 @@ class Sync:
         self._catching_up = False
         self._told_final: int = chain.finalized.number
         self._wake = trio.Event()
+        self._stirred = trio.Event()
         network.on_notification(ANNOUNCES, self._on_event)
         network.on_request(SYNC, self._on_request)
         chain.subscribe(self._on_chain)
@@ -148,7 +149,7 @@ class Sync:
             peer.note_known(message.best_hash)
             self._want(peer, message.best_number, message.best_hash)
             if message.final_number >= self._chain.finalized.number + FINALITY_LAG:
-                self._wake_up()
+                self._stir()
             return
         header, hash = message.header, message.header.hash()
         peer.note_known(hash)
@@ -208,7 +209,7 @@ class Sync:
             return
         if number > self._chain.best.number + MAX_BLOCKS:
             self._far[peer.id] = number
-            self._wake_up()
+            self._stir()
             return
         wanted = self._wanted.get(hash)
         if wanted is None:
@@ -246,6 +247,8 @@ class Sync:
                 self._peers[source].busy = False
             self._drop_source(wanted, source)
             self._wake_up()
+            if self._far or self._finality_ahead():
+                self._stir()
 
     async def _fetch_from(self, source: PeerId, wanted: Wanted) -> None:
         gap = min(MAX_BLOCKS, wanted.number - self._chain.finalized.number)
@@ -260,6 +263,7 @@ class Sync:
         if not self._connects(blocks[0]):
             if source in self._peers:
                 self._far[source] = wanted.number
+                self._stir()
             return
         new = [data for data in blocks if data.hash not in self._chain]
         try:
@@ -291,10 +295,10 @@ class Sync:
 
     async def _keep_catching_up(self) -> None:
         while True:
-            woken = self._wake
+            stirred = self._stirred
             leader = self._leader()
             if leader is None:
-                await woken.wait()
+                await stirred.wait()
                 continue
             target = self._far.pop(leader.id)
             self._catching_up = True
@@ -310,6 +314,7 @@ class Sync:
                 self._want(leader, leader.status.best_number, leader.status.best_hash)
             self._tell_status(list(self._peers))
             self._wake_up()
+            self._stir()
 
     def _leader(self) -> Peer | None:
         """Who claims most, of those who have not disappointed lately."""
@@ -327,20 +332,24 @@ class Sync:
 
     async def _keep_up_with_finality(self) -> None:
         while True:
-            woken = self._wake
+            stirred = self._stirred
             if not await self._learn_finality():
-                await woken.wait()
+                await stirred.wait()
 
-    async def _learn_finality(self) -> bool:
-        """Ask the peer with the highest finality what we have missed; whether it got us on."""
+    def _finality_ahead(self) -> list[tuple[BlockNumber, Peer]]:
+        """The peers that are far ahead of our finality with a block that we have."""
         final = self._chain.finalized.number
-        ahead = [
+        return [
             (peer.status.final_number, peer)
             for peer in self._peers.values()
             if peer.status is not None
             and peer.status.final_number >= final + FINALITY_LAG
             and peer.status.final_hash in self._chain
         ]
+
+    async def _learn_finality(self) -> bool:
+        """Ask the peer with the highest finality what we have missed; whether it got us on."""
+        final, ahead = self._chain.finalized.number, self._finality_ahead()
         if not ahead or self._catching_up:
             return False
         _, peer = max(ahead, key=lambda entry: entry[0])
@@ -353,5 +362,11 @@ class Sync:
         return self._chain.finalized.number > final
 
     def _wake_up(self) -> None:
+        """There may be blocks to fetch."""
         self._wake.set()
         self._wake = trio.Event()
+
+    def _stir(self) -> None:
+        """There may be much to catch up with, or finality to learn of."""
+        self._stirred.set()
+        self._stirred = trio.Event()

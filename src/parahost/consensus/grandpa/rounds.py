@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource, known
 from parahost.consensus.grandpa.graph import NotInGraph
 from parahost.consensus.grandpa.messages import SignedMessage
-from parahost.consensus.grandpa.round import Cast, Complete, Finalize, Surroundings, VotingRound
+from parahost.consensus.grandpa.round import (
+    Cast,
+    Complete,
+    Finalize,
+    Step,
+    Surroundings,
+    VotingRound,
+)
 from parahost.consensus.grandpa.voters import VoterSet
-from parahost.consensus.grandpa.votes import Added, RoundState, RoundVotes, stage_of
+from parahost.consensus.grandpa.votes import Added, RoundState, RoundVotes, Stage, stage_of
 from parahost.primitives.basic import GrandpaId
 from parahost.primitives.consensus import GrandpaEquivocationProof, GrandpaMessage
 
@@ -135,6 +142,16 @@ class Rounds:
             return True, None
         self._reported.add((round_number, vote.id))
         return True, votes.equivocation(vote.id, stage_of(vote.message), self.set_id)
+
+    def may_advance(self, votes: RoundVotes, before: RoundState) -> bool:
+        """Whether there may be something to do after a vote that was news, in a round whose state
+        was ``before`` by then. Most votes change nothing: not the first, and not the one that
+        makes a supermajority."""
+        return (
+            votes.state != before
+            or self.current.step is Step.WAITING
+            or (self.current.step is Step.PREVOTED and votes.everyone(Stage.PREVOTE))
+        )
 
     def blocks_imported(self) -> list[GrandpaEquivocationProof]:
         """Count the votes whose blocks have come; gives the equivocations that they show."""

@@ -259,13 +259,16 @@ class GrandpaVoter:
 
     def _receive_vote(self, peer: PeerId, message: VoteMessage, payload: bytes) -> Verdict:
         verdict = judge_vote(message, self._rounds, self._verifier)
-        if verdict is Verdict.ACCEPT:
+        votes = self._rounds.votes(message.round)
+        if verdict is Verdict.ACCEPT and votes is not None:
+            before = votes.state
             news, proof = self._rounds.add(message.round, message.vote)
             if proof is not None:
                 self._on_equivocation(proof)
             if news:
                 self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
-                self._wake.set()
+                if self._rounds.may_advance(votes, before):
+                    self._wake.set()
             self._seek_target(peer, message.vote.target)
         return verdict
 

@@ -20,7 +20,7 @@ from parahost.primitives.scale import BitVec
 from parahost.runtime import api
 
 MAX_WAIT_S = 1.5
-POLL_S = 0.05
+POLL_S = 0.1
 """How often the store is asked again while chunks are awaited."""
 
 

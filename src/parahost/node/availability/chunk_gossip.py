@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import field
 
 from parahost import erasure
@@ -25,6 +26,7 @@ from parahost.primitives.basic import (
     ValidatorId,
     ValidatorIndex,
 )
+from parahost.primitives.once import once
 from parahost.primitives.values import dataclass
 
 RELAY_HOPS = 2
@@ -49,7 +51,7 @@ class LiveCandidate:
 
     pending: PendingCandidate
     own: ChunkIndex | None
-    index_of: dict[ValidatorId, ChunkIndex]
+    index_of: Mapping[ValidatorId, ChunkIndex]
     place: int | None = None
     """Ours among the backers, from 0; ``None`` when we are none."""
     chunks: dict[ChunkIndex, ErasureChunk] = field(default_factory=dict)
@@ -61,9 +63,9 @@ class LiveCandidate:
 
     @classmethod
     def of(cls, pending: PendingCandidate, own: ChunkIndex | None) -> LiveCandidate:
-        index_of = {v: ChunkIndex(U32(i)) for i, v in enumerate(pending.validators)}
         places = {ChunkIndex(member): place for place, member in enumerate(pending.backers)}
-        return cls(pending, own, index_of, None if own is None else places.get(own))
+        place = None if own is None else places.get(own)
+        return cls(pending, own, _chunk_of(pending.validators), place)
 
     @property
     def is_complete(self) -> bool:
@@ -119,6 +121,12 @@ class LiveCandidate:
 
     def note_relay(self, index: ChunkIndex) -> None:
         self._relayed[index] = self._relayed.get(index, 0) + 1
+
+
+@once(8)
+def _chunk_of(validators: tuple[ValidatorId, ...]) -> Mapping[ValidatorId, ChunkIndex]:
+    """Whose chunk is which."""
+    return {validator: ChunkIndex(U32(index)) for index, validator in enumerate(validators)}
 
 
 def judge(live: LiveCandidate, peer: PeerId, chunk: ErasureChunk) -> Verdict:

@@ -368,16 +368,18 @@ class CandidateBacking(Subsystem):
         return True
 
     def _count(self, job: BackingJob, table: StatementTable, signed: SignedStatement) -> Taken:
-        """Add a statement to the table, and tell what follows (A76). Contradictions of one
-        validator with itself were reported by Statement Distribution."""
+        """Add a statement to the table, and tell what follows (A76); write down those of our own
+        group. Contradictions of one validator with itself were reported by Statement
+        Distribution."""
         imported = table.add(signed)
-        self.ctx.journal.record(
-            f"backing.{type(signed.statement).__name__.lower()}",
-            relay_parent=job.relay_parent,
-            candidate=signed.statement.candidate_hash(),
-            validator=signed.validator_index,
-            taken=imported.taken.name,
-        )
+        if job.duty is not None and signed.validator_index in job.duty.assignment.group:
+            self.ctx.journal.record(
+                f"backing.{type(signed.statement).__name__.lower()}",
+                relay_parent=job.relay_parent,
+                candidate=signed.statement.candidate_hash(),
+                validator=signed.validator_index,
+                taken=imported.taken.name,
+            )
         if imported.disagreement is not None:
             self.ctx.send(ReportMisbehavior(imported.disagreement))
         if imported.backed is not None:
