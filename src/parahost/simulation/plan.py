@@ -26,6 +26,8 @@ from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.runtime.storage import State
 
 MAX_VALIDATORS = 1000
+MAX_PARATHREADS = 1000
+MAX_EPOCH_SLOTS = 1_000_000
 
 
 class BadSimulation(ValueError):
@@ -57,6 +59,10 @@ class Shape:
         if self.parachains < 0 or self.parathreads < 0:
             part = "parachains" if self.parachains < 0 else "parathreads"
             raise BadSimulation(f"{getattr(self, part)} {part} cannot be", part)
+        if self.parathreads > MAX_PARATHREADS:
+            raise BadSimulation(
+                f"{self.parathreads} parathreads: at most {MAX_PARATHREADS} can be", "parathreads"
+            )
         cores = self.parachains + min(self.parathreads, 1)
         if cores > self.validators:
             raise BadSimulation(
@@ -67,14 +73,19 @@ class Shape:
             )
         if not 0.1 <= self.slot_s <= 600:
             raise BadSimulation(f"a slot of {self.slot_s:g} s: 0.1 to 600 s can be", "slot_s")
-        if self.epoch_slots < 1:
+        if not 1 <= self.epoch_slots <= MAX_EPOCH_SLOTS:
             raise BadSimulation(
-                f"an epoch of {self.epoch_slots} slots: it has at least one", "epoch_slots"
+                f"an epoch of {self.epoch_slots} slots: 1 to {MAX_EPOCH_SLOTS} can be",
+                "epoch_slots",
             )
-        for name in self.configuration:
+        for name, value in self.configuration.items():
             if not hasattr(DEFAULT_CONFIGURATION, name):
                 raise BadSimulation(
                     f"the host's configuration has no field {name}", "configuration"
+                )
+            if not 0 <= value < 1 << 32:
+                raise BadSimulation(
+                    f"{name}: 0 to {(1 << 32) - 1} can be, not {value}", "configuration"
                 )
 
 

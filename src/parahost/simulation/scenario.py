@@ -28,6 +28,7 @@ from parahost.simulation import checkers
 from parahost.simulation.adversaries import Adversary
 from parahost.simulation.expectations import Expectation
 from parahost.simulation.faults import Fault
+from parahost.simulation.field_types import misfit
 from parahost.simulation.network import Geography, LinkQuality
 from parahost.simulation.plan import BadSimulation, Shape, node_roles
 
@@ -61,6 +62,10 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """:raises BadSimulation: when it contradicts itself, or names what does not exist."""
+        found = misfit(self)
+        if found is not None:
+            name, why = found
+            raise BadSimulation(f"{name}: {why}", name)
         self.shape.check()
         if self.blocks < 1:
             raise BadSimulation(f"{self.blocks} blocks are none", "blocks")

@@ -42,10 +42,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import partial
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 from parahost.simulation import adversaries, expectations, faults
 from parahost.simulation.faults import Moment
+from parahost.simulation.field_types import EXPECTED, is_simple, types_of
 from parahost.simulation.network import Geography, LinkQuality, LongTail, Uniform
 from parahost.simulation.plan import BadSimulation, Shape, node_roles
 from parahost.simulation.scenario import BadScenario, Scenario
@@ -118,7 +119,7 @@ class _Reader:
         for place, entry in enumerate(entries):
             at = (key, place)
             kind = entry.get("kind")
-            if kind not in kinds:
+            if not isinstance(kind, str) or kind not in kinds:
                 raise self.wrong((*at, "kind"), f"kind {kind!r} is none of {_listed(kinds)}")
             rest = {name: value for name, value in entry.items() if name != "kind"}
             made.append(self.made(kinds[kind], rest, at))
@@ -126,7 +127,7 @@ class _Reader:
 
     def made(self, cls: type[T], table: dict[str, Any], at: tuple[Key, ...]) -> T:
         """An instance of a dataclass from a table with its fields."""
-        types = _types(cls)
+        types = types_of(cls)
         table = dict(table)
         found: dict[str, Any] = {}
         if types.get("at") is Moment:
@@ -166,7 +167,7 @@ class _Reader:
         if "median_latency" in table:
             median = self.value(table.pop("median_latency"), float, (*at, "median_latency"))
             found["latency"] = LongTail(median)
-        types = {name: type_ for name, type_ in _types(LinkQuality).items() if type_ is float}
+        types = {name: type_ for name, type_ in types_of(LinkQuality).items() if type_ is float}
         for name, figure in table.items():
             if name not in types:
                 known = _listed({"latency", "median_latency", *types})
@@ -190,11 +191,9 @@ class _Reader:
             if not isinstance(value, dict):
                 raise self.wrong(at, "a table is expected")
             return {key: self.value(each, args[1], (*at, key)) for key, each in value.items()}
-        if type_ is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if not isinstance(value, type_) or (isinstance(value, bool) and type_ is not bool):
-            raise self.wrong(at, f"{_NAMES[type_]} is expected, not {value!r:.60}")
-        return value
+        if not is_simple(value, type_):
+            raise self.wrong(at, f"{EXPECTED[type_]} is expected, not {value!r:.60}")
+        return type_(value)
 
     def guarded(self, at: tuple[Key, ...], action: Callable[[], T]) -> T:
         """Do something; what it finds wrong is wrong at that place, or where it says itself."""
@@ -218,12 +217,6 @@ class _Reader:
         return BadScenario(where, reason if named or name is None else f"{name}: {reason}")
 
 
-_NAMES: Mapping[Any, str] = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-}
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\-]+)\s*\]")
 _KEY = re.compile(r"\s*([\w\-]+)\s*=")
 
@@ -245,12 +238,6 @@ def _lines(text: str) -> dict[tuple[Key, ...], int]:
         elif key := _KEY.match(line):
             found.setdefault((*table, key[1]), number)
     return found
-
-
-def _types(cls: type) -> dict[str, Any]:
-    """The fields of a dataclass with their types."""
-    hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in fields(cls)}
 
 
 def _listed(names: Sequence[str] | set[str] | Mapping[str, Any]) -> str:
