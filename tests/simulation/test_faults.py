@@ -11,6 +11,7 @@ from parahost.node.node import Node
 from parahost.ports import Batch
 from parahost.simulation import (
     BadLinks,
+    BadSimulation,
     BadWorkers,
     Crash,
     CrashAtStep,
@@ -20,6 +21,7 @@ from parahost.simulation import (
     FullDisk,
     Partition,
     Scenario,
+    SecondsTwo,
     Shape,
     Simulation,
     Stall,
@@ -29,6 +31,7 @@ from parahost.simulation import (
     at_block,
 )
 from parahost.simulation.build import Build
+from parahost.simulation.faults.machines import TABLES
 from parahost.simulation.journal import TraceEvent
 
 BARE = Shape(validators=4, parachains=0)
@@ -167,6 +170,24 @@ def test_a_full_disk() -> None:
 def test_damaged_chunks_are_not_believed() -> None:
     run = Run(DamagedRows(who=("validator-2",), at=at_block(3), count=5), shape=PARA, blocks=8)
     assert run.outcome.statistics["included"]["2000"] >= 5
+
+
+def test_each_table_that_may_be_damaged_is_known() -> None:
+    scenario = Scenario(
+        shape=Shape(validators=4, parachains=1, epoch_slots=4),
+        blocks=8,
+        adversaries=(SecondsTwo(who=("validator-1",)),),
+    )
+    simulation = Simulation(scenario, 1)
+    simulation.run()
+    empty = [
+        table
+        for table in TABLES
+        if not any(list(node.disk.scan(table)) for node in simulation.nodes.values())
+    ]
+    assert not empty
+    with pytest.raises(BadSimulation, match="there is no table nothing"):
+        Scenario(faults=(DamagedRows(who=("validator-1",), at=at(1.0), table="nothing"),))
 
 
 @pytest.mark.parametrize("seconds", [4.0, -20.0])

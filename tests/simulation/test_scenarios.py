@@ -99,6 +99,8 @@ def test_nothing_said_is_the_plain_network() -> None:
 
 
 CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
+TWO = 'who = ["validator-1", "validator-2"]\n'
+EMPTY = '[[adversary]]\nkind = "empty_author"\n'
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,63 @@ CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
             '[[adversary]]\nkind = "empty_author"\nwho = ["validator-1", "validator-2"]',
             1,
             "2 of 4 validators are adversaries, 1 may be",
+        ),
+        (CRASH + 'who = ["validator-1", "validator-1"]', 1, "validator-1 is named twice"),
+        (
+            "blocks = 3\n" + CRASH.replace("at", "at_block").replace("3", "4") + TWO,
+            2,
+            "crash: at block 4, the last one is block 3",
+        ),
+        ("blocks = 3\n" + CRASH.replace("3", "192") + TWO, 2, "3 blocks are given 192 s"),
+        (
+            CRASH + TWO + CRASH.replace("crash", "partition") + 'who = ["validator-9"]',
+            5,
+            "partition: there is no node validator-9",
+        ),
+        (
+            "validators = 2\nparachains = 0\n" + CRASH.replace("crash", "partition") + TWO,
+            3,
+            "partition: nobody is on the other side",
+        ),
+        (
+            CRASH.replace("crash", "bad_links") + TWO + "bytes_per_s = 0",
+            1,
+            "bytes_per_s is above 0",
+        ),
+        (CRASH.replace("crash", "bad_workers") + TWO + "late_s = -1", 1, "late_s is not below 0"),
+        (CRASH.replace("crash", "damaged_rows") + TWO + "count = 0", 1, "count is at least 1"),
+        (
+            CRASH.replace("crash", "damaged_rows") + TWO + 'table = "chunks"',
+            1,
+            "there is no table chunks: availability.blocks, ",
+        ),
+        (EMPTY + 'who = ["validator-1", "validator-1"]', 1, "validator-1 is named twice"),
+        (
+            EMPTY.replace("empty", "censoring") + 'who = ["validator-1"]\nparas = [2009]',
+            1,
+            "censoring_author: there is no para 2009",
+        ),
+        (
+            '[[adversary]]\nkind = "slow_collator"\nwho = ["collator-2000"]\nlate_s = -2',
+            1,
+            "late_s is not below 0",
+        ),
+        (
+            '[[adversary]]\nkind = "spams_advertisements"\nwho = ["collator-2000"]\ncopies = 0',
+            1,
+            "copies is at least 1",
+        ),
+        (
+            '[[expect]]\nkind = "included"\nat_least = 1\npara = 2009',
+            1,
+            "included: there is no para 2009",
+        ),
+        ('[[expect]]\nkind = "included"\nat_least = -1', 1, "-1 blocks are less than none"),
+        ('[[expect]]\nkind = "finalized"\nat_least = -1', 1, "before the first"),
+        (
+            '[[expect]]\nkind = "reported"\nmisbehaviour = "DoubleVoet"',
+            1,
+            "there is no DoubleVoet; there are CandidateValidityDisagreement, ",
         ),
         ('[[expect]]\nkind = "luck"', 2, "kind 'luck' is none of finalized, included, reported"),
         ('[[expect]]\nkind = "included"', 1, "`at_least` is lacking"),

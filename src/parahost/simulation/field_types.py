@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
 from math import isfinite
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -34,7 +33,6 @@ def misfit(value: object) -> tuple[str, str] | None:
     return None
 
 
-@lru_cache(maxsize=256)
 def types_of(cls: type) -> Mapping[str, Any]:
     """The fields of a dataclass with their types."""
     hints = get_type_hints(cls)

@@ -30,9 +30,6 @@ from parahost.simulation.statistics import Statistics
 
 START_SPREAD_S = 0.5
 """Nodes start at random times within so many seconds."""
-PATIENCE = 4
-PATIENCE_SLOTS = 20
-"""A run is given up after so many slots, and :data:`PATIENCE` more for each block."""
 REACHED = "reached_its_end"
 """The verdict on whether the chain came to the number of blocks that was asked for."""
 
@@ -147,7 +144,7 @@ class Simulation:
         if progress is not None:
             self.record.on_block.append(progress)
         blocks = self.scenario.blocks
-        limit_s = self.plan.shape.slot_s * (PATIENCE * blocks + PATIENCE_SLOTS)
+        limit_s = self.scenario.limit_s
         begun = perf_counter()
         reached, virtual_s = run_virtual(
             lambda: self._main(blocks, limit_s), self.streams.seed_of("scheduler")

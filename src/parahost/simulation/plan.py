@@ -30,11 +30,15 @@ MAX_PARATHREADS = 1000
 MAX_EPOCH_SLOTS = 1_000_000
 
 
+Part = str | tuple[str, int]
+"""A field of a scenario or of its shape; or one of its faults and the like, by its place."""
+
+
 class BadSimulation(ValueError):
-    """There can be no such simulation; says what is wrong. ``parts``: the fields to blame, the
+    """There can be no such simulation; says what is wrong. ``parts``: what is to blame, the
     likeliest first."""
 
-    def __init__(self, reason: str, *parts: str) -> None:
+    def __init__(self, reason: str, *parts: Part) -> None:
         super().__init__(reason)
         self.parts = parts
 

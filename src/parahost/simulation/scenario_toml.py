@@ -40,7 +40,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import partial
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -48,7 +47,7 @@ from parahost.simulation import adversaries, expectations, faults
 from parahost.simulation.faults import Moment
 from parahost.simulation.field_types import EXPECTED, is_simple, types_of
 from parahost.simulation.network import Geography, LinkQuality, LongTail, Uniform
-from parahost.simulation.plan import BadSimulation, Shape, node_roles
+from parahost.simulation.plan import BadSimulation, Shape
 from parahost.simulation.scenario import BadScenario, Scenario
 
 T = TypeVar("T")
@@ -88,7 +87,6 @@ class _Reader:
                 raise self.wrong((key,), f"unknown; known are {_listed(own | shape_fields)}")
         shape = self.made(Shape, {key: table[key] for key in table if key in shape_fields}, ())
         self.guarded((), shape.check)
-        roles = self.guarded((), lambda: node_roles(shape))
         parts: dict[str, Any] = {"shape": shape}
         for key, type_ in (("about", str), ("blocks", int), ("without", tuple[str, ...])):
             if key in table:
@@ -98,14 +96,9 @@ class _Reader:
         if "geography" in table:
             regions = self.value(table["geography"], tuple[str, ...], ("geography",))
             parts["geography"] = Geography(regions)
-            self.guarded(("geography",), parts["geography"].check)
         parts["faults"] = self.listed(table, "fault", faults.KINDS)
         parts["adversaries"] = self.listed(table, "adversary", adversaries.KINDS)
         parts["expects"] = self.listed(table, "expect", expectations.KINDS)
-        for place, fault in enumerate(parts["faults"]):
-            self.guarded(("fault", place), partial(fault.check, tuple(roles)))
-        for place, adversary in enumerate(parts["adversaries"]):
-            self.guarded(("adversary", place), partial(adversary.check, roles))
         return self.guarded((), lambda: Scenario(**parts))
 
     def listed(
@@ -202,8 +195,9 @@ class _Reader:
         except BadScenario:
             raise
         except BadSimulation as why:
-            blamed = next((part for part in why.parts if (part,) in self.lines), None)
-            raise self.wrong(at if blamed is None else (blamed,), str(why), named=True) from why
+            parts = [(part,) if isinstance(part, str) else part for part in why.parts]
+            blamed = next((part for part in parts if part in self.lines), at)
+            raise self.wrong(blamed, str(why), named=True) from why
         except ValueError as why:
             raise self.wrong(at, str(why), named=True) from why
 

@@ -110,6 +110,8 @@ class Fault(ABC):
         for name in self.who:
             if name not in names:
                 raise ValueError(f"{self.kind}: there is no node {name}")
+            if self.who.count(name) > 1:
+                raise ValueError(f"{self.kind}: {name} is named twice")
         if self.lasts_s < 0:
             raise ValueError(f"{self.kind}: lasts {self.lasts_s:g} s, less than nothing")
 

@@ -31,6 +31,8 @@ class BadWorkers(Fault):
         super().check(names)
         if self.trouble not in TROUBLES:
             raise ValueError(f"{self.kind}: trouble is one of {', '.join(TROUBLES)}")
+        if self.late_s < 0:
+            raise ValueError(f"{self.kind}: late_s is not below 0")
 
     async def begin(self, world: World) -> None:
         for name in self.who:

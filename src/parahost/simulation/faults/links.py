@@ -37,6 +37,11 @@ class Partition(Cut):
 
     one_way: bool = False
 
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        if set(self.who) == set(names):
+            raise ValueError(f"{self.kind}: nobody is on the other side")
+
     def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
         for outside in nodes:
             if outside in self.who:
@@ -96,7 +101,7 @@ class BadLinks(Fault):
         return replace(
             quality,
             latency=latency,
-            bytes_per_s=self.bytes_per_s or quality.bytes_per_s,
+            bytes_per_s=quality.bytes_per_s if self.bytes_per_s is None else self.bytes_per_s,
             loss=self.loss,
             duplication=self.duplication,
             reordering=self.reordering,

@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from parahost.ports import Batch, DatabaseError
 from parahost.simulation.faults.fault import Fault, World
+
+TABLES = (
+    "availability.blocks",
+    "availability.chunks",
+    "availability.data",
+    "availability.due",
+    "availability.meta",
+    "availability.records",
+    "base",
+    "bodies",
+    "canonical",
+    "deltas",
+    "epochs",
+    "grandpa",
+    "headers",
+    "justifications",
+    "meta",
+    "misbehavior",
+    "open",
+    "parachain",
+    "signed",
+)
+"""All that nodes keep on disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +67,13 @@ class DamagedRows(Fault):
 
     table: str = "availability.chunks"
     count: int = 1
+
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        if self.table not in TABLES:
+            raise ValueError(f"{self.kind}: there is no table {self.table}: {', '.join(TABLES)}")
+        if self.count < 1:
+            raise ValueError(f"{self.kind}: count is at least 1")
 
     async def begin(self, world: World) -> None:
         random = world.streams.stream("fault", self.kind, *self.who, str(self.at))

@@ -81,11 +81,12 @@ def _ways(dice: Dice) -> tuple[LinkQuality, Geography | None]:
 
 def _of_quiet(shape: Shape, blocks: int) -> tuple[Expectation, ...]:
     """Without trouble all goes well. A parathread's luck depends on that of others."""
+    sure = max(blocks - QUIET_LAG, 0)
     chains = [name for name, role in node_roles(shape).items() if role is Role.COLLATOR]
     return (
-        Finalized(at_least=blocks - QUIET_LAG),
+        Finalized(at_least=sure),
         *(
-            Included(at_least=(blocks - QUIET_LAG) // 2, para=int(name.removeprefix("collator-")))
+            Included(at_least=sure // 2, para=int(name.removeprefix("collator-")))
             for name in chains[: shape.parachains]
         ),
     )
