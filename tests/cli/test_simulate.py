@@ -65,6 +65,15 @@ def test_options_go_before_the_scenario(tmp_path: Path, capsys: pytest.CaptureFi
         (["no_such_scenario"], "no shipped scenario"),
         (["nowhere.toml"], "cannot be read"),
         (["--speed", "3"], "No such option: --speed"),
+        (
+            ["--seed", "-1"],
+            "Invalid value for '--seed': Input should be greater than or equal to 0",
+        ),
+        (["--report", "/no/such/r.json"], "--report /no/such/r.json: there is no folder /no/such"),
+        (["--trace", "/no/such/t.jsonl"], "--trace /no/such/t.jsonl: there is no folder /no/such"),
+        (["--report", "/"], "--report /: this is a folder; name a file in it"),
+        (["--report", "/proc/r.json"], "--report /proc/r.json: cannot be written: "),
+        (["--report", "same", "--trace", "./same"], "--trace same: the report goes there"),
     ],
 )
 def test_bad_input_is_status_2(
