@@ -206,8 +206,8 @@ class Simulation:
 
     def start(self, node: str) -> None:
         """See ``faults.World``."""
-        if self._nursery is not None and self.nodes[node].node is None:
-            self._nursery.start_soon(self.nodes[node].live)
+        if self._nursery is not None:
+            self.nodes[node].rise(self._nursery)
 
     def excuse(self, node: str) -> None:
         """See ``faults.World``."""

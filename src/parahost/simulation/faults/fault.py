@@ -30,7 +30,7 @@ class World(Protocol):
         ...
 
     def start(self, node: str) -> None:
-        """Let a node that is down live again."""
+        """Let a node that is down live again, unless another fault keeps it down."""
         ...
 
 

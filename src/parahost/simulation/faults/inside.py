@@ -36,11 +36,11 @@ class BadWorkers(Fault):
 
     async def begin(self, world: World) -> None:
         for name in self.who:
-            world.nodes[name].workers_trouble = self._answer
+            world.nodes[name].workers_troubles.append(self._answer)
 
     async def end(self, world: World) -> None:
         for name in self.who:
-            world.nodes[name].workers_trouble = None
+            world.nodes[name].workers_troubles.remove(self._answer)
 
     async def _answer(self, kind: ExecutionKind, execute: Execution) -> ExecutionOutcome:
         match self.trouble:
@@ -74,7 +74,7 @@ class TinyQueues(Fault):
             world.nodes[name].alterations.append(self._alter)
 
     def _alter(self, build: Build) -> None:
-        build.capacity = self.capacity
+        build.capacity = min(build.capacity, self.capacity)
 
     async def begin(self, world: World) -> None:
         """It has been so from the start."""

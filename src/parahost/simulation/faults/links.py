@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from parahost.simulation.faults.fault import Fault, World
-from parahost.simulation.network import Latency, LinkQuality, Uniform
+from parahost.simulation.network import LinkQuality, Uniform
 
 
 class Cut(Fault):
@@ -79,9 +79,9 @@ class BadLinks(Fault):
     latency: tuple[float, float] | None = None
     """Uniform between these."""
     bytes_per_s: float | None = None
-    loss: float = 0.0
-    duplication: float = 0.0
-    reordering: float = 0.0
+    loss: float | None = None
+    duplication: float | None = None
+    reordering: float | None = None
 
     def check(self, names: Sequence[str]) -> None:
         super().check(names)
@@ -90,22 +90,23 @@ class BadLinks(Fault):
     async def begin(self, world: World) -> None:
         weather = world.internet.weather
         for sender, receiver in self._ways(world):
-            weather.set_quality(sender, receiver, self._worse(weather.default))
+            weather.worsen(sender, receiver, self._worse(weather.by_itself(sender, receiver)))
 
     async def end(self, world: World) -> None:
+        weather = world.internet.weather
         for sender, receiver in self._ways(world):
-            world.internet.weather.set_quality(sender, receiver, None)
+            worse = self._worse(weather.by_itself(sender, receiver))
+            weather.recover(sender, receiver, worse)
 
     def _worse(self, quality: LinkQuality) -> LinkQuality:
-        latency: Latency = Uniform(*self.latency) if self.latency else quality.latency
-        return replace(
-            quality,
-            latency=latency,
-            bytes_per_s=quality.bytes_per_s if self.bytes_per_s is None else self.bytes_per_s,
-            loss=self.loss,
-            duplication=self.duplication,
-            reordering=self.reordering,
-        )
+        given: dict[str, Any] = {
+            name: figure
+            for name in ("bytes_per_s", "loss", "duplication", "reordering")
+            if (figure := getattr(self, name)) is not None
+        }
+        if self.latency is not None:
+            given["latency"] = Uniform(*self.latency)
+        return replace(quality, **given)
 
     def _ways(self, world: World) -> Iterator[tuple[str, str]]:
         for one in self.who:

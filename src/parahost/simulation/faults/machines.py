@@ -45,17 +45,15 @@ class FullDisk(Fault):
     async def begin(self, world: World) -> None:
         for name in self.who:
             world.excuse(name)
-            world.nodes[name].disk.before_write = _refuse
+            world.nodes[name].on_write.append(_refuse)
 
     async def end(self, world: World) -> None:
         for name in self.who:
-            node = world.nodes[name]
-            node.disk.before_write = None
-            if node.node is None:
-                world.start(name)
+            world.nodes[name].on_write.remove(_refuse)
+            world.start(name)
 
 
-def _refuse(batch: Batch, durable: bool) -> None:
+def _refuse() -> None:
     raise DatabaseError("no space left on the disk")
 
 

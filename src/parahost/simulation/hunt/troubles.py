@@ -162,9 +162,9 @@ def _bad_links(dice: Dice, stage: Stage) -> Fault:
         lasts_s=stage.duration(dice),
         latency=(least, round(least + dice.span(0.0, 2.0), 2)) if dice.chance(0.5) else None,
         bytes_per_s=dice.one_of((20_000.0, 200_000.0)) if dice.chance(0.3) else None,
-        loss=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
-        duplication=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
-        reordering=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
+        loss=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else None,
+        duplication=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else None,
+        reordering=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else None,
     )
 
 
