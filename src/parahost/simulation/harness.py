@@ -117,6 +117,7 @@ class Simulation:
             state_of=self._state_of,
             queues_of=self._queues_of,
             is_excused=self.is_excused,
+            is_damaged=self.is_damaged,
             calm_since=self.calm_since,
         )
         self.checkers = [check(scene) for check in checks if check.name not in scenario.without]
@@ -126,6 +127,7 @@ class Simulation:
         self._nursery: trio.Nursery | None = None
         self._dishonest: dict[str, None] = {}
         self._excused: dict[str, None] = {}
+        self._damaged: dict[str, None] = {}
         self._trouble_ahead = len(scenario.faults)
         self._calm_since = 0.0
         for adversary in scenario.adversaries:
@@ -213,6 +215,10 @@ class Simulation:
         """See ``faults.World``."""
         self._excused[node] = None
 
+    def damage(self, node: str) -> None:
+        """See ``faults.World``."""
+        self._damaged[node] = None
+
     # What checkers ask
 
     def is_honest(self, name: str) -> bool:
@@ -220,7 +226,10 @@ class Simulation:
         return name in self.nodes and name not in self._dishonest
 
     def is_excused(self, name: str) -> bool:
-        return name in self._excused
+        return name in self._excused or name in self._damaged
+
+    def is_damaged(self, name: str) -> bool:
+        return name in self._damaged
 
     def calm_since(self) -> float:
         return float("inf") if self._trouble_ahead else self._calm_since

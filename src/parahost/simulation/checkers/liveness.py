@@ -52,7 +52,7 @@ class FinalityCatchesUp(Checker):
         if len(calm) <= FINAL_WITHIN:
             return
         for node in self.scene.plan.validators:
-            if self.scene.is_excused(node.name) or not self.scene.is_honest(node.name):
+            if self.scene.is_damaged(node.name) or not self.scene.is_honest(node.name):
                 continue
             final = self.scene.record.final.get(node.name, self.scene.record.genesis)
             if best.number - final.number > FINAL_WITHIN:

@@ -26,7 +26,11 @@ class World(Protocol):
     streams: Streams
 
     def excuse(self, node: str) -> None:
-        """From now on it is no wonder when this node goes down or its disk is damaged."""
+        """From now on it is no wonder when this node goes down."""
+        ...
+
+    def damage(self, node: str) -> None:
+        """From now on anything may be on its disk, and it may go down for it."""
         ...
 
     def start(self, node: str) -> None:

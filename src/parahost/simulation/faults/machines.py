@@ -76,7 +76,7 @@ class DamagedRows(Fault):
     async def begin(self, world: World) -> None:
         random = world.streams.stream("fault", self.kind, *self.who, str(self.at))
         for name in self.who:
-            world.excuse(name)
+            world.damage(name)
             disk = world.nodes[name].disk
             rows = [row for row in disk.scan(self.table) if row[1]]
             for _ in range(min(self.count, len(rows))):
