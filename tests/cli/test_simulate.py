@@ -39,6 +39,8 @@ def test_a_run_is_told_reported_and_traced(
     assert run(["inspect", "trace", str(trace), "--node", "validator-2", "--event", "node."]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["event"] == "node.started"
+    assert run(["inspect", "trace", str(trace), "--node", "validator-5"]) == 0
+    assert capsys.readouterr() == ("", "no event of the trace passes\n")
 
 
 def test_a_broken_verdict_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +48,19 @@ def test_a_broken_verdict_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixt
     scenario.write_text('[[expect]]\nkind = "included"\nat_least = 99\n')
     assert run(["simulate", str(scenario), *SMALL]) == 1
     assert "para 2000 has" in capsys.readouterr().out
+
+
+def test_trouble_that_does_not_end_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario, report = tmp_path / "long.toml", tmp_path / "report.json"
+    fault = '[[fault]]\nkind = "{}"\nwho = ["validator-1"]\nat = 3\n{}\n'
+    never, ends = fault.format("crash_at_write", "write = 99999"), fault.format("stall", "")
+    scenario.write_text("validators = 2\nparachains = 0\nblocks = 2\n" + never + ends)
+    assert run(["simulate", str(scenario), "--report", str(report)]) == 0
+    line = "not over   1 of the faults: what must hold after them was not judged"
+    assert line in capsys.readouterr().out.splitlines()
+    assert json.loads(report.read_text())["faults_not_over"] == 1
 
 
 def test_options_go_before_the_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

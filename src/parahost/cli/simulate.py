@@ -139,6 +139,9 @@ def _tell(outcome: Outcome) -> None:
         if statistics[what]:
             counts = ", ".join(f"{n} {name}" for name, n in statistics[what].items())
             typer.echo(f"{what:<10} {counts}")
+    if statistics["faults_not_over"]:
+        left = statistics["faults_not_over"]
+        typer.echo(f"not over   {left} of the faults: what must hold after them was not judged")
     typer.echo("verdicts")
     for name, verdict in outcome.verdicts.items():
         typer.echo(f"  {name:<26} {verdict}")

@@ -156,7 +156,7 @@ class Simulation:
         if not reached:
             best = self.record.best().number
             verdicts[REACHED] = f"block {blocks} did not come in {limit_s:.0f} s, but {best} did"
-        statistics = self.statistics.summary()
+        statistics = {**self.statistics.summary(), "faults_not_over": self._trouble_ahead}
         for expectation in self.scenario.expects:
             verdicts[expectation.name] = expectation.judge(statistics)
         return Outcome(
