@@ -55,7 +55,7 @@ def test_trouble_that_does_not_end_is_told(
 ) -> None:
     scenario, report = tmp_path / "long.toml", tmp_path / "report.json"
     fault = '[[fault]]\nkind = "{}"\nwho = ["validator-1"]\nat = 3\n{}\n'
-    never, ends = fault.format("crash_at_write", "write = 99999"), fault.format("stall", "")
+    never, ends = fault.format("crash_at_write", "write = 99999"), fault.format("crash", "")
     scenario.write_text("validators = 2\nparachains = 0\nblocks = 2\n" + never + ends)
     assert run(["simulate", str(scenario), "--report", str(report)]) == 0
     line = "not over   1 of the faults: what must hold after them was not judged"

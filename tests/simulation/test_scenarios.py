@@ -57,6 +57,7 @@ kind = "bad_links"
 who = ["collator-2000"]
 at_block = 3
 latency = [0.5, 1]
+lasts_s = 5
 
 [[adversary]]
 kind = "censoring_author"
@@ -83,7 +84,7 @@ def test_everything_that_toml_can_say() -> None:
         geography=Geography(("europe", "asia")),
         faults=(
             Partition(who=("validator-1", "validator-2"), at=at(30.0), lasts_s=60.5, one_way=True),
-            BadLinks(who=("collator-2000",), at=at_block(3), latency=(0.5, 1.0)),
+            BadLinks(who=("collator-2000",), at=at_block(3), latency=(0.5, 1.0), lasts_s=5.0),
         ),
         adversaries=(CensoringAuthor(who=("validator-3",), paras=(2001,)),),
         expects=(Included(at_least=3, para=2000), Reported(misbehaviour="DoubleVote")),
@@ -168,15 +169,19 @@ EMPTY = '[[adversary]]\nkind = "empty_author"\n'
             "partition: there is no node validator-9",
         ),
         (
-            "validators = 2\nparachains = 0\n" + CRASH.replace("crash", "partition") + TWO,
+            "validators = 2\nparachains = 0\n"
+            + CRASH.replace("crash", "partition")
+            + TWO
+            + "lasts_s = 9",
             3,
             "partition: nobody is on the other side",
         ),
         (
-            CRASH.replace("crash", "bad_links") + TWO + "bytes_per_s = 0",
+            CRASH.replace("crash", "bad_links") + TWO + "lasts_s = 9\nbytes_per_s = 0",
             1,
             "bytes_per_s is above 0",
         ),
+        (CRASH.replace("crash", "stall") + TWO, 1, "stall: is over at once; say how long"),
         (CRASH.replace("crash", "bad_workers") + TWO + "late_s = -1", 1, "late_s is not below 0"),
         (CRASH.replace("crash", "damaged_rows") + TWO + "count = 0", 1, "count is at least 1"),
         (

@@ -92,6 +92,8 @@ class Fault(ABC):
 
     kind: ClassVar[str]
     """The fault's name in TOML, in the trace and in reports."""
+    lasting: ClassVar[bool] = False
+    """Whether it would be nothing if it lasted no time."""
 
     who: tuple[str, ...]
     at: Moment
@@ -118,6 +120,8 @@ class Fault(ABC):
                 raise ValueError(f"{self.kind}: {name} is named twice")
         if self.lasts_s < 0:
             raise ValueError(f"{self.kind}: lasts {self.lasts_s:g} s, less than nothing")
+        if self.lasting and not self.lasts_s:
+            raise ValueError(f"{self.kind}: is over at once; say how long it `lasts_s`")
 
     def prepare(self, world: World) -> None:  # noqa: B027
         """Called before any node is started."""

@@ -22,6 +22,7 @@ class BadWorkers(Fault):
     rightly but ``late_s`` seconds late."""
 
     kind: ClassVar[str] = "bad_workers"
+    lasting: ClassVar[bool] = True
 
     lasts_s: float = 30.0
     trouble: str = "dies"

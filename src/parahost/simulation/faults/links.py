@@ -14,6 +14,8 @@ from parahost.simulation.network import LinkQuality, Uniform
 class Cut(Fault):
     """Ways on which nothing gets through; connections over them break when it takes long."""
 
+    lasting: ClassVar[bool] = True
+
     @abstractmethod
     def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
         """From whom to whom."""
@@ -75,6 +77,7 @@ class BadLinks(Fault):
     come twice, or may be overtaken."""
 
     kind: ClassVar[str] = "bad_links"
+    lasting: ClassVar[bool] = True
 
     latency: tuple[float, float] | None = None
     """Uniform between these."""

@@ -39,6 +39,7 @@ class FullDisk(Fault):
     room."""
 
     kind: ClassVar[str] = "full_disk"
+    lasting: ClassVar[bool] = True
 
     lasts_s: float = 10.0
 
