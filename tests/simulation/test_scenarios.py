@@ -42,7 +42,7 @@ without = ["heads_move"]
 chain_availability_period = 6
 
 [links]
-median_latency = 0.05
+bytes_per_s = 1000000
 loss = 0.25
 
 [[fault]]
@@ -80,7 +80,7 @@ def test_everything_that_toml_can_say() -> None:
         about="everything that TOML can say",
         shape=Shape(8, 2, 1, 2.5, 30, {"chain_availability_period": 6}),
         blocks=12,
-        links=LinkQuality(latency=LongTail(0.05), loss=0.25),
+        links=LinkQuality(bytes_per_s=1e6, loss=0.25),
         geography=Geography(("europe", "asia")),
         faults=(
             Partition(who=("validator-1", "validator-2"), at=at(30.0), lasts_s=60.5, one_way=True),
@@ -97,6 +97,7 @@ def test_nothing_said_is_the_plain_network() -> None:
     assert parse_scenario("[links]\nlatency = [0.02, 0.08]", "x").links.latency == Uniform(
         0.02, 0.08
     )
+    assert parse_scenario("[links]\nmedian_latency = 1", "x").links.latency == LongTail(1.0)
 
 
 CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
@@ -130,6 +131,9 @@ EMPTY = '[[adversary]]\nkind = "empty_author"\n'
         ('without = ["magic"]', 1, "there is no checker magic; there are no_conflicting"),
         ("[links]\nlatency = [1]", 2, "latency: 2 values are expected"),
         ("[links]\nlatency = [2, 1]", 2, "latency is from the least to the most"),
+        ("[links]\nmedian_latency = -1", 2, "a median latency is in seconds from 0 on"),
+        ("[links]\nlatency = [1, 2]\nmedian_latency = 1", 3, "`latency` is given too"),
+        ("geography = ['asia']\n[links]\nlatency = [1, 2]", 3, "`geography` gives it too"),
         ("[links]\nloss = 2", 1, "loss is a part of all messages"),
         ("[links]\ncolour = 2", 2, "colour: unknown; known are bytes_per_s"),
         ("links = 3", 1, "links: a table is expected"),

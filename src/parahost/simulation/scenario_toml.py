@@ -93,6 +93,9 @@ class _Reader:
                 parts[key] = self.value(table[key], type_, (key,))
         if "links" in table:
             parts["links"] = self.links(table["links"])
+            if "geography" in table:
+                for name in table["links"].keys() & {"latency", "median_latency"}:
+                    raise self.wrong(("links", name), "`geography` gives it too; remove one")
         if "geography" in table:
             regions = self.value(table["geography"], tuple[str, ...], ("geography",))
             parts["geography"] = Geography(regions)
@@ -158,8 +161,11 @@ class _Reader:
             low, high = self.value(table.pop("latency"), tuple[float, float], (*at, "latency"))
             found["latency"] = self.guarded((*at, "latency"), lambda: Uniform(low, high))
         if "median_latency" in table:
-            median = self.value(table.pop("median_latency"), float, (*at, "median_latency"))
-            found["latency"] = LongTail(median)
+            at_median = (*at, "median_latency")
+            median = self.value(table.pop("median_latency"), float, at_median)
+            if found:
+                raise self.wrong(at_median, "`latency` is given too; remove one")
+            found["latency"] = self.guarded(at_median, lambda: LongTail(median))
         types = {name: type_ for name, type_ in types_of(LinkQuality).items() if type_ is float}
         for name, figure in table.items():
             if name not in types:
