@@ -194,13 +194,14 @@ def test_an_illegal_database(table: str, faults: tuple[FullDisk, ...]) -> None:
     assert bitten(simulation.run(), "legal_databases").startswith("validator-2")
 
 
-def test_stores_that_grow() -> None:
-    """A node that never forgets what finality has settled."""
+@pytest.mark.parametrize("table", ["availability.blocks", "availability.records"])
+def test_stores_that_grow(table: str) -> None:
+    """A node that never forgets what finality has settled, and one that keeps all that it hears."""
 
     async def hoard(node: Node) -> None:
         batch = Batch()
         for number in range(10_000):
-            batch.put("availability.blocks", number.to_bytes(36, "big"), b"")
+            batch.put(table, number.to_bytes(36, "big"), b"")
         node.ports.database.write(batch, durable=True)
 
     outcome = run_with(
@@ -208,4 +209,4 @@ def test_stores_that_grow() -> None:
         who=("collator-2000",),
         scenario=Scenario(shape=SMALL, blocks=2),
     )
-    assert "rows in table availability.blocks" in bitten(outcome, "bounded_stores")
+    assert f"rows in table {table}" in bitten(outcome, "bounded_stores")
