@@ -54,6 +54,12 @@ class Shape:
     epoch_slots: int = 100
     configuration: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def cores(self) -> int:
+        """One for each parachain; one for all parathreads, unless the configuration has more."""
+        shared = self.configuration.get("parathread_cores", min(self.parathreads, 1))
+        return self.parachains + shared
+
     def check(self) -> None:
         """:raises BadSimulation: when no such network can be."""
         if not 1 <= self.validators <= MAX_VALIDATORS:
@@ -67,13 +73,14 @@ class Shape:
             raise BadSimulation(
                 f"{self.parathreads} parathreads: at most {MAX_PARATHREADS} can be", "parathreads"
             )
-        cores = self.parachains + min(self.parathreads, 1)
-        if cores > self.validators:
+        if self.cores > self.validators:
             raise BadSimulation(
-                f"{self.validators} validators cannot serve {cores} cores: each needs a validator",
+                f"{self.validators} validators cannot serve {self.cores} cores: "
+                "each needs a validator",
                 "parachains",
                 "parathreads",
                 "validators",
+                "configuration",
             )
         if not 0.1 <= self.slot_s <= 600:
             raise BadSimulation(f"a slot of {self.slot_s:g} s: 0.1 to 600 s can be", "slot_s")

@@ -51,9 +51,10 @@ class BoundedStores(Checker):
     def at_end(self) -> None:
         record, shape = self.scene.record, self.scene.plan.shape
         lag = record.best().number - record.last_final().number
-        cores = shape.parachains + min(shape.parathreads, 1)
         bounds = dict.fromkeys(_EMPTIED, MAX_UNSETTLED_RECORDS + 16 * lag)
-        bounds |= dict.fromkeys(_KEPT, ROWS_PER_BLOCK * (len(record.blocks) + 16) * (cores + 1))
+        bounds |= dict.fromkeys(
+            _KEPT, ROWS_PER_BLOCK * (len(record.blocks) + 16) * (shape.cores + 1)
+        )
         for node in self.scene.plan.nodes:
             if not self.scene.is_honest(node.name):
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from parahost.simulation.faults.fault import Fault, World
-from parahost.simulation.network import LinkQuality, Uniform
+from parahost.simulation.network import LinkQuality, Uniform, Weather
 
 
 class Cut(Fault):
@@ -88,20 +88,25 @@ class BadLinks(Fault):
 
     def check(self, names: Sequence[str]) -> None:
         super().check(names)
-        self._worse(LinkQuality())
+        LinkQuality(**self._given())
+        if not self._given():
+            raise ValueError(f"{self.kind}: nothing gets worse; give a figure")
 
     async def begin(self, world: World) -> None:
         weather = world.internet.weather
         for sender, receiver in self._ways(world):
-            weather.worsen(sender, receiver, self._worse(weather.by_itself(sender, receiver)))
+            weather.worsen(sender, receiver, self._worse(weather, sender, receiver))
 
     async def end(self, world: World) -> None:
         weather = world.internet.weather
         for sender, receiver in self._ways(world):
-            worse = self._worse(weather.by_itself(sender, receiver))
-            weather.recover(sender, receiver, worse)
+            weather.recover(sender, receiver, self._worse(weather, sender, receiver))
 
-    def _worse(self, quality: LinkQuality) -> LinkQuality:
+    def _worse(self, weather: Weather, sender: str, receiver: str) -> LinkQuality:
+        return replace(weather.by_itself(sender, receiver), **self._given())
+
+    def _given(self) -> dict[str, Any]:
+        """The figures that are given."""
         given: dict[str, Any] = {
             name: figure
             for name in ("bytes_per_s", "loss", "duplication", "reordering")
@@ -109,7 +114,7 @@ class BadLinks(Fault):
         }
         if self.latency is not None:
             given["latency"] = Uniform(*self.latency)
-        return replace(quality, **given)
+        return given
 
     def _ways(self, world: World) -> Iterator[tuple[str, str]]:
         for one in self.who:

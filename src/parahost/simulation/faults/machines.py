@@ -98,6 +98,11 @@ class WrongClock(Fault):
 
     seconds: float = 1.0
 
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        if not self.seconds:
+            raise ValueError(f"{self.kind}: jumps by nothing")
+
     async def begin(self, world: World) -> None:
         for name in self.who:
             world.nodes[name].clock.jump(self.seconds)

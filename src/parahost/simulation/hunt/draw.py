@@ -34,8 +34,7 @@ def draw(seed: int) -> Scenario:
     dice = Dice(streams.stream("troubles"))
     troubled = 0 if dice.chance(0.1) else dice.between(2, 5)
     calm = AFTERWARDS if dice.chance(0.6) else 1
-    cores = shape.parachains + min(shape.parathreads, 1)
-    stage = Stage(node_roles(shape), cores, troubled, shape.slot_s)
+    stage = Stage(node_roles(shape), shape.cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
     blocks = troubled + calm if troubled else AFTERWARDS
