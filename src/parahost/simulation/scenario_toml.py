@@ -6,15 +6,15 @@
     validators = 7          # the network's shape: all fields of `Shape`
     parachains = 2
     blocks = 40
-    geography = ["europe", "asia"]      # optional
+    geography = ["europe", "asia"]      # optional; then `links` has no latency
     without = ["heads_move"]            # checkers that need not hold
 
     [configuration]                     # fields of the chain's host configuration
     chain_availability_period = 6
 
     [links]                             # all ways between nodes
-    latency = [0.02, 0.08]              # evenly between; or median_latency = 0.05, with a long tail
-    loss = 0.01
+    loss = 0.01                         # without geography: latency = [0.02, 0.08], evenly
+                                        # between; or median_latency = 0.05, with a long tail
 
     [[fault]]                           # all fields of the fault's class
     kind = "partition"
