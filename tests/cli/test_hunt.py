@@ -70,6 +70,7 @@ def test_what_fails_is_told_shrunk_and_replayed(
             ["--seeds", "1..2", "--report", "/no/such/folder/x.json"],
             "--report /no/such/folder/x.json: there is no folder /no/such/folder",
         ),
+        (["--seeds", "1..1", "--report", "/"], "--report /: this is a folder; name a file in it"),
     ],
 )
 def test_bad_input(options: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:

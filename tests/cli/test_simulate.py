@@ -39,6 +39,8 @@ def test_a_run_is_told_reported_and_traced(
     assert run(["inspect", "trace", str(trace), "--node", "validator-2", "--event", "node."]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert json.loads(line)["event"] == "node.started"
+    assert run(["inspect", "trace", str(trace), "--node", "validator-5"]) == 0
+    assert capsys.readouterr() == ("", "no event of the trace passes\n")
 
 
 def test_a_broken_verdict_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +48,19 @@ def test_a_broken_verdict_is_status_1(tmp_path: Path, capsys: pytest.CaptureFixt
     scenario.write_text('[[expect]]\nkind = "included"\nat_least = 99\n')
     assert run(["simulate", str(scenario), *SMALL]) == 1
     assert "para 2000 has" in capsys.readouterr().out
+
+
+def test_trouble_that_does_not_end_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario, report = tmp_path / "long.toml", tmp_path / "report.json"
+    fault = '[[fault]]\nkind = "{}"\nwho = ["validator-1"]\nat = 3\n{}\n'
+    never, ends = fault.format("crash_at_write", "write = 99999"), fault.format("crash", "")
+    scenario.write_text("validators = 2\nparachains = 0\nblocks = 2\n" + never + ends)
+    assert run(["simulate", str(scenario), "--report", str(report)]) == 0
+    line = "not over   1 of the faults: what must hold after them was not judged"
+    assert line in capsys.readouterr().out.splitlines()
+    assert json.loads(report.read_text())["faults_not_over"] == 1
 
 
 def test_options_go_before_the_scenario(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -65,6 +80,15 @@ def test_options_go_before_the_scenario(tmp_path: Path, capsys: pytest.CaptureFi
         (["no_such_scenario"], "no shipped scenario"),
         (["nowhere.toml"], "cannot be read"),
         (["--speed", "3"], "No such option: --speed"),
+        (
+            ["--seed", "-1"],
+            "Invalid value for '--seed': Input should be greater than or equal to 0",
+        ),
+        (["--report", "/no/such/r.json"], "--report /no/such/r.json: there is no folder /no/such"),
+        (["--trace", "/no/such/t.jsonl"], "--trace /no/such/t.jsonl: there is no folder /no/such"),
+        (["--report", "/"], "--report /: this is a folder; name a file in it"),
+        (["--report", "/proc/r.json"], "--report /proc/r.json: cannot be written: "),
+        (["--report", "same", "--trace", "./same"], "--trace same: the report goes there"),
     ],
 )
 def test_bad_input_is_status_2(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from parahost.simulation import (
@@ -44,3 +46,14 @@ def test_the_others_go_on(adversary: Adversary, reproach: str | None) -> None:
     outcome = simulation.run()
     assert outcome.ok, outcome.verdicts
     assert reproach is None or reproach in reproaches.against(*BAD)
+
+
+@pytest.mark.guide("A105")
+def test_views_are_flooded() -> None:
+    """To three others, 50 more for each block but the last."""
+    scenario = Scenario(shape=Shape(validators=4, parachains=0), blocks=4)
+    bad = replace(scenario, adversaries=(FloodsViews(who=BAD),))
+    views = [
+        Simulation(each, 1).run().statistics["messages"]["validation"] for each in (scenario, bad)
+    ]
+    assert views[1] - views[0] >= 3 * 50 * 3

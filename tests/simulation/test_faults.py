@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import trio
@@ -11,6 +12,7 @@ from parahost.node.node import Node
 from parahost.ports import Batch
 from parahost.simulation import (
     BadLinks,
+    BadSimulation,
     BadWorkers,
     Crash,
     CrashAtStep,
@@ -18,8 +20,12 @@ from parahost.simulation import (
     DamagedRows,
     Fault,
     FullDisk,
+    Geography,
+    LinkQuality,
+    LongTail,
     Partition,
     Scenario,
+    SecondsTwo,
     Shape,
     Simulation,
     Stall,
@@ -29,7 +35,9 @@ from parahost.simulation import (
     at_block,
 )
 from parahost.simulation.build import Build
+from parahost.simulation.faults.machines import TABLES
 from parahost.simulation.journal import TraceEvent
+from parahost.simulation.network import Weather
 
 BARE = Shape(validators=4, parachains=0)
 PARA = Shape(validators=4, parachains=1)
@@ -143,6 +151,63 @@ def test_a_short_stall_breaks_nothing() -> None:
     assert [each for each in run.of("chain.imported", "validator-1") if 18.0 <= each.at < 18.2]
 
 
+def test_a_bad_link_is_slow() -> None:
+    slow = BadLinks(who=("validator-1",), at=at(6.0), lasts_s=40.0, latency=(1.0, 1.0))
+    run = Run(slow)
+    first = {
+        name: {each.fields["block"]: each.at for each in run.of("chain.imported", name)}
+        for name in ("validator-1", "validator-2", "validator-3")
+    }
+    late = [
+        first["validator-1"][block] - at_
+        for block, at_ in first["validator-2"].items()
+        if 7.0 < at_ < 40.0 and block in first["validator-1"]
+    ]
+    assert late
+    assert all(abs(each) > 0.9 for each in late), "either way it takes a second and more"
+
+
+def test_a_link_that_loses_everything() -> None:
+    lossy = BadLinks(who=("validator-1",), at=at(6.0), lasts_s=20.0, loss=1.0)
+    run = Run(lossy, blocks=12)
+    alone = [each.at for each in run.of("chain.imported", "validator-1") if 7.0 < each.at < 26.0]
+    others = [each.at for each in run.of("chain.imported", "validator-2") if 7.0 < each.at < 26.0]
+    assert len(alone) < len(others)
+
+
+def test_what_is_not_said_of_a_link_stays_as_it_is() -> None:
+    """Also over a long distance, and while other faults come and go."""
+    weather = Weather(LinkQuality(loss=0.25))
+    far = LinkQuality(latency=LongTail(0.1), loss=0.25)
+    weather.set_distance("a", "b", far)
+    narrow, lossy = replace(far, bytes_per_s=9.0), replace(far, loss=0.5)
+    weather.worsen("a", "b", narrow)
+    weather.worsen("a", "b", lossy)
+    assert weather.quality("a", "b") == lossy
+    weather.recover("a", "b", narrow)
+    assert weather.quality("a", "b") == lossy
+    weather.recover("a", "b", lossy)
+    assert weather.quality("a", "b") == far
+
+    scenario = Scenario(
+        shape=BARE,
+        blocks=5,
+        geography=Geography(("europe", "asia")),
+        faults=(BadLinks(who=("validator-1",), at=at(6.0), lasts_s=10.0, loss=0.5),),
+    )
+    simulation = Simulation(scenario, 1)
+    ways: list[LinkQuality] = []
+
+    def listen(event: TraceEvent) -> None:
+        if 6.0 < event.at < 16.0:
+            ways.append(simulation.internet.weather.quality("validator-1", "validator-2"))
+
+    simulation.trace.watch(listen)
+    simulation.run()
+    assert ways
+    assert all(way == LinkQuality(latency=LongTail(0.12), loss=0.5) for way in ways)
+
+
 def test_bad_links() -> None:
     everybody = ("validator-1", "validator-2", "validator-3", "validator-4")
     worst = BadLinks(
@@ -165,14 +230,56 @@ def test_a_full_disk() -> None:
 
 
 def test_damaged_chunks_are_not_believed() -> None:
-    run = Run(DamagedRows(who=("validator-2",), at=at_block(3), count=5), shape=PARA, blocks=8)
-    assert run.outcome.statistics["included"]["2000"] >= 5
+    fault = DamagedRows(who=("validator-2",), at=at_block(5), count=2)
+    simulation = Simulation(Scenario(shape=PARA, blocks=8, faults=(fault,)), 1)
+    node = simulation.nodes["validator-2"]
+    before: dict[bytes, bytes] = {}
+
+    def listen(event: TraceEvent) -> None:
+        if event.event == "fault.damaged_rows":
+            before.update(node.disk.scan(fault.table))
+
+    simulation.trace.watch(listen)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    after = dict(node.disk.scan(fault.table))
+    assert sum(after[key] != value for key, value in before.items()) == 2
+    assert outcome.statistics["included"]["2000"] >= 5
+
+
+def test_each_table_that_may_be_damaged_is_known() -> None:
+    scenario = Scenario(
+        shape=Shape(validators=4, parachains=1, epoch_slots=4),
+        blocks=8,
+        adversaries=(SecondsTwo(who=("validator-1",)),),
+    )
+    simulation = Simulation(scenario, 1)
+    simulation.run()
+    empty = [
+        table
+        for table in TABLES
+        if not any(list(node.disk.scan(table)) for node in simulation.nodes.values())
+    ]
+    assert not empty
+    with pytest.raises(BadSimulation, match="there is no table nothing"):
+        Scenario(faults=(DamagedRows(who=("validator-1",), at=at(1.0), table="nothing"),))
 
 
 @pytest.mark.parametrize("seconds", [4.0, -20.0])
 def test_a_wrong_clock(seconds: float) -> None:
-    run = Run(WrongClock(who=("validator-2",), at=at(13.0), lasts_s=20.0, seconds=seconds))
-    assert run.simulation.nodes["validator-2"].clock.offset_s == 0.0
+    fault = WrongClock(who=("validator-2",), at=at(13.0), lasts_s=20.0, seconds=seconds)
+    simulation = Simulation(Scenario(shape=BARE, blocks=8, faults=(fault,)), 1)
+    clock, wrong = simulation.nodes["validator-2"].clock, [0.0]
+
+    def listen(event: TraceEvent) -> None:
+        if 13.0 < event.at < 33.0:
+            wrong.append(clock.offset_s)
+
+    simulation.trace.watch(listen)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    assert set(wrong) == {0.0, seconds}
+    assert clock.offset_s == 0.0
 
 
 @pytest.mark.guide("A102")
@@ -194,3 +301,59 @@ def test_queues_of_one() -> None:
     everybody = ("validator-1", "validator-2", "validator-3", "validator-4")
     run = Run(TinyQueues(who=everybody), shape=PARA, blocks=6)
     assert run.outcome.statistics["included"]["2000"] >= 2
+
+
+def test_the_tightest_queues_count() -> None:
+    faults = (
+        TinyQueues(who=("validator-1",), capacity=2),
+        TinyQueues(who=("validator-1",), capacity=5),
+    )
+    simulation = Simulation(Scenario(shape=BARE, blocks=1, faults=faults), 1)
+    capacities: list[int] = []
+    simulation.nodes["validator-1"].alterations.append(
+        lambda build: capacities.append(build.capacity)
+    )
+    assert simulation.run().ok
+    assert capacities == [2]
+
+
+def test_a_strike_comes_although_the_disk_was_full_meanwhile() -> None:
+    who = ("validator-2",)
+    run = Run(
+        CrashAtWrite(who=who, at=at(6.0), write=12),
+        FullDisk(who=who, at=at(7.0), lasts_s=1.0),
+        blocks=14,
+    )
+    assert run.outcome.statistics["faults"] == {"crash_at_write": 1, "full_disk": 1}
+    assert run.of("node.crashed", *who)
+
+
+def test_two_strikes_on_one_node() -> None:
+    who = ("validator-2",)
+    run = Run(CrashAtStep(who=who, at=at(6.0), step=9), CrashAtStep(who=who, at=at(6.0), step=60))
+    assert len(run.of("node.crashed", *who)) == 2
+
+
+def test_a_node_stays_down_until_its_last_crash_is_over() -> None:
+    who = ("validator-2",)
+    run = Run(
+        Crash(who=who, at=at(9.0), lasts_s=20.0),
+        Crash(who=who, at=at(12.0), lasts_s=3.0),
+        FullDisk(who=who, at=at(13.0), lasts_s=16.0),
+        blocks=10,
+    )
+    _, second = run.of("node.started", *who)
+    assert second.at == 29.0
+
+
+def test_the_last_of_several_troubles_of_workers_counts() -> None:
+    who = ("validator-1",)
+    run = Run(
+        BadWorkers(who=who, at=at(0.0), lasts_s=10.0, trouble="dies"),
+        BadWorkers(who=who, at=at(5.0), lasts_s=25.0, trouble="dies"),
+        shape=PARA,
+        blocks=8,
+    )
+    judged = [each.at for each in run.of("backing.judged_valid", *who)]
+    assert judged
+    assert min(judged) > 30.0

@@ -42,7 +42,7 @@ without = ["heads_move"]
 chain_availability_period = 6
 
 [links]
-median_latency = 0.05
+bytes_per_s = 1000000
 loss = 0.25
 
 [[fault]]
@@ -57,6 +57,7 @@ kind = "bad_links"
 who = ["collator-2000"]
 at_block = 3
 latency = [0.5, 1]
+lasts_s = 5
 
 [[adversary]]
 kind = "censoring_author"
@@ -79,11 +80,11 @@ def test_everything_that_toml_can_say() -> None:
         about="everything that TOML can say",
         shape=Shape(8, 2, 1, 2.5, 30, {"chain_availability_period": 6}),
         blocks=12,
-        links=LinkQuality(latency=LongTail(0.05), loss=0.25),
+        links=LinkQuality(bytes_per_s=1e6, loss=0.25),
         geography=Geography(("europe", "asia")),
         faults=(
             Partition(who=("validator-1", "validator-2"), at=at(30.0), lasts_s=60.5, one_way=True),
-            BadLinks(who=("collator-2000",), at=at_block(3), latency=(0.5, 1.0)),
+            BadLinks(who=("collator-2000",), at=at_block(3), latency=(0.5, 1.0), lasts_s=5.0),
         ),
         adversaries=(CensoringAuthor(who=("validator-3",), paras=(2001,)),),
         expects=(Included(at_least=3, para=2000), Reported(misbehaviour="DoubleVote")),
@@ -96,9 +97,12 @@ def test_nothing_said_is_the_plain_network() -> None:
     assert parse_scenario("[links]\nlatency = [0.02, 0.08]", "x").links.latency == Uniform(
         0.02, 0.08
     )
+    assert parse_scenario("[links]\nmedian_latency = 1", "x").links.latency == LongTail(1.0)
 
 
 CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
+TWO = 'who = ["validator-1", "validator-2"]\n'
+EMPTY = '[[adversary]]\nkind = "empty_author"\n'
 
 
 @pytest.mark.parametrize(
@@ -108,12 +112,19 @@ CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
         ('validators = "four"', 1, "validators: a whole number is expected, not 'four'"),
         ("validators = true", 1, "validators: a whole number is expected, not True"),
         ("slot_s = '6'", 1, "slot_s: a number is expected"),
+        ("slot_s = nan", 1, "slot_s: a number is expected, not nan"),
+        ("parathreads = 1001", 1, "1001 parathreads: at most 1000 can be"),
+        ("epoch_slots = 1000000000", 1, "an epoch of 1000000000 slots: 1 to 1000000 can be"),
+        ("[configuration]\nmax_code_size = 4294967296", 1, "max_code_size: 0 to 4294967295"),
+        ("[[fault]]\nkind = ['crash']", 2, "kind ['crash'] is none of"),
+        (CRASH.replace("3", "inf") + 'who = ["validator-1"]', 3, "at: a number is expected"),
         ("\nvalidators = 0", 2, "0 validators"),
         ("parachains = 9", 1, "4 validators cannot serve 9 cores"),
         ("parachains = -1", 1, "-1 parachains cannot be"),
         ("slot_s = 0.0", 1, "a slot of 0 s"),
         ("blocks = 0", 1, "0 blocks are none"),
         ("block = 3", 1, "block: unknown; known are about, adversary, blocks"),
+        ("[configuration]\nparathread_cores = 9", 1, "4 validators cannot serve 11 cores"),
         ("[configuration]\nspeed = 3", 1, "the host's configuration has no field speed"),
         ('[configuration]\nmax_code_size = "big"', 2, "max_code_size: a whole number"),
         ('geography = ["mars"]', 1, "there is no region mars; known are europe"),
@@ -121,6 +132,9 @@ CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
         ('without = ["magic"]', 1, "there is no checker magic; there are no_conflicting"),
         ("[links]\nlatency = [1]", 2, "latency: 2 values are expected"),
         ("[links]\nlatency = [2, 1]", 2, "latency is from the least to the most"),
+        ("[links]\nmedian_latency = -1", 2, "a median latency is in seconds from 0 on"),
+        ("[links]\nlatency = [1, 2]\nmedian_latency = 1", 3, "`latency` is given too"),
+        ("geography = ['asia']\n[links]\nlatency = [1, 2]", 3, "`geography` gives it too"),
         ("[links]\nloss = 2", 1, "loss is a part of all messages"),
         ("[links]\ncolour = 2", 2, "colour: unknown; known are bytes_per_s"),
         ("links = 3", 1, "links: a table is expected"),
@@ -147,6 +161,69 @@ CRASH = '[[fault]]\nkind = "crash"\nat = 3\n'
             1,
             "2 of 4 validators are adversaries, 1 may be",
         ),
+        (CRASH + 'who = ["validator-1", "validator-1"]', 1, "validator-1 is named twice"),
+        (
+            "blocks = 3\n" + CRASH.replace("at", "at_block").replace("3", "4") + TWO,
+            2,
+            "crash: at block 4, the last one is block 3",
+        ),
+        ("blocks = 3\n" + CRASH.replace("3", "192") + TWO, 2, "3 blocks are given 192 s"),
+        (
+            CRASH + TWO + CRASH.replace("crash", "partition") + 'who = ["validator-9"]',
+            5,
+            "partition: there is no node validator-9",
+        ),
+        (
+            "validators = 2\nparachains = 0\n"
+            + CRASH.replace("crash", "partition")
+            + TWO
+            + "lasts_s = 9",
+            3,
+            "partition: nobody is on the other side",
+        ),
+        (
+            CRASH.replace("crash", "bad_links") + TWO + "lasts_s = 9\nbytes_per_s = 0",
+            1,
+            "bytes_per_s is above 0",
+        ),
+        (CRASH.replace("crash", "bad_links") + TWO + "lasts_s = 9", 1, "nothing gets worse"),
+        (CRASH.replace("crash", "wrong_clock") + TWO + "seconds = 0", 1, "jumps by nothing"),
+        (CRASH.replace("crash", "stall") + TWO, 1, "stall: is over at once; say how long"),
+        (CRASH.replace("crash", "bad_workers") + TWO + "late_s = -1", 1, "late_s is not below 0"),
+        (CRASH.replace("crash", "damaged_rows") + TWO + "count = 0", 1, "count is at least 1"),
+        (
+            CRASH.replace("crash", "damaged_rows") + TWO + 'table = "chunks"',
+            1,
+            "there is no table chunks: availability.blocks, ",
+        ),
+        (EMPTY + 'who = ["validator-1", "validator-1"]', 1, "validator-1 is named twice"),
+        (
+            EMPTY.replace("empty", "censoring") + 'who = ["validator-1"]\nparas = [2009]',
+            1,
+            "censoring_author: there is no para 2009",
+        ),
+        (
+            '[[adversary]]\nkind = "slow_collator"\nwho = ["collator-2000"]\nlate_s = -2',
+            1,
+            "late_s is not below 0",
+        ),
+        (
+            '[[adversary]]\nkind = "spams_advertisements"\nwho = ["collator-2000"]\ncopies = 0',
+            1,
+            "copies is at least 1",
+        ),
+        (
+            '[[expect]]\nkind = "included"\nat_least = 1\npara = 2009',
+            1,
+            "included: there is no para 2009",
+        ),
+        ('[[expect]]\nkind = "included"\nat_least = -1', 1, "-1 blocks are less than none"),
+        ('[[expect]]\nkind = "finalized"\nat_least = -1', 1, "before the first"),
+        (
+            '[[expect]]\nkind = "reported"\nmisbehaviour = "DoubleVoet"',
+            1,
+            "there is no DoubleVoet; there are CandidateValidityDisagreement, ",
+        ),
         ('[[expect]]\nkind = "luck"', 2, "kind 'luck' is none of finalized, included, reported"),
         ('[[expect]]\nkind = "included"', 1, "`at_least` is lacking"),
     ],
@@ -171,6 +248,28 @@ def test_bad_toml_is_told_with_its_line(text: str, line: int, says: str) -> None
             "crash: there is no node x",
         ),
         ("import nothing_of_the_kind", ":2", "No module named"),
+        ("\nx = 1 / 0", ":3", "ZeroDivisionError: division by zero"),
+        ("x = {}['a']", ":2", "KeyError: 'a'"),
+        ("raise SystemExit(0)", ":2", "SystemExit: 0"),
+        ("x = 3\0", "", "null bytes"),
+        ("SCENARIO = Scenario(blocks='3')", ":2", "blocks: a whole number is expected, not '3'"),
+        ("SCENARIO = Scenario(blocks=2.5)", ":2", "blocks: a whole number is expected, not 2.5"),
+        ("SCENARIO = Scenario(shape=None)", ":2", "shape: Shape is expected, not None"),
+        ("SCENARIO = Scenario(shape=Shape(validators=4.0))", ":2", "validators: a whole number"),
+        ("SCENARIO = Scenario(shape=Shape(slot_s=float('nan')))", ":2", "slot_s: a number is"),
+        (
+            "SCENARIO = Scenario(faults=(Crash(who='validator-1', at=at(3.0)),))",
+            ":2",
+            "who: a tuple is expected, not 'validator-1'",
+        ),
+        (
+            "SCENARIO = Scenario(faults=(Crash(who=('validator-1',), at=3.0),))",
+            ":2",
+            "at: Moment is expected, not 3.0",
+        ),
+        ("SCENARIO = Scenario(faults=[])", ":2", "faults: a tuple is expected, not []"),
+        ("SCENARIO = Scenario(expects=('included',))", ":2", "Expectation is expected"),
+        ("SCENARIO = Scenario(adversaries=(EmptyAuthor,))", ":2", "Adversary is expected"),
         ("x = 3", "", "no `SCENARIO = Scenario(...)` in it"),
     ],
 )

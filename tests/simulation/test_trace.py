@@ -66,8 +66,9 @@ def test_every_message_is_in_it(trace: Path) -> None:
     assert all(line["bytes"] >= 0 and line["peer"] and line["protocol"] for line in sent)
 
 
-def test_a_file_that_is_no_trace(tmp_path: Path) -> None:
+@pytest.mark.parametrize("odd", [b'{"at":', b"3", b"{}", b"\xff\xfe"])
+def test_a_file_that_is_no_trace(odd: bytes, tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
-    path.write_text('{"at":1.0,"node":"a","event":"b.c"}\n{"at":\n')
+    path.write_bytes(b'{"at":1.0,"node":"a","event":"b.c"}\n' + odd + b"\n")
     with pytest.raises(BadTrace, match=r"odd\.jsonl:2: not an event"):
         list(read_trace(path, TraceFilter()))

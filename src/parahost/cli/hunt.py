@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +39,7 @@ def hunt(
     import json
 
     from parahost.cli.failure import BadInput
+    from parahost.cli.outputs import open_output
     from parahost.simulation.hunt.draw import draw
     from parahost.simulation.hunt.report import Findings
     from parahost.simulation.hunt.shrink import shrink
@@ -50,12 +51,12 @@ def hunt(
         raise BadInput(f"--jobs {jobs}: at least 1")
     if jobs is not None and dask is not None:
         raise BadInput("--jobs: on a cluster, its workers are the jobs; leave it out")
-    if report is not None and not report.parent.is_dir():
-        raise BadInput(f"--report {report}: there is no folder {report.parent}")
-    if len(wanted) == 1:
-        typer.echo(as_python(draw(wanted[0])))
     findings, progress = Findings(), _Progress(len(wanted))
-    with _runner(jobs, dask) as runner:
+    with ExitStack() as stack:
+        told = None if report is None else stack.enter_context(open_output("--report", report))
+        runner = stack.enter_context(_runner(jobs, dask))
+        if len(wanted) == 1:
+            typer.echo(as_python(draw(wanted[0])))
         for result in runner.run(Trial(seed, draw(seed)) for seed in wanted):
             findings.add(result)
             if not result.ok:
@@ -71,9 +72,9 @@ def hunt(
                 typer.echo(f"\nshrinking seed {seed}", err=True)
                 findings.shrunk[seed] = shrink(failed, runner)
                 _tell_shrunk(findings.shrunk[seed])
+        if told is not None:
+            told.write(json.dumps(findings.as_json(), indent=2) + "\n")
     _tell(findings, progress.elapsed_s)
-    if report is not None:
-        report.write_text(json.dumps(findings.as_json(), indent=2) + "\n")
     raise typer.Exit(1 if findings.failed else 0)
 
 

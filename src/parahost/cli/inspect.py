@@ -47,5 +47,9 @@ def trace(
     from parahost.simulation.trace_filter import TraceFilter, read_trace
 
     wanted = TraceFilter(node, candidate, para, block, event, since, until)
+    found = False
     for line in read_trace(file, wanted):
+        found = True
         typer.echo(line)
+    if not found:
+        typer.echo("no event of the trace passes", err=True)

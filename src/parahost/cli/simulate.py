@@ -43,7 +43,7 @@ def run(
     parathreads: Annotated[int | None, typer.Option(help="How many parathreads. [0]")] = None,
     blocks: Annotated[int | None, typer.Option(help="Run until this relay block. [20]")] = None,
     slot: Annotated[float | None, typer.Option(help="Seconds per slot. [6]")] = None,
-    seed: Annotated[int, typer.Option(help="What all chance comes from.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="What all chance comes from.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report there.")] = None,
     trace: Annotated[
         Path | None, typer.Option(help="Write every event there, as lines of JSON.")
@@ -60,6 +60,8 @@ def run(
     import json
     from contextlib import ExitStack
 
+    from parahost.cli.failure import BadInput
+    from parahost.cli.outputs import open_output
     from parahost.simulation import Simulation
     from parahost.simulation.scenario_files import load_scenario
 
@@ -76,14 +78,19 @@ def run(
         shape=replace(chosen.shape, **given),
         blocks=chosen.blocks if blocks is None else blocks,
     )
+    if report is not None and trace is not None and report.resolve() == trace.resolve():
+        raise BadInput(f"--trace {trace}: the report goes there; name another file")
     with ExitStack() as files:
-        sink = None if trace is None else files.enter_context(trace.open("w", encoding="utf-8"))
+        told, sink = (
+            None if path is None else files.enter_context(open_output(option, path))
+            for option, path in (("--report", report), ("--trace", trace))
+        )
         simulation = Simulation(chosen, seed, trace_file=sink, sharing=sharing)
         typer.echo(chosen.about, err=True)
         outcome = simulation.run(_Progress(chosen.blocks).show)
+        if told is not None:
+            told.write(json.dumps(outcome.report(), indent=2) + "\n")
     _tell(outcome)
-    if report is not None:
-        report.write_text(json.dumps(outcome.report(), indent=2) + "\n")
     raise typer.Exit(0 if outcome.ok else BROKEN)
 
 
@@ -132,6 +139,9 @@ def _tell(outcome: Outcome) -> None:
         if statistics[what]:
             counts = ", ".join(f"{n} {name}" for name, n in statistics[what].items())
             typer.echo(f"{what:<10} {counts}")
+    if statistics["faults_not_over"]:
+        left = statistics["faults_not_over"]
+        typer.echo(f"not over   {left} of the faults: what must hold after them was not judged")
     typer.echo("verdicts")
     for name, verdict in outcome.verdicts.items():
         typer.echo(f"  {name:<26} {verdict}")

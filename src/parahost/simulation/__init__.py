@@ -9,6 +9,7 @@ Everything to write a scenario with is here; :mod:`parahost.simulation.harness` 
 
 from parahost.simulation.adversaries import (
     Adversary,
+    BacksWrongData,
     CensoringAuthor,
     ClaimsUnseen,
     ContradictsItself,
@@ -58,6 +59,7 @@ from parahost.simulation.scenario import BadScenario, Scenario
 
 __all__ = [
     "Adversary",
+    "BacksWrongData",
     "BadLinks",
     "BadScenario",
     "BadSimulation",

@@ -5,9 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
+from parahost.node.messages.utility import MisbehaviorReport
+from parahost.node.node import Role
 from parahost.simulation.checkers import OK
+
+MISBEHAVIOUR = tuple(report.__name__ for report in get_args(MisbehaviorReport))
+"""What can be reported, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +28,9 @@ class Expectation(ABC):
         wanted = ", ".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
         return f"expects {self.kind}({wanted})"
 
+    def check(self, roles: Mapping[str, Role]) -> None:  # noqa: B027
+        """:raises ValueError: when it speaks of what is not, in a network of these nodes."""
+
     @abstractmethod
     def judge(self, statistics: Mapping[str, Any]) -> str:
         """``ok``, or what is lacking."""
@@ -36,6 +44,12 @@ class Included(Expectation):
 
     at_least: int
     para: int | None = None
+
+    def check(self, roles: Mapping[str, Role]) -> None:
+        if self.at_least < 0:
+            raise ValueError(f"{self.kind}: {self.at_least} blocks are less than none")
+        if self.para is not None and f"collator-{self.para}" not in roles:
+            raise ValueError(f"{self.kind}: there is no para {self.para}")
 
     def judge(self, statistics: Mapping[str, Any]) -> str:
         for para, count in statistics["included"].items():
@@ -52,6 +66,10 @@ class Finalized(Expectation):
 
     at_least: int
 
+    def check(self, roles: Mapping[str, Role]) -> None:
+        if self.at_least < 0:
+            raise ValueError(f"{self.kind}: block {self.at_least} lies before the first")
+
     def judge(self, statistics: Mapping[str, Any]) -> str:
         final = statistics["finalized"]
         return OK if final >= self.at_least else f"final is {final}, not {self.at_least}"
@@ -64,6 +82,11 @@ class Reported(Expectation):
     kind: ClassVar[str] = "reported"
 
     misbehaviour: str
+
+    def check(self, roles: Mapping[str, Role]) -> None:
+        if self.misbehaviour not in MISBEHAVIOUR:
+            known = ", ".join(MISBEHAVIOUR)
+            raise ValueError(f"{self.kind}: there is no {self.misbehaviour}; there are {known}")
 
     def judge(self, statistics: Mapping[str, Any]) -> str:
         noticed = statistics["misbehaviour"]

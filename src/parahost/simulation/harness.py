@@ -30,9 +30,6 @@ from parahost.simulation.statistics import Statistics
 
 START_SPREAD_S = 0.5
 """Nodes start at random times within so many seconds."""
-PATIENCE = 4
-PATIENCE_SLOTS = 20
-"""A run is given up after so many slots, and :data:`PATIENCE` more for each block."""
 REACHED = "reached_its_end"
 """The verdict on whether the chain came to the number of blocks that was asked for."""
 
@@ -120,6 +117,7 @@ class Simulation:
             state_of=self._state_of,
             queues_of=self._queues_of,
             is_excused=self.is_excused,
+            is_damaged=self.is_damaged,
             calm_since=self.calm_since,
         )
         self.checkers = [check(scene) for check in checks if check.name not in scenario.without]
@@ -129,6 +127,7 @@ class Simulation:
         self._nursery: trio.Nursery | None = None
         self._dishonest: dict[str, None] = {}
         self._excused: dict[str, None] = {}
+        self._damaged: dict[str, None] = {}
         self._trouble_ahead = len(scenario.faults)
         self._calm_since = 0.0
         for adversary in scenario.adversaries:
@@ -147,7 +146,7 @@ class Simulation:
         if progress is not None:
             self.record.on_block.append(progress)
         blocks = self.scenario.blocks
-        limit_s = self.plan.shape.slot_s * (PATIENCE * blocks + PATIENCE_SLOTS)
+        limit_s = self.scenario.limit_s
         begun = perf_counter()
         reached, virtual_s = run_virtual(
             lambda: self._main(blocks, limit_s), self.streams.seed_of("scheduler")
@@ -157,7 +156,7 @@ class Simulation:
         if not reached:
             best = self.record.best().number
             verdicts[REACHED] = f"block {blocks} did not come in {limit_s:.0f} s, but {best} did"
-        statistics = self.statistics.summary()
+        statistics = {**self.statistics.summary(), "faults_not_over": self._trouble_ahead}
         for expectation in self.scenario.expects:
             verdicts[expectation.name] = expectation.judge(statistics)
         return Outcome(
@@ -209,12 +208,16 @@ class Simulation:
 
     def start(self, node: str) -> None:
         """See ``faults.World``."""
-        if self._nursery is not None and self.nodes[node].node is None:
-            self._nursery.start_soon(self.nodes[node].live)
+        if self._nursery is not None:
+            self.nodes[node].rise(self._nursery)
 
     def excuse(self, node: str) -> None:
         """See ``faults.World``."""
         self._excused[node] = None
+
+    def damage(self, node: str) -> None:
+        """See ``faults.World``."""
+        self._damaged[node] = None
 
     # What checkers ask
 
@@ -223,7 +226,10 @@ class Simulation:
         return name in self.nodes and name not in self._dishonest
 
     def is_excused(self, name: str) -> bool:
-        return name in self._excused
+        return name in self._excused or name in self._damaged
+
+    def is_damaged(self, name: str) -> bool:
+        return name in self._damaged
 
     def calm_since(self) -> float:
         return float("inf") if self._trouble_ahead else self._calm_since

@@ -54,28 +54,40 @@ class SimulatedNode:
         self.plan = plan
         self.name = plan.name
         self.clock = NodeClock()
-        self.disk = MemoryDatabase()
+        self.disk = MemoryDatabase(lambda batch, durable: _call(self.on_write))
         self.lives = 0
         self.failure: ExceptionGroup[Exception] | None = None
         """What brought it down, other than a crash that was asked for."""
         self.alterations: list[Alteration] = []
         """What is changed about it before each life."""
-        self.workers_trouble: Trouble | None = None
-        """What its validation workers suffer from now."""
-        self.on_step: Callable[[], None] | None = None
+        self.workers_troubles: list[Trouble] = []
+        """What its validation workers suffer from now; of several the last."""
+        self.on_write: list[Callable[[], None]] = []
+        """Called before each write to its disk; may raise."""
+        self.on_step: list[Callable[[], None]] = []
         """Called before each message that a subsystem of it handles; may raise."""
+        self.kept_down = 0
+        """How many crashes it must not yet recover from."""
         self._around = around
         self._keys = KeyRing.of(plan.keys)
         self._life: _Life | None = None
+        self._is_up = False
 
     @property
     def node(self) -> Node | None:
         """The node, while it runs."""
         return None if self._life is None else self._life.node
 
+    def rise(self, nursery: trio.Nursery) -> None:
+        """Start it again, unless it is up or must stay down."""
+        if not self._is_up and not self.kept_down:
+            self._is_up = True
+            nursery.start_soon(self.live)
+
     async def live(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start it, and run it until it is crashed, fails, or is cancelled."""
         self.lives += 1
+        self._is_up = True
         scope, ended = trio.CancelScope(), trio.Event()
         self._record("node.started", life=self.lives)
         try:
@@ -90,6 +102,7 @@ class SimulatedNode:
                 self._record("node.failed", reason=f"{type(cause).__name__}: {cause}")
         finally:
             self._life = None
+            self._is_up = False
             ended.set()
 
     async def crash(self, lose: int = 0) -> None:
@@ -159,9 +172,7 @@ class SimulatedNode:
                 network=self._endpoint,
                 steering=self._endpoint,
                 verifier=around.sharing.verifier(),
-                validation_host=Workers(
-                    around.sharing.validation_host(), lambda: self.workers_trouble
-                ),
+                validation_host=Workers(around.sharing.validation_host(), self._workers_trouble),
             ),
             self._keys,
             streams,
@@ -188,11 +199,13 @@ class SimulatedNode:
         draw = random.unit
 
         def pick(waiting: int) -> int:
-            if self.on_step is not None:
-                self.on_step()
+            _call(self.on_step)
             return int(draw() * waiting) if waiting > 1 else 0
 
         return pick
+
+    def _workers_trouble(self) -> Trouble | None:
+        return self.workers_troubles[-1] if self.workers_troubles else None
 
     def _record(self, event: str, **fields: object) -> None:
         self._around.trace.record(self.name, event, fields)
@@ -205,6 +218,11 @@ class _Life:
     node: Node
     scope: trio.CancelScope
     ended: trio.Event
+
+
+def _call(hooks: list[Callable[[], None]]) -> None:
+    for hook in list(hooks):
+        hook()
 
 
 def root_cause(error: BaseException) -> BaseException:

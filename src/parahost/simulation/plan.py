@@ -26,13 +26,19 @@ from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.runtime.storage import State
 
 MAX_VALIDATORS = 1000
+MAX_PARATHREADS = 1000
+MAX_EPOCH_SLOTS = 1_000_000
+
+
+Part = str | tuple[str, int]
+"""A field of a scenario or of its shape; or one of its faults and the like, by its place."""
 
 
 class BadSimulation(ValueError):
-    """There can be no such simulation; says what is wrong. ``parts``: the fields to blame, the
+    """There can be no such simulation; says what is wrong. ``parts``: what is to blame, the
     likeliest first."""
 
-    def __init__(self, reason: str, *parts: str) -> None:
+    def __init__(self, reason: str, *parts: Part) -> None:
         super().__init__(reason)
         self.parts = parts
 
@@ -48,6 +54,12 @@ class Shape:
     epoch_slots: int = 100
     configuration: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def cores(self) -> int:
+        """One for each parachain; one for all parathreads, unless the configuration has more."""
+        shared = self.configuration.get("parathread_cores", min(self.parathreads, 1))
+        return self.parachains + shared
+
     def check(self) -> None:
         """:raises BadSimulation: when no such network can be."""
         if not 1 <= self.validators <= MAX_VALIDATORS:
@@ -57,24 +69,34 @@ class Shape:
         if self.parachains < 0 or self.parathreads < 0:
             part = "parachains" if self.parachains < 0 else "parathreads"
             raise BadSimulation(f"{getattr(self, part)} {part} cannot be", part)
-        cores = self.parachains + min(self.parathreads, 1)
-        if cores > self.validators:
+        if self.parathreads > MAX_PARATHREADS:
             raise BadSimulation(
-                f"{self.validators} validators cannot serve {cores} cores: each needs a validator",
+                f"{self.parathreads} parathreads: at most {MAX_PARATHREADS} can be", "parathreads"
+            )
+        if self.cores > self.validators:
+            raise BadSimulation(
+                f"{self.validators} validators cannot serve {self.cores} cores: "
+                "each needs a validator",
                 "parachains",
                 "parathreads",
                 "validators",
+                "configuration",
             )
         if not 0.1 <= self.slot_s <= 600:
             raise BadSimulation(f"a slot of {self.slot_s:g} s: 0.1 to 600 s can be", "slot_s")
-        if self.epoch_slots < 1:
+        if not 1 <= self.epoch_slots <= MAX_EPOCH_SLOTS:
             raise BadSimulation(
-                f"an epoch of {self.epoch_slots} slots: it has at least one", "epoch_slots"
+                f"an epoch of {self.epoch_slots} slots: 1 to {MAX_EPOCH_SLOTS} can be",
+                "epoch_slots",
             )
-        for name in self.configuration:
+        for name, value in self.configuration.items():
             if not hasattr(DEFAULT_CONFIGURATION, name):
                 raise BadSimulation(
                     f"the host's configuration has no field {name}", "configuration"
+                )
+            if not 0 <= value < 1 << 32:
+                raise BadSimulation(
+                    f"{name}: 0 to {(1 << 32) - 1} can be, not {value}", "configuration"
                 )
 
 

@@ -21,6 +21,8 @@ The simple cases are TOML too; see :mod:`parahost.simulation.scenario_toml`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from parahost.node.node import Role
@@ -28,8 +30,13 @@ from parahost.simulation import checkers
 from parahost.simulation.adversaries import Adversary
 from parahost.simulation.expectations import Expectation
 from parahost.simulation.faults import Fault
+from parahost.simulation.field_types import misfit
 from parahost.simulation.network import Geography, LinkQuality
-from parahost.simulation.plan import BadSimulation, Shape, node_roles
+from parahost.simulation.plan import BadSimulation, Part, Shape, node_roles
+
+PATIENCE = 4
+PATIENCE_SLOTS = 20
+"""A run is given up after so many slots, and :data:`PATIENCE` more for each block."""
 
 
 class BadScenario(BadSimulation):
@@ -61,19 +68,27 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """:raises BadSimulation: when it contradicts itself, or names what does not exist."""
+        found = misfit(self)
+        if found is not None:
+            name, why = found
+            raise BadSimulation(f"{name}: {why}", name)
         self.shape.check()
         if self.blocks < 1:
             raise BadSimulation(f"{self.blocks} blocks are none", "blocks")
         roles = node_roles(self.shape)
-        try:
+        with _blaming("geography"):
             if self.geography is not None:
                 self.geography.check()
-            for fault in self.faults:
+        for place, fault in enumerate(self.faults):
+            with _blaming(("fault", place)):
                 fault.check(tuple(roles))
-            for adversary in self.adversaries:
+                self._check_comes(fault)
+        for place, adversary in enumerate(self.adversaries):
+            with _blaming(("adversary", place)):
                 adversary.check(roles)
-        except ValueError as why:
-            raise BadSimulation(str(why)) from why
+        for place, expectation in enumerate(self.expects):
+            with _blaming(("expect", place)):
+                expectation.check(roles)
         known = [checker.name for checker in checkers.ALL]
         for name in self.without:
             if name not in known:
@@ -81,6 +96,21 @@ class Scenario:
                     f"there is no checker {name}; there are {', '.join(known)}", "without"
                 )
         self._check_honest_majority(roles)
+
+    @property
+    def limit_s(self) -> float:
+        """When the run is given up, in virtual seconds."""
+        return self.shape.slot_s * (PATIENCE * self.blocks + PATIENCE_SLOTS)
+
+    def _check_comes(self, fault: Fault) -> None:
+        """Trouble that is to come after the end would never be seen."""
+        block, seconds = fault.at.block or 0, fault.at.seconds or 0.0
+        if block > self.blocks:
+            raise ValueError(f"{fault.kind}: at {fault.at}, the last one is block {self.blocks}")
+        if seconds >= self.limit_s:
+            raise ValueError(
+                f"{fault.kind}: at {fault.at}, {self.blocks} blocks are given {self.limit_s:g} s"
+            )
 
     def _check_honest_majority(self, roles: dict[str, Role]) -> None:
         validators = sum(role is Role.VALIDATOR for role in roles.values())
@@ -97,3 +127,12 @@ class Scenario:
                 "`without` which checkers need not hold then",
                 "adversary",
             )
+
+
+@contextmanager
+def _blaming(part: Part) -> Iterator[None]:
+    """What is found wrong is wrong with that part."""
+    try:
+        yield
+    except ValueError as why:
+        raise BadSimulation(str(why), part) from why

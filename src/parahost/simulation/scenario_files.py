@@ -40,12 +40,17 @@ def load_scenario(text: str) -> Scenario:
 
 
 def _run(path: Path, source: str) -> Scenario:
+    """What goes wrong while it runs is wrong with it, whatever it is."""
     try:
         names = runpy.run_path(str(path))
-    except (BadSimulation, ValueError, TypeError, NameError, ImportError, AttributeError) as why:
+    except BadSimulation as why:
         raise BadScenario(f"{source}{_line_of(why, path)}", str(why)) from why
     except SyntaxError as why:
-        raise BadScenario(f"{source}:{why.lineno}", why.msg) from why
+        line = "" if why.lineno is None else f":{why.lineno}"
+        raise BadScenario(f"{source}{line}", why.msg) from why
+    except (Exception, SystemExit) as why:
+        reason = f"{type(why).__name__}: {why}"
+        raise BadScenario(f"{source}{_line_of(why, path)}", " ".join(reason.split())) from why
     scenario = names.get("SCENARIO")
     if not isinstance(scenario, Scenario):
         raise BadScenario(source, "no `SCENARIO = Scenario(...)` in it")

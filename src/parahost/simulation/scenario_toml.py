@@ -6,15 +6,15 @@
     validators = 7          # the network's shape: all fields of `Shape`
     parachains = 2
     blocks = 40
-    geography = ["europe", "asia"]      # optional
+    geography = ["europe", "asia"]      # optional; then `links` has no latency
     without = ["heads_move"]            # checkers that need not hold
 
     [configuration]                     # fields of the chain's host configuration
     chain_availability_period = 6
 
     [links]                             # all ways between nodes
-    latency = [0.02, 0.08]              # evenly between; or median_latency = 0.05, with a long tail
-    loss = 0.01
+    loss = 0.01                         # without geography: latency = [0.02, 0.08], evenly
+                                        # between; or median_latency = 0.05, with a long tail
 
     [[fault]]                           # all fields of the fault's class
     kind = "partition"
@@ -40,14 +40,14 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from functools import partial
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 from parahost.simulation import adversaries, expectations, faults
 from parahost.simulation.faults import Moment
+from parahost.simulation.field_types import EXPECTED, is_simple, types_of
 from parahost.simulation.network import Geography, LinkQuality, LongTail, Uniform
-from parahost.simulation.plan import BadSimulation, Shape, node_roles
+from parahost.simulation.plan import BadSimulation, Shape
 from parahost.simulation.scenario import BadScenario, Scenario
 
 T = TypeVar("T")
@@ -87,24 +87,21 @@ class _Reader:
                 raise self.wrong((key,), f"unknown; known are {_listed(own | shape_fields)}")
         shape = self.made(Shape, {key: table[key] for key in table if key in shape_fields}, ())
         self.guarded((), shape.check)
-        roles = self.guarded((), lambda: node_roles(shape))
         parts: dict[str, Any] = {"shape": shape}
         for key, type_ in (("about", str), ("blocks", int), ("without", tuple[str, ...])):
             if key in table:
                 parts[key] = self.value(table[key], type_, (key,))
         if "links" in table:
             parts["links"] = self.links(table["links"])
+            if "geography" in table:
+                for name in table["links"].keys() & {"latency", "median_latency"}:
+                    raise self.wrong(("links", name), "`geography` gives it too; remove one")
         if "geography" in table:
             regions = self.value(table["geography"], tuple[str, ...], ("geography",))
             parts["geography"] = Geography(regions)
-            self.guarded(("geography",), parts["geography"].check)
         parts["faults"] = self.listed(table, "fault", faults.KINDS)
         parts["adversaries"] = self.listed(table, "adversary", adversaries.KINDS)
         parts["expects"] = self.listed(table, "expect", expectations.KINDS)
-        for place, fault in enumerate(parts["faults"]):
-            self.guarded(("fault", place), partial(fault.check, tuple(roles)))
-        for place, adversary in enumerate(parts["adversaries"]):
-            self.guarded(("adversary", place), partial(adversary.check, roles))
         return self.guarded((), lambda: Scenario(**parts))
 
     def listed(
@@ -118,7 +115,7 @@ class _Reader:
         for place, entry in enumerate(entries):
             at = (key, place)
             kind = entry.get("kind")
-            if kind not in kinds:
+            if not isinstance(kind, str) or kind not in kinds:
                 raise self.wrong((*at, "kind"), f"kind {kind!r} is none of {_listed(kinds)}")
             rest = {name: value for name, value in entry.items() if name != "kind"}
             made.append(self.made(kinds[kind], rest, at))
@@ -126,7 +123,7 @@ class _Reader:
 
     def made(self, cls: type[T], table: dict[str, Any], at: tuple[Key, ...]) -> T:
         """An instance of a dataclass from a table with its fields."""
-        types = _types(cls)
+        types = types_of(cls)
         table = dict(table)
         found: dict[str, Any] = {}
         if types.get("at") is Moment:
@@ -164,9 +161,12 @@ class _Reader:
             low, high = self.value(table.pop("latency"), tuple[float, float], (*at, "latency"))
             found["latency"] = self.guarded((*at, "latency"), lambda: Uniform(low, high))
         if "median_latency" in table:
-            median = self.value(table.pop("median_latency"), float, (*at, "median_latency"))
-            found["latency"] = LongTail(median)
-        types = {name: type_ for name, type_ in _types(LinkQuality).items() if type_ is float}
+            at_median = (*at, "median_latency")
+            median = self.value(table.pop("median_latency"), float, at_median)
+            if found:
+                raise self.wrong(at_median, "`latency` is given too; remove one")
+            found["latency"] = self.guarded(at_median, lambda: LongTail(median))
+        types = {name: type_ for name, type_ in types_of(LinkQuality).items() if type_ is float}
         for name, figure in table.items():
             if name not in types:
                 known = _listed({"latency", "median_latency", *types})
@@ -190,11 +190,9 @@ class _Reader:
             if not isinstance(value, dict):
                 raise self.wrong(at, "a table is expected")
             return {key: self.value(each, args[1], (*at, key)) for key, each in value.items()}
-        if type_ is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-        if not isinstance(value, type_) or (isinstance(value, bool) and type_ is not bool):
-            raise self.wrong(at, f"{_NAMES[type_]} is expected, not {value!r:.60}")
-        return value
+        if not is_simple(value, type_):
+            raise self.wrong(at, f"{EXPECTED[type_]} is expected, not {value!r:.60}")
+        return type_(value)
 
     def guarded(self, at: tuple[Key, ...], action: Callable[[], T]) -> T:
         """Do something; what it finds wrong is wrong at that place, or where it says itself."""
@@ -203,8 +201,9 @@ class _Reader:
         except BadScenario:
             raise
         except BadSimulation as why:
-            blamed = next((part for part in why.parts if (part,) in self.lines), None)
-            raise self.wrong(at if blamed is None else (blamed,), str(why), named=True) from why
+            parts = [(part,) if isinstance(part, str) else part for part in why.parts]
+            blamed = next((part for part in parts if part in self.lines), at)
+            raise self.wrong(blamed, str(why), named=True) from why
         except ValueError as why:
             raise self.wrong(at, str(why), named=True) from why
 
@@ -218,12 +217,6 @@ class _Reader:
         return BadScenario(where, reason if named or name is None else f"{name}: {reason}")
 
 
-_NAMES: Mapping[Any, str] = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-}
 _HEADER = re.compile(r"\s*(\[\[?)\s*([\w.\-]+)\s*\]")
 _KEY = re.compile(r"\s*([\w\-]+)\s*=")
 
@@ -245,12 +238,6 @@ def _lines(text: str) -> dict[tuple[Key, ...], int]:
         elif key := _KEY.match(line):
             found.setdefault((*table, key[1]), number)
     return found
-
-
-def _types(cls: type) -> dict[str, Any]:
-    """The fields of a dataclass with their types."""
-    hints = get_type_hints(cls)
-    return {field.name: hints[field.name] for field in fields(cls)}
 
 
 def _listed(names: Sequence[str] | set[str] | Mapping[str, Any]) -> str:

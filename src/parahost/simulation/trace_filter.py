@@ -31,12 +31,13 @@ class TraceFilter:
 
     def passes(self, line: Mapping[str, Any]) -> bool:
         """Whether an event is among those that are looked for."""
+        node, event, at = line["node"], line["event"], line["at"]
         self._learn(line)
         return (
-            (self.node is None or line["node"] == self.node)
-            and (self.event is None or line["event"].startswith(self.event))
-            and (self.since is None or line["at"] >= self.since)
-            and (self.until is None or line["at"] <= self.until)
+            (self.node is None or node == self.node)
+            and (self.event is None or event.startswith(self.event))
+            and (self.since is None or at >= self.since)
+            and (self.until is None or at <= self.until)
             and (self.candidate is None or _begins(line.get("candidate"), self.candidate))
             and (self.para is None or self._is_of_para(line))
             and (self.block is None or self._is_of_block(line))
@@ -63,11 +64,11 @@ def read_trace(path: Path, wanted: TraceFilter) -> Iterator[str]:
     :raises BadTrace: with the line that is none.
     :raises OSError: when the file cannot be read.
     """
-    with path.open(encoding="utf-8") as file:
-        for number, text in enumerate(file, start=1):
+    with path.open("rb") as file:
+        for number, form in enumerate(file, start=1):
             try:
-                line = json.loads(text)
-                passes = wanted.passes(line)
+                text = form.decode()
+                passes = wanted.passes(json.loads(text))
             except (ValueError, KeyError, TypeError, AttributeError) as why:
                 raise BadTrace(f"{path}:{number}: not an event of a trace") from why
             if passes:

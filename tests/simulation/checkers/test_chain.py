@@ -17,7 +17,7 @@ from parahost.primitives.scale import encode
 from parahost.runtime.errors import InvalidBlock
 from parahost.runtime.executive import Executed
 from parahost.runtime.storage import State
-from parahost.simulation import EquivocatingAuthor, Scenario, Shape, Simulation
+from parahost.simulation import EquivocatingAuthor, FullDisk, Scenario, Shape, Simulation, at
 from parahost.simulation.build import Build
 from parahost.simulation.checkers import OK
 from tests.simulation.checkers.planted import SMALL, bitten, run_with, secretly
@@ -154,12 +154,34 @@ def test_a_node_goes_down() -> None:
     assert "validator-3 went down: RuntimeError: a bug" in bitten(outcome, "nodes_stay_up")
 
 
+def test_a_node_that_does_not_come_back_from_a_full_disk() -> None:
+    """It may go down while there is no room, and must find back when there is."""
+    scenario = Scenario(
+        shape=BARE, blocks=16, faults=(FullDisk(who=("validator-2",), at=at(9.0), lasts_s=6.0),)
+    )
+    simulation = Simulation(scenario, 1)
+    node = simulation.nodes["validator-2"]
+
+    async def fail(_: Node) -> None:
+        raise RuntimeError("a bug")
+
+    def mutate(build: Build) -> None:
+        if node.lives > 1:
+            build.jobs.append(fail)
+
+    node.alterations.append(mutate)
+    outcome = simulation.run()
+    assert outcome.verdicts["nodes_stay_up"] == OK
+    assert bitten(outcome, "finality_catches_up").startswith("validator-2 holds block")
+
+
+@pytest.mark.parametrize("faults", [(), (FullDisk(who=("validator-2",), at=at(9.0)),)])
 @pytest.mark.parametrize("table", ["headers", "canonical", "deltas"])
-def test_an_illegal_database(table: str) -> None:
-    """Something deletes a row of the chain's."""
+def test_an_illegal_database(table: str, faults: tuple[FullDisk, ...]) -> None:
+    """Something deletes a row of the chain's. That there was no room is no excuse."""
 
     async def delete(node: Node) -> None:
-        await trio.sleep(20)
+        await trio.sleep_until(20)
         disk = node.ports.database
         rows = list(disk.scan(table))
         batch = Batch()
@@ -167,18 +189,19 @@ def test_an_illegal_database(table: str) -> None:
         disk.write(batch, durable=True)
         await trio.sleep_forever()
 
-    simulation = Simulation(Scenario(shape=BARE, blocks=4), 1)
+    simulation = Simulation(Scenario(shape=BARE, blocks=5, faults=faults), 1)
     simulation.nodes["validator-2"].alterations.append(lambda build: build.jobs.append(delete))
     assert bitten(simulation.run(), "legal_databases").startswith("validator-2")
 
 
-def test_stores_that_grow() -> None:
-    """A node that never forgets what finality has settled."""
+@pytest.mark.parametrize("table", ["availability.blocks", "availability.records"])
+def test_stores_that_grow(table: str) -> None:
+    """A node that never forgets what finality has settled, and one that keeps all that it hears."""
 
     async def hoard(node: Node) -> None:
         batch = Batch()
         for number in range(10_000):
-            batch.put("availability.blocks", number.to_bytes(36, "big"), b"")
+            batch.put(table, number.to_bytes(36, "big"), b"")
         node.ports.database.write(batch, durable=True)
 
     outcome = run_with(
@@ -186,4 +209,4 @@ def test_stores_that_grow() -> None:
         who=("collator-2000",),
         scenario=Scenario(shape=SMALL, blocks=2),
     )
-    assert "rows in table availability.blocks" in bitten(outcome, "bounded_stores")
+    assert f"rows in table {table}" in bitten(outcome, "bounded_stores")

@@ -149,7 +149,12 @@ def test_heads_stand_still() -> None:
     outcome = secretly(
         CensoringAuthor(who=tuple(names)), names, Scenario(shape=SMALL, blocks=15), seed=1
     )
-    assert "parachain 2000 has not moved" in bitten(outcome, "heads_move")
+    assert "para 2000 has not moved" in bitten(outcome, "heads_move")
+
+
+def test_the_head_of_a_parathread_stands_still() -> None:
+    outcome = run_with(intercepting(_censored), scenario=replace(THREADS, blocks=27))
+    assert "para 2000 has not moved for 25 blocks" in bitten(outcome, "heads_move")
 
 
 THREADS = Scenario(shape=Shape(validators=4, parachains=0, parathreads=1), blocks=7)

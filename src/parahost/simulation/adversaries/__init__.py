@@ -36,6 +36,7 @@ from parahost.simulation.adversaries.flooders import (
 from parahost.simulation.adversaries.garbage import SendsGarbage
 from parahost.simulation.adversaries.garbage_author import GarbageAuthor
 from parahost.simulation.adversaries.voters import EquivocatingVoter
+from parahost.simulation.adversaries.wrong_data import BacksWrongData
 
 KINDS: Mapping[str, type[Adversary]] = {
     adversary.kind: adversary
@@ -49,6 +50,7 @@ KINDS: Mapping[str, type[Adversary]] = {
         VouchesBlindly,
         SecondsWrongOutputs,
         SecondsWrongRoot,
+        BacksWrongData,
         WithholdsPoV,
         WithholdsChunks,
         SendsWrongChunks,
@@ -70,6 +72,7 @@ KINDS: Mapping[str, type[Adversary]] = {
 __all__ = [
     "KINDS",
     "Adversary",
+    "BacksWrongData",
     "CensoringAuthor",
     "ClaimsUnseen",
     "ContradictsItself",

@@ -33,6 +33,8 @@ class Adversary(ABC):
                 raise ValueError(f"{self.kind}: there is no node {name}")
             if roles[name] is not self.role:
                 raise ValueError(f"{self.kind}: {name} is no {self.role.value}")
+            if self.who.count(name) > 1:
+                raise ValueError(f"{self.kind}: {name} is named twice")
 
     @abstractmethod
     def conspire(self, world: World) -> Alteration:

@@ -13,7 +13,7 @@ from parahost.consensus.babe.digests import pre_digest_of
 from parahost.crypto import sr25519
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import ProvisionBackable, ProvisionBitfield
-from parahost.node.node import Node
+from parahost.node.node import Node, Role
 from parahost.ports import KeyType
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import BABE_ENGINE, Block, PreRuntime, Seal
@@ -31,6 +31,12 @@ class CensoringAuthor(Adversary):
     kind: ClassVar[str] = "censoring_author"
 
     paras: tuple[int, ...] = ()
+
+    def check(self, roles: dict[str, Role]) -> None:
+        super().check(roles)
+        for para in self.paras:
+            if f"collator-{para}" not in roles:
+                raise ValueError(f"{self.kind}: there is no para {para}")
 
     def conspire(self, world: World) -> Alteration:
         def alter(build: Build) -> None:

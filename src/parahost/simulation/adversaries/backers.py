@@ -63,8 +63,8 @@ class ContradictsItself(Adversary):
 
 @dataclass(frozen=True, kw_only=True)
 class VouchesBlindly(Adversary):
-    """Holds every candidate for valid without looking at it: with collators that make invalid
-    blocks, the first step of an attack in concert.
+    """Holds every candidate for valid without looking at it, and stores its data if they can be
+    stored: with collators that make invalid blocks, an attack in concert.
 
     The honest of the group say ``Invalid``, the disagreement is reported with everybody's
     statements (A109), and without a majority nothing is backed (A76, D7).
@@ -133,7 +133,7 @@ class _Blind(Insider):
                 return ()
             case StoreAvailableData():
                 message.reply.answer(True)
-                return ()
+                return (replace(message),)  # a copy, whose answer nobody hears
         return (message,)
 
 

@@ -48,6 +48,11 @@ class SlowCollator(Adversary):
 
     late_s: float = 2.0
 
+    def check(self, roles: dict[str, Role]) -> None:
+        super().check(roles)
+        if self.late_s < 0:
+            raise ValueError(f"{self.kind}: late_s is not below 0")
+
     def conspire(self, world: World) -> Alteration:
         def alter(build: Build) -> None:
             build.with_ports(network=_SlowNetwork(build, self.late_s))
@@ -66,6 +71,11 @@ class SpamsAdvertisements(Adversary):
     role: ClassVar[Role] = Role.COLLATOR
 
     copies: int = 20
+
+    def check(self, roles: dict[str, Role]) -> None:
+        super().check(roles)
+        if self.copies < 1:
+            raise ValueError(f"{self.kind}: copies is at least 1")
 
     def conspire(self, world: World) -> Alteration:
         def alter(build: Build) -> None:

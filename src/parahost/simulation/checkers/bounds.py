@@ -12,6 +12,16 @@ CHECKED_EVERY = 8
 MAX_UNSETTLED_RECORDS = 4096
 """Rows of a table that finality empties."""
 _EMPTIED = ("open", "availability.blocks")
+ROWS_PER_BLOCK = 16
+"""Rows of a table that keeps what validators have said and done, for each block and each core."""
+_KEPT = (
+    "availability.chunks",
+    "availability.data",
+    "availability.due",
+    "availability.records",
+    "misbehavior",
+    "signed",
+)
 
 
 class BoundedQueues(Checker):
@@ -33,19 +43,25 @@ class BoundedQueues(Checker):
 
 
 class BoundedStores(Checker):
-    """What finality settles does not pile up on disk."""
+    """What finality settles does not pile up on disk, and what is kept grows with the chain, not
+    with what others send."""
 
     name = "bounded_stores"
 
     def at_end(self) -> None:
-        lag = self.scene.record.best().number - self.scene.record.last_final().number
+        record, shape = self.scene.record, self.scene.plan.shape
+        lag = record.best().number - record.last_final().number
+        bounds = dict.fromkeys(_EMPTIED, MAX_UNSETTLED_RECORDS + 16 * lag)
+        bounds |= dict.fromkeys(
+            _KEPT, ROWS_PER_BLOCK * (len(record.blocks) + 16) * (shape.cores + 1)
+        )
         for node in self.scene.plan.nodes:
             if not self.scene.is_honest(node.name):
                 continue
             disk = self.scene.disk_of(node.name)
-            for table in _EMPTIED:
+            for table, bound in bounds.items():
                 rows = sum(1 for _ in disk.scan(table))
-                if rows > MAX_UNSETTLED_RECORDS + 16 * lag:
+                if rows > bound:
                     self.violated(f"{node.name}: {rows} rows in table {table}")
 
 

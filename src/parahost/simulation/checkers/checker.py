@@ -43,7 +43,9 @@ class Scene:
     queues_of: Callable[[str], dict[str, int]]
     """The longest that each queue of the node has been in this life of it; none when it is down."""
     is_excused: Callable[[str], bool]
-    """Whether a fault gave the node reason to go down, or damaged its disk."""
+    """Whether a fault gave the node reason to go down."""
+    is_damaged: Callable[[str], bool]
+    """Whether a fault has changed what is on its disk."""
     calm_since: Callable[[], float]
     """When the last fault ended, in virtual seconds; infinite while one lasts or is to come."""
 

@@ -41,7 +41,7 @@ class LegalDatabases(Checker):
         self._tries = _Tries()
 
     def _look_at(self, node: str) -> None:
-        if self.scene.is_excused(node):
+        if self.scene.is_damaged(node):
             return
         disk = self.scene.disk_of(node)
         try:

@@ -17,8 +17,8 @@ FINAL_WITHIN = 12
 
 
 class HeadsMove(Checker):
-    """After the last fault, the head of each parachain with an honest collator moves at least once
-    in so many blocks."""
+    """After the last fault, the head of each para with an honest collator moves at least once in so
+    many blocks; parathreads take turns, so each waits for all."""
 
     name = "heads_move"
 
@@ -28,7 +28,9 @@ class HeadsMove(Checker):
             for block in self.scene.record.best().ancestry()
             if block.at >= self.scene.calm_since()
         ][::-1]
-        for para in self.scene.plan.parachains:
+        threads = self.scene.plan.parathreads
+        for para in self.scene.plan.paras:
+            within = HEADS_MOVE_WITHIN * (1 + len(threads) if para in threads else 1)
             if not self.scene.is_honest(collator_name(para)):
                 continue
             waited, head = 0, None
@@ -36,8 +38,8 @@ class HeadsMove(Checker):
                 current = reading.head(block.state, para.id)
                 waited = 0 if current != head else waited + 1
                 head = current
-                if waited > HEADS_MOVE_WITHIN:
-                    self.violated(f"parachain {para.id} has not moved for {waited} blocks", block)
+                if waited > within:
+                    self.violated(f"para {para.id} has not moved for {waited} blocks", block)
                     break
 
 
@@ -52,7 +54,7 @@ class FinalityCatchesUp(Checker):
         if len(calm) <= FINAL_WITHIN:
             return
         for node in self.scene.plan.validators:
-            if self.scene.is_excused(node.name) or not self.scene.is_honest(node.name):
+            if self.scene.is_damaged(node.name) or not self.scene.is_honest(node.name):
                 continue
             final = self.scene.record.final.get(node.name, self.scene.record.genesis)
             if best.number - final.number > FINAL_WITHIN:

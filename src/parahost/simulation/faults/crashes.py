@@ -34,11 +34,11 @@ class Crash(Fault):
 
     async def begin(self, world: World) -> None:
         for name in self.who:
-            await world.nodes[name].crash(self.lose)
+            await _fell(world.nodes[name], self.lose)
 
     async def end(self, world: World) -> None:
         for name in self.who:
-            world.start(name)
+            _recover(world, name)
 
 
 class Strike(Fault):
@@ -52,8 +52,8 @@ class Strike(Fault):
     def count(self) -> int: ...
 
     @abstractmethod
-    def hook(self, node: SimulatedNode, strike: Callable[[], None] | None) -> None:
-        """Have ``strike`` called each time that the node does it; or no more."""
+    def hooks(self, node: SimulatedNode) -> list[Callable[[], None]]:
+        """What is called each time that the node does it."""
 
     def check(self, names: Sequence[str]) -> None:
         super().check(names)
@@ -80,13 +80,13 @@ class Strike(Fault):
                 struck.set()
                 raise PowerFailure
 
-        self.hook(node, strike)
+        self.hooks(node).append(strike)
         await struck.wait()
-        self.hook(node, None)
+        self.hooks(node).remove(strike)
         world.trace.record(WORLD, f"fault.{self.kind}", {"who": name})
-        await node.crash(self.lose)
+        await _fell(node, self.lose)
         await trio.sleep(self.lasts_s)
-        world.start(name)
+        _recover(world, name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +103,8 @@ class CrashAtWrite(Strike):
     def count(self) -> int:
         return self.write
 
-    def hook(self, node: SimulatedNode, strike: Callable[[], None] | None) -> None:
-        node.disk.before_write = None if strike is None else lambda batch, durable: strike()
+    def hooks(self, node: SimulatedNode) -> list[Callable[[], None]]:
+        return node.on_write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,5 +121,17 @@ class CrashAtStep(Strike):
     def count(self) -> int:
         return self.step
 
-    def hook(self, node: SimulatedNode, strike: Callable[[], None] | None) -> None:
-        node.on_step = strike
+    def hooks(self, node: SimulatedNode) -> list[Callable[[], None]]:
+        return node.on_step
+
+
+async def _fell(node: SimulatedNode, lose: int) -> None:
+    """Crash it, and keep it down."""
+    node.kept_down += 1
+    await node.crash(lose)
+
+
+def _recover(world: World, name: str) -> None:
+    """One crash less keeps it down."""
+    world.nodes[name].kept_down -= 1
+    world.start(name)

@@ -26,11 +26,15 @@ class World(Protocol):
     streams: Streams
 
     def excuse(self, node: str) -> None:
-        """From now on it is no wonder when this node goes down or its disk is damaged."""
+        """From now on it is no wonder when this node goes down."""
+        ...
+
+    def damage(self, node: str) -> None:
+        """From now on anything may be on its disk, and it may go down for it."""
         ...
 
     def start(self, node: str) -> None:
-        """Let a node that is down live again."""
+        """Let a node that is down live again, unless another fault keeps it down."""
         ...
 
 
@@ -88,6 +92,8 @@ class Fault(ABC):
 
     kind: ClassVar[str]
     """The fault's name in TOML, in the trace and in reports."""
+    lasting: ClassVar[bool] = False
+    """Whether it would be nothing if it lasted no time."""
 
     who: tuple[str, ...]
     at: Moment
@@ -110,8 +116,12 @@ class Fault(ABC):
         for name in self.who:
             if name not in names:
                 raise ValueError(f"{self.kind}: there is no node {name}")
+            if self.who.count(name) > 1:
+                raise ValueError(f"{self.kind}: {name} is named twice")
         if self.lasts_s < 0:
             raise ValueError(f"{self.kind}: lasts {self.lasts_s:g} s, less than nothing")
+        if self.lasting and not self.lasts_s:
+            raise ValueError(f"{self.kind}: is over at once; say how long it `lasts_s`")
 
     def prepare(self, world: World) -> None:  # noqa: B027
         """Called before any node is started."""

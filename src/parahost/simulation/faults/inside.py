@@ -22,6 +22,7 @@ class BadWorkers(Fault):
     rightly but ``late_s`` seconds late."""
 
     kind: ClassVar[str] = "bad_workers"
+    lasting: ClassVar[bool] = True
 
     lasts_s: float = 30.0
     trouble: str = "dies"
@@ -31,14 +32,16 @@ class BadWorkers(Fault):
         super().check(names)
         if self.trouble not in TROUBLES:
             raise ValueError(f"{self.kind}: trouble is one of {', '.join(TROUBLES)}")
+        if self.late_s < 0:
+            raise ValueError(f"{self.kind}: late_s is not below 0")
 
     async def begin(self, world: World) -> None:
         for name in self.who:
-            world.nodes[name].workers_trouble = self._answer
+            world.nodes[name].workers_troubles.append(self._answer)
 
     async def end(self, world: World) -> None:
         for name in self.who:
-            world.nodes[name].workers_trouble = None
+            world.nodes[name].workers_troubles.remove(self._answer)
 
     async def _answer(self, kind: ExecutionKind, execute: Execution) -> ExecutionOutcome:
         match self.trouble:
@@ -72,7 +75,7 @@ class TinyQueues(Fault):
             world.nodes[name].alterations.append(self._alter)
 
     def _alter(self, build: Build) -> None:
-        build.capacity = self.capacity
+        build.capacity = min(build.capacity, self.capacity)
 
     async def begin(self, world: World) -> None:
         """It has been so from the start."""

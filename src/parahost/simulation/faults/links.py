@@ -5,14 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from parahost.simulation.faults.fault import Fault, World
-from parahost.simulation.network import Latency, LinkQuality, Uniform
+from parahost.simulation.network import LinkQuality, Uniform, Weather
 
 
 class Cut(Fault):
     """Ways on which nothing gets through; connections over them break when it takes long."""
+
+    lasting: ClassVar[bool] = True
 
     @abstractmethod
     def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -36,6 +38,11 @@ class Partition(Cut):
     kind: ClassVar[str] = "partition"
 
     one_way: bool = False
+
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        if set(self.who) == set(names):
+            raise ValueError(f"{self.kind}: nobody is on the other side")
 
     def ways(self, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
         for outside in nodes:
@@ -70,37 +77,44 @@ class BadLinks(Fault):
     come twice, or may be overtaken."""
 
     kind: ClassVar[str] = "bad_links"
+    lasting: ClassVar[bool] = True
 
     latency: tuple[float, float] | None = None
     """Uniform between these."""
     bytes_per_s: float | None = None
-    loss: float = 0.0
-    duplication: float = 0.0
-    reordering: float = 0.0
+    loss: float | None = None
+    duplication: float | None = None
+    reordering: float | None = None
 
     def check(self, names: Sequence[str]) -> None:
         super().check(names)
-        self._worse(LinkQuality())
+        LinkQuality(**self._given())
+        if not self._given():
+            raise ValueError(f"{self.kind}: nothing gets worse; give a figure")
 
     async def begin(self, world: World) -> None:
         weather = world.internet.weather
         for sender, receiver in self._ways(world):
-            weather.set_quality(sender, receiver, self._worse(weather.default))
+            weather.worsen(sender, receiver, self._worse(weather, sender, receiver))
 
     async def end(self, world: World) -> None:
+        weather = world.internet.weather
         for sender, receiver in self._ways(world):
-            world.internet.weather.set_quality(sender, receiver, None)
+            weather.recover(sender, receiver, self._worse(weather, sender, receiver))
 
-    def _worse(self, quality: LinkQuality) -> LinkQuality:
-        latency: Latency = Uniform(*self.latency) if self.latency else quality.latency
-        return replace(
-            quality,
-            latency=latency,
-            bytes_per_s=self.bytes_per_s or quality.bytes_per_s,
-            loss=self.loss,
-            duplication=self.duplication,
-            reordering=self.reordering,
-        )
+    def _worse(self, weather: Weather, sender: str, receiver: str) -> LinkQuality:
+        return replace(weather.by_itself(sender, receiver), **self._given())
+
+    def _given(self) -> dict[str, Any]:
+        """The figures that are given."""
+        given: dict[str, Any] = {
+            name: figure
+            for name in ("bytes_per_s", "loss", "duplication", "reordering")
+            if (figure := getattr(self, name)) is not None
+        }
+        if self.latency is not None:
+            given["latency"] = Uniform(*self.latency)
+        return given
 
     def _ways(self, world: World) -> Iterator[tuple[str, str]]:
         for one in self.who:

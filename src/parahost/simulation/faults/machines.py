@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from parahost.ports import Batch, DatabaseError
 from parahost.simulation.faults.fault import Fault, World
+
+TABLES = (
+    "availability.blocks",
+    "availability.chunks",
+    "availability.data",
+    "availability.due",
+    "availability.meta",
+    "availability.records",
+    "base",
+    "bodies",
+    "canonical",
+    "deltas",
+    "epochs",
+    "grandpa",
+    "headers",
+    "justifications",
+    "meta",
+    "misbehavior",
+    "open",
+    "parachain",
+    "signed",
+)
+"""All that nodes keep on disk."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,23 +39,22 @@ class FullDisk(Fault):
     room."""
 
     kind: ClassVar[str] = "full_disk"
+    lasting: ClassVar[bool] = True
 
     lasts_s: float = 10.0
 
     async def begin(self, world: World) -> None:
         for name in self.who:
             world.excuse(name)
-            world.nodes[name].disk.before_write = _refuse
+            world.nodes[name].on_write.append(_refuse)
 
     async def end(self, world: World) -> None:
         for name in self.who:
-            node = world.nodes[name]
-            node.disk.before_write = None
-            if node.node is None:
-                world.start(name)
+            world.nodes[name].on_write.remove(_refuse)
+            world.start(name)
 
 
-def _refuse(batch: Batch, durable: bool) -> None:
+def _refuse() -> None:
     raise DatabaseError("no space left on the disk")
 
 
@@ -44,10 +67,17 @@ class DamagedRows(Fault):
     table: str = "availability.chunks"
     count: int = 1
 
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        if self.table not in TABLES:
+            raise ValueError(f"{self.kind}: there is no table {self.table}: {', '.join(TABLES)}")
+        if self.count < 1:
+            raise ValueError(f"{self.kind}: count is at least 1")
+
     async def begin(self, world: World) -> None:
         random = world.streams.stream("fault", self.kind, *self.who, str(self.at))
         for name in self.who:
-            world.excuse(name)
+            world.damage(name)
             disk = world.nodes[name].disk
             rows = [row for row in disk.scan(self.table) if row[1]]
             for _ in range(min(self.count, len(rows))):
@@ -67,6 +97,11 @@ class WrongClock(Fault):
     kind: ClassVar[str] = "wrong_clock"
 
     seconds: float = 1.0
+
+    def check(self, names: Sequence[str]) -> None:
+        super().check(names)
+        if not self.seconds:
+            raise ValueError(f"{self.kind}: jumps by nothing")
 
     async def begin(self, world: World) -> None:
         for name in self.who:

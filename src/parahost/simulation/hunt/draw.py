@@ -34,8 +34,7 @@ def draw(seed: int) -> Scenario:
     dice = Dice(streams.stream("troubles"))
     troubled = 0 if dice.chance(0.1) else dice.between(2, 5)
     calm = AFTERWARDS if dice.chance(0.6) else 1
-    cores = shape.parachains + min(shape.parathreads, 1)
-    stage = Stage(node_roles(shape), cores, troubled, shape.slot_s)
+    stage = Stage(node_roles(shape), shape.cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
     blocks = troubled + calm if troubled else AFTERWARDS
@@ -81,11 +80,12 @@ def _ways(dice: Dice) -> tuple[LinkQuality, Geography | None]:
 
 def _of_quiet(shape: Shape, blocks: int) -> tuple[Expectation, ...]:
     """Without trouble all goes well. A parathread's luck depends on that of others."""
+    sure = max(blocks - QUIET_LAG, 0)
     chains = [name for name, role in node_roles(shape).items() if role is Role.COLLATOR]
     return (
-        Finalized(at_least=blocks - QUIET_LAG),
+        Finalized(at_least=sure),
         *(
-            Included(at_least=(blocks - QUIET_LAG) // 2, para=int(name.removeprefix("collator-")))
+            Included(at_least=sure // 2, para=int(name.removeprefix("collator-")))
             for name in chains[: shape.parachains]
         ),
     )

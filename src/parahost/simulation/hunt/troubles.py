@@ -7,7 +7,7 @@ have lost what they promised to keep. All else may hit anybody and, but for thes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from parahost.node.availability.archive import CHUNKS, DATA
@@ -156,16 +156,18 @@ def _stall(dice: Dice, stage: Stage) -> Fault:
 
 def _bad_links(dice: Dice, stage: Stage) -> Fault:
     least = dice.span(0.0, 1.0, 2)
-    return BadLinks(
+    bad = BadLinks(
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
         lasts_s=stage.duration(dice),
         latency=(least, round(least + dice.span(0.0, 2.0), 2)) if dice.chance(0.5) else None,
         bytes_per_s=dice.one_of((20_000.0, 200_000.0)) if dice.chance(0.3) else None,
-        loss=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
-        duplication=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
-        reordering=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else 0.0,
+        loss=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else None,
+        duplication=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else None,
+        reordering=dice.span(0.0, 0.5, 2) if dice.chance(0.5) else None,
     )
+    figures = (bad.latency, bad.bytes_per_s, bad.loss, bad.duplication, bad.reordering)
+    return bad if any(figures) else replace(bad, loss=0.2)
 
 
 def _crash(dice: Dice, stage: Stage) -> Fault:
@@ -212,7 +214,7 @@ def _wrong_clock(dice: Dice, stage: Stage) -> Fault:
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
         lasts_s=stage.duration(dice),
-        seconds=dice.span(-2 * stage.slot_s, 2 * stage.slot_s),
+        seconds=dice.span(-2 * stage.slot_s, 2 * stage.slot_s) or 0.1,
     )
 
 

@@ -40,6 +40,10 @@ class LongTail:
 
     median_s: float
 
+    def __post_init__(self) -> None:
+        if self.median_s < 0:
+            raise ValueError("a median latency is in seconds from 0 on")
+
     _QUANTILES = ((0.0, 0.7), (0.5, 1.0), (0.9, 1.5), (0.99, 4.0), (0.999, 10.0), (1.0, 15.0))
 
     def draw(self, random: SeededRandom) -> float:

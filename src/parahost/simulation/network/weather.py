@@ -11,7 +11,7 @@ class Weather:
     def __init__(self, default: LinkQuality | None = None) -> None:
         self.default = default or LinkQuality()
         self._distances: dict[tuple[str, str], LinkQuality] = {}
-        self._qualities: dict[tuple[str, str], LinkQuality] = {}
+        self._worse: dict[tuple[str, str], list[LinkQuality]] = {}
         self._cut: dict[tuple[str, str], int] = {}
 
     @property
@@ -21,18 +21,24 @@ class Weather:
 
     def quality(self, sender: str, receiver: str) -> LinkQuality:
         way = (sender, receiver)
-        return self._qualities.get(way) or self._distances.get(way, self.default)
+        worse = self._worse.get(way)
+        return worse[-1] if worse else self.by_itself(sender, receiver)
+
+    def by_itself(self, sender: str, receiver: str) -> LinkQuality:
+        """What the way is like without faults."""
+        return self._distances.get((sender, receiver), self.default)
 
     def set_distance(self, sender: str, receiver: str, quality: LinkQuality) -> None:
         """What the way is like by itself, because of where the two are."""
         self._distances[sender, receiver] = quality
 
-    def set_quality(self, sender: str, receiver: str, quality: LinkQuality | None) -> None:
-        """From now on; ``None`` for what it is by itself."""
-        if quality is None:
-            self._qualities.pop((sender, receiver), None)
-        else:
-            self._qualities[sender, receiver] = quality
+    def worsen(self, sender: str, receiver: str, quality: LinkQuality) -> None:
+        """From now on, until it recovers from this."""
+        self._worse.setdefault((sender, receiver), []).append(quality)
+
+    def recover(self, sender: str, receiver: str, quality: LinkQuality) -> None:
+        """As before, or as others have worsened it meanwhile."""
+        self._worse[sender, receiver].remove(quality)
 
     def cut(self, sender: str, receiver: str) -> None:
         """Nothing gets through in this direction until it is mended as often as it was cut."""
