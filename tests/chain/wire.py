@@ -127,8 +127,9 @@ class Wire:
     ) -> None:
         async for protocol, event in receive:
             await trio.sleep(0.005)
-            if protocol in port.handlers:
-                await port.handlers[protocol](event)
+            handler = port.handlers.get(protocol)
+            if handler is not None and (taking := handler(event)) is not None:
+                await taking
 
 
 @dataclass
