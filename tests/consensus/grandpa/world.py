@@ -444,6 +444,13 @@ class World:
             while any(node.tree.finalized.number < number for node in (nodes or self.running())):
                 await trio.sleep(0.5)
 
+    async def until_all_but_the_last(self, within: float) -> None:
+        """Wait until every node has finalised all but the newest block of its best chain. Finality
+        may come late and cut a longer fork off, so that no fixed number can be waited for."""
+        with trio.fail_after(within):
+            while any(n.tree.finalized.number < n.tree.best.number - 1 for n in self.running()):
+                await trio.sleep(0.5)
+
     def assert_safe(self) -> None:
         """No two nodes ever finalised conflicting blocks."""
         numbers: dict[int, Hash] = {}
