@@ -301,9 +301,9 @@ class Net:
             port = self.ports.get(to)
             if port is None or port.handler is None:
                 continue
-            if connection == -1 or port.links.get(event.peer) == connection:
-                if (taking := port.handler(event)) is not None:
-                    await taking
+            arrives = connection == -1 or port.links.get(event.peer) == connection
+            if arrives and (taking := port.handler(event)) is not None:
+                await taking
 
 
 @dataclass

@@ -59,7 +59,7 @@ from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
 from tests.node.harness import make_overseer, running
-from tests.node.network import MemoryNetwork, MemoryPort
+from tests.node.network import MemoryNetwork, MemoryPort, take
 
 A, B = PeerId("a"), PeerId("b")
 
@@ -111,7 +111,7 @@ class Bridge:
         await trio.testing.wait_all_tasks_blocked()
 
     async def hears(self, event: port.NetworkEvent, peer_set: PeerSet = PeerSet.VALIDATION) -> None:
-        await self.port.hearers[peer_set.value](event)
+        await take(self.port.hearers[peer_set.value], event)
         await trio.testing.wait_all_tasks_blocked()
 
     async def connects(self, peer: PeerId, role: ObservedRole = ObservedRole.AUTHORITY) -> None:
