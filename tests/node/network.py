@@ -23,6 +23,7 @@ from parahost.ports.network import (
 )
 from parahost.primitives.basic import PeerId, ValidatorId
 
+
 async def take(handler: EventHandler, event: NetworkEvent) -> None:
     """Hand an event over as an adapter does: what is not taken at once is awaited."""
     if (taking := handler(event)) is not None:
