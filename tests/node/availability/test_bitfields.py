@@ -226,12 +226,6 @@ async def test_a_second_and_different_bitfield_is_refused(autojump_clock: MockCl
 # Distribution
 
 
-@pytest.fixture
-def each_gain_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gains are collected, as tests/node/test_gossip.py has it; here each shall be seen."""
-    monkeypatch.setattr("parahost.node.gossip.BENEFITS_AT_ONCE", 1)
-
-
 def signed(
     validator: int, context: SigningContext, ones: Sequence[int] = (), length: int = 2
 ) -> SignedAvailabilityBitfield:

@@ -91,12 +91,6 @@ P, Q, R = PeerId("p"), PeerId("q"), PeerId("r")
 VERIFIER = DirectVerifier()
 
 
-@pytest.fixture
-def each_gain_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gains are collected, as tests/node/test_gossip.py has it; here each shall be seen."""
-    monkeypatch.setattr("parahost.node.gossip.BENEFITS_AT_ONCE", 1)
-
-
 def forged(signed: SignedStatement) -> SignedStatement:
     return replace(signed, signature=ValidatorSignature(H512(bytes(64))))
 
