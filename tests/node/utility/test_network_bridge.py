@@ -307,7 +307,7 @@ async def test_what_comes_while_the_node_is_busy_waits_and_keeps_its_order() -> 
         hear = own.hearers[PeerSet.VALIDATION.value]
 
         def message(text: bytes) -> port.Notification:
-            payload = wire(ProtocolMessage(BITFIELD_DISTRIBUTION, text))
+            payload = wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, text))
             return port.Notification(A, "validation", payload)
 
         assert hear(port.PeerConnected(A, ObservedRole.AUTHORITY)) is None
