@@ -115,7 +115,13 @@ class Node:
             )
             justify = self.voter.import_justification
             net.start(self.voter.run)
-        self.sync = Sync(self.chain, self.port, self.clock, import_justification=justify)
+        self.sync = Sync(
+            self.chain,
+            self.port,
+            self.clock,
+            random=SeededRandom(name),
+            import_justification=justify,
+        )
         self.proposer = Proposing(self.chain, self.pool)
         self.author = Author(
             self.chain,

@@ -144,6 +144,7 @@ class Liar:
     def __init__(self, net: Wire, name: str = "liar") -> None:
         self.port: Port = net.port(name)
         self.asked: list[BlockRequest] = []
+        self.heard: list[Announcement] = []
         self.answer: list[BlockData] | bytes | None = []
         self.port.on_notification(ANNOUNCES, self._hear)
         self.port.on_request(SYNC, self._serve)
@@ -152,8 +153,9 @@ class Liar:
         payload = message if isinstance(message, bytes) else encode(message, Announcement)
         self.port.notify([to.local_peer], ANNOUNCES.name, payload)
 
-    async def _hear(self, event: NetworkEvent) -> None:
-        """Takes what it is told, and forgets it."""
+    def _hear(self, event: NetworkEvent) -> None:
+        if isinstance(event, Notification):
+            self.heard.append(decode(Announcement, event.payload))
 
     async def _serve(self, peer: PeerId, payload: bytes) -> bytes | None:
         self.asked.append(decode(BlockRequest, payload))
@@ -247,6 +249,33 @@ async def test_a_block_that_somebody_speaks_of_is_sought_without_blame(
         assert not node.port.reports
 
 
+async def test_who_is_first_tells_everybody_and_the_others_a_few(
+    forge: Forge, autojump_clock: MockClock
+) -> None:
+    ours, theirs = forge.line(forge.genesis, 2)
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        peers = [Liar(net, f"peer {index}") for index in range(16)]
+        for peer in peers:
+            net.connect(node.port, peer.port)
+        await trio.sleep(1)
+
+        def told(block: Block) -> list[int]:
+            news = Announce(block.header, True)
+            return [peer.heard.count(news) for peer in peers]
+
+        node.chain.import_block(ours)
+        await trio.sleep(1)
+        assert told(ours) == [1] * 16
+        peers[3].answer = [whole(theirs)]
+        peers[3].say(Announce(theirs.header, True), node.port)
+        await until(lambda: node.chain.best == theirs.header)
+        await trio.sleep(1)
+        assert sum(told(theirs)) == 5 and set(told(theirs)) == {0, 1}, "the root of 16, and one"
+        assert told(theirs)[3] == 0
+        assert not node.port.reports
+
+
 async def test_a_bad_block_is_executed_once_and_its_bringers_pay(
     forge: Forge, autojump_clock: MockClock
 ) -> None:
@@ -313,9 +342,8 @@ async def test_no_announcement_harms(long_line: list[Block], autojump_clock: Moc
             for _ in range(turn % 5):
                 payload[noise.randrange(len(payload))] = noise.randrange(256)
             cut = bytes(payload[: noise.randrange(len(payload) + 1)] if turn % 2 else payload)
-            await node.port.handlers[ANNOUNCES.name](
-                Notification(liar.port.local_peer, ANNOUNCES.name, cut)
-            )
+            heard = Notification(liar.port.local_peer, ANNOUNCES.name, cut)
+            assert node.port.handlers[ANNOUNCES.name](heard) is None
         await trio.sleep(20)
         node.chain.import_block(long_line[0])
         assert node.chain.best == long_line[0].header

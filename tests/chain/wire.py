@@ -25,6 +25,7 @@ from parahost.ports import (
 )
 from parahost.ports.network import EventHandler, RequestHandler
 from parahost.primitives.basic import Hash, PeerId
+from tests.consensus.grandpa.world import SeededRandom
 
 
 class TrioClock:
@@ -127,8 +128,9 @@ class Wire:
     ) -> None:
         async for protocol, event in receive:
             await trio.sleep(0.005)
-            if protocol in port.handlers:
-                await port.handlers[protocol](event)
+            handler = port.handlers.get(protocol)
+            if handler is not None and (taking := handler(event)) is not None:
+                await taking
 
 
 @dataclass
@@ -158,7 +160,13 @@ async def wire() -> AsyncIterator[Wire]:
 
 def start(net: Wire, name: str, chain: Chain) -> SyncNode:
     port = net.port(name)
-    sync = Sync(chain, port, TrioClock(), import_justification=naming_its_block(chain))
+    sync = Sync(
+        chain,
+        port,
+        TrioClock(),
+        random=SeededRandom(name),
+        import_justification=naming_its_block(chain),
+    )
     net.start(sync.run)
     return SyncNode(chain, port, sync)
 

@@ -7,7 +7,7 @@ them when all are connected with all, and stops them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -182,6 +182,36 @@ async def check_back_pressure(factory: Factory) -> None:
         await until(lambda: heard[1].payloads(SMALL) == sent)
 
 
+async def check_taken_at_once_or_later(factory: Factory) -> None:
+    """A handler may take an event at once, or give what is to be awaited; the order is the same."""
+    heard: list[bytes] = []
+    gate = trio.Event()
+
+    async def later(payload: bytes) -> None:
+        await gate.wait()
+        heard.append(payload)
+
+    def hear(event: NetworkEvent) -> Awaitable[None] | None:
+        if isinstance(event, Notification):
+            if event.payload[0] % 3 == 2:
+                return later(event.payload)
+            heard.append(event.payload)
+        return None
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(SMALL, hear if index == 1 else Listener())
+
+    async with factory(2, declare) as (alice, bob):
+        sent = [bytes((number,)) for number in range(50)]
+        for payload in sent:
+            alice.notify([bob.local_peer], SMALL.name, payload)
+        await until(lambda: len(heard) == 2)
+        await trio.sleep(0.1)
+        assert heard == sent[:2]
+        gate.set()
+        await until(lambda: heard == sent)
+
+
 async def check_overflow(factory: Factory) -> None:
     """A peer that does not take what is sent to it is disconnected, and nothing ever waits."""
     heard = [Listener(), Listener(shut=True)]
@@ -325,6 +355,7 @@ CHECKS = [
     check_leaving,
     check_each_handler_hears,
     check_back_pressure,
+    check_taken_at_once_or_later,
     check_overflow,
     check_notify_bounds,
     check_requests,

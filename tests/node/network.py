@@ -11,6 +11,7 @@ from parahost.node.messages.network import ResolveValidators
 from parahost.node.overseer import Subsystem
 from parahost.ports.network import (
     EventHandler,
+    NetworkEvent,
     Notification,
     NotificationProtocol,
     ObservedRole,
@@ -21,6 +22,13 @@ from parahost.ports.network import (
     RequestProtocol,
 )
 from parahost.primitives.basic import PeerId, ValidatorId
+
+
+async def take(handler: EventHandler, event: NetworkEvent) -> None:
+    """Hand an event over as an adapter does: what is not taken at once is awaited."""
+    if (taking := handler(event)) is not None:
+        await taking
+
 
 Allow = Callable[[PeerId, PeerId], bool]
 
@@ -47,21 +55,21 @@ class MemoryNetwork:
             here, there = self.nodes[PeerId(a)], self.nodes[PeerId(b)]
             here.peers[there.local_peer] = None
             for handler in here.hearers.values():
-                await handler(PeerConnected(there.local_peer, there.role))
+                await take(handler, PeerConnected(there.local_peer, there.role))
 
     async def disconnect(self, one: str, other: str) -> None:
         for a, b in ((one, other), (other, one)):
             here = self.nodes[PeerId(a)]
             here.peers.pop(PeerId(b), None)
             for handler in here.hearers.values():
-                await handler(PeerDisconnected(PeerId(b)))
+                await take(handler, PeerDisconnected(PeerId(b)))
 
     async def run(self) -> None:
         async for source, target, protocol, payload in self._receive:
             node = self.nodes[target]
             if source in node.peers and self.allow(source, target):
                 self.sent_bytes[source] = self.sent_bytes.get(source, 0) + len(payload)
-                await node.hearers[protocol](Notification(source, protocol, payload))
+                await take(node.hearers[protocol], Notification(source, protocol, payload))
 
     def post(self, source: PeerId, target: PeerId, protocol: str, payload: bytes) -> None:
         self._send.send_nowait((source, target, protocol, payload))

@@ -20,6 +20,7 @@ from parahost.ports.network import (
     RequestProtocol,
 )
 from parahost.primitives.basic import PeerId
+from tests.node.network import take
 
 
 class TinyNode:
@@ -89,7 +90,7 @@ class TinyNode:
 
     async def run(self) -> None:
         async for protocol, event in self._receive:
-            await self._hearers[protocol](event)
+            await take(self._hearers[protocol], event)
 
 
 @asynccontextmanager

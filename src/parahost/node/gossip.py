@@ -112,7 +112,7 @@ class GossipPeers:
             if gained < BENEFITS_AT_ONCE:
                 self._gains[peer] = gained
                 return
-            del self._gains[peer]
+            self._gains.pop(peer, None)
             change = ReputationChange(gained, change.reason)
         if change is not None:
             ctx.send(ReportPeer(peer, change))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.consensus.fanout import FULL_MESH_FANOUT, RELAY_FANOUT
+from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
 from parahost.consensus.grandpa.gossip import Gossip
 from parahost.consensus.grandpa.messages import (
@@ -301,10 +301,28 @@ def test_votes_of_others_are_passed_on_to_a_few() -> None:
     world.gossip.add_vote(1, 5, b"theirs", PeerId("p7"), MANY)
     receivers = world.receivers()
     assert len(set(receivers)) == RELAY_FANOUT and "p7" not in receivers
-    world.gossip.add_vote(1, 5, b"in a full mesh", PeerId("p7"), 21)
-    assert len(world.receivers()) == FULL_MESH_FANOUT
-    world.gossip.add_vote(1, 5, b"in a full mesh", PeerId("p7"), 21)
-    assert len(world.receivers()) == FULL_MESH_FANOUT
+
+
+def test_where_all_voters_are_connected_few_pass_a_vote_on() -> None:
+    """With 21 voters each in isqrt(21) = 4 does, to one peer that lacks the vote."""
+    world = Sends({f"p{index}": (1, 5, 10) for index in range(20)})
+    told: list[list[str]] = []
+    for number in range(2000):
+        world.gossip.add_vote(1, 5, b"vote %d" % number, PeerId("p7"), 21)
+        told.append(world.receivers())
+    assert {len(receivers) for receivers in told} == {0, 1}
+    assert 400 < sum(map(len, told)) < 600
+    assert {peer for receivers in told for peer in receivers} == {
+        f"p{index}" for index in range(20) if index != 7
+    }
+    world.gossip.disconnected(PeerId("p3"))  # one is missing: it may need us to reach it
+    world.gossip.add_vote(1, 5, b"the mesh has a hole", PeerId("p7"), 21)
+    receivers = world.receivers()
+    assert len(set(receivers)) == RELAY_FANOUT and not {"p3", "p7"} & set(receivers)
+    world.gossip.connected(PeerId("p3"), is_authority=False)  # back, but it does not count
+    world.receivers()
+    world.gossip.add_vote(1, 5, b"still", PeerId("p7"), 21)
+    assert len(set(world.receivers())) == RELAY_FANOUT
 
 
 def test_what_is_over_is_forgotten() -> None:

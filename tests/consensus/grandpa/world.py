@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import trio
@@ -25,7 +25,7 @@ from parahost.ports import (
     PeerDisconnected,
     RequestProtocol,
 )
-from parahost.ports.network import RequestHandler
+from parahost.ports.network import EventHandler, RequestHandler
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -208,15 +208,13 @@ class Port:
 
     net: Net
     local_peer: PeerId
-    handler: Callable[[NetworkEvent], Awaitable[None]] | None = None
+    handler: EventHandler | None = None
     links: dict[PeerId, int] = field(default_factory=dict)
     """Connected peers, with the number of the connection."""
     reports: list[tuple[PeerId, int, str]] = field(default_factory=list)
     sent: int = 0
 
-    def on_notification(
-        self, protocol: NotificationProtocol, handler: Callable[[NetworkEvent], Awaitable[None]]
-    ) -> None:
+    def on_notification(self, protocol: NotificationProtocol, handler: EventHandler) -> None:
         self.handler = handler
 
     def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:
@@ -303,8 +301,9 @@ class Net:
             port = self.ports.get(to)
             if port is None or port.handler is None:
                 continue
-            if connection == -1 or port.links.get(event.peer) == connection:
-                await port.handler(event)
+            arrives = connection == -1 or port.links.get(event.peer) == connection
+            if arrives and (taking := port.handler(event)) is not None:
+                await taking
 
 
 @dataclass
@@ -443,6 +442,13 @@ class World:
         """Wait until nodes have finalised that number, in simulated seconds."""
         with trio.fail_after(within):
             while any(node.tree.finalized.number < number for node in (nodes or self.running())):
+                await trio.sleep(0.5)
+
+    async def until_all_but_the_last(self, within: float) -> None:
+        """Wait until every node has finalised all but the newest block of its best chain. Finality
+        may come late and cut a longer fork off, so that no fixed number can be waited for."""
+        with trio.fail_after(within):
+            while any(n.tree.finalized.number < n.tree.best.number - 1 for n in self.running()):
                 await trio.sleep(0.5)
 
     def assert_safe(self) -> None:

@@ -290,6 +290,7 @@ def stop(overseer: Overseer, chain: RelayChain) -> None:
     overseer.block_imported(imported(chain.add()))
 
 
+@pytest.mark.usefixtures("each_gain_is_reported")
 @pytest.mark.guide("A94")
 async def test_a_new_bitfield_goes_to_the_provisioner_and_to_peers_that_lack_it() -> None:
     chain = relay_chain()
@@ -309,6 +310,7 @@ async def test_a_new_bitfield_goes_to_the_provisioner_and_to_peers_that_lack_it(
         assert gossip.sent()[2:] == [(A, 2), (B, 2), (C, 2)]
 
 
+@pytest.mark.usefixtures("each_gain_is_reported")
 @pytest.mark.guide("A94")
 async def test_only_one_bitfield_of_each_validator_is_taken() -> None:
     chain = relay_chain()
@@ -388,7 +390,7 @@ class LastAnswer:
         assert state is not None
         if call.function == api.availability_cores:
             self.subsystem.on_signal(StopWork(call.relay_parent))
-        return call.function(state)
+        return call.function(state, *call.args)
 
     async def ask_all(self, *calls: RuntimeCall[object]) -> list[object]:
         return [await self.ask(call) for call in calls]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -16,14 +16,16 @@ from trio.testing import MockClock
 
 from parahost import erasure
 from parahost.node.availability.chunk_gossip import (
-    AvailabilityGossip,
     ChunkGossip,
-    HaveChunk,
     LiveCandidate,
     judge,
 )
 from parahost.node.availability.chunk_request import COST_BAD_PROOF
-from parahost.node.availability.distribution import AvailabilityDistribution
+from parahost.node.availability.distribution import (
+    PULL_AFTER_S,
+    PULL_EVERY_S,
+    AvailabilityDistribution,
+)
 from parahost.node.availability.live import PendingCandidate
 from parahost.node.availability.recovery import AvailabilityRecovery
 from parahost.node.availability.store import AvailabilityStore
@@ -50,6 +52,7 @@ from parahost.node.utility.network_bridge import (
 )
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import ObservedRole
+from parahost.ports.network import RequestHandler
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import U8, U32, ChunkIndex, PeerId, SessionIndex, ValidatorIndex
 from parahost.primitives.candidates import AvailableData
@@ -305,21 +308,64 @@ async def test_a_validator_asks_for_the_chunk_that_does_not_come(autojump_clock:
         lost: list[tuple[PeerId, PeerId]] = []
 
         def lose(source: PeerId, target: PeerId) -> bool:
-            if trio.current_time() - started < 0.6 and target == peer(victim):
+            if trio.current_time() - started < PULL_AFTER_S - 0.1 and target == peer(victim):
                 lost.append((source, target))
                 return False
             return True
 
         started = trio.current_time()
         made.network.allow = lose
-        await made.nodes[backers[0]].store(candidate, data)
+        for index in backers:
+            await made.nodes[index].store(candidate, data)
         made.import_(block)
-        await trio.sleep(0.9)
+        await trio.sleep(PULL_AFTER_S - 0.1)
         assert await made.lacking(candidate) == [victim]
         assert lost
-        await trio.sleep(1)
+        await trio.sleep(0.2)
         assert await made.lacking(candidate) == []
-        assert (peer(backers[0]), "req_chunk") in made.nodes[victim].port.requests
+        [(source, protocol)] = made.nodes[victim].port.requests
+        assert source in map(peer, backers) and protocol == "req_chunk"
+
+
+async def test_it_asks_the_backers_first_and_asks_again(autojump_clock: MockClock) -> None:
+    """Backers that hold back and refuse, until they do not; nobody else has the chunk."""
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    victim = next(i for i in range(VALIDATORS) if i not in backers)
+    async with net(chain) as made:
+        started = trio.current_time()
+        asked: list[tuple[float, PeerId]] = []
+        honest = {node.index: node.port.answerers["req_chunk"] for node in made.nodes}
+
+        def refusing(index: int) -> RequestHandler:
+            async def answer(source: PeerId, payload: bytes) -> bytes | None:
+                if source == peer(victim):
+                    asked.append((trio.current_time() - started, peer(index)))
+                    if trio.current_time() - started < PULL_AFTER_S + PULL_EVERY_S - 0.1:
+                        return None
+                return await honest[index](source, payload)
+
+            return answer
+
+        for node in made.nodes:
+            node.port.answerers["req_chunk"] = refusing(node.index)
+        made.network.allow = lambda source, target: peer(victim) != target
+        for index in backers:
+            await made.nodes[index].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(PULL_AFTER_S + PULL_EVERY_S - 0.1)
+        assert await made.lacking(candidate) == [victim]
+        assert all(at == pytest.approx(PULL_AFTER_S) for at, _ in asked)
+        first = [of for _, of in asked]
+        assert set(first[: len(backers)]) == set(map(peer, backers))
+        assert len(first) == len(set(first)) == VALIDATORS - 1, "then others, who may relay it"
+        await trio.sleep(0.2)
+        assert await made.lacking(candidate) == []
+        assert len(asked) == len(first) + 1
+        await trio.sleep(3 * PULL_EVERY_S)
+        assert len(asked) == len(first) + 1
 
 
 async def test_records_of_validators_may_come_late(autojump_clock: MockClock) -> None:
@@ -341,9 +387,8 @@ async def test_records_of_validators_may_come_late(autojump_clock: MockClock) ->
 # What comes from peers
 
 
-def gossip(message: ChunkGossip | HaveChunk) -> bytes:
-    payload = encode(message, AvailabilityGossip)
-    return encode(ProtocolMessage(AVAILABILITY_DISTRIBUTION, payload), WireMessage)
+def gossip(message: ChunkGossip) -> bytes:
+    return encode(ProtocolMessage(AVAILABILITY_DISTRIBUTION, encode(message)), WireMessage)
 
 
 def wrong(chunk: ErasureChunk) -> ErasureChunk:
@@ -351,6 +396,7 @@ def wrong(chunk: ErasureChunk) -> ErasureChunk:
 
 
 @pytest.mark.guide("A90", "A91")
+@pytest.mark.usefixtures("each_gain_is_reported")
 async def test_wrong_and_unwanted_chunks_are_refused_and_cost(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     candidate, data = chain.candidate(100)
@@ -390,14 +436,14 @@ PENDING_CHUNKS = erasure.encode(PENDING_DATA, VALIDATORS)
 PENDING_ROOT, PENDING_PROOFS = erasure.root_and_proofs(PENDING_CHUNKS)
 
 
-def live() -> LiveCandidate:
+def live(own: int | None = 1) -> LiveCandidate:
     pending = PendingCandidate(
         bytes(32),  # type: ignore[arg-type]
         PENDING_ROOT,
         validator_ids(VALIDATORS),
         (ValidatorIndex(U32(4)), ValidatorIndex(U32(1))),
     )
-    return LiveCandidate.of(pending, ChunkIndex(U32(1)))
+    return LiveCandidate.of(pending, None if own is None else ChunkIndex(U32(own)))
 
 
 @pytest.mark.guide("A90")
@@ -437,19 +483,18 @@ def test_a_chunk_is_accepted_once_and_only_with_its_proof(
             sent[name, index] = None
 
 
-def test_backers_begin_with_different_chunks_and_then_send_all() -> None:
-    shares: Sequence[list[int]] = []
-    for own in (4, 1):
-        backer = live()
-        backer.own = ChunkIndex(U32(own))
+def test_each_backer_sends_a_share_and_others_what_they_have() -> None:
+    """Validators 4 and 1 back, in that order."""
+    shares: dict[int, list[int]] = {}
+    for own in (4, 1, 0):
+        holder = live(own)
         for index in range(VALIDATORS):
             number = ChunkIndex(U32(index))
-            backer.hold(ErasureChunk(PENDING_CHUNKS[index], number, PENDING_PROOFS[index]), 2)
-        backer.first_share = backer.place_in_group()
-        shares = [*shares, [i for i in range(VALIDATORS) if backer.may_send(ChunkIndex(U32(i)))]]
-        backer.first_share = None
-        assert all(backer.may_send(ChunkIndex(U32(i))) for i in range(VALIDATORS))
-    assert shares == [[0, 2], [3, 5]]  # 1 and 4 are backers themselves
+            assert not holder.may_send(number), "it has not got it yet"
+            holder.hold(ErasureChunk(PENDING_CHUNKS[index], number, PENDING_PROOFS[index]), 2)
+        shares[own] = [i for i in range(VALIDATORS) if holder.may_send(ChunkIndex(U32(i)))]
+    assert shares == {4: [0, 2], 1: [3, 5], 0: list(range(VALIDATORS))}
+    assert (live(4).place, live(1).place, live(0).place, live(None).place) == (0, 1, None, None)
 
 
 # Recovery

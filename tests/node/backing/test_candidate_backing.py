@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from parahost.crypto import sr25519
+from parahost.node.backing.assignments import assignments_of
 from parahost.node.backing.candidate_backing import MAX_WAITING, CandidateBacking
 from parahost.node.messages.availability import QueryPoV, StoreAvailableData
 from parahost.node.messages.backing import (
@@ -114,10 +115,7 @@ async def test_a_job_learns_its_relay_parent_and_the_duty_of_its_key() -> None:
     async with on_stage(CandidateBacking(keystore(0)), answers=neighbours()) as stage:
         asked = {(call.function, call.args) for call in stage.heard(RuntimeCall)}
     assert asked == {
-        (api.validators, ()),
-        (api.session_index_for_child, ()),
-        (api.validator_groups, ()),
-        (api.availability_cores, ()),
+        (assignments_of, (RELAY_PARENT,)),
         (api.persisted_validation_data, (PARA, FREE)),
         (api.validation_code, (PARA, FREE)),
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import isqrt
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.consensus.fanout import FULL_MESH_FANOUT, RELAY_FANOUT
+from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.crypto.verifier import DirectVerifier
 from parahost.node.backing.assignments import Assignments, assign
 from parahost.node.backing.statement_distribution import (
@@ -220,6 +221,7 @@ async def test_it_registers_its_protocol() -> None:
     assert STATEMENT_DISTRIBUTION == b"stmd"
 
 
+@pytest.mark.usefixtures("each_gain_is_reported")
 @pytest.mark.guide("A83", "A84", "A85")
 async def test_statements_in_order_reach_backing_and_those_who_fetch_povs() -> None:
     statements = [seconded(0, A), valid(1, A), invalid(2, A)]
@@ -261,6 +263,7 @@ async def test_a_head_that_is_not_in_our_view_costs() -> None:
         assert changes(stage, P) == [COST_NOT_IN_VIEW]
 
 
+@pytest.mark.usefixtures("each_gain_is_reported")
 @pytest.mark.guide("A85")
 async def test_after_work_has_stopped_everything_is_dropped_without_blame() -> None:
     subsystem = distribution()
@@ -343,14 +346,20 @@ async def test_others_statements_are_passed_on_to_a_few_who_lack_them() -> None:
         assert len(set(message.peers)) == RELAY_FANOUT and P not in message.peers
 
 
-async def test_in_a_full_mesh_others_statements_are_passed_on_to_one() -> None:
-    """All validators of the session are connected, and have heard the author themselves."""
+async def test_in_a_full_mesh_few_pass_others_statements_on() -> None:
+    """All validators of the session are connected, and have heard the author themselves: each in
+    isqrt(VALIDATORS) = 2 passes on what it hears, to one peer."""
     names = [f"peer {number}" for number in range(VALIDATORS - 2)]
     authorities = peers("p", *names, role=ObservedRole.AUTHORITY)
+    assert isqrt(VALIDATORS) == 2
+    statements = [seconded(0, A), valid(1, A), valid(2, A), seconded(1, B), valid(0, B)]
+    statements += [valid(2, B), seconded(2, C), valid(0, C), valid(1, C)]
     async with on_stage(distribution()) as stage:
-        await stage.say(*authorities, *peers("a full node"), *from_peer(P, seconded(0, A)))
-        (message,) = stage.heard(SendMessage)
-        assert len(message.peers) == FULL_MESH_FANOUT and P not in message.peers
+        await stage.say(*authorities, *peers("a full node"), *from_peer(P, *statements))
+        assert passed_on(stage) == statements
+        messages = stage.heard(SendMessage)
+        assert all(len(message.peers) == 1 and P not in message.peers for message in messages)
+        assert 0 < len(messages) < len(statements)
 
 
 @pytest.mark.guide("A86")
@@ -449,6 +458,7 @@ async def test_a_double_vote_is_proven_and_its_author_heard_no_more() -> None:
         assert len(passed_on(stage)) == 3, "others are heard"
 
 
+@pytest.mark.usefixtures("each_gain_is_reported")
 @pytest.mark.guide("A87")
 async def test_a_repetition_does_not_hide_the_proof() -> None:
     first, second = seconded(0, A), seconded(0, B)

@@ -15,6 +15,7 @@ from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.erasure import encode as erasure_encode
 from parahost.erasure import erasure_root
+from parahost.node.backing.assignments import Assignments, assign, assignments_of
 from parahost.node.messages.base import Message, Request
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
@@ -25,6 +26,7 @@ from parahost.node.messages.network import (
 from parahost.node.messages.signals import OverseerSignal, StopWork
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
+from parahost.node.session import ChildSession, session_of
 from parahost.ports import Database, KeyType, ObservedRole
 from parahost.primitives.basic import (
     H256,
@@ -184,7 +186,7 @@ def cores() -> tuple[CoreState, ...]:
 
 
 def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[..., Any]]:
-    return {
+    known: dict[Callable[..., Any], Callable[..., Any]] = {
         api.validators: lambda: tuple(ValidatorId(validator(i).public) for i in range(VALIDATORS)),
         api.session_index_for_child: lambda: SESSION,
         api.validator_groups: lambda: ValidatorGroups(GROUPS, GroupRotationInfo(0, 1, rotations)),
@@ -192,6 +194,16 @@ def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[...
         api.persisted_validation_data: lambda para, assumption: validation_data(assumption),
         api.validation_code: lambda para, assumption: CODE,
     }
+
+    def session(relay_parent: Hash) -> ChildSession:
+        signing = SigningContext(known[api.session_index_for_child](), relay_parent)
+        return ChildSession(known[api.validators](), signing)
+
+    def assignments(relay_parent: Hash) -> Assignments:
+        paras = assign(known[api.validator_groups](), known[api.availability_cores]())
+        return Assignments(session(relay_parent), paras)
+
+    return known | {session_of: session, assignments_of: assignments}
 
 
 # The stage

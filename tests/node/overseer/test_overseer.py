@@ -17,6 +17,7 @@ from parahost.node.overseer import (
     MessageGraph,
     Overseer,
     Subsystem,
+    SubsystemFailed,
     UndeclaredMessage,
 )
 from parahost.node.overseer.leaves import ActiveLeaves
@@ -252,13 +253,38 @@ def test_outside_traffic_waits_for_room_and_keeps_its_order(
         overseer = make_overseer([speaker, listener], capacity=capacity)
         async with running(overseer):
             for number in numbers:
-                await speaker.ctx.admit(Relay(str(number)))
+                await speaker.ctx.room()
+                assert speaker.ctx.has_room
+                overseer.send(Relay(str(number)))
             await trio.testing.wait_all_tasks_blocked()
         return listener.heard, overseer.stats()["speaker"].longest
 
     heard, longest = trio.run(scenario)
     assert heard == [str(number) for number in numbers]
     assert longest <= capacity
+
+
+async def test_all_who_wait_for_room_get_it() -> None:
+    """Whatever the order is in which the bus and those who wait have their turns."""
+    speaker, listener = Speaker(), Listener()
+    overseer = make_overseer([speaker, listener], capacity=2)
+    through: list[int] = []
+
+    async def wait(number: int) -> None:
+        await speaker.ctx.room()
+        through.append(number)
+
+    async with running(overseer), trio.open_nursery() as nursery:
+        for turn in range(30):
+            for text in ("one", "two"):
+                assert speaker.ctx.has_room
+                overseer.send(Relay(text))
+            assert not speaker.ctx.has_room
+            for number in range(3):
+                nursery.start_soon(wait, 3 * turn + number)
+            await trio.testing.wait_all_tasks_blocked()
+            assert speaker.ctx.has_room
+            assert sorted(through) == list(range(3 * turn + 3))
 
 
 class Doubler:
@@ -304,6 +330,118 @@ class AnswersAndImports(Speaker):
         self.overseer.block_imported(imported(FIRST))
 
     overseer: Overseer
+
+
+async def test_a_question_is_served_while_its_asker_runs() -> None:
+    """Where nothing else is to be done, the answer is there before anybody has to be woken; what
+    the question sets off is served too."""
+    asks = Asks()
+    steps: list[str] = []
+
+    async def job() -> None:
+        task = trio.lowlevel.current_task()
+
+        class Watch(trio.abc.Instrument):
+            def before_task_step(self, stepping: trio.lowlevel.Task) -> None:
+                if stepping is not task:
+                    steps.append(stepping.name)
+
+        await trio.testing.wait_all_tasks_blocked()
+        watch = Watch()
+        trio.lowlevel.add_instrument(watch)
+        assert await asks.ctx.ask(Square(3)) == 9
+        assert await asks.ctx.ask_all(Square(1), Square(2)) == [1, 4]
+        trio.lowlevel.remove_instrument(watch)
+        steps.append("done")
+
+    async with running(make_overseer([asks, Speaker(), Listener()])):
+        asks.ctx.spawn(None, job, "asks")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert steps == ["done"]
+
+
+class FailsWhenAsked(Speaker):
+    def __init__(self, failure: BaseException) -> None:
+        super().__init__()
+        self.failure = failure
+
+    def on_message(self, message: Message) -> None:
+        raise self.failure
+
+
+@pytest.mark.guide("A69")
+async def test_who_fails_at_a_jobs_question_is_named_and_takes_the_node_down() -> None:
+    """The question is routed in the asker's own task, but it is not the asker who failed."""
+    asks = Asks()
+    went_on: list[int] = []
+
+    async def job() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        went_on.append(await asks.ctx.ask(Square(3)))
+
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(
+            SubsystemFailed,
+            check=lambda e: e.name == "speaker" and isinstance(e.__cause__, ValueError),
+        ),
+        flatten_subgroups=True,
+    ):
+        async with running(make_overseer([asks, FailsWhenAsked(ValueError()), Listener()])):
+            asks.ctx.spawn(None, job, "asks")
+            await trio.sleep_forever()
+    assert went_on == []
+
+
+@pytest.mark.guide("A69")
+async def test_what_is_no_exception_of_a_subsystem_takes_the_node_down_too() -> None:
+    asks = Asks()
+
+    async def job() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        await asks.ctx.ask(Square(3))
+
+    with pytest.RaisesGroup(KeyboardInterrupt, flatten_subgroups=True):
+        async with running(make_overseer([asks, FailsWhenAsked(KeyboardInterrupt()), Listener()])):
+            asks.ctx.spawn(None, job, "asks")
+            await trio.sleep_forever()
+
+
+@pytest.mark.guide("A69", "A70")
+async def test_a_question_that_is_not_declared_is_its_askers_failure() -> None:
+    @dataclass(eq=False, slots=True)
+    class Cube(Request[int]):
+        number: int
+
+    asks = Asks()
+    caught: list[UndeclaredMessage] = []
+
+    async def careful() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        try:
+            await asks.ctx.ask(Cube(3))
+        except UndeclaredMessage as error:
+            caught.append(error)
+        assert await asks.ctx.ask(Square(3)) == 9  # the bus goes on
+        caught.append(UndeclaredMessage("the end"))
+
+    async def careless() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        await asks.ctx.ask(Cube(3))
+
+    async with running(make_overseer([asks, Speaker(), Listener()])):
+        asks.ctx.spawn(None, careful, "asks")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert len(caught) == 2
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(
+            SubsystemFailed,
+            check=lambda e: e.name == "asks" and isinstance(e.__cause__, UndeclaredMessage),
+        ),
+        flatten_subgroups=True,
+    ):
+        async with running(make_overseer([asks, Speaker(), Listener()])):
+            asks.ctx.spawn(None, careless, "asks")
+            await trio.sleep_forever()
 
 
 async def test_several_answers_come_in_the_order_of_the_questions() -> None:

@@ -43,6 +43,7 @@ from parahost.node.protocols import (
     COLLATION,
     POV_REQUEST,
     STATEMENT_DISTRIBUTION,
+    VALIDATOR_DISCOVERY,
 )
 from parahost.node.utility.network_bridge import (
     COST_MALFORMED,
@@ -59,7 +60,7 @@ from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
 from tests.node.harness import make_overseer, running
-from tests.node.network import MemoryNetwork, MemoryPort
+from tests.node.network import MemoryNetwork, MemoryPort, take
 
 A, B = PeerId("a"), PeerId("b")
 
@@ -111,7 +112,7 @@ class Bridge:
         await trio.testing.wait_all_tasks_blocked()
 
     async def hears(self, event: port.NetworkEvent, peer_set: PeerSet = PeerSet.VALIDATION) -> None:
-        await self.port.hearers[peer_set.value](event)
+        await take(self.port.hearers[peer_set.value], event)
         await trio.testing.wait_all_tasks_blocked()
 
     async def connects(self, peer: PeerId, role: ObservedRole = ObservedRole.AUTHORITY) -> None:
@@ -268,6 +269,60 @@ async def test_a_view_of_more_than_five_heads_is_malformed() -> None:
         await made.gets(A, five[:1] + bytes([6 << 2]) + five[2:] + heads[5])
         assert made.told() == []
         assert made.port.reports == [(A, COST_MALFORMED.value, COST_MALFORMED.reason)]
+
+
+@pytest.mark.guide("A106", "A107")
+async def test_who_does_not_want_views_hears_of_none() -> None:
+    async with bridge() as made:
+        await made.send(
+            RegisterEventProducer(
+                VALIDATOR_DISCOVERY, PeerSet.VALIDATION, PeerSetNetwork, views=False
+            )
+        )
+        await made.connects(A)
+        made.overseer.block_imported(block(1))
+        await made.gets(A, wire(ViewUpdate(View((block(1).hash,)))))
+        await made.gets(A, wire(ProtocolMessage(VALIDATOR_DISCOVERY, b"x")))
+        heard = list(made.speakers.heard)
+        assert [event for kind, event in heard if kind is PeerSetNetwork] == [
+            PeerConnected(A, ObservedRole.AUTHORITY),
+            PeerMessage(A, b"x"),
+        ]
+        views = [type(event) for kind, event in heard if kind is BitfieldNetwork]
+        assert OurViewChange in views and PeerViewChange in views
+
+
+async def test_what_comes_while_the_node_is_busy_waits_and_keeps_its_order() -> None:
+    """Taken at once where there is room; else the network has to wait, and reads nothing on."""
+    network = MemoryNetwork()
+    own, speakers = network.port("us"), Speakers()
+    overseer = make_overseer([NetworkBridge(own, ObservedRole.AUTHORITY), speakers], capacity=2)
+    async with running(overseer):
+        overseer.send(
+            RegisterEventProducer(
+                AVAILABILITY_DISTRIBUTION, PeerSet.VALIDATION, AvailabilityNetwork
+            )
+        )
+        await trio.testing.wait_all_tasks_blocked()
+        hear = own.hearers[PeerSet.VALIDATION.value]
+
+        def message(text: bytes) -> port.Notification:
+            payload = wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, text))
+            return port.Notification(A, "validation", payload)
+
+        assert hear(port.PeerConnected(A, ObservedRole.AUTHORITY)) is None
+        assert hear(message(b"1")) is None
+        assert speakers.heard == []
+        waiting = hear(message(b"2"))
+        assert waiting is not None, "two wait already"
+        await waiting
+        assert hear(message(b"3")) is None
+        await trio.testing.wait_all_tasks_blocked()
+        assert [event for _, event in speakers.heard] == [
+            PeerConnected(A, ObservedRole.AUTHORITY),
+            *(PeerMessage(A, text) for text in (b"1", b"2", b"3")),
+        ]
+        assert overseer.stats()["speakers"].longest <= 2
 
 
 @pytest.mark.guide("A108")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from parahost.node.gossip import COST_BAD_SIGNATURE, COST_DUPLICATE, COST_MALFOR
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     PeerConnected,
+    PeerDisconnected,
     PeerMessage,
     PeerSet,
     PeerSetNetwork,
@@ -27,17 +28,22 @@ from parahost.node.messages.network import (
     ResolveValidators,
     SendMessage,
 )
-from parahost.node.protocols import NOTIFICATIONS
+from parahost.node.protocols import NOTIFICATIONS, VALIDATOR_DISCOVERY
 from parahost.node.session import ChildSession
 from parahost.node.utility.peer_set_manager import (
+    ASK_FIRST_S,
+    COST_ASKS_TOO_OFTEN,
     MAX_ADDRESSES,
+    MAX_LACKING,
     MAX_RECORDS,
     REFRESH_S,
     Directory,
+    Discovery,
     HeadValidators,
+    Known,
+    Lacking,
     PeerSetManager,
     ValidatorRecord,
-    _Records,
     judge,
     preference,
 )
@@ -56,7 +62,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.events import BlockImportEvent
-from parahost.primitives.scale import decode, encode
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
@@ -65,7 +71,7 @@ from tests.node.harness import make_overseer, running
 from tests.node.tiny_network import TinyNode
 from tests.runtime.world import RealVerifier, key
 
-HERE, THERE, THIRD = (PeerId(name) for name in ("here", "there", "third"))
+HERE, THERE, THIRD, FOURTH = map(PeerId, ("here", "there", "third", "fourth"))
 
 
 def validator(name: str) -> ValidatorId:
@@ -93,18 +99,23 @@ class Node:
         self.states = States()
         self.network = TinyNode(HERE, ObservedRole.AUTHORITY)
         self.neighbours = Scripted([RegisterEventProducer, SendMessage, ReportPeer])
-        manager = PeerSetManager(keys, RealVerifier(), self.network, HERE, self.chain.genesis_hash)
-        self.overseer = make_overseer([manager, self.neighbours, RuntimeApi(self.states)])
+        self.manager = PeerSetManager(
+            keys, RealVerifier(), self.network, HERE, self.chain.genesis_hash
+        )
+        self.overseer = make_overseer([self.manager, self.neighbours, RuntimeApi(self.states)])
 
     async def tell(self, message: Message) -> None:
         self.overseer.send(message)
         await wait_all_tasks_blocked()
 
-    async def connect(self, peer: PeerId) -> None:
-        await self.tell(PeerSetNetwork(PeerConnected(peer, ObservedRole.AUTHORITY)))
+    async def connect(self, peer: PeerId, role: ObservedRole = ObservedRole.AUTHORITY) -> None:
+        await self.tell(PeerSetNetwork(PeerConnected(peer, role)))
 
     async def hear(self, peer: PeerId, *records: ValidatorRecord) -> None:
-        await self.tell(PeerSetNetwork(PeerMessage(peer, encode(records, _Records))))
+        await self.gets(peer, Known(records))
+
+    async def gets(self, peer: PeerId, message: Discovery) -> None:
+        await self.tell(PeerSetNetwork(PeerMessage(peer, encode(message, Discovery))))
 
     async def next_block(self) -> None:
         self.chain.step()
@@ -117,11 +128,20 @@ class Node:
         return {name: found[validator(name)] for name in names if validator(name) in found}
 
     def told(self, peer: PeerId) -> list[ValidatorRecord]:
+        sent = [message for to, message in self.sent() if to == peer]
+        return [each for message in sent if isinstance(message, Known) for each in message.records]
+
+    def asked(self) -> list[tuple[PeerId, tuple[ValidatorId, ...]]]:
+        """Who was asked for whose records."""
+        return [(to, it.validators) for to, it in self.sent() if isinstance(it, Lacking)]
+
+    def sent(self) -> list[tuple[PeerId, Discovery]]:
+        messages = self.neighbours.of(SendMessage)
+        assert all(message.protocol == VALIDATOR_DISCOVERY for message in messages)
         return [
-            each
-            for sent in self.neighbours.of(SendMessage)
-            if peer in sent.peers
-            for each in decode(_Records, sent.payload)
+            (peer, decode(Discovery, message.payload))
+            for message in messages
+            for peer in message.peers
         ]
 
     def costs(self) -> list[ReputationChange]:
@@ -143,32 +163,118 @@ async def a_node(keys: KeyStore | None = None) -> AsyncIterator[Node]:
 
 
 @pytest.mark.guide("A98")
-async def test_a_record_is_believed_resolved_and_passed_on_to_who_lacks_it() -> None:
+async def test_a_record_is_believed_and_resolved() -> None:
     async with a_node() as node:
         for peer in (THERE, THIRD):
             await node.connect(peer)
-        bob = record("Bob", THERE)
-        await node.hear(THERE, bob)
+        await node.hear(THERE, record("Bob", THERE))
         assert await node.resolve("Alice", "Bob") == {"Bob": THERE}
-        assert (node.told(THIRD), node.told(THERE)) == ([bob], [])
-        await node.connect(PeerId("late"))
-        assert node.told(PeerId("late")) == [bob]
         # Only addresses of that very peer are learned.
         assert node.network.learned == [f"/ip4/10.0.0.1/tcp/1/p2p/{THERE}"]
+        assert node.costs() == []
+        assert node.told(THIRD) == node.told(THERE) == [], "who lacks it asks"
+
+
+@pytest.mark.guide("A98")
+async def test_the_newest_record_wins_and_is_passed_on() -> None:
+    async with a_node() as node:
+        for peer in (THERE, THIRD, FOURTH):  # not all validators, so to a few
+            await node.connect(peer, ObservedRole.FULL)
+        await node.hear(THERE, record("Bob", THERE, 5))
+        await node.hear(THERE, record("Bob", THIRD, 4))
+        assert await node.resolve("Bob") == {"Bob": THERE}
+        await node.hear(FOURTH, record("Bob", THERE, 5))
+        assert node.told(THIRD) == []
+        newest = record("Bob", THIRD, 6)
+        await node.hear(THERE, newest)
+        assert await node.resolve("Bob") == {"Bob": THIRD}
+        assert (node.told(THIRD), node.told(FOURTH), node.told(THERE)) == ([newest], [newest], [])
+        await node.hear(THERE, newest)
+        assert node.costs() == [COST_DUPLICATE]
+
+
+@pytest.mark.guide("A98")
+async def test_who_asks_is_told_what_is_known(autojump_clock: MockClock) -> None:
+    bob = record("Bob", THERE)
+    names = tuple(map(validator, ("Alice", "Bob", "Eve")))
+    async with a_node() as node:
+        for peer in (THERE, THIRD):
+            await node.connect(peer)
+        await node.hear(THERE, bob)
+        await node.gets(THIRD, Lacking(names))
+        assert (node.told(THIRD), node.told(THERE)) == ([bob], [])
+        # It may have been lost on the way; but there is a time for everything.
+        await node.gets(THIRD, Lacking(names))
+        assert node.told(THIRD) == [bob] and node.costs() == [COST_ASKS_TOO_OFTEN]
+        await trio.sleep(ASK_FIRST_S)
+        await node.gets(THIRD, Lacking(names))
+        assert node.told(THIRD) == [bob, bob]
+        await node.gets(THERE, Lacking(names))
+        assert node.told(THERE) == [bob], "though it was the one who told us"
+        assert node.costs() == [COST_ASKS_TOO_OFTEN]
+
+
+@pytest.mark.guide("A98")
+async def test_who_lacks_records_asks_for_them_ever_less_often(autojump_clock: MockClock) -> None:
+    validators = api.validators(chain().state)
+    async with a_node() as node:
+        await trio.sleep(10)
+        assert node.asked() == [], "there is nobody"
+        await node.connect(THERE)
+        assert node.asked() == []
+        await trio.sleep(ASK_FIRST_S + 0.01)
+        assert node.asked() == [(THERE, validators)]
+        await node.hear(THERE, record("Bob", THERE))
+        await trio.sleep(12)
+        # After 0.25, 0.75, 1.75, 3.75, 7.75 and 11.75 s; then each 4 s.
+        assert len(node.asked()) == 6
+        rest = tuple(each for each in validators if each != validator("Bob"))
+        assert node.asked()[1:] == [(THERE, rest)] * 5
+        await trio.sleep(40)
+        assert len(node.asked()) == 16
+        await node.hear(THERE, *(record(name, PeerId(name)) for name in NAMES if name != "Bob"))
+        await trio.sleep(40)
+        assert len(node.asked()) == 16, "all are known"
         assert node.costs() == []
 
 
 @pytest.mark.guide("A98")
-async def test_the_newest_record_wins() -> None:
+async def test_now_this_peer_is_asked_now_that(autojump_clock: MockClock) -> None:
+    async with a_node(validator_keys("Alice")) as node:
+        for peer in (THERE, THIRD, FOURTH):
+            await node.connect(peer)
+        await trio.sleep(100)
+        assert {peer for peer, _ in node.asked()} == {THERE, THIRD, FOURTH}
+        assert all(validator("Alice") not in lacking for _, lacking in node.asked()), "ourselves"
+        before = len(node.asked())
+        for peer in (THERE, THIRD, FOURTH):
+            await node.tell(PeerSetNetwork(PeerDisconnected(peer)))
+        await trio.sleep(100)
+        assert len(node.asked()) == before
+        await node.connect(THERE)
+        await trio.sleep(ASK_FIRST_S + 0.01)
+        assert node.asked()[before:][0][0] == THERE, "a new one is asked soon"
+
+
+@pytest.mark.guide("A98")
+async def test_what_was_lost_may_be_told_again(autojump_clock: MockClock) -> None:
+    """Records of those who do not count are kept in a small place only."""
     async with a_node() as node:
         await node.connect(THERE)
-        await node.hear(THERE, record("Bob", THERE, 5))
-        await node.hear(THERE, record("Bob", THIRD, 4))
+        bob = record("Bob", THERE)
+        await node.hear(THERE, bob)
+        del node.manager._directory.records[bob.validator]
+        await node.hear(THERE, bob)
         assert await node.resolve("Bob") == {"Bob": THERE}
-        await node.hear(THERE, record("Bob", THIRD, 6))
-        assert await node.resolve("Bob") == {"Bob": THIRD}
-        await node.hear(THERE, record("Bob", THIRD, 6))
-        assert node.costs() == [COST_DUPLICATE]
+        assert node.costs() == []
+
+
+async def test_it_wants_to_hear_of_peers_in_both_sets_and_of_no_views() -> None:
+    async with a_node() as node:
+        assert node.neighbours.of(RegisterEventProducer) == [
+            RegisterEventProducer(VALIDATOR_DISCOVERY, peer_set, PeerSetNetwork, views=False)
+            for peer_set in PeerSet
+        ]
 
 
 @pytest.mark.guide("A98")
@@ -198,9 +304,12 @@ def test_garbage_costs(payload: bytes) -> None:
         async with a_node() as node:
             await node.connect(THERE)
             await node.tell(PeerSetNetwork(PeerMessage(THERE, payload)))
-            assert node.costs() == (
-                [] if payload[:1] == b"\0" and len(payload) == 1 else [COST_MALFORMED]
-            )
+            try:
+                decode(Discovery, payload)
+            except ScaleDecodeError:
+                assert node.costs() == [COST_MALFORMED]
+            else:
+                assert node.costs() == []
 
     trio.run(hear)
 
@@ -288,8 +397,9 @@ def test_a_validator_of_the_next_session_counts_already() -> None:
 def test_the_largest_message_fits_both_peer_sets() -> None:
     peer = PeerId("p" * 128)
     full = replace(record("Bob", peer), addresses=("a" * 256,) * MAX_ADDRESSES)
-    batch: Sequence[ValidatorRecord] = (full,) * MAX_RECORDS
-    payload = encode(batch, _Records)
-    assert decode(_Records, payload) == batch
-    for peer_set in PeerSet:
-        assert len(payload) + 16 < NOTIFICATIONS[peer_set].max_size
+    for message in (Known((full,) * MAX_RECORDS), Lacking((validator("Bob"),) * MAX_LACKING)):
+        payload = encode(message, Discovery)
+        assert decode(Discovery, payload) == message
+        for peer_set in PeerSet:
+            assert len(payload) + 16 < NOTIFICATIONS[peer_set].max_size
+    assert 3 * MAX_RECORDS >= MAX_LACKING

@@ -295,7 +295,8 @@ class Overseer:
 
     async def _wait_for_room(self) -> None:
         while self._full:
-            self._room = trio.Event()
+            if self._room.is_set():  # else others wait on it already
+                self._room = trio.Event()
             await self._room.wait()
 
     # Jobs

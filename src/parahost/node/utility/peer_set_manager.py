@@ -309,7 +309,8 @@ class PeerSetManager(Subsystem):
         if validator not in self._directory.expected:
             self._directory.keep_early(record)
             return
-        if known.told_us.get(validator) == record.made_at:
+        held = validator in self._directory.records
+        if held and known.told_us.get(validator) == record.made_at:
             self.ctx.send(ReportPeer(peer, COST_DUPLICATE))
             return
         verdict = judge(self._directory, record, self._verifier, self._genesis_hash)

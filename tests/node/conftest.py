@@ -1,0 +1,11 @@
+"""What tests of subsystems ask for by name."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def each_gain_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gains are collected, as tests/node/test_gossip.py has it; here each shall be seen."""
+    monkeypatch.setattr("parahost.node.gossip.BENEFITS_AT_ONCE", 1)
