@@ -199,7 +199,8 @@ class SimulatedNode:
         draw = random.unit
 
         def pick(waiting: int) -> int:
-            _call(self.on_step)
+            if self.on_step:
+                _call(self.on_step)
             return int(draw() * waiting) if waiting > 1 else 0
 
         return pick

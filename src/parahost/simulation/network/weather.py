@@ -17,7 +17,7 @@ class Weather:
     @property
     def is_even(self) -> bool:
         """Whether all ways are as the default."""
-        return not (self._qualities or self._distances)
+        return not (self._worse or self._distances)
 
     def quality(self, sender: str, receiver: str) -> LinkQuality:
         way = (sender, receiver)
