@@ -296,7 +296,7 @@ async def test_a_new_bitfield_goes_to_the_provisioner_and_to_peers_that_lack_it(
     chain = relay_chain()
     async with gossiping(chain) as gossip:
         await gossip.event(PeerConnected(C, ObservedRole.FULL))  # works on nothing yet
-        vote = signed(1, gossip.context)
+        vote = signed(1, gossip.context, [0])
         await gossip.arrives(A, vote)
         assert gossip.provided() == [1]
         assert gossip.sent() == [(B, 1)]
@@ -315,9 +315,9 @@ async def test_a_new_bitfield_goes_to_the_provisioner_and_to_peers_that_lack_it(
 async def test_only_one_bitfield_of_each_validator_is_taken() -> None:
     chain = relay_chain()
     async with gossiping(chain) as gossip:
-        await gossip.arrives(A, signed(1, gossip.context))
-        await gossip.arrives(A, signed(1, gossip.context, [0]))  # again, and a double vote
-        await gossip.arrives(B, signed(1, gossip.context))  # it crossed ours on its way
+        await gossip.arrives(A, signed(1, gossip.context, [0]))
+        await gossip.arrives(A, signed(1, gossip.context, [1]))  # again, and a double vote
+        await gossip.arrives(B, signed(1, gossip.context, [0]))  # it crossed ours on its way
         assert gossip.provided() == [1]
         assert gossip.sent() == [(B, 1)]
         assert gossip.reports() == [BENEFIT_NEW, COST_DUPLICATE]
@@ -354,10 +354,24 @@ async def test_a_head_that_has_just_left_our_view_costs_nothing() -> None:
         assert (gossip.provided(), gossip.reports()) == ([], [])
 
 
-async def test_a_peer_that_comes_back_is_told_anew() -> None:
+@pytest.mark.guide("A94")
+async def test_a_bitfield_without_a_bit_is_not_passed_on_but_by_its_author() -> None:
+    """It tells nothing that anybody would miss."""
     chain = relay_chain()
     async with gossiping(chain) as gossip:
         await gossip.arrives(A, signed(1, gossip.context))
+        await gossip.event(PeerConnected(C, ObservedRole.FULL))
+        await gossip.event(PeerViewChange(C, View((gossip.head,))))
+        assert (gossip.provided(), gossip.sent()) == ([1], [])
+        gossip.overseer.send(DistributeBitfield(gossip.head, signed(2, gossip.context)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert gossip.sent() == [(A, 2), (B, 2), (C, 2)]
+
+
+async def test_a_peer_that_comes_back_is_told_anew() -> None:
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        await gossip.arrives(A, signed(1, gossip.context, [0]))
         await gossip.event(
             PeerDisconnected(B),
             PeerConnected(B, ObservedRole.AUTHORITY),

@@ -132,6 +132,8 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
                     ExecutionKind.BACKING,
                 )
             )
+            while not collators.prioritised:
+                await trio.sleep(0.01)
     assert second.relay_parent == relay.header.hash()
     assert isinstance(verdict, CandidateValid)
     assert validators.reports == []
