@@ -9,7 +9,10 @@ import pytest
 import trio
 
 from parahost.ports.network import (
+    EventHandler,
     Network,
+    NetworkEvent,
+    Notification,
     ObservedRole,
 )
 from parahost.simulation.clock import NodeClock
@@ -21,7 +24,7 @@ from parahost.simulation.network import (
 from parahost.simulation.plan import Shape, plan_network
 from parahost.simulation.random import Streams
 from parahost.simulation.scheduler import run_virtual
-from tests.network.conformance import CHECKS, Declare, Factory, until
+from tests.network.conformance import CHECKS, SMALL, Declare, Factory, until
 
 PEERS = [node.peer for node in plan_network(Shape(validators=8, parachains=0)).nodes]
 
@@ -69,3 +72,43 @@ async def in_memory(count: int, declare: Declare) -> AsyncIterator[Sequence[Netw
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_conformance(check: Callable[[Factory], Awaitable[None]]) -> None:
     run_virtual(lambda: check(in_memory), seed=1)
+
+
+def test_a_handler_that_fails_takes_its_own_node_down() -> None:
+    """Whether it fails at once or later; the sender and the world go on."""
+
+    def at_once(event: NetworkEvent) -> None:
+        if isinstance(event, Notification):
+            raise ValueError("at once")
+
+    async def later(event: NetworkEvent) -> None:
+        await trio.sleep(0.01)
+        if isinstance(event, Notification):
+            raise ValueError("later")
+
+    async def scenario(handler: EventHandler) -> None:
+        world = World(2, lambda index, net: net.on_notification(SMALL, handler))
+        alice, bob = world.endpoints
+        failures: list[BaseException] = []
+
+        async def run_bob() -> None:
+            try:
+                await bob.run()
+            except BaseExceptionGroup as group:
+                failures.extend(group.exceptions)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(world.internet.run)
+            await nursery.start(alice.run)
+            nursery.start_soon(run_bob)
+            await until(lambda: bool(alice.connected() and bob.connected()))
+            await trio.sleep(0.1)
+            alice.notify([bob.local_peer], SMALL.name, b"x")
+            await until(lambda: bool(failures))
+            await until(lambda: not alice.connected())
+            nursery.cancel_scope.cancel()
+        [failure] = failures
+        assert isinstance(failure, ValueError)
+
+    for handler in (at_once, later):
+        run_virtual(lambda handler=handler: scenario(handler), seed=1)
