@@ -230,7 +230,8 @@ class AvailabilityDistribution(Subsystem):
         new = [LiveCandidate.of(p, self._own(p)) for c, p in wanted.items() if c not in self._live]
         for live in new:
             self._live[live.pending.hash] = live
-            self.ctx.spawn(None, partial(self._obtain, live), "obtain own chunk")
+        if new:
+            self.ctx.spawn(None, partial(self._obtain, new), "obtain own chunks")
         for live in self._live.values():
             if not live.is_complete and live.place is not None:
                 self.ctx.spawn(None, partial(self._share, live), "encode and share")
@@ -286,30 +287,35 @@ class AvailabilityDistribution(Subsystem):
         self.ctx.journal.record("availability.sharing", candidate=live.pending.hash)
         self._offer_to(self._peers.all())
 
-    async def _obtain(self, live: LiveCandidate) -> None:
-        """Our own chunk: from our store, or by itself, or by asking."""
-        own = live.own
-        if own is None:
+    async def _obtain(self, candidates: Sequence[LiveCandidate]) -> None:
+        """Our own chunks: from our store, or by themselves, or by asking."""
+        for live in candidates:
+            if live.own is not None:
+                kept = await self.ctx.ask(QueryChunk(live.pending.hash, live.own))
+                if kept is not None and self._misses(live):
+                    self._hold(live, kept, 0)
+        if not any(map(self._misses, candidates)):
             return
-        kept = await self.ctx.ask(QueryChunk(live.pending.hash, own))
-        if kept is not None and own not in live.chunks:
-            self._hold(live, kept, 0)
-        pause_s = PULL_AFTER_S
-        while own not in live.chunks and self._is_live(live):
-            await self.ctx.clock.sleep(pause_s)
-            if own not in live.chunks and self._is_live(live):
-                await self._pull(live, own)
-            pause_s = PULL_EVERY_S
+        await self.ctx.clock.sleep(PULL_AFTER_S)
+        for live in filter(self._misses, candidates):
+            self.ctx.spawn(None, partial(self._keep_asking, live), "ask for own chunk")
 
-    async def _pull(self, live: LiveCandidate, own: ChunkIndex) -> None:
+    async def _keep_asking(self, live: LiveCandidate) -> None:
+        while self._misses(live):
+            await self._pull(live)
+            if self._misses(live):
+                await self.ctx.clock.sleep(PULL_EVERY_S)
+
+    async def _pull(self, live: LiveCandidate) -> None:
         """Ask for our chunk, one peer after another."""
-        pending = live.pending
+        pending, own = live.pending, live.own
+        assert own is not None, "who has no chunk misses none"
         request = ChunkRequest(pending.hash, own)
         for peer in await self._sources(live):
             chunk = await fetch_chunk(
                 self.ctx, peer, request, pending.erasure_root, len(pending.validators)
             )
-            if own in live.chunks or not self._is_live(live):
+            if not self._misses(live):
                 return
             if chunk is not None:
                 live.peer_has(peer, own)
@@ -337,6 +343,10 @@ class AvailabilityDistribution(Subsystem):
 
     def _is_live(self, live: LiveCandidate) -> bool:
         return self._live.get(live.pending.hash) is live
+
+    def _misses(self, live: LiveCandidate) -> bool:
+        """Whether there is a chunk for us that we have not got."""
+        return live.own is not None and live.own not in live.chunks and self._is_live(live)
 
     def _hold(self, live: LiveCandidate, chunk: ErasureChunk, hops: int) -> None:
         """Take a proven chunk; our own one goes to the store (A93)."""
