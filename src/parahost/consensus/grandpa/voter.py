@@ -241,10 +241,10 @@ class GrandpaVoter:
             message: GossipMessage = decode_once(GossipMessage, payload)
         except ScaleDecodeError:
             return Verdict.MALFORMED
+        if isinstance(message, VoteMessage):
+            return self._receive_vote(peer, message, payload)
         now = self._clock.now()
         match message:
-            case VoteMessage():
-                return self._receive_vote(peer, message, payload)
             case CommitMessage():
                 return self._receive_commit(peer, message)
             case NeighbourMessage():
@@ -269,7 +269,8 @@ class GrandpaVoter:
                 self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
                 if self._rounds.may_advance(votes, before):
                     self._wake.set()
-            self._seek_target(peer, message.vote.target)
+            if self._rounds.votes_wait:
+                self._seek_target(peer, message.vote.target)
         return verdict
 
     def _seek_target(self, peer: PeerId, target: BlockRef) -> None:
