@@ -56,4 +56,5 @@ def test_views_are_flooded() -> None:
     views = [
         Simulation(each, 1).run().statistics["messages"]["validation"] for each in (scenario, bad)
     ]
-    assert views[1] - views[0] >= 3 * 50 * 3
+    assert views[0] < 3 * 50  # and no two runs have just as many
+    assert views[1] >= 3 * 50 * 3
