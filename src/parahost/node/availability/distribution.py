@@ -397,6 +397,8 @@ class AvailabilityDistribution(Subsystem):
 
     def _unreachable(self, live: LiveCandidate) -> list[ChunkIndex]:
         """The chunks that we should have others pass on."""
+        if self._met is not None:
+            return []
         validators = live.pending.validators
         return [
             index
