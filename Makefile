@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: devnet test lint guide-coverage bench wasm clean
+.PHONY: devnet test lint guide-coverage hunt bench wasm clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,9 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+hunt: $(STAMP)
+	$(BIN)/parahost simulate hunt --seeds 1..200
 
 guide-coverage: $(STAMP)
 	$(BIN)/python -m tests.guide_coverage
