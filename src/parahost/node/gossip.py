@@ -132,7 +132,3 @@ class GossipPeers:
         if is_full_mesh(len(self._authorities), validators):
             copies = 1
         return random.below(max(len(self._views), 1)) < copies
-
-    def working_on(self, head: Hash) -> list[PeerId]:
-        """Peers with that head in their view, in the order in which they connected."""
-        return [peer for peer, view in self._views.items() if head in view.heads]

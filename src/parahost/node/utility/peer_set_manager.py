@@ -242,7 +242,8 @@ class PeerSetManager(Subsystem):
         self._expect()
         self._make_known()
         self._prioritise()
-        self._stirred.set()
+        if self._lacking():
+            self._stirred.set()
 
     async def _ask_for_lacking(self) -> None:
         """Take account of the records that have come, all at once; and as long as some are lacking,
