@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from parahost.primitives.basic import H256, ChunkIndex, ValidatorIndex, ValidatorSignature
+from parahost.primitives.once import once
 from parahost.primitives.scale import BitVec, MaxLen, encode
 from parahost.primitives.statements import SigningContext
 from parahost.primitives.values import dataclass
@@ -23,6 +24,7 @@ class SignedAvailabilityBitfield:
         return bitfield_payload(self.bitfield, self.validator_index, context)
 
 
+@once(1024)
 def bitfield_payload(
     bitfield: BitVec, validator_index: ValidatorIndex, context: SigningContext
 ) -> bytes:

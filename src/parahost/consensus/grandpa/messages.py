@@ -14,6 +14,7 @@ from parahost.primitives.consensus import (
     SignedPrecommit,
     grandpa_payload,
 )
+from parahost.primitives.once import once
 from parahost.primitives.scale import MaxLen, encode, variant
 from parahost.primitives.values import dataclass
 
@@ -123,6 +124,7 @@ class CatchUp:
 GossipMessage = VoteMessage | CommitMessage | NeighbourMessage | CatchUpRequest | CatchUp
 
 
+@once(64)
 def payload_of(message: GrandpaMessage, round_number: int, set_id: int) -> bytes:
     """What is signed for a message."""
     return grandpa_payload(encode(message, GrandpaMessage), round_number, set_id)

@@ -112,8 +112,9 @@ class Rounds:
         return bool(self._waiting)
 
     def votes(self, round_number: int) -> RoundVotes | None:
-        if round_number == self.current.number:
-            return self.current.votes
+        current = self.current.votes
+        if round_number == current.number:
+            return current
         return self.prior.votes if round_number == self.prior.number else None
 
     def contains(self, round_number: int, vote: SignedMessage) -> bool:
