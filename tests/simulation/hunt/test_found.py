@@ -7,7 +7,11 @@ import pytest
 from parahost.simulation import Simulation
 from parahost.simulation.scenario_files import load_scenario
 
-FOUND = {"fork_that_nobody_announces": 1112, "return_before_the_news": 1056}
+FOUND = {
+    "fork_that_nobody_announces": 1112,
+    "return_before_the_news": 1056,
+    "damaged_proofs": 1269,
+}
 
 
 @pytest.mark.parametrize(("name", "seed"), FOUND.items())

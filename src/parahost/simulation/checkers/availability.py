@@ -61,8 +61,10 @@ class RecoverableAndValid(Checker):
             if not self.scene.is_honest(node.name):
                 continue
             for _, form in self.scene.disk_of(node.name).scan(CHUNKS, prefix=one.candidate):
-                chunk: ErasureChunk = decode(ErasureChunk, form)
-                if verify_chunk(root, chunk.index, chunk.chunk, chunk.proof, validators):
+                chunk = _chunk_in(form)
+                if chunk is not None and verify_chunk(
+                    root, chunk.index, chunk.chunk, chunk.proof, validators
+                ):
                     chunks[chunk.index] = chunk.chunk
         return recover_value(AvailableData, chunks, validators, root)
 
@@ -115,3 +117,12 @@ class RecoverableAndValid(Checker):
         if result.commitments() != commitments:
             return "its function returns something else than it commits to"
         return None
+
+
+def _chunk_in(row: bytes) -> ErasureChunk | None:
+    """``None`` for a row that is damaged beyond being read: its chunk is lost."""
+    try:
+        chunk: ErasureChunk = decode(ErasureChunk, row)
+    except ScaleDecodeError:
+        return None
+    return chunk
