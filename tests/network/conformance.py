@@ -212,6 +212,37 @@ async def check_taken_at_once_or_later(factory: Factory) -> None:
         await until(lambda: heard == sent)
 
 
+async def check_handlers_are_not_called_by_the_node(factory: Factory) -> None:
+    """Who disconnects or reports a peer, in a handler or outside, is told of it afterwards: no
+    handler is called within what the node itself does."""
+    heard: list[NetworkEvent] = []
+    networks: list[Network] = []
+    at_work = False
+
+    def handle(event: NetworkEvent) -> None:
+        nonlocal at_work
+        assert not at_work, f"{event} comes amidst the node's work"
+        at_work = True
+        if isinstance(event, Notification):
+            networks[0].report(event.peer, -10_000, "a test")
+        heard.append(event)
+        at_work = False
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(SMALL, handle if index == 0 else Listener())
+
+    async with factory(3, declare) as made:
+        networks += made
+        alice, bob, carol = made
+        await until(lambda: len(heard) == 2)
+        bob.notify([alice.local_peer], SMALL.name, b"x")
+        await until(lambda: PeerDisconnected(bob.local_peer) in heard)
+        before = len(heard)
+        alice.disconnect(carol.local_peer)
+        assert len(heard) == before
+        await until(lambda: PeerDisconnected(carol.local_peer) in heard)
+
+
 async def check_overflow(factory: Factory) -> None:
     """A peer that does not take what is sent to it is disconnected, and nothing ever waits."""
     heard = [Listener(), Listener(shut=True)]
@@ -356,6 +387,7 @@ CHECKS = [
     check_each_handler_hears,
     check_back_pressure,
     check_taken_at_once_or_later,
+    check_handlers_are_not_called_by_the_node,
     check_overflow,
     check_notify_bounds,
     check_requests,

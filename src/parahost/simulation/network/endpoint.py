@@ -342,11 +342,16 @@ class Endpoint:
     # Reading
 
     def _tell(self, lanes: list[Lane], event: NetworkEvent) -> None:
-        for lane in lanes:
-            if lane.busy:
-                lane.events.append((event, None))
-            else:
-                self._hand_over(lane, event, None)
+        """Of a connection; soon, for the node itself may be at work on what ends it."""
+
+        def tell() -> None:
+            for lane in lanes:
+                if lane.busy:
+                    lane.events.append((event, None))
+                else:
+                    self._hand_over(lane, event, None)
+
+        self._internet.after(0.0, tell)
 
     def _hand_over(self, lane: Lane, event: NetworkEvent, sender: Side | None) -> None:
         """Let the handler take an event; what it cannot take at once gets a task that waits."""
