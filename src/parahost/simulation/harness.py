@@ -17,6 +17,7 @@ from parahost.simulation import checkers
 from parahost.simulation.checkers import OK, Checker, Scene, Signature
 from parahost.simulation.faults import Fault
 from parahost.simulation.journal import Trace
+from parahost.simulation.memory import Held, held_by
 from parahost.simulation.network import Internet, Weather
 from parahost.simulation.nodes import SimulatedNode, Surroundings
 from parahost.simulation.observatory import Observatory
@@ -116,6 +117,7 @@ class Simulation:
             disk_of=self._disk_of,
             state_of=self._state_of,
             queues_of=self._queues_of,
+            memory_of=self._memory_of,
             is_excused=self.is_excused,
             is_damaged=self.is_damaged,
             calm_since=self.calm_since,
@@ -247,3 +249,7 @@ class Simulation:
         if node is None:
             return {}
         return {subsystem: stats.longest for subsystem, stats in node.overseer.stats().items()}
+
+    def _memory_of(self, name: str) -> dict[str, Held]:
+        node = self.nodes[name].node
+        return {} if node is None else held_by(node)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 import trio
 
 from parahost.chain.chain import ChainEvent, Execute
+from parahost.node.messages.base import Message
 from parahost.node.node import Node
 from parahost.ports import Batch, KeyType
 from parahost.primitives.consensus import GrandpaMessage, Precommit, grandpa_payload
@@ -20,7 +22,7 @@ from parahost.runtime.storage import State
 from parahost.simulation import EquivocatingAuthor, FullDisk, Scenario, Shape, Simulation, at
 from parahost.simulation.build import Build
 from parahost.simulation.checkers import OK
-from tests.simulation.checkers.planted import SMALL, bitten, run_with, secretly
+from tests.simulation.checkers.planted import SMALL, Replace, bitten, run_with, secretly
 
 BARE = Shape(validators=4, parachains=0)
 
@@ -210,3 +212,25 @@ def test_stores_that_grow(table: str) -> None:
         scenario=Scenario(shape=SMALL, blocks=2),
     )
     assert f"rows in table {table}" in bitten(outcome, "bounded_stores")
+
+
+def test_memory_that_grows() -> None:
+    """A node that keeps each message that its bridge hears."""
+
+    def mutate(build: Build) -> None:
+        kept: list[Message] = []
+
+        def keep(sender: str, message: Message) -> Iterable[Message]:
+            if sender == "network-bridge":
+                kept.append(message)
+            return (message,)
+
+        async def have(node: Node) -> None:
+            vars(node.sync)["kept"] = kept
+
+        build.interceptors.append(Replace(keep))
+        build.jobs.append(have)
+
+    outcome = run_with(mutate, who=("validator-2",), scenario=Scenario(shape=SMALL, blocks=36))
+    verdict = bitten(outcome, "bounded_memory")
+    assert verdict.startswith("validator-2 holds") and "in sync.kept" in verdict

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -135,6 +135,13 @@ class Overseer:
     def stats(self) -> dict[str, QueueStats]:
         """Counters per subsystem."""
         return {seat.subsystem.name: seat.stats for seat in self._seats}
+
+    def contents(
+        self,
+    ) -> list[tuple[Subsystem, Collection[Message], Mapping[Hash, Mapping[int, object]]]]:
+        """Each subsystem with the messages that wait for it, and with its jobs by relay parent and
+        number: for those who look on."""
+        return [(seat.subsystem, seat.queue, seat.jobs) for seat in self._seats]
 
     def send(self, message: Message) -> None:
         """Put a message on the bus from beside it: block authorship, consensus."""

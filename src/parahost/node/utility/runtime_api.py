@@ -37,6 +37,11 @@ class RuntimeApi(Subsystem):
         self._ask = ask
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
 
+    @property
+    def kept_answers(self) -> int:
+        """How many answers are remembered."""
+        return len(self._answers)
+
     def on_message(self, message: Message) -> None:
         assert isinstance(message, RuntimeCall)
         if not message.keep:

@@ -15,6 +15,7 @@ from parahost.simulation.checkers.finality import NoConflictingFinality
 from parahost.simulation.checkers.honesty import NoContradiction, NoHonestReported
 from parahost.simulation.checkers.inclusion import IncludedByTwoThirds, OnePendingPerPara
 from parahost.simulation.checkers.liveness import ChainGrows, FinalityCatchesUp, HeadsMove
+from parahost.simulation.checkers.memory import BoundedMemory
 from parahost.simulation.checkers.parathreads import ClaimsGetTheirTries
 from parahost.simulation.checkers.states import OneStateRoot
 
@@ -33,6 +34,7 @@ ALL: Sequence[type[Checker]] = (
     ChainGrows,
     BoundedQueues,
     BoundedStores,
+    BoundedMemory,
     LegalDatabases,
     NodesStayUp,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +12,7 @@ from parahost.ports import Database, KeyType
 from parahost.primitives.basic import Hash
 from parahost.runtime.storage import State
 from parahost.simulation.journal import TraceEvent
+from parahost.simulation.memory import Held
 from parahost.simulation.plan import NetworkPlan
 from parahost.simulation.record import ChainRecord, RecordedBlock
 
@@ -42,6 +43,8 @@ class Scene:
     """The state that the node, which runs, has for a block."""
     queues_of: Callable[[str], dict[str, int]]
     """The longest that each queue of the node has been in this life of it; none when it is down."""
+    memory_of: Callable[[str], Mapping[str, Held]]
+    """What the node holds in its memory now, by part and attribute; nothing when it is down."""
     is_excused: Callable[[str], bool]
     """Whether a fault gave the node reason to go down."""
     is_damaged: Callable[[str], bool]
