@@ -8,6 +8,8 @@ from parahost.simulation.record import RecordedBlock
 
 CHECKED_EVERY = 32
 """Blocks: to count takes as long as a node's work for a fifth of a block."""
+NODES_AT_A_TIME = 16
+"""In a large network the nodes are looked at in turns."""
 HEADS_IN_VIEW = 5
 BLOCKS_REMEMBERED = 256
 """Blocks of which a node knows the candidates and the runtime's answers."""
@@ -38,8 +40,10 @@ class BoundedMemory(Checker):
             self.at_end()
 
     def at_end(self) -> None:
-        bound = self.bound()
-        for node in self.scene.plan.nodes:
+        bound, nodes = self.bound(), self.scene.plan.nodes
+        first = self.scene.record.best().number % len(nodes)
+        in_turn = (nodes[first:] + nodes[:first])[:NODES_AT_A_TIME]
+        for node in in_turn:
             if not self.scene.is_honest(node.name):
                 continue
             parts = self.scene.memory_of(node.name)
