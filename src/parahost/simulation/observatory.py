@@ -10,7 +10,7 @@ from parahost.simulation.journal import TraceEvent
 from parahost.simulation.nodes import SimulatedNode
 from parahost.simulation.record import ChainRecord, RecordedBlock
 
-_HOOKS = ("on_block", "on_import", "on_final", "on_event", "on_signature", "at_end")
+_HOOKS = ("on_block", "on_import", "on_final", "on_signature", "at_end")
 
 
 class CheckerBroke(BaseException):
@@ -34,6 +34,10 @@ class Observatory:
             hook: [each for each in checkers if getattr(type(each), hook) != getattr(Checker, hook)]
             for hook in _HOOKS
         }
+        self._waiting_for: dict[str, list[Checker]] = {}
+        for checker in checkers:
+            for name in checker.events:
+                self._waiting_for.setdefault(name, []).append(checker)
 
     def hear(self, event: TraceEvent) -> None:
         """An event of the trace."""
@@ -42,7 +46,8 @@ class Observatory:
                 self._imported(event)
             elif event.event == "chain.finalized":
                 self._finalized(event)
-        self._tell("on_event", event)
+        if event.event in self._waiting_for:
+            self._tell_each(self._waiting_for[event.event], "on_event", event)
 
     def hear_signature(self, signature: Signature) -> None:
         if self._is_honest(signature.node):
@@ -53,8 +58,11 @@ class Observatory:
         self._tell("at_end")
 
     def _tell(self, hook: str, *told: object) -> None:
-        """Let each checker hear that listens and has not found a violation yet."""
-        for checker in self._listening[hook]:
+        self._tell_each(self._listening[hook], hook, *told)
+
+    def _tell_each(self, listening: Sequence[Checker], hook: str, *told: object) -> None:
+        """Let each of the checkers hear that has not found a violation yet."""
+        for checker in listening:
             if checker.is_ok:
                 try:
                     getattr(checker, hook)(*told)

@@ -363,20 +363,23 @@ class AvailabilityDistribution(Subsystem):
     def _offer_to(self, peers: tuple[PeerId, ...]) -> None:
         """Send them soon what there is for them."""
         sharing = [live for live in self._live.values() if live.has_more_than_own]
-        stale = [peer for peer in peers if any(self._may_want(peer, live) for live in sharing)]
+        stale = [peer for peer in peers if self._may_want(peer, sharing)]
         if stale:
             self._stale |= dict.fromkeys(stale)
             self._wake.set()
 
-    def _may_want(self, peer: PeerId, live: LiveCandidate) -> bool:
-        """Whether there may be something for the peer, if it works on the candidate."""
+    def _may_want(self, peer: PeerId, sharing: Sequence[LiveCandidate]) -> bool:
+        """Whether there may be something for the peer, if it works on one of the candidates."""
         if self._met is None:
-            return True
+            return bool(sharing)
         validator = self._validator_of.get(peer)
-        index = None if validator is None else live.index_of.get(validator)
-        if index is None:
+        if validator is None:
             return False  # all validators are connected, nothing is relayed
-        return live.may_send(index) and not live.has(peer, index)
+        for live in sharing:
+            index = live.index_of.get(validator)
+            if index is not None and live.may_send(index) and not live.has(peer, index):
+                return True
+        return False
 
     def _offer(self, peers: Sequence[PeerId]) -> None:
         """Send to each of the peers what it wants or should pass on, of what it works on."""

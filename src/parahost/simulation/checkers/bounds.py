@@ -69,9 +69,8 @@ class NodesStayUp(Checker):
     """No honest node goes down of itself (A69)."""
 
     name = "nodes_stay_up"
+    events = ("node.failed",)
 
     def on_event(self, event: TraceEvent) -> None:
-        if event.event != "node.failed" or self.scene.is_excused(event.node):
-            return
-        if self.scene.is_honest(event.node):
+        if self.scene.is_honest(event.node) and not self.scene.is_excused(event.node):
             self.violated(f"{event.node} went down: {event.fields['reason']}")

@@ -60,6 +60,8 @@ class Checker:
     """
 
     name: ClassVar[str]
+    events: ClassVar[tuple[str, ...]] = ()
+    """The events of the trace that it wants to hear of."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -89,7 +91,7 @@ class Checker:
         """An honest node holds a block for final."""
 
     def on_event(self, event: TraceEvent) -> None:
-        """A node has recorded something, or something happened to it."""
+        """A node has recorded something, or something happened to it: one of ``events``."""
 
     def on_signature(self, signature: Signature) -> None:
         """A node has signed something."""

@@ -27,9 +27,10 @@ class LegalDatabases(Checker):
     the roots of their headers, and chunks, data and the signing log in their formats."""
 
     name = "legal_databases"
+    events = ("node.started",)
 
     def on_event(self, event: TraceEvent) -> None:
-        if event.event == "node.started" and event.fields["life"] != 1:
+        if event.fields["life"] != 1:
             self._look_at(event.node)
 
     def at_end(self) -> None:
