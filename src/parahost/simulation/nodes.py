@@ -140,10 +140,10 @@ class SimulatedNode:
             node = Node(around.genesis, plan.role, build.ports, collating=collating, tweaks=tweaks)
             self._life = _Life(node, scope, ended)
             async with trio.open_nursery() as nursery:
+                for job in build.jobs:  # which miss nothing that the node does
+                    nursery.start_soon(job, node)
                 await nursery.start(node.run)
                 await nursery.start(self._endpoint.run)
-                for job in build.jobs:
-                    nursery.start_soon(job, node)
                 task_status.started()
 
     def _build(self) -> Build:
