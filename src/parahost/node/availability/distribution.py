@@ -371,15 +371,16 @@ class AvailabilityDistribution(Subsystem):
     def _may_want(self, peer: PeerId, sharing: Sequence[LiveCandidate]) -> bool:
         """Whether there may be something for the peer, if it works on one of the candidates."""
         if self._met is None:
-            return bool(sharing)
+            return bool(sharing)  # not all validators are connected: something may be relayed
+        return any(self._owed(peer, live) is not None for live in sharing)
+
+    def _owed(self, peer: PeerId, live: LiveCandidate) -> ChunkIndex | None:
+        """The peer's own chunk, if it is ours to send and the peer has not got it."""
         validator = self._validator_of.get(peer)
-        if validator is None:
-            return False  # all validators are connected, nothing is relayed
-        for live in sharing:
-            index = live.index_of.get(validator)
-            if index is not None and live.may_send(index) and not live.has(peer, index):
-                return True
-        return False
+        index = None if validator is None else live.index_of.get(validator)
+        if index is None or not live.may_send(index) or live.has(peer, index):
+            return None
+        return index
 
     def _offer(self, peers: Sequence[PeerId]) -> None:
         """Send to each of the peers what it wants or should pass on, of what it works on."""
@@ -388,10 +389,9 @@ class AvailabilityDistribution(Subsystem):
                 continue
             working = [peer for peer in peers if self._works_on(peer, live)]
             for peer in working:
-                validator = self._validator_of.get(peer)
-                index = None if validator is None else live.index_of.get(validator)
-                if index is not None and live.may_send(index) and not live.has(peer, index):
-                    self._send_chunk(live, peer, index, hops=0)
+                owed = self._owed(peer, live)
+                if owed is not None:
+                    self._send_chunk(live, peer, owed, hops=0)
             for index in self._unreachable(live):
                 for peer in working:
                     if live.relays_left(index) and not live.has(peer, index):
