@@ -1,0 +1,30 @@
+"""How large things may grow, in one place, so that the limits fit one another (D35).
+
+What admission lets in can be sent, announced, justified, stored, synced and built upon, with up to
+``MAX_VALIDATORS`` validators. A limit that several rooms must agree on stands here, with the sum
+that it comes from; a limit that only one room knows stands in that room.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+MAX_VALIDATORS: Final = 1000
+"""Validators of a session, and so authorities of BABE and of GRANDPA."""
+
+MAX_HEADER_BYTES: Final = 128 * KIB
+"""A block header. An honest one at a session's end carries both sets of authorities (each 40 bytes
+an authority) beside the fixed parts: 80 KiB with 1,000 validators."""
+MAX_BODY_BYTES: Final = 16 * MIB
+"""All extrinsics of a block."""
+MAX_CODE_BYTES: Final = 5 * MIB
+"""A validation code as it is registered: the upper bound of ``max_code_size``."""
+MAX_HEAD_DATA_BYTES: Final = 1 * MIB
+"""A para's head: the upper bound of ``max_head_data_size``."""
+MAX_TRANSACTION_BYTES: Final = MAX_CODE_BYTES + MAX_HEAD_DATA_BYTES + 64 * KIB
+"""One transaction. The largest that anybody needs registers a para with its code and head."""
+MAX_POV_BYTES: Final = 10 * MIB
+"""A proof of validity: what the chain puts into ``max_pov_size``."""
