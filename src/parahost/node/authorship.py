@@ -63,8 +63,9 @@ class BlockProposer:
             return None
         data = await self._authorship_data(parent, header)
         try:
-            builder = self._runtime.new_block(self._state_of(parent), header, (pre_digest,))
-            builder.apply(inherents.timestamp(self._timestamp_ms(slot)))
+            state = self._state_of(parent)
+            builder = self._runtime.new_block(state, header, (pre_digest,))
+            builder.apply(inherents.timestamp(self._timestamp_ms(slot, state)))
             builder.apply(inherents.parachains(data.inherent))
         except (InvalidBlock, InvalidTransaction) as why:
             self._journal.record("author.inherents_refused", relay_parent=parent, reason=str(why))
@@ -83,11 +84,13 @@ class BlockProposer:
                 pass
         return BlockAuthorshipData(empty, ())
 
-    def _timestamp_ms(self, slot: Slot) -> int:
-        """Our time, moved into the slot if it lies outside."""
+    def _timestamp_ms(self, slot: Slot, parent: State) -> int:
+        """Our time, moved into the slot if it lies outside, and not before what the parent's
+        author leaves us: one that says the last moment of its slot must not silence the next."""
         duration = self._parameters.slot_duration_ms
         start = slot * duration
-        return min(max(int(self._clock.now() * 1000), start), start + duration - 1)
+        now = min(max(int(self._clock.now() * 1000), start), start + duration - 1)
+        return max(now, self._runtime.modules.timestamp.earliest_ms(parent))
 
     def _add(self, builder: BlockBuilder, extrinsics: Iterable[Extrinsic], deadline: float) -> None:
         for extrinsic in extrinsics:

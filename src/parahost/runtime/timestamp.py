@@ -61,9 +61,8 @@ class Timestamp(Module, pallet="Timestamp"):
         :raises TimestampOutsideSlot: when it is not in the block's slot.
         """
         ensure_none(origin)
-        previous = self.now.get(store)
-        earliest = previous + self.minimum_period_ms(store)
-        if previous and call.now < earliest:
+        earliest = self.earliest_ms(store)
+        if call.now < earliest:
             raise TimestampTooEarly(call.now, earliest)
         slot = self._babe.current_slot.get(store)
         if call.now // self._babe.slot_duration.get(store) != slot:
@@ -72,6 +71,13 @@ class Timestamp(Module, pallet="Timestamp"):
         self.did_update.put(store, True)
 
     # Routines
+
+    def earliest_ms(self, store: Reader) -> int:
+        """The earliest time that a child of the block with this state may have. It lies in the
+        child's slot whatever its parent's author said: the parent's time lies in an earlier slot,
+        and this is at most half a slot later."""
+        previous = self.now.get(store)
+        return previous + self.minimum_period_ms(store) if previous else 0
 
     def minimum_period_ms(self, store: Reader) -> int:
         """How far the times of two successive blocks are apart at least."""
