@@ -1,8 +1,9 @@
 """Babe: slots, epochs, and the randomness that the authors' VRF outputs make.
 
 Follows the Polkadot specification (chapter 5) with Substrate's storage, which parachains read
-through state proofs (D29). One difference: the randomness of an epoch comes from *all* VRF
-outputs of the epoch before the last, as specified, where Substrate leaves out the last segment.
+through state proofs (D29). One difference: the randomness of an epoch comes from the VRF outputs
+of *all* blocks of the epoch before the last, as specified, where Substrate counts primary slots
+alone, and of these only segments that are full.
 """
 
 from __future__ import annotations
@@ -260,8 +261,7 @@ class Babe(Module, pallet="Babe"):
             claim.vrf_output,
         )
         drawn = H256(make_bytes(inout, RANDOMNESS_CONTEXT, 32))
-        if isinstance(claim, PrimaryPreDigest):
-            self._gather(store, drawn)
+        self._gather(store, drawn)
         self.author_vrf_randomness.put(store, drawn)
         self.initialized.kill(store)
 
