@@ -287,7 +287,7 @@ def test_damage_is_found_and_named(
     if (table, damage) == ("open", None):
         assert open_chain(database).best == line[-3].header
         return
-    with pytest.raises(DamagedDatabase, match="start again"):
+    with pytest.raises(DamagedDatabase, match="of the chain is damaged"):
         open_chain(database)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from parahost.ports.database import Batch, DatabaseError
+from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
 from parahost.storage import LmdbDatabase
 from parahost.storage import lmdb as lmdb_module
 
@@ -109,18 +109,22 @@ def test_a_power_failure_leaves_a_beginning_of_what_was_written(path: Path) -> N
     database.close()
 
 
-def test_a_damaged_record_ends_the_journal(path: Path) -> None:
+def flip(file: Path, position: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1
+    file.write_bytes(content)
+
+
+def test_a_tail_that_was_never_synced_may_be_torn_anywhere(path: Path) -> None:
+    """The disk may have a later page and lack an earlier one: what follows the first record that is
+    not whole is gone, as it is after a power failure."""
     database = LmdbDatabase(path)
-    write(database, 1)
+    write(database, 1, durable=True)
     second = (path / "journal").stat().st_size
     write(database, 2)
     write(database, 3)
     copy = copy_as_after_power_failure(path)
-    with open(copy / "journal", "r+b") as journal:
-        journal.seek(second + 30)
-        byte = journal.read(1)
-        journal.seek(second + 30)
-        journal.write(bytes((byte[0] ^ 1,)))
+    flip(copy / "journal", second + 30)
     survivor = LmdbDatabase(copy)
     assert read(survivor) == 1, "what follows a lost batch is not applied either"
     write(survivor, 9)
@@ -129,6 +133,40 @@ def test_a_damaged_record_ends_the_journal(path: Path) -> None:
     assert read(reopened) == 9
     reopened.close()
     database.close()
+
+
+def test_damage_before_a_durable_batch_is_no_torn_tail(path: Path) -> None:
+    """Whatever byte of the first two records is damaged: the third was synced after them, so the
+    database says that it is damaged, each time, and changes nothing."""
+    database = LmdbDatabase(path)
+    write(database, 1)
+    write(database, 2, durable=True)
+    third = (path / "journal").stat().st_size
+    write(database, 3, durable=True)
+    for position in range(third):
+        copy = copy_as_after_power_failure(path)
+        flip(copy / "journal", position)
+        before = (copy / "journal").read_bytes()
+        for _ in range(2):
+            with pytest.raises(DatabaseDamaged, match=r"journal is damaged"):
+                LmdbDatabase(copy)
+        assert (copy / "journal").read_bytes() == before
+    database.close()
+
+
+def test_a_batch_that_lmdb_lost_is_damage(path: Path) -> None:
+    database = LmdbDatabase(path)
+    write(database, 1, durable=True)
+    database.close()
+    database = LmdbDatabase(path)
+    write(database, 2, durable=True)
+    copy = copy_as_after_power_failure(path)
+    database.close()
+    empty = path.with_name("empty")
+    LmdbDatabase(empty).close()
+    shutil.copy(empty / "data.mdb", copy / "data.mdb")
+    with pytest.raises(DatabaseDamaged, match="no batch before number 2"):
+        LmdbDatabase(copy)
 
 
 def test_an_old_journal_is_not_played_again(path: Path) -> None:
@@ -154,7 +192,9 @@ def test_durable_means_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     write(database, 2)
     assert synced == []
     write(database, 3, durable=True)
-    assert len(synced) == 1
+    assert len(synced) == 2, "what was written before is on the disk before the durable batch is"
+    write(database, 4, durable=True)
+    assert len(synced) == 3
     database.close()
 
 
@@ -229,7 +269,7 @@ def test_a_damaged_file_is_said_to_be_damaged(path: Path, content: bytes) -> Non
     LmdbDatabase(path).close()
     (path / "data.mdb").write_bytes(content)
     for _ in range(2):
-        with pytest.raises(DatabaseError, match=r"data\.mdb is damaged.*move the directory away"):
+        with pytest.raises(DatabaseDamaged, match=r"data\.mdb is damaged"):
             LmdbDatabase(path)
 
 

@@ -6,7 +6,7 @@ nothing against a block: it may be taken at another time, or on another node.
 
 from __future__ import annotations
 
-from parahost.ports import DatabaseError
+from parahost.ports import DatabaseDamaged, DatabaseError
 from parahost.primitives.basic import BlockNumber, Hash, Slot
 from parahost.runtime.errors import InvalidBlock
 
@@ -86,12 +86,8 @@ class ForeignDatabase(DatabaseError):
         self.found = found
 
 
-class DamagedDatabase(DatabaseError):
-    """The database contradicts itself."""
+class DamagedDatabase(DatabaseDamaged):
+    """The chain's tables contradict themselves."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(
-            f"the database is damaged: {what}. Keep the key store, remove the chain's database "
-            "and start again: the chain will be fetched from peers"
-        )
-        self.what = what
+        super().__init__("of the chain", what)

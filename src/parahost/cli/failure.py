@@ -13,7 +13,6 @@ _EXPECTED = (
     ("parahost.network.errors", "NetworkError"),
     ("parahost.ports.database", "DatabaseError"),
     ("parahost.chain.errors", "ForeignDatabase"),
-    ("parahost.chain.errors", "DamagedDatabase"),
     ("parahost.crypto.keystore", "KeyFileError"),
     ("parahost.crypto.secret_uri", "SecretUriError"),
     ("parahost.parachains.spec", "BadParachainSpec"),

@@ -65,3 +65,19 @@ def insert(
 
     public = KeyDirectory(BasePath(base_path).keystore).insert(KeyType[purpose.name], uri)
     typer.echo(f"0x{public.hex()}")
+
+
+@app.command()
+def reset_promises(
+    base_path: Annotated[Path, typer.Option(help="The node's base path.")],
+) -> None:
+    """Begin a new record of what a node's keys have signed; the old one is kept aside.
+
+    Only when no other node has these keys and this one has been out of the network for a whole
+    session: the keys could contradict what they signed before.
+    """
+    from parahost.process.base_path import BasePath
+    from parahost.process.promises import reset
+
+    aside = reset(BasePath(base_path))
+    typer.echo("there was no record" if aside is None else f"the old record is in {aside}")

@@ -60,6 +60,11 @@ class KeyRing:
     def add(self, key_type: KeyType, keypair: Keypair) -> None:
         self._keys.setdefault(key_type, {})[keypair.public] = keypair
 
+    def without(self, roles: Iterable[KeyType]) -> KeyRing:
+        """The keys of all other roles."""
+        left_out = set(roles)
+        return KeyRing({role: keys for role, keys in self._keys.items() if role not in left_out})
+
     def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
         return tuple(self._keys.get(key_type, ()))
 

@@ -60,3 +60,17 @@ class ProtectionLog:
                 batch.put(_TABLE, key, payload_hash + signature)
             self._database.write(batch, durable=True)
         return signature
+
+
+def move_promises(source: Database, record: Database) -> None:
+    """Take over the promises that another database holds. A crash between the two writes leaves
+    them in both, which changes nothing."""
+    kept = dict(source.scan(_TABLE))
+    if not kept:
+        return
+    taken, left = Batch(), Batch()
+    for key, entry in kept.items():
+        taken.put(_TABLE, key, entry)
+        left.delete(_TABLE, key)
+    record.write(taken, durable=True)
+    source.write(left, durable=True)

@@ -3,7 +3,7 @@ below ``cli`` and ``simulation`` constructs one, everything is handed them."""
 
 from parahost.ports.clock import Clock
 from parahost.ports.collator import BuildContext, Collator, ParachainBlock
-from parahost.ports.database import Batch, Database, DatabaseError
+from parahost.ports.database import Batch, Database, DatabaseDamaged, DatabaseError
 from parahost.ports.journal import Journal
 from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType, VrfSignature
 from parahost.ports.network import (
@@ -36,6 +36,7 @@ __all__ = [
     "Collator",
     "ContradictionRefused",
     "Database",
+    "DatabaseDamaged",
     "DatabaseError",
     "ExecutionKind",
     "ExecutionOutcome",

@@ -11,6 +11,16 @@ class DatabaseError(Exception):
     """The database cannot be opened, read or written; says which and why."""
 
 
+class DatabaseDamaged(DatabaseError):
+    """What the disk gives back is not what was written: something that was durable is lost. The
+    files stay as they are. What to do depends on what the database held."""
+
+    def __init__(self, place: str, why: str) -> None:
+        super().__init__(f"the database {place} is damaged: {why}")
+        self.place = place
+        self.why = why
+
+
 @dataclass(slots=True)
 class Batch:
     """Changes that happen together or not at all. A value of ``None`` deletes its key."""

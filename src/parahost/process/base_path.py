@@ -24,6 +24,16 @@ class BasePath:
         return self.root / "db"
 
     @property
+    def promises(self) -> Path:
+        """What this node's keys have promised: a database of its own (D36)."""
+        return self.root / "promises"
+
+    @property
+    def promises_mark(self) -> Path:
+        """Beside the keys: which database holds what they have promised."""
+        return self.keystore / "promises"
+
+    @property
     def keystore(self) -> Path:
         """Secret keys, one file each, in Substrate's layout."""
         return self.root / "keystore"

@@ -5,21 +5,29 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    closing,
+    contextmanager,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
 
-from parahost.chain.errors import DamagedDatabase, ForeignDatabase
-from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
+from parahost.chain.errors import ForeignDatabase
+from parahost.crypto.keystore import KeyDirectory
 from parahost.crypto.verifier import DirectVerifier
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.node.node import Collating, Node, Ports, Role
 from parahost.parachains import Collator, ParachainSpec, running
+from parahost.ports import DatabaseDamaged, KeyStore
 from parahost.process.base_path import BasePath
 from parahost.process.journal import JournalFile, JournalHandler
+from parahost.process.promises import open_keys
 from parahost.process.system import SystemClock, SystemRandom
 from parahost.runtime.chain_spec import BadChainSpec, ChainSpec
 from parahost.storage.lmdb import LmdbDatabase
@@ -52,6 +60,19 @@ class BadBasePath(Exception):
     """What lies on the base path cannot be used for this chain; says where, why, what to do."""
 
 
+class DamagedChain(BadBasePath):
+    """The chain's database is damaged. It can go: keys and promises lie elsewhere."""
+
+    def __init__(self, path: Path, damage: DatabaseDamaged) -> None:
+        super().__init__(
+            f"{damage} ({path}). Stop the node, move {path} away, and start it again: the chain"
+            " comes anew from peers. Leave keystore and promises where they are. What peers do not"
+            " have is lost with it: available data that only this node kept, a collator's tables"
+        )
+        self.path = path
+        self.damage = damage
+
+
 async def run_node(options: NodeOptions) -> None:
     """Run until a signal asks to stop.
 
@@ -61,10 +82,13 @@ async def run_node(options: NodeOptions) -> None:
         await nursery.start(_stop_on_signal, nursery.cancel_scope)
         spec = read_chain_spec(options.chain)
         base = BasePath(options.base_path)
-        with closing(LmdbDatabase(base.database)) as database:
-            journal = JournalFile(options.log or base.log, SystemClock())
-            with closing(journal), _heard_in(journal):
-                await _run(options, spec, base, database, journal)
+        try:
+            with closing(LmdbDatabase(base.database)) as database:
+                journal = JournalFile(options.log or base.log, SystemClock())
+                with closing(journal), _heard_in(journal):
+                    await _run(options, spec, base, database, journal)
+        except DatabaseDamaged as damage:
+            raise DamagedChain(base.database, damage) from damage
 
 
 def read_chain_spec(path: Path) -> ChainSpec:
@@ -104,7 +128,7 @@ async def _run(
             random,
             journal,
             database,
-            ProtectedKeyStore(KeyDirectory(base.keystore).load(), database),
+            _keys(options, base, database, journal, stack),
             network,
             network,
             DirectVerifier(),
@@ -123,12 +147,30 @@ async def _run(
                 collating=collating,
                 archive=options.archive,
             )
-        except (ForeignDatabase, DamagedDatabase) as error:
+        except ForeignDatabase as error:
             raise BadBasePath(f"{base.database}: {error}") from error
         async with trio.open_nursery() as nursery:
             await nursery.start(node.run)
             await nursery.start(network.run)
             _tell_of_start(options, node, network, journal)
+
+
+def _keys(
+    options: NodeOptions,
+    base: BasePath,
+    database: LmdbDatabase,
+    journal: JournalFile,
+    stack: AsyncExitStack,
+) -> KeyStore:
+    """The key store; what it withholds is told to the journal and to who started the node."""
+    resources = stack.enter_context(ExitStack())
+    guarded = open_keys(base, KeyDirectory(base.keystore).load(), database, resources)
+    if guarded.incomplete is not None:
+        journal.record(
+            "promises.incomplete", place=guarded.incomplete.place, why=guarded.incomplete.why
+        )
+        print(f"{options.name}: {guarded.incomplete}", flush=True)
+    return guarded.store
 
 
 def _tell_of_start(

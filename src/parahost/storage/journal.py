@@ -4,10 +4,14 @@ LMDB makes no promise about a commit that was not synced: after a power failure 
 at pages that never reached the disk. So a batch is written here first, and LMDB only ever commits
 with a sync. A record is
 
-    length of the payload (u64) | xxh3-64 of sequence and payload (u64) | sequence (u64) | payload
+    length of the payload (u64) | xxh3-64 of mark and payload (u64) | mark (u64) | payload
 
-all little-endian; the payload is SCALE. Reading stops at the first record that is cut off, damaged
-or out of sequence: what a power failure leaves is a beginning of what was written.
+all little-endian; the payload is SCALE. The mark is the batch's sequence number, with the highest
+bit set when the batch was durable. What stands before a durable record is on the disk before that
+record is written. Reading stops at the first record that is not whole. When no whole durable record
+follows, a power failure has torn the tail: it is cut off, and what is left is a beginning of what
+was written. When one follows, the disk has lost what it had: the journal is damaged, and nothing is
+changed.
 """
 
 from __future__ import annotations
@@ -17,12 +21,14 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from parahost.ports.database import Batch, DatabaseError
+from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
 from parahost.primitives.scale import decode, encode
 
 _HEADER = struct.Struct("<QQQ")
+_DURABLE = 1 << 63
 _Changes = tuple[tuple[str, bytes, bytes | None], ...]
 
 
@@ -32,6 +38,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._failed = False
+        self._all_synced = True
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self.size = os.fstat(self._file).st_size
@@ -39,23 +46,32 @@ class Journal:
             raise DatabaseError(f"cannot open the journal {path}: {why.strerror}") from why
 
     def replay(self, after: int) -> Iterator[Batch]:
-        """The batches that follow number ``after``, in order and without a gap. What stands behind
-        the last whole one is cut off the file at the end."""
+        """The batches that follow number ``after``, in order and without a gap. A tail that a power
+        failure has torn is cut off the file at the end.
+
+        :raises DatabaseDamaged: when a durable batch is whole and one before it is not.
+        """
         position = 0
         previous: int | None = None
         while (record := self._read(position)) is not None:
             sequence, batch, end = record
-            if previous is not None and sequence != previous + 1:
-                break
             if sequence > after:
-                if previous is None and sequence != after + 1:
-                    break
+                if sequence != (after if previous is None else previous) + 1:
+                    raise DatabaseDamaged(str(self._path), f"no batch before number {sequence}")
                 yield batch
             previous, position = sequence, end
+        last = after if previous is None else max(after, previous)
+        if (durable := self._durable_record_behind(position, last)) is not None:
+            raise DatabaseDamaged(
+                str(self._path),
+                f"the record at byte {position} is not whole, and one that was written after it, at"
+                f" byte {durable}, is",
+            )
         self._cut(position)
 
     def append(self, sequence: int, batch: Batch, *, durable: bool) -> None:
-        """Write a batch behind the others; when ``durable``, all of the journal reaches the disk.
+        """Write a batch behind the others; when ``durable``, all of the journal reaches the disk,
+        what was written before it first.
 
         :raises DatabaseError: when the disk is full or fails; then the batch is not in the journal.
         """
@@ -63,10 +79,14 @@ class Journal:
             raise DatabaseError(f"{self._path} failed to sync earlier: stop, and open it anew")
         changes: _Changes = tuple((*where, value) for where, value in batch.changes.items())
         payload = encode(changes, _Changes)
-        record = _HEADER.pack(len(payload), _checksum(sequence, payload), sequence) + payload
+        mark = sequence | _DURABLE if durable else sequence
+        record = _HEADER.pack(len(payload), _checksum(mark, payload), mark) + payload
         before = self.size
         try:
+            if durable and not self._all_synced:
+                self._sync()
             self._write(record)
+            self._all_synced = False
             if durable:
                 self._sync()
         except OSError as why:
@@ -76,6 +96,7 @@ class Journal:
     def clear(self) -> None:
         """Forget all batches: they are safe elsewhere."""
         self._cut(0)
+        self._all_synced = True
 
     def close(self) -> None:
         os.close(self._file)
@@ -87,17 +108,29 @@ class Journal:
         header = os.pread(self._file, _HEADER.size, position)
         if len(header) < _HEADER.size:
             return None
-        length, checksum, sequence = _HEADER.unpack(header)
+        length, checksum, mark = _HEADER.unpack(header)
         start = position + _HEADER.size
         if length > self.size - start:
             return None
         payload = os.pread(self._file, length, start)
-        if len(payload) < length or _checksum(sequence, payload) != checksum:
+        if len(payload) < length or _checksum(mark, payload) != checksum:
             return None
         batch = Batch()
         for table, key, value in decode(_Changes, payload):
             batch.changes[table, key] = value
-        return sequence, batch, start + length
+        return mark & ~_DURABLE, batch, start + length
+
+    def _durable_record_behind(self, position: int, last: int) -> int | None:
+        """Where a whole durable record of a batch later than ``last`` begins behind ``position``;
+        at any byte, for the damage may be in a length."""
+        rest = os.pread(self._file, self.size - position, position)
+        for offset in _plausible_durable_headers(rest):
+            length, checksum, mark = _HEADER.unpack_from(rest, offset)
+            start = offset + _HEADER.size
+            is_later = mark & ~_DURABLE > last
+            if is_later and _checksum(mark, rest[start : start + length]) == checksum:
+                return position + offset
+        return None
 
     def _write(self, record: bytes) -> None:
         rest = memoryview(record)
@@ -114,6 +147,7 @@ class Journal:
         except OSError:
             self._failed = True
             raise
+        self._all_synced = True
 
     def _cut(self, size: int) -> None:
         self.size = size
@@ -123,5 +157,21 @@ class Journal:
             raise DatabaseError(f"cannot cut the journal {self._path}: {why.strerror}") from why
 
 
-def _checksum(sequence: int, payload: bytes) -> int:
-    return int(xxh3_64_intdigest(payload, sequence))
+def _checksum(mark: int, payload: bytes) -> int:
+    return int(xxh3_64_intdigest(payload, mark))
+
+
+def _plausible_durable_headers(data: bytes) -> list[int]:
+    """Offsets behind the first byte at which a header may stand: its payload ends within the data,
+    and its mark is that of a durable batch, with a number below 2**48."""
+    found: list[int] = []
+    if len(data) <= _HEADER.size + 8:
+        return found
+    for shift in range(8):
+        words = np.frombuffer(data, "<u8", offset=shift, count=(len(data) - shift) // 8)
+        lengths, marks = words[:-2], words[2:]
+        ends = np.arange(len(lengths), dtype=np.uint64) * 8 + np.uint64(shift + _HEADER.size)
+        fits = lengths <= np.uint64(len(data)) - np.minimum(ends, np.uint64(len(data)))
+        durable = marks >> np.uint64(48) == np.uint64(_DURABLE >> 48)
+        found += (np.flatnonzero(fits & durable) * 8 + shift).tolist()
+    return sorted(offset for offset in found if offset > 0)

@@ -2,8 +2,8 @@
 
 A write goes to the journal, and to a dictionary that reads look into first; that is all, until the
 dictionary has grown large. Then LMDB commits it, with a sync, and the journal starts anew. So a
-durable write costs one sync of one file, any other write none, and a power failure loses at most
-the last of the writes, in whole batches.
+durable write costs one sync of one file (two after writes that were not durable), any other write
+none, and a power failure loses at most the last of the writes, in whole batches.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import lmdb
 
-from parahost.ports.database import Batch, DatabaseError
+from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
 from parahost.storage.journal import Journal
 from parahost.storage.ranges import Range, check_batch
 
@@ -43,8 +43,8 @@ class LmdbDatabase:
     def __init__(self, path: Path) -> None:
         """Open the database, or make a new one.
 
-        :raises DatabaseError: when another process has it open, the disk refuses, or the files
-            are damaged.
+        :raises DatabaseDamaged: when the files are; they stay as they are.
+        :raises DatabaseError: when another process has it open, or the disk refuses.
         """
         self._path = path
         self._pending: dict[str, _Pending] = {}
@@ -192,13 +192,17 @@ class LmdbDatabase:
         must be found out before. One that is short for want of :meth:`_lengthen_file` has a
         journal yet, because that is cleared after."""
         if self._missing_bytes() and not self._journal.size:
-            raise _damaged(self._path, "the file is shorter than its own table of pages says")
+            raise DatabaseDamaged(
+                str(self._path / _DATA), "the file is shorter than its own table of pages says"
+            )
         self._lengthen_file()
 
     @contextmanager
     def _reporting(self, action: str) -> Iterator[None]:
         try:
             yield
+        except lmdb.CorruptedError as why:
+            raise DatabaseDamaged(str(self._path / _DATA), str(why)) from why
         except lmdb.Error as why:
             raise DatabaseError(f"cannot {action} the database {self._path}: {why}") from why
 
@@ -248,17 +252,9 @@ def _open_environment(path: Path) -> lmdb.Environment:
     try:
         return lmdb.open(str(path), map_size=_MAP_SIZE, max_dbs=_MAX_TABLES + 1, mode=0o600)
     except (lmdb.InvalidError, lmdb.VersionMismatchError, lmdb.CorruptedError) as why:
-        raise _damaged(path, str(why)) from why
+        raise DatabaseDamaged(str(path / _DATA), str(why)) from why
     except lmdb.Error as why:
         raise DatabaseError(f"cannot open the database {path}: {why}") from why
-
-
-def _damaged(path: Path, why: str) -> DatabaseError:
-    return DatabaseError(
-        f"the database {path / _DATA} is damaged ({why}): move the directory away and let the node"
-        " sync anew. A validator must take new keys then: the record of what the old ones have"
-        " signed is lost, and that of a backup is too old"
-    )
 
 
 def _sync_directory(path: Path) -> None:
