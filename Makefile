@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: devnet test lint guide-coverage hunt bench wasm clean
+.PHONY: devnet test lint guide-coverage hunt mutants bench wasm clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,9 @@ lint: $(STAMP)
 
 hunt: $(STAMP)
 	$(BIN)/parahost simulate hunt --seeds 1..200
+
+mutants: $(STAMP)
+	$(BIN)/python -m tests.mutants
 
 guide-coverage: $(STAMP)
 	$(BIN)/python -m tests.guide_coverage
