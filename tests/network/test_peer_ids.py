@@ -17,7 +17,7 @@ PEERS = st.binary(min_size=32, max_size=32).map(peer_id_of)
 def test_an_identity_is_the_same_in_libp2p(seed: bytes) -> None:
     identity = Identity(seed)
     theirs = create_new_key_pair(seed).public_key
-    assert identity.key_pair().public_key.to_bytes() == theirs.to_bytes()
+    assert identity.public == theirs.to_bytes()
     assert identity.peer == ID.from_pubkey(theirs).to_base58()
     assert is_peer_id(identity.peer)
 

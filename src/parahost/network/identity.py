@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from parahost.crypto.ed25519 import Keypair
+from parahost.crypto import ed25519
 from parahost.network.peer_ids import peer_id_of
 
 
@@ -14,12 +12,10 @@ class Identity:
     def __init__(self, seed: bytes) -> None:
         if len(seed) != 32:
             raise ValueError(f"a node key is 32 bytes, not {len(seed)}")
-        self._seed = seed
-        self.peer = peer_id_of(Keypair.from_seed(seed).public)
+        self._keypair = ed25519.Keypair.from_seed(seed)
+        self.public = self._keypair.public
+        self.peer = peer_id_of(self.public)
 
-    def key_pair(self) -> Any:
-        """The key as py-libp2p has it. Its import takes a second, and a plan for a network asks
-        for peer ids only."""
-        from libp2p.crypto.ed25519 import create_new_key_pair
-
-        return create_new_key_pair(self._seed)
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes."""
+        return ed25519.sign(self._keypair, message)

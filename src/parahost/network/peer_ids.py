@@ -1,5 +1,4 @@
-"""Peer ids of ed25519 keys, as libp2p's specification writes them; without py-libp2p, which takes
-a second to import.
+"""Peer ids of ed25519 keys, as libp2p's specification writes them.
 
 A public key of this kind is short, so the id holds it whole: base58 of the identity multihash of
 its protobuf form. Each key has one id, and each id one text.

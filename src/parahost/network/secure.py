@@ -1,44 +1,33 @@
-"""From a TCP connection to an authenticated, encrypted channel: libp2p's noise handshake.
-
-py-libp2p does the handshake and the ciphers. Between it and the socket stands a reader that
-bounds what it asks for: its own would allocate whatever length a stranger claims.
-"""
+"""From a TCP connection to an authenticated, encrypted channel: libp2p's noise over a socket."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import trio
-from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
-from libp2p.peer.id import ID
-from libp2p.security.noise.transport import Transport as NoiseTransport
 
 from parahost.network import multistream
 from parahost.network.errors import PeerError
 from parahost.network.identity import Identity
+from parahost.network.noise import MAX_MESSAGE, TAG, Noise
 from parahost.primitives.basic import PeerId
 
-MAX_PLAINTEXT = 65_535 - 16
+MAX_PLAINTEXT = MAX_MESSAGE - TAG
 """The most that one noise message carries, in bytes."""
+MAX_HANDSHAKE_MESSAGE = 4096
+"""In bytes; honest ones have 250."""
 _READ_SIZE = 128 * 1024
 _NOISE = "/noise"
 
 
 class BufferedSocket:
-    """A socket with the reading interface that both py-libp2p and we want: exact lengths."""
+    """A socket that is read by exact lengths."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._buffer = bytearray()
 
-    async def read(self, n: int | None = None) -> bytes:
-        """Exactly ``n`` bytes.
-
-        :raises PeerError: when the connection ends before, or ``n`` is what noise never asks for.
-        """
-        if n is None or n > 0xFFFF:
-            raise PeerError(f"a length of {n} before the channel is secure")
-        while len(self._buffer) < n:
+    async def receive_exactly(self, count: int) -> bytes:
+        """:raises PeerError: when the connection ends before."""
+        while len(self._buffer) < count:
             try:
                 data = await self._stream.receive_some(_READ_SIZE)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -46,33 +35,42 @@ class BufferedSocket:
             if not data:
                 raise PeerError("the connection was closed")
             self._buffer += data
-        result = bytes(self._buffer[:n])
-        del self._buffer[:n]
+        result = bytes(self._buffer[:count])
+        del self._buffer[:count]
         return result
 
-    async def write(self, data: bytes) -> None:
+    async def receive_message(self, at_most: int) -> bytes:
+        """A noise message: its length in two bytes, and so many bytes.
+
+        :raises PeerError: when it is longer, or the connection ends before.
+        """
+        length = int.from_bytes(await self.receive_exactly(2), "big")
+        if length > at_most:
+            raise PeerError(f"a noise message of {length} bytes, at most {at_most} are allowed")
+        return await self.receive_exactly(length)
+
+    async def send(self, data: bytes) -> None:
+        """:raises PeerError: when the connection is over."""
         try:
             await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise PeerError("the connection broke") from error
 
-    receive_exactly = read
-    send = write
+    async def send_message(self, message: bytes) -> None:
+        await self.send(len(message).to_bytes(2, "big") + message)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         await trio.aclose_forcefully(self._stream)
-
-    def get_remote_address(self) -> None:
-        return None
 
 
 class SecureChannel:
     """An encrypted connection with a peer that has proved its id. One reader, one writer."""
 
-    def __init__(self, session: Any, initiator: bool) -> None:
-        self._session = session
+    def __init__(self, socket: BufferedSocket, noise: Noise, peer: PeerId, initiator: bool) -> None:
+        self._socket = socket
+        self._noise = noise
         self._buffer = b""
-        self.peer = PeerId(session.get_remote_peer().to_base58())
+        self.peer = peer
         self.initiator = initiator
 
     async def receive(self) -> bytes:
@@ -83,12 +81,9 @@ class SecureChannel:
         buffered, self._buffer = self._buffer, b""
         if buffered:
             return buffered
-        try:
-            data: bytes = await self._session.read()
-        except PeerError:
-            raise
-        except Exception as error:  # whatever the noise library makes of garbage
-            raise PeerError(f"not a noise message: {type(error).__name__}") from error
+        data = self._noise.decrypt(await self._socket.receive_message(MAX_MESSAGE))
+        if not data:
+            raise PeerError("a noise message that carries nothing")
         return data
 
     async def receive_exactly(self, count: int) -> bytes:
@@ -100,10 +95,12 @@ class SecureChannel:
 
     async def send(self, data: bytes) -> None:
         """:raises PeerError: when the connection is over. A cancelled send ends the channel."""
-        await self._session.write(data)
+        for start in range(0, len(data), MAX_PLAINTEXT):
+            message = self._noise.encrypt(data[start : start + MAX_PLAINTEXT])
+            await self._socket.send_message(message)
 
     async def aclose(self) -> None:
-        await self._session.close()
+        await self._socket.aclose()
 
 
 async def secure(
@@ -113,20 +110,19 @@ async def secure(
 
     :raises PeerError: when the other side is somebody else, or speaks anything else.
     """
-    socket: Any = BufferedSocket(stream)
-    transport = NoiseTransport(identity.key_pair(), create_noise_key_pair().private_key)
-    try:
-        if expected is None:
-            await multistream.answer(socket, {_NOISE})
-            session = await transport.secure_inbound(socket)
-        else:
-            await multistream.propose(socket, _NOISE)
-            session = await transport.secure_outbound(socket, ID.from_base58(expected))
-    except PeerError:
-        raise
-    except Exception as error:  # protobuf, noise, signature and key errors have no common base
-        raise PeerError(f"the noise handshake failed: {type(error).__name__}: {error}") from error
-    channel = SecureChannel(session, initiator=expected is not None)
-    if expected is not None and channel.peer != expected:
-        raise PeerError(f"reached {channel.peer} instead of {expected}")
-    return channel
+    socket = BufferedSocket(stream)
+    initiator = expected is not None
+    noise = Noise(identity, initiator=initiator)
+    if initiator:
+        await multistream.propose(socket, _NOISE)
+        await socket.send_message(noise.greeting())
+        peer = noise.read_proof(await socket.receive_message(MAX_HANDSHAKE_MESSAGE))
+        if peer != expected:
+            raise PeerError(f"reached {peer} instead of {expected}")
+        await socket.send_message(noise.proof())
+    else:
+        await multistream.answer(socket, {_NOISE})
+        noise.read_greeting(await socket.receive_message(MAX_HANDSHAKE_MESSAGE))
+        await socket.send_message(noise.proof())
+        peer = noise.read_proof(await socket.receive_message(MAX_HANDSHAKE_MESSAGE))
+    return SecureChannel(socket, noise, peer, initiator)

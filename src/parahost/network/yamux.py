@@ -1,9 +1,9 @@
 """yamux 1.0: many streams on one connection, each with its own flow control.
 
-Our own, on py-libp2p's noise: py-libp2p's muxer accepts more than the window it granted (so a
-peer decides how much memory we use), polls for window updates, and loses the connection when a
-write is cancelled. Here each connection has one task that reads and one that writes; what a
-stream has queued or buffered is bounded; cancelling a stream's operation harms that stream only.
+Our own: py-libp2p's muxer accepts more than the window it granted (so a peer decides how much
+memory we use), polls for window updates, and loses the connection when a write is cancelled. Here
+each connection has one task that reads and one that writes; what a stream has queued or buffered is
+bounded; cancelling a stream's operation harms that stream only.
 """
 
 from __future__ import annotations
