@@ -90,7 +90,7 @@ def test_what_the_founders_decided_is_in_the_state() -> None:
                 paras=(
                     (
                         para(7)[0],
-                        ParaGenesisArgs(HeadData(bytes(1 << 20)), ValidationCode(b"c"), True),
+                        ParaGenesisArgs(HeadData(bytes(1 << 20)), para(7)[1].validation_code, True),
                     ),
                 ),
             ),

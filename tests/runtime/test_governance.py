@@ -34,7 +34,7 @@ from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.scheduler import ClaimExists
 from parahost.runtime.parathreads import Claim
-from parahost.runtime.registrar import CodeSize, Deregister, HeadTooLarge, Register
+from parahost.runtime.registrar import Deregister, HeadTooLarge, Register, UnfitCode
 from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import NotTheKey, SetKey, SudoCall
@@ -46,7 +46,7 @@ CHAIN.step()
 
 PARA = ParaId(U32(300))
 HEAD = HeadData(b"head")
-CODE = ValidationCode(b"code")
+CODE = ValidationCode(b"\0asm code")
 VOTE = Prevote(H256(bytes(32)), U32(1))  # type: ignore[arg-type]
 
 EXAMPLES: dict[type, Callable[[], Any]] = {
@@ -215,14 +215,16 @@ def test_limits_of_registration() -> None:
     chain = Chain()
     config = GENESIS.configuration
     for error, head, code in (
-        (CodeSize, HEAD, ValidationCode(b"")),
-        (CodeSize, HEAD, ValidationCode(bytes(config.max_code_size + 1))),
+        (UnfitCode, HEAD, ValidationCode(b"")),
+        (UnfitCode, HEAD, ValidationCode(b"no Wasm")),
+        (UnfitCode, HEAD, ValidationCode(CODE.ljust(config.max_code_size + 1))),
         (HeadTooLarge, HeadData(bytes(config.max_head_data_size + 1)), CODE),
     ):
         chain.step(chain.sudo(Register(PARA, head, code, True)))
         assert refusal_in(chain) == number_of(error)
-    largest = ValidationCode(bytes(config.max_code_size))
-    chain.step(chain.sudo(Register(PARA, HeadData(b""), largest, False)))
+    largest = ValidationCode(CODE.ljust(config.max_code_size))
+    head = HeadData(bytes(config.max_head_data_size))
+    chain.step(chain.sudo(Register(PARA, head, largest, False)))
     assert Registered(PARA) in chain.events()
 
 

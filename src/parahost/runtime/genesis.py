@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from parahost.primitives.acceptance import unfit_code, unfit_head
 from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, ParaId, SessionIndex
 from parahost.primitives.configuration import HostConfiguration
 from parahost.primitives.header import Header
@@ -91,12 +92,12 @@ class GenesisConfig:
             self._check_para(para, args)
 
     def _check_para(self, para: ParaId, args: ParaGenesisArgs) -> None:
-        size, limit = len(args.validation_code), self.configuration.max_code_size
-        if not 0 < size <= limit:
-            raise BadGenesis("paras", f"the code of para {para} has {size} bytes, not 1 to {limit}")
-        size, limit = len(args.genesis_head), self.configuration.max_head_data_size
-        if size > limit:
-            raise BadGenesis("paras", f"the head of para {para} has {size} bytes, over {limit}")
+        config = self.configuration
+        reason = unfit_code(args.validation_code, config.max_code_size) or unfit_head(
+            len(args.genesis_head), config.max_head_data_size
+        )
+        if reason is not None:
+            raise BadGenesis("paras", f"para {para}: {reason}")
 
 
 def genesis_header(state: State) -> Header:

@@ -42,7 +42,7 @@ class Modules:
         self.grandpa = Grandpa(self.system, self.session, self.offences, verifier)
         self.parachains = Parachains(self.system, verifier, self.authorship.vrf_output)
         paras, configuration = self.parachains.paras, self.parachains.configuration
-        self.upgrade_signals = UpgradeSignals(self.system, configuration, paras)
+        self.upgrade_signals = UpgradeSignals(self.system, paras)
         self.registrar = Registrar(self.system, configuration, paras)
         self.parathreads = Parathreads(self.system, self.parachains.scheduler)
         self.sudo = Sudo(self.system, dispatch_as)

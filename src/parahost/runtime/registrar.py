@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parahost.primitives import acceptance
 from parahost.primitives.basic import HeadData, ParaId, ValidationCode
 from parahost.primitives.scale import variant
 from parahost.runtime.errors import ModuleError
@@ -12,26 +13,24 @@ from parahost.runtime.origin import Origin, ensure_root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
-from parahost.runtime.storage import Module, Overlay
+from parahost.runtime.storage import Module, Overlay, Reader
 from parahost.runtime.system import System
 
 # Types
 
 
-class CodeSize(ModuleError, pallet="Registrar", index=0):
-    """The validation code is empty or too large."""
+class UnfitCode(ModuleError, pallet="Registrar", index=0):
+    """The blob cannot be a para's validation code."""
 
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__(f"the validation code has {size} bytes; 1 to {limit} are allowed")
-        self.size = size
-        self.limit = limit
+    def __init__(self, reason: acceptance.UnfitCode) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class HeadTooLarge(ModuleError, pallet="Registrar", index=1):
-    def __init__(self, size: int, limit: int) -> None:
-        super().__init__(f"the genesis head has {size} bytes, at most {limit} are allowed")
-        self.size = size
-        self.limit = limit
+    def __init__(self, reason: acceptance.HeadTooLarge) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 @variant(Pallet.Registrar, 0)
@@ -66,7 +65,7 @@ class Registrar(Module, pallet="Registrar"):
 
     def dispatch(self, store: Overlay, origin: Origin, call: RegistrarCall) -> None:
         """:raises BadOrigin: when not governance calls.
-        :raises CodeSize: when the code is empty or over the limit.
+        :raises UnfitCode: when the code is no Wasm or over the limit.
         :raises HeadTooLarge: when the head is over the limit.
         :raises AlreadyRegistered: when the para is there or comes already.
         :raises NotRegistered: when the para to go is not there.
@@ -74,7 +73,7 @@ class Registrar(Module, pallet="Registrar"):
         ensure_root(origin)
         match call:
             case Register(para, head, code, parachain):
-                self._check_sizes(store, head, code)
+                self._check_genesis(store, head, code)
                 args = ParaGenesisArgs(head, code, parachain)
                 self._paras.schedule_para_initialize(store, para, args)
                 self._system.deposit_event(store, Registered(para))
@@ -84,9 +83,9 @@ class Registrar(Module, pallet="Registrar"):
 
     # Routines
 
-    def _check_sizes(self, store: Overlay, head: HeadData, code: ValidationCode) -> None:
+    def _check_genesis(self, store: Reader, head: HeadData, code: ValidationCode) -> None:
         config = self._configuration.configuration(store)
-        if not 0 < len(code) <= config.max_code_size:
-            raise CodeSize(len(code), config.max_code_size)
-        if len(head) > config.max_head_data_size:
-            raise HeadTooLarge(len(head), config.max_head_data_size)
+        if unfit := acceptance.unfit_code(code, config.max_code_size):
+            raise UnfitCode(unfit)
+        if too_large := acceptance.unfit_head(len(head), config.max_head_data_size):
+            raise HeadTooLarge(too_large)

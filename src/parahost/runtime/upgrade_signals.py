@@ -11,7 +11,6 @@ from __future__ import annotations
 from enum import IntEnum
 
 from parahost.primitives.basic import ParaId
-from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.paras import Paras
 from parahost.runtime.storage import Module, Overlay, Reader, StorageMap
 from parahost.runtime.system import System
@@ -36,9 +35,8 @@ class UpgradeSignals(Module, pallet="Paras"):
     restriction = StorageMap("UpgradeRestrictionSignal", ParaId, UpgradeRestriction)
     """The para may not announce new code now."""
 
-    def __init__(self, system: System, configuration: Configuration, paras: Paras) -> None:
+    def __init__(self, system: System, paras: Paras) -> None:
         self._system = system
-        self._configuration = configuration
         self._paras = paras
 
     # Finalisation
@@ -74,12 +72,8 @@ class UpgradeSignals(Module, pallet="Paras"):
 
     def _is_restricted(self, store: Reader, para: ParaId) -> bool:
         """Whether Inclusion would refuse new code of a candidate on this block (A45)."""
-        last = self._paras.last_code_upgrade(store, para)
-        if last is None or not self._paras.is_registered(store, para):
-            return False
-        planned = self._paras.future_code_upgrades.get(store, para)
-        if planned is not None and planned > self._system.block_number(store):
-            return True
-        config = self._configuration.configuration(store)
-        expected_at = self._system.block_number(store) + config.validation_upgrade_delay
-        return expected_at - last < max(config.validation_upgrade_frequency, 1)
+        allowed_from = self._paras.new_code_allowed_from(store, para)
+        return (
+            self._paras.is_registered(store, para)
+            and self._system.block_number(store) < allowed_from
+        )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import U32, BlockNumber, SessionIndex
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateIncludedEvent,
@@ -191,8 +195,36 @@ def test_validation_code_under_assumptions() -> None:
     assert world.api.validation_code(world.state, para(1), INCLUDED) == code(1, 1)
     assert world.api.validation_code(world.state, para(1), FREE) is None
     assert world.api.validation_code(world.state, para(9), FREE) is None
+    assert world.api.validation_code_hash(world.state, para(1), INCLUDED) == blake2_256(code(1, 1))
+    assert world.api.validation_code_hash(world.state, para(1), FREE) is None
     found = world.api.validation_code_by_hash(world.state, validation_code_hash(code(1, 1)))
     assert found == code(1, 1)
+
+
+@pytest.mark.guide("A45", "A115")
+def test_acceptance_criteria_under_assumptions() -> None:
+    """The pending candidate announces code that is expected at 20: with it, the next may be
+    announced from 20 on; without it, at once."""
+    world = World(
+        validators=4,
+        parachains=[1],
+        validation_upgrade_delay=20,
+        validation_upgrade_frequency=7,
+        max_head_data_size=100,
+        max_code_size=1000,
+    )
+    world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 1))]))
+    expected = AcceptanceCriteria(
+        max_head_data_size=U32(100),
+        max_code_size=U32(1000),
+        new_code_allowed_from=block(0),
+        relay_parent_number=block(1),
+    )
+    assert world.api.acceptance_criteria(world.state, para(1), TIMED_OUT) == expected
+    included = replace(expected, new_code_allowed_from=block(20))
+    assert world.api.acceptance_criteria(world.state, para(1), INCLUDED) == included
+    assert world.api.acceptance_criteria(world.state, para(1), FREE) is None
+    assert world.api.acceptance_criteria(world.state, para(9), TIMED_OUT) is None
 
 
 @pytest.mark.guide("A115")

@@ -17,7 +17,7 @@ from parahost.runtime.errors import DispatchError
 from parahost.runtime.parachains.scheduler import OccupiedByParathread
 from parahost.runtime.storage import Overlay
 
-from .world import World, block, claim, genesis_args, para
+from .world import World, block, claim, code, genesis_args, para
 
 THREADS = range(11, 16)
 
@@ -63,7 +63,7 @@ class HostMachine(RuleBasedStateMachine):
         scheduled = world.host.scheduler.scheduled(world.child())
         free = [a.para_id for a in scheduled if groups[a.group_idx]]
         chosen = sorted(data.draw(st.sets(st.sampled_from(free))) if free else [], key=free.index)
-        version = b"version at %d" % world.number
+        version = b"\0asm version at %d" % world.number
         upgrade = ValidationCode(version) if data.draw(st.booleans()) else None
         candidates = []
         for number in chosen:
@@ -200,7 +200,7 @@ class CodeMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.world = World(parachains=[1], acceptance_period=self.PERIOD)
-        self.current = b"code of 1, version 0"
+        self.current: bytes = code(1)
         self.replaced: list[tuple[int, int, bytes]] = []  # expected, activated, old code
         self.planned: tuple[int, bytes] | None = None
         self.version = 0
@@ -211,7 +211,7 @@ class CodeMachine(RuleBasedStateMachine):
         if self.planned is not None:
             return
         self.version += 1
-        new = ValidationCode(b"version %d" % self.version)
+        new = ValidationCode(b"\0asm version %d" % self.version)
         expected_at = self.world.number + delay
         self.world.add_block(
             extrinsics=lambda s: paras.schedule_code_upgrade(s, para(1), new, block(expected_at))

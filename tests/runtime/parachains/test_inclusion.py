@@ -8,6 +8,15 @@ from typing import Any
 
 import pytest
 
+from parahost.primitives.acceptance import (
+    CodeTooLarge,
+    HeadTooLarge,
+    MessagesNotCarried,
+    NewCodeTooSoon,
+    NotWasm,
+    Refusal,
+    WrongWatermark,
+)
 from parahost.primitives.availability import SignedAvailabilityBitfield, availability_threshold
 from parahost.primitives.basic import (
     H256,
@@ -242,20 +251,6 @@ BAD_CANDIDATES: dict[str, tuple[type[InvalidBlock], Callable[[World], BackedCand
             )
         ),
     ),
-    "head size": (errors.TooLarge, lambda w: committing(w, head_data=HeadData(bytes(101)))),
-    "code size": (
-        errors.TooLarge,
-        lambda w: committing(w, new_validation_code=ValidationCode(bytes(1001))),
-    ),
-    "upward": (errors.MessagesNotSupported, lambda w: committing(w, upward_messages=(b"x",))),
-    "horizontal": (
-        errors.MessagesNotSupported,
-        lambda w: committing(w, horizontal_messages=(OutboundHrmpMessage(para(2), b"x"),)),
-    ),
-    "downward": (
-        errors.MessagesNotSupported,
-        lambda w: committing(w, processed_downward_messages=U32(1)),
-    ),
     "no majority": (
         errors.InvalidBacking,
         lambda w: w.back(w.receipt(1), positions=[0]),
@@ -293,11 +288,52 @@ def with_other_kinds(backed: BackedCandidate) -> BackedCandidate:
 @pytest.mark.parametrize("what", BAD_CANDIDATES)
 def test_a_bad_candidate_makes_the_block_invalid(what: str) -> None:
     error, make = BAD_CANDIDATES[what]
-    world = World(validators=9, parachains=[1, 2, 3], max_head_data_size=100, max_code_size=1000)
+    world = World(validators=9, parachains=[1, 2, 3])
     world.add_block()
     with pytest.raises(error):
         world.add_block(world.data(candidates=[make(world)]))
     world.add_block(world.data(candidates=[world.candidate(1)]))
+
+
+LIMITS = {"max_head_data_size": 100, "max_code_size": 1000}
+UNACCEPTABLE: dict[str, tuple[dict[str, Any], Refusal]] = {
+    "head": ({"head_data": HeadData(bytes(101))}, HeadTooLarge(101, 100)),
+    "code": (
+        {"new_validation_code": ValidationCode(b"\0asm".ljust(1001))},
+        CodeTooLarge(1001, 1000),
+    ),
+    "no code": ({"new_validation_code": ValidationCode(b"")}, NotWasm(b"")),
+    "no Wasm": ({"new_validation_code": ValidationCode(b"#!/bin/sh")}, NotWasm(b"#!/b")),
+    "upward": ({"upward_messages": (b"x",)}, MessagesNotCarried(1, 0, 0)),
+    "horizontal": (
+        {"horizontal_messages": (OutboundHrmpMessage(para(2), b"x"),)},
+        MessagesNotCarried(0, 1, 0),
+    ),
+    "downward": ({"processed_downward_messages": U32(1)}, MessagesNotCarried(0, 0, 1)),
+    "watermark": ({"hrmp_watermark": block(0)}, WrongWatermark(block(0), block(1))),
+}
+
+
+@pytest.mark.guide("A45", "A50")
+@pytest.mark.parametrize("what", UNACCEPTABLE)
+def test_outputs_that_the_chain_does_not_accept_make_the_block_invalid(what: str) -> None:
+    fields, reason = UNACCEPTABLE[what]
+    world = World(validators=9, parachains=[1, 2, 3], **LIMITS)
+    world.add_block()
+    with pytest.raises(errors.UnacceptableOutputs) as caught:
+        world.add_block(world.data(candidates=[committing(world, **fields)]))
+    assert caught.value.reason == reason
+
+
+def test_outputs_of_exactly_the_largest_size_are_accepted() -> None:
+    world = World(validators=9, parachains=[1], **LIMITS)
+    largest = committing(
+        world,
+        head_data=HeadData(bytes(100)),
+        new_validation_code=ValidationCode(b"\0asm".ljust(1000)),
+    )
+    world.add_block(world.data(candidates=[largest]))
+    assert world.pending_cores() == [0]
 
 
 @pytest.mark.guide("A46")
@@ -361,10 +397,9 @@ def test_no_upgrade_sooner_than_the_frequency() -> None:
     world.include(1)  # relay parent 2: applied
     assert world.host.paras.validation_code.get(world.state, A) == code(1, 1)
     while world.number + 1 < 11:
-        with pytest.raises(errors.PrematureCodeUpgrade) as caught:
+        with pytest.raises(errors.UnacceptableOutputs) as caught:
             world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 2))]))
-        assert caught.value.last == 1
-        assert caught.value.expected_at == world.number + 1
+        assert caught.value.reason == NewCodeTooSoon(block(world.number), block(10))
         world.add_block()
     world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 2))]))
     assert world.pending_cores() == [0]
@@ -376,8 +411,9 @@ def test_no_upgrade_while_another_waits_that_it_would_replace() -> None:
         validators=4, parachains=[1], validation_upgrade_delay=20, validation_upgrade_frequency=1
     )
     world.include(1, new_code=code(1, 1))  # expected at 20
-    with pytest.raises(errors.PrematureCodeUpgrade):
+    with pytest.raises(errors.UnacceptableOutputs) as caught:
         world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 2))]))
+    assert caught.value.reason == NewCodeTooSoon(block(2), block(20))
 
 
 @pytest.mark.guide("A45", "A48")

@@ -111,7 +111,7 @@ def claim(number: int, name: str = "collator") -> ParathreadClaim:
 
 
 def code(number: int, version: int = 0) -> ValidationCode:
-    return ValidationCode(b"code of %d, version %d" % (number, version))
+    return ValidationCode(b"\0asm code of %d, version %d" % (number, version))
 
 
 def genesis_args(number: int, *, parachain: bool) -> ParaGenesisArgs:

@@ -5,6 +5,7 @@ Every answer given at block b is as b's children see it.
 
 from __future__ import annotations
 
+from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     U32,
     ZERO_HASH,
@@ -43,6 +44,7 @@ from parahost.runtime.events import (
 )
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inclusion import CandidatePendingAvailability
+from parahost.runtime.parachains.paras import validation_code_hash
 from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
 from parahost.runtime.parachains.scheduler import (
     CoreAssignment,
@@ -160,6 +162,24 @@ class ParachainsApi:
             return None
         number = self._parachains.system.block_number(state)
         return self._parachains.paras.validation_code_at(store, para, number)
+
+    def validation_code_hash(
+        self, state: State, para: ParaId, assumption: OccupiedCoreAssumption
+    ) -> ValidationCodeHash | None:
+        """The hash of :meth:`validation_code`: what the candidate's descriptor must name."""
+        code = self.validation_code(state, para, assumption)
+        return None if code is None else validation_code_hash(code)
+
+    def acceptance_criteria(
+        self, state: State, para: ParaId, assumption: OccupiedCoreAssumption
+    ) -> AcceptanceCriteria | None:
+        """By what the outputs of a candidate made on this block are judged, under an assumption
+        (D35). ``None`` when the assumption does not fit or the para is not registered."""
+        store = self._assuming(state, para, assumption)
+        paras = self._parachains.paras
+        if store is None or not paras.is_registered(store, para):
+            return None
+        return paras.acceptance_criteria(store, para, self._parachains.system.block_number(state))
 
     def validation_code_by_hash(
         self, state: State, code_hash: ValidationCodeHash

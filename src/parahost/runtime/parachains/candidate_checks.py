@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parahost.ports.verifier import Verifier
+from parahost.primitives.acceptance import refusal
 from parahost.primitives.availability import is_backing_majority
 from parahost.primitives.basic import (
     H256,
-    U32,
     BlockNumber,
     CandidateHash,
     Hash,
@@ -26,16 +26,13 @@ from parahost.primitives.statements import (
     Valid,
     statement_payload,
 )
-from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.inclusion_errors import (
     BadBackingSignature,
     BadCollatorSignature,
     DisallowedRelayParent,
     InvalidBacking,
-    MessagesNotSupported,
     NoValidationCode,
-    PrematureCodeUpgrade,
-    TooLarge,
+    UnacceptableOutputs,
     UnscheduledCandidate,
     WrongCollator,
     WrongHash,
@@ -59,12 +56,10 @@ class CandidateChecks:
 
     def __init__(
         self,
-        configuration: Configuration,
         paras: Paras,
         scheduler: Scheduler,
         verifier: Verifier,
     ) -> None:
-        self.configuration = configuration
         self.paras = paras
         self.scheduler = scheduler
         self.verifier = verifier
@@ -86,8 +81,7 @@ class CandidateChecks:
         """
         self._check_context(backed, candidate_hash, assignment, relay_parent)
         self._check_hashes(store, backed, candidate_hash, relay_parent)
-        self._check_commitments(store, backed, candidate_hash)
-        self._check_code_upgrade(store, backed, candidate_hash, relay_parent)
+        self._check_commitments(store, backed, candidate_hash, relay_parent)
         self._check_collator(backed, candidate_hash)
         return self._check_backing(
             store, backed, candidate_hash, assignment, context=context, validators=validators
@@ -141,48 +135,18 @@ class CandidateChecks:
                 raise WrongHash(para, candidate_hash, field, given, hash_)
 
     def _check_commitments(
-        self, store: Reader, backed: BackedCandidate, candidate_hash: CandidateHash
-    ) -> None:
-        """Sizes, and no messages (D10)."""
-        para = backed.candidate.descriptor.para_id
-        commitments = backed.candidate.commitments
-        config = self.configuration.configuration(store)
-        sizes = (
-            ("head_data", commitments.head_data, config.max_head_data_size),
-            ("new_validation_code", commitments.new_validation_code or b"", config.max_code_size),
-        )
-        for field, value, limit in sizes:
-            if len(value) > limit:
-                raise TooLarge(para, candidate_hash, field, len(value), limit)
-        if (
-            commitments.upward_messages
-            or commitments.horizontal_messages
-            or commitments.processed_downward_messages
-        ):
-            raise MessagesNotSupported(para, candidate_hash, "it sends or processes messages")
-
-    def _check_code_upgrade(
         self,
         store: Reader,
         backed: BackedCandidate,
         candidate_hash: CandidateHash,
         relay_parent: RelayParent,
     ) -> None:
-        """New code must be expected later than the last by the upgrade frequency or more (A45),
-        and must not replace code that will still be waiting when this candidate is enacted."""
+        """What the group should have refused to vouch for (D35)."""
         para = backed.candidate.descriptor.para_id
-        if backed.candidate.commitments.new_validation_code is None:
-            return
-        config = self.configuration.configuration(store)
-        expected_at = BlockNumber(U32(relay_parent.number + config.validation_upgrade_delay))
-        last = self.paras.last_code_upgrade(store, para)
-        planned = self.paras.future_code_upgrades.get(store, para)
-        if last is None:
-            return
-        is_too_soon = expected_at - last < max(config.validation_upgrade_frequency, 1)
-        would_replace = planned is not None and planned > relay_parent.number
-        if is_too_soon or would_replace:
-            raise PrematureCodeUpgrade(para, candidate_hash, expected_at, last)
+        criteria = self.paras.acceptance_criteria(store, para, relay_parent.number)
+        reason = refusal(backed.candidate.commitments, criteria)
+        if reason is not None:
+            raise UnacceptableOutputs(para, candidate_hash, reason)
 
     def _check_collator(self, backed: BackedCandidate, candidate_hash: CandidateHash) -> None:
         descriptor = backed.candidate.descriptor

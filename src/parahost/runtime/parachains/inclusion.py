@@ -112,7 +112,7 @@ class Inclusion(Module, pallet="ParaInclusion"):
         self.scheduler = scheduler
         self.validity = validity
         self.verifier = verifier
-        self.checks = CandidateChecks(configuration, paras, scheduler, verifier)
+        self.checks = CandidateChecks(paras, scheduler, verifier)
 
     # Session change
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from parahost.primitives.acceptance import Refusal
 from parahost.primitives.basic import (
-    BlockNumber,
     CandidateHash,
     CoreIndex,
     Hash,
@@ -157,37 +157,12 @@ class NoValidationCode(InvalidCandidate):
     """The relay chain has no code to validate it with."""
 
 
-class TooLarge(InvalidCandidate):
-    """A commitment is larger than the configuration allows; ``field`` names it."""
+class UnacceptableOutputs(InvalidCandidate):
+    """Its commitments are none that the relay chain accepts (A45, D10, D35)."""
 
-    def __init__(
-        self, para: ParaId, candidate: CandidateHash, field: str, size: int, limit: int
-    ) -> None:
-        super().__init__(para, candidate, f"{field} has {size} bytes, at most {limit} allowed")
-        self.field = field
-        self.size = size
-        self.limit = limit
-
-
-class MessagesNotSupported(InvalidCandidate):
-    """It sends or processes messages, which chains do not exchange yet (D10)."""
-
-
-class PrematureCodeUpgrade(InvalidCandidate):
-    """Its new code would come too soon after the last, or replace one that still waits (A45)."""
-
-    def __init__(
-        self,
-        para: ParaId,
-        candidate: CandidateHash,
-        expected_at: BlockNumber,
-        last: BlockNumber,
-    ) -> None:
-        super().__init__(
-            para, candidate, f"new code at block {expected_at} is too soon after that at {last}"
-        )
-        self.expected_at = expected_at
-        self.last = last
+    def __init__(self, para: ParaId, candidate: CandidateHash, reason: Refusal) -> None:
+        super().__init__(para, candidate, str(reason))
+        self.reason = reason
 
 
 class BadCollatorSignature(InvalidCandidate):

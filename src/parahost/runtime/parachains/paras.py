@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     H256,
+    U32,
     BlockNumber,
     HeadData,
     ParaId,
@@ -259,6 +261,31 @@ class Paras(Module, pallet="Paras"):
         if planned is not None:
             return planned
         return self.past_code_meta.get(store, para).most_recent_change()
+
+    def new_code_allowed_from(self, store: Reader, para: ParaId) -> BlockNumber:
+        """The first relay parent whose candidates may announce new code (A45): it will be expected
+        later than the last by the upgrade frequency or more, and nothing that still waits when
+        such a candidate is enacted is replaced."""
+        last = self.last_code_upgrade(store, para)
+        if last is None:
+            return BlockNumber(U32(0))
+        config = self.configuration.configuration(store)
+        frequency = max(config.validation_upgrade_frequency, 1)
+        soonest = last + frequency - config.validation_upgrade_delay
+        planned = self.future_code_upgrades.get(store, para)
+        return BlockNumber(U32(max(soonest, planned or 0, 0)))
+
+    def acceptance_criteria(
+        self, store: Reader, para: ParaId, relay_parent_number: BlockNumber
+    ) -> AcceptanceCriteria:
+        """By what the outputs of the para's next candidate are judged (D35)."""
+        config = self.configuration.configuration(store)
+        return AcceptanceCriteria(
+            max_head_data_size=config.max_head_data_size,
+            max_code_size=config.max_code_size,
+            new_code_allowed_from=self.new_code_allowed_from(store, para),
+            relay_parent_number=relay_parent_number,
+        )
 
     def persisted_validation_data(
         self,
