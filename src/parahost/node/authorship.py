@@ -10,7 +10,6 @@ from parahost.consensus.babe.epochs import BabeParameters
 from parahost.node.messages.base import Unanswered
 from parahost.node.messages.utility import (
     BlockAuthorshipData,
-    MisbehaviorReport,
     RequestBlockAuthorshipData,
 )
 from parahost.node.overseer import Overseer
@@ -19,6 +18,7 @@ from parahost.primitives.basic import Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.runtime import inherents
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.errors import InvalidBlock, InvalidTransaction

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from enum import Enum
 
+import trio
+
 from parahost.consensus.fanout import a_few, is_full_mesh, relay_fanout
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
@@ -56,6 +58,39 @@ class Verdict:
     change: ReputationChange | None = None
 
 
+class CatchingUp:
+    """Peers that have begun to work on heads of ours and are to be told what they lack. They are
+    served one after another, as the bus has room: when a head is new to all, all come at once.
+
+    What is news after a peer has come reaches it as all news does, so it is told of no more than
+    there was when it came.
+    """
+
+    def __init__(self, serve: Callable[[PeerId, Hash, int], None]) -> None:
+        """``serve`` is given peer, head, and how many of the head's messages to look at."""
+        self._serve = serve
+        self._behind: dict[tuple[PeerId, Hash], int] = {}
+        self._wake = trio.Event()
+
+    def add(self, peer: PeerId, head: Hash, messages: int) -> None:
+        """The peer works on the head, of which there are so many messages."""
+        if messages:
+            self._behind[peer, head] = messages
+            self._wake.set()
+
+    async def run(self, ctx: Context) -> None:
+        """The job; it lives as long as the node."""
+        while True:
+            await self._wake.wait()
+            self._wake = trio.Event()
+            while self._behind:
+                await ctx.room()
+                (peer, head), messages = next(iter(self._behind.items()))
+                del self._behind[peer, head]
+                self._serve(peer, head, messages)
+                await trio.lowlevel.checkpoint()  # others' turn
+
+
 class GossipPeers:
     """The connected peers of one protocol with their views, and our own view."""
 
@@ -68,8 +103,10 @@ class GossipPeers:
         self._past: deque[Hash] = deque(maxlen=REMEMBERED_HEADS)
         self.ours = View()
 
-    def note(self, event: NetworkBridgeEvent) -> None:
-        """Take account of a bridge event; messages are for the caller."""
+    def note(self, event: NetworkBridgeEvent) -> tuple[Hash, ...]:
+        """Take account of a bridge event; messages are for the caller. Gives the heads on which a
+        peer has begun to work by it."""
+        entered: tuple[Hash, ...] = ()
         match event:
             case PeerConnected(peer, role):
                 self._views.setdefault(peer, View())
@@ -82,12 +119,15 @@ class GossipPeers:
                 self._authorities.pop(peer, None)
                 self._gains.pop(peer, None)
             case PeerViewChange(peer, view):
+                before = self.view(peer)
+                entered = tuple(dict.fromkeys(head for head in view.heads if head not in before))
                 self._views[peer] = view
             case OurViewChange(view):
                 self._past += [head for head in self.ours.heads if head not in view]
                 self.ours = view
             case PeerMessage():
                 pass
+        return entered
 
     def __contains__(self, peer: PeerId) -> bool:
         return peer in self._views

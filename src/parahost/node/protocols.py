@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from parahost.node.messages.network import PeerSet, ProtocolId
 from parahost.ports.network import NotificationProtocol, RequestProtocol
-from parahost.runtime.parachains.configuration import MAX_POV_SIZE
+from parahost.primitives.limits import (
+    KIB,
+    MAX_COMMITMENTS_BYTES,
+    MAX_HEAD_DATA_BYTES,
+    MAX_POV_BYTES,
+)
 
 STATEMENT_DISTRIBUTION = ProtocolId(b"stmd")
 AVAILABILITY_DISTRIBUTION = ProtocolId(b"avad")
@@ -12,21 +17,35 @@ BITFIELD_DISTRIBUTION = ProtocolId(b"bitd")
 COLLATION = ProtocolId(b"coll")
 VALIDATOR_DISCOVERY = ProtocolId(b"disc")
 
-MAX_POV_BYTES = MAX_POV_SIZE
-"""The largest proof of validity, in bytes: what the chain puts into ``max_pov_size``."""
-_ENVELOPE = 64 * 1024
-"""Room for what travels around a PoV or a chunk, in bytes: heads, proofs, lengths."""
+ENVELOPE_BYTES = 64 * KIB
+"""Room for what travels around a PoV, a chunk or commitments: receipts, proofs, lengths."""
+SMALL_BYTES = 64 * KIB
+"""A message without bulk."""
+BATCH_BYTES = 64 * KIB
+"""A batch of statements ends with the one that takes it over this size."""
+
+GOSSIP_LIMITS: dict[ProtocolId, int] = {
+    STATEMENT_DISTRIBUTION: BATCH_BYTES + MAX_COMMITMENTS_BYTES + ENVELOPE_BYTES,
+    AVAILABILITY_DISTRIBUTION: MAX_POV_BYTES + MAX_HEAD_DATA_BYTES + ENVELOPE_BYTES,
+    BITFIELD_DISTRIBUTION: SMALL_BYTES,
+    COLLATION: SMALL_BYTES,
+    VALIDATOR_DISCOVERY: SMALL_BYTES,
+}
+"""The largest message of each gossip protocol, in bytes. A chunk of one to three validators holds
+the whole of a candidate's data: the PoV, the parent head and what is beside them."""
 
 NOTIFICATIONS: dict[PeerSet, NotificationProtocol] = {
-    PeerSet.VALIDATION: NotificationProtocol("validation", MAX_POV_BYTES + _ENVELOPE),
-    PeerSet.COLLATION: NotificationProtocol("collation", 64 * 1024),
+    PeerSet.VALIDATION: NotificationProtocol("validation", max(GOSSIP_LIMITS.values()) + KIB),
+    PeerSet.COLLATION: NotificationProtocol("collation", SMALL_BYTES + KIB),
 }
-"""Gossip. The largest message is a chunk; with one to three validators it holds a whole PoV."""
+"""Gossip: what carries these protocols between two peers."""
 
-POV_REQUEST = RequestProtocol("req_pov", 128, MAX_POV_BYTES + _ENVELOPE, timeout_s=3.0)
-CHUNK_REQUEST = RequestProtocol("req_chunk", 128, MAX_POV_BYTES + _ENVELOPE, timeout_s=3.0)
+POV_REQUEST = RequestProtocol("req_pov", 128, MAX_POV_BYTES + ENVELOPE_BYTES, timeout_s=3.0)
+CHUNK_REQUEST = RequestProtocol(
+    "req_chunk", 128, GOSSIP_LIMITS[AVAILABILITY_DISTRIBUTION], timeout_s=3.0
+)
 COLLATION_REQUEST = RequestProtocol(
-    "req_collation", 128, MAX_POV_BYTES + 16 * 1024 * 1024, timeout_s=3.0
+    "req_collation", 128, MAX_POV_BYTES + MAX_COMMITMENTS_BYTES + ENVELOPE_BYTES, timeout_s=3.0
 )
 """A collation carries its commitments too, and they may carry new code."""
 

@@ -152,6 +152,12 @@ class CandidateReceipt(_Named):
             object.__setattr__(self, "_hash", CandidateHash(blake2_256(encode(self))))
         return self._hash
 
+    def with_commitments(self, commitments: CandidateCommitments) -> CommittedCandidateReceipt:
+        """The same candidate in full. The caller has held the commitments against their hash."""
+        committed = CommittedCandidateReceipt(self.descriptor, commitments)
+        object.__setattr__(committed, "_plain", self)
+        return committed
+
 
 @dataclass(frozen=True, slots=True)
 class CommittedCandidateReceipt(_Plain):

@@ -24,6 +24,9 @@ MAX_CODE_BYTES: Final = 5 * MIB
 """A validation code as it is registered: the upper bound of ``max_code_size``."""
 MAX_HEAD_DATA_BYTES: Final = 1 * MIB
 """A para's head: the upper bound of ``max_head_data_size``."""
+MAX_COMMITMENTS_BYTES: Final = MAX_CODE_BYTES + MAX_HEAD_DATA_BYTES + 64 * KIB
+"""A candidate's commitments. The largest hold new code and a head; messages between chains are not
+carried yet (D10)."""
 MAX_TRANSACTION_BYTES: Final = MAX_CODE_BYTES + MAX_HEAD_DATA_BYTES + 64 * KIB
 """One transaction. The largest that anybody needs registers a para with its code and head."""
 MAX_POV_BYTES: Final = 10 * MIB

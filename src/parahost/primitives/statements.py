@@ -46,7 +46,23 @@ class Invalid:
 
 Statement = Seconded | Valid | Invalid
 
-_TAGS: dict[type, int] = {Seconded: 1, Valid: 2, Invalid: 3}
+
+@variant(1)
+@dataclass(frozen=True, slots=True)
+class CompactSeconded:
+    """A ``Seconded`` with the candidate's hash in place of its receipt. The signature is the same,
+    for a validator signs the hash."""
+
+    candidate: CandidateHash
+
+    def candidate_hash(self) -> CandidateHash:
+        return self.candidate
+
+
+CompactStatement = CompactSeconded | Valid | Invalid
+"""What is signed of a statement: enough to prove who said what."""
+
+_TAGS: dict[type, int] = {Seconded: 1, CompactSeconded: 1, Valid: 2, Invalid: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,7 @@ class SigningContext:
 
 
 def statement_payload(
-    kind: type[Seconded] | type[Valid] | type[Invalid],
+    kind: type[Statement] | type[CompactSeconded],
     candidate: CandidateHash,
     context: SigningContext,
 ) -> bytes:
@@ -77,6 +93,27 @@ class SignedStatement:
     """A statement with its author, as the index in the session's validators, and signature."""
 
     statement: Statement
+    validator_index: ValidatorIndex
+    signature: ValidatorSignature
+
+    def payload(self, context: SigningContext) -> bytes:
+        return statement_payload(type(self.statement), self.statement.candidate_hash(), context)
+
+    def to_compact(self) -> SignedCompactStatement:
+        """The same statement with the candidate by its hash."""
+        said = self.statement
+        if isinstance(said, Seconded):
+            compact: CompactStatement = CompactSeconded(said.candidate_hash())
+        else:
+            compact = said
+        return SignedCompactStatement(compact, self.validator_index, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCompactStatement:
+    """What proves that a validator made a statement, in a hundred bytes."""
+
+    statement: CompactStatement
     validator_index: ValidatorIndex
     signature: ValidatorSignature
 

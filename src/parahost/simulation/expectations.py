@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, get_args
 
-from parahost.node.messages.utility import MisbehaviorReport
 from parahost.node.node import Role
+from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.simulation.checkers import OK
 
 MISBEHAVIOUR = tuple(report.__name__ for report in get_args(MisbehaviorReport))

@@ -13,7 +13,8 @@ from parahost.crypto.verifier import DirectVerifier
 from parahost.node.backing.candidate_backing import CandidateBacking
 from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
-from parahost.node.backing.statement_distribution import StatementDistribution, StatementGossip
+from parahost.node.backing.statement_distribution import StatementDistribution
+from parahost.node.backing.statement_wire import StatementOnWire, messages
 from parahost.node.messages.availability import QueryPoV, StoreAvailableData
 from parahost.node.messages.backing import (
     CollationAdvertised,
@@ -33,8 +34,6 @@ from parahost.node.messages.network import (
 from parahost.node.messages.utility import (
     CandidateInvalid,
     CandidateValid,
-    CandidateValidityDisagreement,
-    DoubleVote,
     ProvisionBackable,
     ReportMisbehavior,
     ValidateCandidate,
@@ -43,7 +42,7 @@ from parahost.node.overseer import Overseer
 from parahost.ports import RequestFailed
 from parahost.primitives.basic import PeerId
 from parahost.primitives.candidates import Collation, CommittedCandidateReceipt
-from parahost.primitives.scale import encode
+from parahost.primitives.misbehavior import CandidateValidityDisagreement, DoubleVote
 from parahost.primitives.statements import (
     Implicit,
     Seconded,
@@ -236,10 +235,12 @@ async def test_a_validator_that_seconds_what_is_invalid_stands_alone() -> None:
             assert len(reports[-1].statements) == 3
             assert stage.heard(ProvisionBackable) == []
 
-        second_lie = StatementGossip(RELAY_PARENT, seconded(1, B))
-        event = PeerMessage(PeerId("1"), encode(second_lie))
+        (second_lie,) = messages(RELAY_PARENT, [StatementOnWire.of(seconded(1, B))])
+        event = PeerMessage(PeerId("1"), second_lie)
         await nodes.stages[0].say(StatementNetwork(event))
         await nodes.rest()
         for stage in (nodes.stages[0], nodes.stages[2]):
             last = stage.heard(ReportMisbehavior)[-1].report
-            assert last == DoubleVote(RELAY_PARENT, seconded(1, A), seconded(1, B))
+            signing = SigningContext(SESSION, RELAY_PARENT)
+            proof = [seconded(1, which).to_compact() for which in (A, B)]
+            assert last == DoubleVote(signing, *proof)

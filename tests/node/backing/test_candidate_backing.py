@@ -27,7 +27,6 @@ from parahost.node.messages.utility import (
     CandidateInvalid,
     CandidateUndecided,
     CandidateValid,
-    CandidateValidityDisagreement,
     ProvisionBackable,
     ReportMisbehavior,
     RuntimeCall,
@@ -35,6 +34,7 @@ from parahost.node.messages.utility import (
 )
 from parahost.ports import ExecutionKind
 from parahost.primitives.candidates import AvailableData, CommittedCandidateReceipt
+from parahost.primitives.misbehavior import CandidateValidityDisagreement
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
 from parahost.primitives.statements import (
     BackedCandidate,
@@ -530,7 +530,9 @@ async def test_our_own_contradiction_to_others_is_escalated() -> None:
         (mine,) = shared(stage)
         (message,) = stage.heard(ReportMisbehavior)
         assert message.report == CandidateValidityDisagreement(
-            RELAY_PARENT, A.to_plain(), (mine, theirs)
+            SigningContext(SESSION, RELAY_PARENT),
+            A.hash(),
+            (mine.to_compact(), theirs.to_compact()),
         )
 
 

@@ -12,19 +12,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.consensus.fanout import RELAY_FANOUT
+from parahost.crypto import sr25519
 from parahost.crypto.verifier import DirectVerifier
+from parahost.node.backing import statement_wire
 from parahost.node.backing.assignments import Assignments, assign
 from parahost.node.backing.statement_distribution import (
     COST_FLOOD,
+    COST_NO_PROOF,
     COST_NOT_ASSIGNED,
     COST_UNKNOWN_CANDIDATE,
+    COST_WRONG_COMMITMENTS,
     COST_WRONG_RELAY_PARENT,
     MAX_WAITING,
     HeadState,
     StatementDistribution,
-    StatementGossip,
     StatementId,
     judge,
+)
+from parahost.node.backing.statement_wire import (
+    Proof,
+    SecondedOnWire,
+    StatementGossip,
+    StatementOnWire,
+    Statements,
+    messages,
 )
 from parahost.node.gossip import (
     BENEFIT_NEW,
@@ -55,17 +66,29 @@ from parahost.node.messages.network import (
     View,
 )
 from parahost.node.messages.utility import (
-    DoubleVote,
     ReportMisbehavior,
     RuntimeCall,
-    SelfContradiction,
 )
-from parahost.node.protocols import STATEMENT_DISTRIBUTION
+from parahost.node.protocols import GOSSIP_LIMITS, STATEMENT_DISTRIBUTION
 from parahost.node.session import ChildSession
 from parahost.ports import ObservedRole
-from parahost.primitives.basic import H512, Hash, PeerId, ValidatorSignature
+from parahost.primitives.basic import (
+    H512,
+    Hash,
+    HeadData,
+    PeerId,
+    ValidationCode,
+    ValidatorSignature,
+)
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.misbehavior import DoubleVote, SelfContradiction
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
-from parahost.primitives.statements import Seconded, SignedStatement, SigningContext
+from parahost.primitives.statements import (
+    Seconded,
+    SignedStatement,
+    SigningContext,
+    statement_payload,
+)
 from parahost.runtime import api
 from tests.node.backing.world import (
     OCCUPIED_PARA,
@@ -84,9 +107,11 @@ from tests.node.backing.world import (
     seconded,
     sign,
     valid,
+    validator,
 )
 
 A, B, C = candidate(1), candidate(2), candidate(3)
+SIGNING = SigningContext(SESSION, RELAY_PARENT)
 P, Q, R = PeerId("p"), PeerId("q"), PeerId("r")
 VERIFIER = DirectVerifier()
 
@@ -97,17 +122,30 @@ def forged(signed: SignedStatement) -> SignedStatement:
 
 def from_peer(peer: PeerId, *statements: SignedStatement, head: Hash = RELAY_PARENT) -> list[Any]:
     return [
-        StatementNetwork(PeerMessage(peer, encode(StatementGossip(head, signed))))
+        StatementNetwork(PeerMessage(peer, payload))
         for signed in statements
+        for payload in messages(head, [StatementOnWire.of(signed)])
     ]
 
 
 def told(stage: Stage, peer: PeerId) -> list[SignedStatement]:
     """What a peer was sent, in order."""
     return [
-        decode(StatementGossip, message.payload).statement
+        signed.read()
         for message in stage.heard(SendMessage)
         if peer in message.peers
+        and isinstance(gossip := decode(StatementGossip, message.payload), Statements)
+        for signed in gossip.statements
+    ]
+
+
+def proofs_told(stage: Stage, peer: PeerId) -> list[Proof]:
+    """Of whose guilt a peer was sent a proof."""
+    return [
+        gossip
+        for message in stage.heard(SendMessage)
+        if peer in message.peers
+        and isinstance(gossip := decode(StatementGossip, message.payload), Proof)
     ]
 
 
@@ -143,7 +181,7 @@ def assignments() -> Assignments:
 
 def state_after(*statements: SignedStatement, peer: PeerId = Q) -> HeadState:
     """What is known after another peer has sent these."""
-    state = HeadState()
+    state = HeadState(RELAY_PARENT)
     for signed in statements:
         state.take(StatementId.of(signed), signed)
         state.knows(peer).note(StatementId.of(signed), from_peer=True)
@@ -151,7 +189,7 @@ def state_after(*statements: SignedStatement, peer: PeerId = Q) -> HeadState:
 
 
 def verdict(state: HeadState, signed: SignedStatement, peer: PeerId = P) -> Verdict:
-    return judge(state, assignments(), peer, signed, VERIFIER)
+    return judge(state, assignments(), peer, StatementOnWire.of(signed), VERIFIER)
 
 
 REJECT, IGNORE, ACCEPT = Acceptance.REJECT, Acceptance.IGNORE, Acceptance.ACCEPT
@@ -159,7 +197,7 @@ REJECT, IGNORE, ACCEPT = Acceptance.REJECT, Acceptance.IGNORE, Acceptance.ACCEPT
 
 @pytest.mark.guide("A83", "A84", "A85")
 def test_verdicts_on_the_first_statement() -> None:
-    fresh = HeadState()
+    fresh = HeadState(RELAY_PARENT)
     elsewhere = candidate(1, relay_parent=OTHER_RELAY_PARENT)
     stranger = replace(seconded(0, A), validator_index=6)
     assert verdict(fresh, seconded(0, A)) == Verdict(ACCEPT, BENEFIT_NEW)
@@ -291,7 +329,7 @@ def test_no_bytes_hurt_the_decoder(payload: bytes) -> None:
         gossip = decode(StatementGossip, payload)
     except ScaleDecodeError:
         return
-    assert encode(gossip) == payload
+    assert encode(gossip, StatementGossip) == payload
 
 
 async def test_statements_wait_until_the_assignments_are_known() -> None:
@@ -331,7 +369,7 @@ async def test_our_own_statements_go_to_all_who_work_on_the_head() -> None:
         (message,) = stage.heard(SendMessage)
         assert sorted(message.peers) == names
         assert message.protocol == b"stmd"
-        assert decode(StatementGossip, message.payload) == StatementGossip(RELAY_PARENT, ours)
+        assert told(stage, PeerId(names[0])) == [ours]
 
         await stage.say(Share(RELAY_PARENT, ours))
         assert len(stage.heard(SendMessage)) == 1, "all of them have it"
@@ -443,7 +481,7 @@ async def test_a_double_vote_is_proven_and_its_author_heard_no_more() -> None:
     async with on_stage(distribution()) as stage:
         await stage.say(*peers("p"), *from_peer(P, first, second))
         (message,) = stage.heard(ReportMisbehavior)
-        assert message.report == DoubleVote(RELAY_PARENT, first, second)
+        assert message.report == DoubleVote(SIGNING, first.to_compact(), second.to_compact())
         assert passed_on(stage) == [first, second], "Backing must know whom not to count"
 
         await stage.say(*peers("q"))
@@ -485,7 +523,7 @@ async def test_a_self_contradiction_is_proven() -> None:
     async with on_stage(distribution()) as stage:
         await stage.say(*peers("p"), *from_peer(P, seconded(0, A), yes, no))
         (message,) = stage.heard(ReportMisbehavior)
-        assert message.report == SelfContradiction(RELAY_PARENT, A.to_plain(), yes, no)
+        assert message.report == SelfContradiction(SIGNING, yes.to_compact(), no.to_compact())
         await stage.say(*from_peer(P, seconded(1, B)))
         assert len(passed_on(stage)) == 3
 
@@ -498,3 +536,206 @@ async def test_agreement_and_disagreement_of_several_is_no_equivocation() -> Non
         await stage.say(*peers("p"), *from_peer(P, *statements, seconded(3, other)))
         assert passed_on(stage) == [*statements, seconded(3, other)]
         assert stage.heard(ReportMisbehavior) == []
+
+
+# Evidence
+
+
+@pytest.mark.guide("A109")
+async def test_whoever_sees_a_contradiction_tells_all() -> None:
+    """In a full mesh others' statements go to one peer at most; the proof goes to everybody."""
+    names = [f"peer {number}" for number in range(VALIDATORS - 2)]
+    authorities = peers("p", *names, role=ObservedRole.AUTHORITY)
+    first, second = seconded(0, A), seconded(0, B)
+    proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
+    late = PeerId("elsewhere")
+    async with on_stage(distribution()) as stage:
+        await stage.say(*authorities, *peers(late, view=()))
+        await stage.say(*from_peer(P, first, second))
+        assert all(proofs_told(stage, PeerId(name)) == [proof] for name in names)
+        assert proofs_told(stage, late) == [], "it does not work on the head"
+        await stage.say(*from_peer(P, invalid(0, A)))
+        assert proofs_told(stage, PeerId(names[0])) == [proof], "once"
+
+        await stage.say(StatementNetwork(PeerViewChange(late, View((RELAY_PARENT,)))))
+        assert proofs_told(stage, late) == [proof], "when it comes to"
+
+
+@pytest.mark.usefixtures("each_gain_is_reported")
+@pytest.mark.guide("A109")
+async def test_who_is_told_of_a_contradiction_reports_it_and_passes_it_on_once() -> None:
+    names = [f"peer {number}" for number in range(10)]
+    first, second = seconded(0, A), seconded(0, B)
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("p", "q", *names), proof_from(P, first, second))
+        (message,) = stage.heard(ReportMisbehavior)
+        assert message.report == DoubleVote(SIGNING, first.to_compact(), second.to_compact())
+        assert changes(stage, P) == [BENEFIT_NEW]
+        (passed,) = stage.heard(SendMessage)
+        assert len(passed.peers) == RELAY_FANOUT and P not in passed.peers
+
+        await stage.say(proof_from(Q, second, first), proof_from(P, first, second))
+        assert len(stage.heard(ReportMisbehavior)) == len(stage.heard(SendMessage)) == 1
+        assert changes(stage, Q) == [], "it may not have known"
+        assert changes(stage, P) == [BENEFIT_NEW, COST_DUPLICATE]
+
+        await stage.say(*from_peer(Q, first, second))
+        assert passed_on(stage) == [first, second], "statements are heard as before"
+        assert len(stage.heard(ReportMisbehavior)) == 1, "but nothing is reported again"
+
+
+@pytest.mark.guide("A109")
+async def test_what_is_no_proof_costs() -> None:
+    first, second = seconded(0, A), seconded(0, B)
+    nobody = [replace(each, validator_index=VALIDATORS) for each in (first, second)]
+    no_proofs = {
+        COST_NO_PROOF: [(first, first), (valid(0, A), valid(0, B)), (first, seconded(1, B))],
+        COST_BAD_SIGNATURE: [(first, forged(second)), (forged(first), second)],
+        COST_NO_VALIDATOR: [(nobody[0], nobody[1])],
+    }
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("p", "q"))
+        for cost, pairs in no_proofs.items():
+            for pair in pairs:
+                await stage.say(proof_from(P, *pair))
+                assert changes(stage, P)[-1] == cost
+        assert stage.heard(ReportMisbehavior) == [] and proofs_told(stage, Q) == []
+
+
+def proof_from(peer: PeerId, first: SignedStatement, second: SignedStatement) -> StatementNetwork:
+    proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
+    return StatementNetwork(PeerMessage(peer, encode(proof, StatementGossip)))
+
+
+# What a message may cost
+
+
+def with_commitments(signed: SignedStatement, commitments: bytes) -> StatementNetwork:
+    """The statement, with these bytes in place of its commitments."""
+    on_wire = StatementOnWire.of(signed)
+    said = replace(on_wire.statement, commitments=commitments)
+    gossip = Statements(RELAY_PARENT, (replace(on_wire, statement=said),))
+    return StatementNetwork(PeerMessage(P, encode(gossip, StatementGossip)))
+
+
+async def test_nobodys_commitments_are_read_before_the_author_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six million empty messages: a stranger sends them under a signature that it invents, a
+    validator's name, or another's receipt."""
+
+    def read(type_: Any, payload: bytes) -> Any:
+        raise AssertionError("the commitments were read")
+
+    monkeypatch.setattr(statement_wire, "decode_once", read)
+    many = 6_000_000
+    bomb = (many << 2 | 2).to_bytes(4, "little") + bytes(many)
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("p"))
+        await stage.say(with_commitments(forged(seconded(0, A)), bomb))
+        await stage.say(with_commitments(replace(seconded(0, A), validator_index=3), bomb))
+        await stage.say(with_commitments(seconded(0, A), bomb))
+        assert changes(stage, P) == [COST_BAD_SIGNATURE, COST_NOT_ASSIGNED, COST_WRONG_COMMITMENTS]
+
+
+async def test_other_commitments_do_not_keep_out_the_right_ones() -> None:
+    unreadable = replace(A.to_plain(), commitments_hash=blake2_256(b"\xff"))
+    payload = statement_payload(Seconded, unreadable.hash(), SIGNING)
+    vote = sr25519.sign(validator(0), payload)
+    gossip = Statements(
+        RELAY_PARENT, (StatementOnWire(SecondedOnWire(unreadable, b"\xff"), 0, vote),)
+    )
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("p", "q"), with_commitments(seconded(1, A), b"others"))
+        await stage.say(StatementNetwork(PeerMessage(P, encode(gossip, StatementGossip))))
+        assert changes(stage, P) == [COST_WRONG_COMMITMENTS] * 2
+        assert passed_on(stage) == [] and told(stage, Q) == []
+        await stage.say(*from_peer(P, seconded(1, A)))
+        assert passed_on(stage) == [seconded(1, A)] == told(stage, Q)
+
+
+async def test_messages_wait_for_the_assignments_within_a_size() -> None:
+    def hold(call: RuntimeCall[Any]) -> Any:
+        raise Silent
+
+    subsystem = distribution()
+    async with on_stage(subsystem, answers={RuntimeCall: hold}) as stage:
+        await stage.say(*peers("p"))
+        for _ in range(20):
+            await stage.say(with_commitments(seconded(0, A), bytes(1024 * 1024)))
+        state = subsystem._heads[RELAY_PARENT]
+        assert len(state.waiting) == 15, "each is a little over a MiB, and 16 MiB may wait"
+
+
+def test_messages_are_split_by_number_and_size() -> None:
+    def sizes(statements: list[SignedStatement]) -> list[int]:
+        payloads = messages(RELAY_PARENT, map(StatementOnWire.of, statements))
+        return [len(decode(StatementGossip, payload).statements) for payload in payloads]
+
+    commitments = replace(A.commitments, head_data=HeadData(bytes(1024 * 1024)))
+    large = replace(A, commitments=commitments)
+    assert sizes([]) == []
+    assert sizes([valid(0, A)] * 64) == [64]
+    assert sizes([valid(0, A)] * 130) == [64, 64, 2]
+    assert sizes([seconded(0, A), seconded(0, large), valid(1, large)]) == [2, 1]
+
+
+def test_the_largest_statement_can_be_sent() -> None:
+    commitments = replace(
+        A.commitments,
+        head_data=HeadData(bytes(1024 * 1024)),
+        new_validation_code=ValidationCode(bytes(5 * 1024 * 1024)),
+    )
+    largest = seconded(0, replace(A, commitments=commitments))
+    small = [seconded(0, candidate(number)) for number in range(63)]
+    for payload in messages(RELAY_PARENT, map(StatementOnWire.of, [*small, largest])):
+        assert len(payload) <= GOSSIP_LIMITS[STATEMENT_DISTRIBUTION]
+        assert decode(StatementGossip, payload).statements[-1].read() is not None
+
+
+async def test_a_statement_that_cannot_be_sent_is_dropped_with_a_word() -> None:
+    commitments = replace(A.commitments, head_data=HeadData(bytes(11 * 1024 * 1024)))
+    ours = seconded(0, replace(A, commitments=commitments))
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("q"), Share(RELAY_PARENT, ours))
+        assert told(stage, Q) == []
+        assert "statement.too_large" in stage.journal()
+
+
+# Catching up
+
+
+async def test_who_comes_late_always_gets_our_own_statements() -> None:
+    """Of others' statements a peer of 600 gets 12 in 600 from us."""
+    names = [PeerId(f"peer {number}") for number in range(600)]
+    theirs = [seconded(1, A), valid(2, A)]
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers(*names, "p", view=()), *from_peer(P, *theirs))
+        await stage.say(Share(RELAY_PARENT, valid(0, A)))
+        for peer in names[:20]:
+            await stage.say(StatementNetwork(PeerViewChange(peer, View((RELAY_PARENT,)))))
+            assert told(stage, peer)[0] == seconded(1, A), "it stands before what depends on it"
+            assert valid(0, A) in told(stage, peer)
+        assert sum(valid(2, A) in told(stage, peer) for peer in names[:20]) < 10
+
+
+async def test_a_view_that_brings_no_new_head_is_answered_with_nothing() -> None:
+    """Else who changes its view often would get everything, and the bus with it."""
+    names = [PeerId(f"peer {number}") for number in range(600)]
+    statements = [seconded(number, candidate(number)) for number in range(3)]
+    views = [View((RELAY_PARENT, OTHER_RELAY_PARENT)), View((RELAY_PARENT,))]
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers(*names, "p", view=()), *from_peer(P, *statements))
+        for number in range(500):
+            await stage.say(StatementNetwork(PeerViewChange(names[0], views[number % 2])))
+        assert len(told(stage, names[0])) < 3
+
+
+async def test_a_peer_that_comes_late_gets_one_message_for_all() -> None:
+    theirs = [seconded(1, B), seconded(2, C)]
+    ours = [seconded(0, A), valid(0, B), valid(0, C)]
+    async with on_stage(distribution()) as stage:
+        await stage.say(*peers("p", view=()), *from_peer(P, *theirs))
+        await stage.say(*(Share(RELAY_PARENT, signed) for signed in ours), *peers("q"))
+        assert told(stage, Q) == [*theirs, *ours]
+        assert len(stage.heard(SendMessage)) == 1

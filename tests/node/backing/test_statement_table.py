@@ -9,18 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.node.backing.statement_table import Imported, StatementTable, Taken, contradictions
-from parahost.node.messages.utility import (
+from parahost.primitives.candidates import CommittedCandidateReceipt
+from parahost.primitives.misbehavior import (
     CandidateValidityDisagreement,
     DoubleVote,
     SelfContradiction,
 )
-from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.statements import (
     Explicit,
     Implicit,
     Invalid,
     Seconded,
     SignedStatement,
+    SigningContext,
     Statement,
     Valid,
 )
@@ -28,6 +29,7 @@ from tests.node.backing.world import (
     OCCUPIED_PARA,
     PARA,
     RELAY_PARENT,
+    SESSION,
     candidate,
     invalid,
     seconded,
@@ -37,12 +39,13 @@ from tests.node.backing.world import (
 Say = Callable[[int, CommittedCandidateReceipt], SignedStatement]
 
 A, B, C = candidate(1), candidate(2), candidate(3)
+SIGNING = SigningContext(SESSION, RELAY_PARENT)
 FIVE = (4, 2, 0, 3, 1)
 
 
 def table(*group: int) -> StatementTable:
     groups = {PARA: group or FIVE, OCCUPIED_PARA: (5, 6)}
-    return StatementTable(RELAY_PARENT, lambda para: groups.get(para, ()))
+    return StatementTable(SIGNING, lambda para: groups.get(para, ()))
 
 
 def add_all(where: StatementTable, statements: Iterable[SignedStatement]) -> list[Imported]:
@@ -118,7 +121,9 @@ def test_a_double_vote_is_proven_by_both_statements() -> None:
     first, second = seconded(0, A), seconded(0, B)
     where.add(first)
     imported = where.add(second)
-    assert imported.contradictions == (DoubleVote(RELAY_PARENT, first, second),)
+    assert imported.contradictions == (
+        DoubleVote(SIGNING, first.to_compact(), second.to_compact()),
+    )
     assert where.contradictors() == [0]
 
 
@@ -141,7 +146,8 @@ def test_a_self_contradiction_is_proven_by_both_statements(first, second) -> Non
     one, other = first(0, A), second(0, A)
     where.add(one)
     imported = where.add(other)
-    assert imported.contradictions == (SelfContradiction(RELAY_PARENT, A.to_plain(), one, other),)
+    proof = SelfContradiction(SIGNING, one.to_compact(), other.to_compact())
+    assert imported.contradictions == (proof,)
 
 
 def test_valid_on_several_candidates_is_no_contradiction() -> None:
@@ -167,7 +173,7 @@ def test_a_disagreement_has_all_statements() -> None:
     imported = add_all(where, statements)
     assert imported[0].disagreement is None and imported[1].disagreement is None
     assert imported[2].disagreement == CandidateValidityDisagreement(
-        RELAY_PARENT, A.to_plain(), (statements[2], statements[0], statements[1])
+        SIGNING, A.hash(), tuple(statements[which].to_compact() for which in (2, 0, 1))
     )
 
 
@@ -189,7 +195,7 @@ def test_one_validator_does_not_disagree_with_itself() -> None:
 
 def test_contradictions_may_be_two_at_once() -> None:
     earlier = [seconded(0, A), valid(0, B)]
-    found = list(contradictions(RELAY_PARENT, B.to_plain(), earlier, seconded(0, B)))
+    found = list(contradictions(SIGNING, earlier, seconded(0, B)))
     assert [type(each) for each in found] == [DoubleVote, SelfContradiction]
 
 

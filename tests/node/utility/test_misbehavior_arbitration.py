@@ -2,49 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 import trio
 import trio.testing
 
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import (
-    CandidateValidityDisagreement,
-    DoubleVote,
-    MisbehaviorReport,
     ProvisionMisbehavior,
     QueryMisbehavior,
     ReportMisbehavior,
-    SelfContradiction,
+    RuntimeCall,
 )
 from parahost.node.overseer import Subsystem
-from parahost.node.utility.misbehavior_arbitration import MisbehaviorArbitration
+from parahost.node.utility.evidence import Evidence, EvidenceTable
+from parahost.node.utility.misbehavior_arbitration import TABLE, MisbehaviorArbitration
 from parahost.ports import Batch, DatabaseError
-from parahost.primitives.basic import H512, U32, ValidatorIndex, ValidatorSignature
-from parahost.primitives.statements import Invalid, Seconded, SignedStatement, Statement, Valid
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    U64,
+    ZERO_HASH,
+    BabeId,
+    BlockNumber,
+    CandidateHash,
+    GrandpaId,
+    GrandpaSignature,
+    Hash,
+    SessionIndex,
+    Slot,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.consensus import (
+    BabeEquivocationProof,
+    GrandpaEquivocationProof,
+    Precommit,
+    Prevote,
+)
+from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Header, Other
+from parahost.primitives.misbehavior import (
+    CandidateValidityDisagreement,
+    DoubleVote,
+    MisbehaviorReport,
+    SelfContradiction,
+)
+from parahost.primitives.scale import encode
+from parahost.primitives.statements import (
+    CompactSeconded,
+    CompactStatement,
+    Invalid,
+    SignedCompactStatement,
+    SigningContext,
+    Valid,
+)
 from parahost.storage.memory import MemoryDatabase
-from tests.node.availability.world import RelayChain, hash_of, plain
-from tests.node.harness import make_overseer, running
+from tests.node.availability.world import RelayChain, hash_of
+from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.parachains.world import World
 
 CHAIN = RelayChain(World(validators=4, parachains=[100]))
 FIRST, _ = CHAIN.candidate(100, b"first")
 SECOND, _ = CHAIN.candidate(100, b"second")
 PARENT = CHAIN.genesis.hash()
+SESSION = SessionIndex(U32(1))
+SIGNING = SigningContext(SESSION, PARENT)
 
 
-def says(statement: Statement, validator: int = 1) -> SignedStatement:
+def says(statement: CompactStatement, validator: int = 1) -> SignedCompactStatement:
     signature = ValidatorSignature(H512(bytes(64)))
-    return SignedStatement(statement, ValidatorIndex(U32(validator)), signature)
+    return SignedCompactStatement(statement, ValidatorIndex(U32(validator)), signature)
 
 
-DOUBLE = DoubleVote(PARENT, says(Seconded(FIRST.candidate)), says(Seconded(SECOND.candidate)))
+DOUBLE = DoubleVote(
+    SIGNING, says(CompactSeconded(hash_of(FIRST))), says(CompactSeconded(hash_of(SECOND)))
+)
 CONTRADICTION = SelfContradiction(
-    PARENT, plain(FIRST), says(Valid(hash_of(FIRST))), says(Invalid(hash_of(FIRST)))
+    SIGNING, says(Valid(hash_of(FIRST))), says(Invalid(hash_of(FIRST)))
 )
 DISAGREEMENT = CandidateValidityDisagreement(
-    PARENT, plain(FIRST), (says(Valid(hash_of(FIRST)), 0), says(Invalid(hash_of(FIRST)), 2))
+    SIGNING, hash_of(FIRST), (says(Valid(hash_of(FIRST)), 0), says(Invalid(hash_of(FIRST)), 2))
 )
-ALL: tuple[MisbehaviorReport, ...] = (DOUBLE, CONTRADICTION, DISAGREEMENT)
+_HEADER = Header(PARENT, BlockNumber(U32(2)), ZERO_HASH, ZERO_HASH, ())
+BABE = BabeEquivocationProof(
+    BabeId(ZERO_HASH), Slot(U64(5)), _HEADER, replace(_HEADER, state_root=PARENT)
+)
+_VOTE = Prevote(PARENT, BlockNumber(U32(1)))
+_SIGNATURE = GrandpaSignature(H512(bytes(64)))
+GRANDPA = GrandpaEquivocationProof(
+    U64(1),
+    U64(7),
+    GrandpaId(ZERO_HASH),
+    _VOTE,
+    _SIGNATURE,
+    replace(_VOTE, target_hash=ZERO_HASH),
+    _SIGNATURE,
+)
+ALL: tuple[MisbehaviorReport, ...] = (DOUBLE, CONTRADICTION, DISAGREEMENT, BABE, GRANDPA)
+
+
+def at(number: int, report: DoubleVote, session: int = SESSION) -> DoubleVote:
+    """The same at another relay parent."""
+    parent = Hash(H256(number.to_bytes(32, "little")))
+    return replace(report, context=SigningContext(SessionIndex(U32(session)), parent))
 
 
 class Provisioned(Subsystem):
@@ -59,12 +123,26 @@ class Provisioned(Subsystem):
         self.reports.append(message.report)
 
 
+class SessionAnswers(Subsystem):
+    """The runtime; each head that it is asked about is in the next of these sessions."""
+
+    name = "sessions"
+    receives = (RuntimeCall,)
+
+    def __init__(self, sessions: Iterator[int] = iter(())) -> None:
+        self._sessions = sessions
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, RuntimeCall)
+        message.reply.answer(next(self._sessions))
+
+
 async def run(
     database: MemoryDatabase, *reports: MisbehaviorReport
 ) -> tuple[tuple[MisbehaviorReport, ...], list[MisbehaviorReport]]:
     """What is kept, and what was provisioned, after these reports."""
     provisioned = Provisioned()
-    overseer = make_overseer([MisbehaviorArbitration(database), provisioned])
+    overseer = make_overseer([MisbehaviorArbitration(database), provisioned, SessionAnswers()])
     async with running(overseer):
         for report in reports:
             overseer.send(ReportMisbehavior(report))
@@ -96,6 +174,140 @@ async def test_a_failed_write_costs_no_other_report() -> None:
     database.before_write = fail_second
     assert (await run(database, *ALL))[0] == ALL
     database.before_write = None
-    other = DoubleVote(PARENT, DOUBLE.second, DOUBLE.first)
+    other = at(1, DOUBLE)
     kept, _ = await run(database.crash(), other)
-    assert kept == (DOUBLE, DISAGREEMENT, other)
+    assert kept == (DOUBLE, DISAGREEMENT, BABE, GRANDPA, other)
+
+
+@pytest.mark.guide("A109")
+async def test_of_one_offence_one_proof_is_kept() -> None:
+    again = DoubleVote(SIGNING, DOUBLE.second, DOUBLE.first)
+    other = replace(CONTRADICTION, second=says(CompactSeconded(hash_of(FIRST))))
+    kept, provisioned = await run(MemoryDatabase(), DOUBLE, CONTRADICTION, again, other)
+    assert kept == (DOUBLE, CONTRADICTION) and provisioned == [DOUBLE, CONTRADICTION]
+
+
+@pytest.mark.guide("A109")
+async def test_what_proves_nothing_is_no_report() -> None:
+    valid = DISAGREEMENT.statements[0]
+    nothing: list[MisbehaviorReport] = [
+        replace(DOUBLE, second=DOUBLE.first),
+        replace(CONTRADICTION, second=CONTRADICTION.first),
+        replace(CONTRADICTION, second=says(Invalid(hash_of(FIRST)), validator=2)),
+        SelfContradiction(SIGNING, DOUBLE.first, DOUBLE.second),
+        replace(DISAGREEMENT, statements=(valid, valid)),
+        replace(DISAGREEMENT, candidate=hash_of(SECOND)),
+        replace(BABE, second_header=BABE.first_header),
+        replace(GRANDPA, second=GRANDPA.first),
+        replace(GRANDPA, second=Precommit(ZERO_HASH, BlockNumber(U32(1)))),
+    ]
+    assert await run(MemoryDatabase(), *nothing) == ((), [])
+
+
+@pytest.mark.guide("A109")
+async def test_a_disagreement_is_kept_with_all_that_was_said() -> None:
+    database = MemoryDatabase()
+    more = replace(
+        DISAGREEMENT, statements=(*DISAGREEMENT.statements, says(Valid(hash_of(FIRST)), 3))
+    )
+    assert (await run(database, DISAGREEMENT, more, DISAGREEMENT))[0] == (more,)
+    assert (await run(database.crash()))[0] == (more,)
+
+
+@pytest.mark.guide("A109")
+async def test_one_offender_does_not_crowd_out_the_others() -> None:
+    """4 reports of a kind are kept of one validator, whatever it does."""
+    flood = [at(number, DOUBLE) for number in range(100)]
+    of_another = DoubleVote(
+        SIGNING, *(replace(each, validator_index=2) for each in (DOUBLE.first, DOUBLE.second))
+    )
+    kept, _ = await run(MemoryDatabase(), *flood, of_another, CONTRADICTION)
+    assert kept == (*flood[:4], of_another, CONTRADICTION)
+
+
+@pytest.mark.guide("A109")
+async def test_a_liar_fills_its_own_quota_and_not_its_groups() -> None:
+    """Validator 2 calls invalid what 0 calls valid, again and again: 4 such reports are kept. Then
+    0 disagrees with somebody else, and that is kept as well."""
+
+    def disagreement(number: int, dissenter: int) -> CandidateValidityDisagreement:
+        about = CandidateHash(H256(number.to_bytes(32, "little")))
+        said = (says(Valid(about), 0), says(Invalid(about), dissenter))
+        return CandidateValidityDisagreement(SIGNING, about, said)
+
+    lies = [disagreement(number, dissenter=2) for number in range(50)]
+    other = disagreement(50, dissenter=3)
+    kept, _ = await run(MemoryDatabase(), *lies, other)
+    assert kept == (*lies[:4], other)
+
+
+@pytest.mark.guide("A109")
+async def test_when_there_are_too_many_equivocations_stay() -> None:
+    """A thousand offenders with four reports each, of two kinds, are more than the 4,096 that have
+    room. What weighs least goes, the oldest first; nothing of it stays on disk."""
+    table = EvidenceTable()
+    table.put(0, Evidence(SESSION, BABE))
+    gone: list[int] = []
+    for number in range(1, 5000):
+        validator = ValidatorIndex(U32(number))
+        statements = (
+            replace(each, validator_index=validator)
+            for each in (CONTRADICTION.first, CONTRADICTION.second)
+        )
+        report = SelfContradiction(SIGNING, *statements)
+        assert table.takes(report)
+        gone += table.put(number, Evidence(SESSION, report))
+    assert len(table) == 4096
+    assert gone == list(range(1, 5000 - 4095)), "the proof of an equivocation is the oldest of all"
+    assert table.all()[0].report == BABE
+
+
+async def test_reports_are_bounded_in_bytes() -> None:
+    """A proof of 240 KiB: 64 MiB hold 273 of them."""
+    table = EvidenceTable()
+    large = Other(bytes(120 * 1024))
+    for number in range(300):
+        report = replace(
+            BABE,
+            offender=BabeId(H256(number.to_bytes(32, "little"))),
+            first_header=replace(BABE.first_header, digest=(large,)),
+            second_header=replace(BABE.second_header, digest=(large,)),
+        )
+        table.put(number, Evidence(SESSION, report))
+    assert len(table) == 272
+    assert sum(len(encode(each.report)) for each in table.all()) <= 64 * 1024 * 1024
+
+
+@pytest.mark.guide("A109")
+async def test_reports_are_pruned_with_their_session() -> None:
+    """Kept for six sessions: what happened in session 1 goes when session 7 begins."""
+    database = MemoryDatabase()
+    later = at(1, DOUBLE, session=2)
+    sessions = iter((6, 7))
+    answering = SessionAnswers(sessions)
+    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned(), answering])
+    async with running(overseer):
+        for report in (DOUBLE, later):
+            overseer.send(ReportMisbehavior(report))
+        for number, kept in ((1, (DOUBLE, later)), (2, (later,))):
+            header = Header(PARENT, BlockNumber(U32(number)), ZERO_HASH, ZERO_HASH, ())
+            overseer.block_imported(BlockImportEvent(header.hash(), header, True))
+            await trio.testing.wait_all_tasks_blocked()
+            assert await overseer.ask(QueryMisbehavior()) == kept
+    assert (await run(database.crash()))[0] == (later,), "nor does it come back"
+
+
+@pytest.mark.guide("A109")
+async def test_rows_of_another_form_are_dropped_and_named() -> None:
+    database = MemoryDatabase()
+    await run(database, DOUBLE)
+    batch = Batch()
+    batch.put(TABLE, bytes(7) + b"\x09", encode(DOUBLE, MisbehaviorReport))
+    database.write(batch, durable=True)
+    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned(), SessionAnswers()])
+    async with running(overseer):
+        assert await overseer.ask(QueryMisbehavior()) == (DOUBLE,)
+    journal = overseer._journal
+    assert isinstance(journal, ListJournal)
+    assert journal.events == [("misbehavior.unknown_form", {"dropped": 1})]
+    assert [key for key, _ in database.scan(TABLE)] == [bytes(8)]

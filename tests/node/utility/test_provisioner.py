@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.utility import (
     BlockAuthorshipData,
-    DoubleVote,
     ProvisionBackable,
     ProvisionBitfield,
     ProvisionMisbehavior,
@@ -25,9 +24,22 @@ from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.provisioner import MAX_MISBEHAVIOR, Provisioner
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import H512, U32, ZERO_HASH, ValidatorIndex, ValidatorSignature
+from parahost.primitives.basic import (
+    H512,
+    U32,
+    ZERO_HASH,
+    SessionIndex,
+    ValidatorIndex,
+    ValidatorSignature,
+)
 from parahost.primitives.header import Header
-from parahost.primitives.statements import BackedCandidate, SignedStatement, Valid
+from parahost.primitives.misbehavior import DoubleVote
+from parahost.primitives.statements import (
+    BackedCandidate,
+    SignedCompactStatement,
+    SigningContext,
+    Valid,
+)
 from parahost.runtime.parachains.sanitize import sanitize
 from tests.node.availability.world import RelayChain, hash_of, imported
 from tests.node.harness import make_overseer, running
@@ -102,9 +114,9 @@ async def test_the_newest_reports_of_misbehaviour_are_handed_out() -> None:
     vote = Valid(hash_of(candidate))
     reports = [
         DoubleVote(
-            ZERO_HASH,
-            SignedStatement(vote, ValidatorIndex(U32(number)), signature),
-            SignedStatement(vote, ValidatorIndex(U32(number)), signature),
+            SigningContext(SessionIndex(U32(1)), ZERO_HASH),
+            SignedCompactStatement(vote, ValidatorIndex(U32(number)), signature),
+            SignedCompactStatement(vote, ValidatorIndex(U32(number)), signature),
         )
         for number in range(MAX_MISBEHAVIOR + 1)
     ]

@@ -156,7 +156,7 @@ class CandidateBacking(Subsystem):
     async def _prepare(self, job: BackingJob) -> None:
         assignments = await learn_assignments(self.ctx, job.relay_parent)
         job.duty = await self._learn_duty(job.relay_parent, assignments)
-        job.table = StatementTable(job.relay_parent, assignments.group)
+        job.table = StatementTable(assignments.session.signing, assignments.group)
         waiting, job.waiting = job.waiting, []
         for message in waiting:
             self._on_job_message(job, job.table, message)

@@ -28,12 +28,13 @@ from parahost.node.messages.network import (
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context, Subsystem
-from parahost.node.protocols import MAX_POV_BYTES, POV_REQUEST
+from parahost.node.protocols import POV_REQUEST
 from parahost.node.session import child_session
 from parahost.ports.network import RequestFailed
 from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorId, ValidatorIndex
 from parahost.primitives.candidates import PoV
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.limits import MAX_POV_BYTES
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
 MAX_HELD_BYTES = 8 * MAX_POV_BYTES

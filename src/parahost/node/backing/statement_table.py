@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from enum import Enum
 
-from parahost.node.messages.utility import (
-    CandidateValidityDisagreement,
-    DoubleVote,
-    SelfContradiction,
-)
 from parahost.primitives.availability import is_backing_majority
-from parahost.primitives.basic import CandidateHash, Hash, ParaId, ValidatorIndex
-from parahost.primitives.candidates import CandidateReceipt, CommittedCandidateReceipt
+from parahost.primitives.basic import CandidateHash, ParaId, ValidatorIndex
+from parahost.primitives.candidates import CommittedCandidateReceipt
+from parahost.primitives.misbehavior import (
+    CandidateValidityDisagreement,
+    Contradiction,
+    contradiction,
+)
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import (
     BackedCandidate,
@@ -27,6 +27,7 @@ from parahost.primitives.statements import (
     Invalid,
     Seconded,
     SignedStatement,
+    SigningContext,
     Statement,
     Valid,
     ValidityAttestation,
@@ -37,28 +38,17 @@ MAX_SECONDED = 2
 """How many candidates seconded by one validator are looked at: the second one is the proof that it
 must not have seconded either."""
 
-Contradiction = DoubleVote | SelfContradiction
 _KINDS: tuple[type[Statement], ...] = (Seconded, Valid, Invalid)
 
 
 def contradictions(
-    relay_parent: Hash,
-    candidate: CandidateReceipt,
-    earlier: Iterable[SignedStatement],
-    signed: SignedStatement,
+    context: SigningContext, earlier: Iterable[SignedStatement], signed: SignedStatement
 ) -> Iterator[Contradiction]:
-    """What a validator's statement, about ``candidate``, contradicts among its earlier ones.
-
-    It may second one candidate per relay parent, and say one thing of each: ``Valid`` beside
-    ``Seconded`` is forbidden as well (A77).
-    """
-    about = signed.statement.candidate_hash()
+    """What a validator's statement contradicts among its earlier ones."""
+    latest = signed.to_compact()
     for other in earlier:
-        if other.statement.candidate_hash() == about:
-            if type(other.statement) is not type(signed.statement):
-                yield SelfContradiction(relay_parent, candidate, other, signed)
-        elif isinstance(other.statement, Seconded) and isinstance(signed.statement, Seconded):
-            yield DoubleVote(relay_parent, other, signed)
+        if (found := contradiction(context, other.to_compact(), latest)) is not None:
+            yield found
 
 
 class Taken(Enum):
@@ -86,7 +76,6 @@ class Imported:
 @dataclass(slots=True)
 class _Candidate:
     receipt: CommittedCandidateReceipt
-    plain: CandidateReceipt
     group: tuple[ValidatorIndex, ...]
     statements: dict[ValidatorIndex, dict[type[Statement], SignedStatement]] = field(
         default_factory=dict
@@ -100,9 +89,9 @@ class StatementTable:
     """``group_of`` tells the validators that are assigned to a para, in the group's order."""
 
     def __init__(
-        self, relay_parent: Hash, group_of: Callable[[ParaId], tuple[ValidatorIndex, ...]]
+        self, context: SigningContext, group_of: Callable[[ParaId], tuple[ValidatorIndex, ...]]
     ) -> None:
-        self._relay_parent = relay_parent
+        self._context = context
         self._group_of = group_of
         self._candidates: dict[CandidateHash, _Candidate] = {}
         self._by_validator: dict[ValidatorIndex, list[SignedStatement]] = {}
@@ -132,7 +121,7 @@ class StatementTable:
         if kind is Seconded and _seconded(earlier) >= MAX_SECONDED:
             return Imported(Taken.EXCESS)
 
-        found = tuple(contradictions(self._relay_parent, candidate.plain, earlier, signed))
+        found = tuple(contradictions(self._context, earlier, signed))
         if found:
             self._contradictors[author] = None
         earlier.append(signed)
@@ -158,7 +147,7 @@ class StatementTable:
         if not isinstance(statement, Seconded):
             return None
         receipt = statement.candidate
-        return _Candidate(receipt, receipt.to_plain(), self._group_of(receipt.descriptor.para_id))
+        return _Candidate(receipt, self._group_of(receipt.descriptor.para_id))
 
     def _new_backing(self, candidate: _Candidate) -> BackedCandidate | None:
         if candidate.was_backable:
@@ -191,12 +180,13 @@ class StatementTable:
             return None
         candidate.disagreeing = voices
         statements = tuple(
-            candidate.statements[validator][kind]
-            for validator in sorted(candidate.statements)
+            said[kind].to_compact()
+            for _, said in sorted(candidate.statements.items())
             for kind in _KINDS
-            if kind in candidate.statements[validator]
+            if kind in said
         )
-        return CandidateValidityDisagreement(self._relay_parent, candidate.plain, statements)
+        about = candidate.receipt.hash()
+        return CandidateValidityDisagreement(self._context, about, statements)
 
 
 def _seconded(statements: list[SignedStatement]) -> int:

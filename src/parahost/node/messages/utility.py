@@ -13,15 +13,13 @@ from parahost.primitives.basic import BlockNumber, Hash, ValidationCode
 from parahost.primitives.candidates import (
     CandidateCommitments,
     CandidateDescriptor,
-    CandidateReceipt,
     PersistedValidationData,
     PoV,
 )
-from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.header import Header
 from parahost.primitives.inherent import ParachainsInherentData
-from parahost.primitives.scale import variant
-from parahost.primitives.statements import BackedCandidate, SignedStatement
+from parahost.primitives.misbehavior import MisbehaviorReport
+from parahost.primitives.statements import BackedCandidate
 
 T = TypeVar("T")
 
@@ -148,46 +146,6 @@ class ProvisionMisbehavior(Message):
 
 
 # To Misbehavior Arbitration
-
-
-@variant(0)
-@dataclass(frozen=True, slots=True)
-class CandidateValidityDisagreement:
-    """Validators disagree on this candidate's validity."""
-
-    relay_parent: Hash
-    candidate: CandidateReceipt
-    statements: tuple[SignedStatement, ...]
-
-
-@variant(1)
-@dataclass(frozen=True, slots=True)
-class SelfContradiction:
-    """One validator contradicts itself on one candidate."""
-
-    relay_parent: Hash
-    candidate: CandidateReceipt
-    first: SignedStatement
-    second: SignedStatement
-
-
-@variant(2)
-@dataclass(frozen=True, slots=True)
-class DoubleVote:
-    """One validator seconded two candidates on one relay parent; both statements are in full."""
-
-    relay_parent: Hash
-    first: SignedStatement
-    second: SignedStatement
-
-
-MisbehaviorReport = (
-    CandidateValidityDisagreement
-    | SelfContradiction
-    | DoubleVote
-    | BabeEquivocationProof
-    | GrandpaEquivocationProof
-)
 
 
 @dataclass(slots=True)

@@ -5,66 +5,126 @@ Judging them, and slashing, belongs to the disputes' issue; detection and eviden
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from parahost.node.messages.base import Message
+from parahost.node.messages.signals import OverseerSignal, StartWork
 from parahost.node.messages.utility import (
-    MisbehaviorReport,
     ProvisionMisbehavior,
     QueryMisbehavior,
     ReportMisbehavior,
+    RuntimeCall,
 )
 from parahost.node.overseer import Context, Subsystem
+from parahost.node.utility.evidence import Evidence, EvidenceTable, offenders_of, session_of
 from parahost.ports import Batch, Database, DatabaseError
-from parahost.primitives.hashing import blake2_256
-from parahost.primitives.scale import decode, encode
+from parahost.primitives.basic import U32, Hash, SessionIndex
+from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
+from parahost.primitives.misbehavior import MisbehaviorReport
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.runtime import api
 
 TABLE = "misbehavior"
-MAX_REPORTS = 4096
-"""Reports that are kept; of more, the first ones stay, and the rest is only logged."""
+"""Number of the report (u64, big-endian) -> ``Evidence``."""
 
 
 class MisbehaviorArbitration(Subsystem):
-    """Keeps each report once, durably, in the order in which they came."""
+    """Keeps reports durably, in the order in which they came, as ``EvidenceTable`` has room.
+
+    A row that is none in today's form was written by an earlier version. It is dropped, and the
+    journal says so: what it proved has been in reach of block authors since it was written.
+    """
 
     name = "misbehavior-arbitration"
     receives = (ReportMisbehavior, QueryMisbehavior)
-    sends: ClassVar[tuple[type[Message], ...]] = (ProvisionMisbehavior,)
+    sends: ClassVar[tuple[type[Message], ...]] = (ProvisionMisbehavior, RuntimeCall)
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reports: dict[bytes, MisbehaviorReport] = {}
+        self._table = EvidenceTable()
+        self._session = SessionIndex(U32(0))
         self._next_key = 0
+        self._unknown: list[int] = []
         for key, form in database.scan(TABLE):
-            self._reports[blake2_256(form)] = decode(MisbehaviorReport, form)
-            self._next_key = int.from_bytes(key, "big") + 1
+            self._restore(int.from_bytes(key, "big"), form)
+
+    def _restore(self, key: int, form: bytes) -> None:
+        self._next_key = key + 1
+        try:
+            evidence: Evidence = decode(Evidence, form)
+        except ScaleDecodeError:
+            self._unknown.append(key)
+            return
+        self._table.put(key, evidence)
+        self._session = max(self._session, evidence.session)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
-        for report in self._reports.values():
-            ctx.send(ProvisionMisbehavior(report))
+        if self._unknown:
+            ctx.journal.record("misbehavior.unknown_form", dropped=len(self._unknown))
+            self._write(gone=self._unknown)
+        for evidence in self._table.all():
+            ctx.send(ProvisionMisbehavior(evidence.report))
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        if isinstance(signal, StartWork):
+            head = signal.relay_parent
+            self.ctx.spawn(head, lambda: self._learn_session(head), "learn session")
+
+    async def _learn_session(self, head: Hash) -> None:
+        session = await self.ctx.ask(RuntimeCall(head, api.session_index_for_child))
+        if session > self._session:
+            self._session = session
+            self._write(gone=self._table.prune(session))
+
+    # Handlers
 
     def on_message(self, message: Message) -> None:
         match message:
             case ReportMisbehavior(report):
-                self._keep(report)
+                self._on_report(report)
             case QueryMisbehavior():
-                message.reply.answer(tuple(self._reports.values()))
+                message.reply.answer(tuple(each.report for each in self._table.all()))
 
-    def _keep(self, report: MisbehaviorReport) -> None:
-        form = encode(report, MisbehaviorReport)
-        digest = blake2_256(form)
-        if digest in self._reports:
+    def _on_report(self, report: MisbehaviorReport) -> None:
+        if not self._table.takes(report):
             return
-        self.ctx.journal.record("misbehavior.reported", kind=type(report).__name__)
-        if len(self._reports) >= MAX_REPORTS:
-            return
+        self.ctx.journal.record("misbehavior.reported", kind=type(report).__name__, **_told(report))
+        evidence = Evidence(session_of(report, self._session), report)
+        key, self._next_key = self._next_key, self._next_key + 1
+        gone = self._table.put(key, evidence)
+        if key not in gone:
+            self._write({key: evidence}, gone)
+            self.ctx.send(ProvisionMisbehavior(report))
+
+    # Routines
+
+    def _write(self, new: dict[int, Evidence] | None = None, gone: Iterable[int] = ()) -> None:
         batch = Batch()
-        batch.put(TABLE, self._next_key.to_bytes(8, "big"), form)
-        self._next_key += 1
+        for key, evidence in (new or {}).items():
+            batch.put(TABLE, _row(key), encode(evidence))
+        for key in gone:
+            batch.delete(TABLE, _row(key))
+        if not batch.changes:
+            return
         try:
             self._database.write(batch, durable=True)
         except DatabaseError as error:
             self.ctx.journal.record("misbehavior.not_stored", reason=str(error))
-        self._reports[digest] = report
-        self.ctx.send(ProvisionMisbehavior(report))
+
+
+def _row(key: int) -> bytes:
+    return key.to_bytes(8, "big")
+
+
+def _told(report: MisbehaviorReport) -> dict[str, object]:
+    """Who did it and where, for the journal."""
+    if isinstance(report, BabeEquivocationProof):
+        return {"offender": report.offender, "slot": report.slot}
+    if isinstance(report, GrandpaEquivocationProof):
+        return {"offender": report.offender, "round": report.round}
+    validators = ",".join(str(index) for _, index in offenders_of(report))
+    return {"relay_parent": report.context.parent_hash, "validators": validators}

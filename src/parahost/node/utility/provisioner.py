@@ -17,7 +17,6 @@ from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import (
     BlockAuthorshipData,
     BlockHeader,
-    MisbehaviorReport,
     ProvisionBackable,
     ProvisionBitfield,
     ProvisionMisbehavior,
@@ -28,6 +27,7 @@ from parahost.node.overseer import Subsystem
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import CandidateHash, Hash, ParaId, ValidatorIndex
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.storage import State
 

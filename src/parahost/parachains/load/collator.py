@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from hashlib import shake_128
 
-from parahost.node.protocols import MAX_POV_BYTES
 from parahost.parachains.collator import Collator
 from parahost.parachains.heads import ChainHead
 from parahost.ports.collator import BuildContext, ParachainBlock
 from parahost.primitives.basic import HeadData, ParaId
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.limits import MAX_POV_BYTES
 from parahost.primitives.scale import encode
 
 ITERATIONS_PER_MS = 300_000

@@ -12,7 +12,7 @@ import trio
 from parahost.chain.chain import ChainEvent
 from parahost.node.availability.bitfield_distribution import BitfieldGossip
 from parahost.node.backing.assignments import assign
-from parahost.node.backing.statement_distribution import StatementGossip
+from parahost.node.backing.statement_wire import StatementOnWire, messages
 from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View
 from parahost.node.node import Node, Role
 from parahost.node.protocols import BITFIELD_DISTRIBUTION, NOTIFICATIONS, STATEMENT_DISTRIBUTION
@@ -87,7 +87,8 @@ class FloodsStatements(Flooder):
         while own is not None:
             candidate = _invented(para, head, flood.random.bytes(32))
             signed = flood.state(node, head, Seconded(candidate), own)
-            yield _gossip(STATEMENT_DISTRIBUTION, encode(StatementGossip(head, signed)))
+            for payload in messages(head, [StatementOnWire.of(signed)]):
+                yield _gossip(STATEMENT_DISTRIBUTION, payload)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from parahost.node.messages.utility import (
+from parahost.node.utility.evidence import Evidence
+from parahost.node.utility.misbehavior_arbitration import TABLE
+from parahost.ports import KeyType
+from parahost.primitives.basic import Hash
+from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
+from parahost.primitives.misbehavior import (
     CandidateValidityDisagreement,
     DoubleVote,
     MisbehaviorReport,
     SelfContradiction,
 )
-from parahost.node.utility.misbehavior_arbitration import TABLE
-from parahost.ports import KeyType
-from parahost.primitives.basic import Hash
-from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.scale import decode
-from parahost.primitives.statements import SignedStatement
+from parahost.primitives.statements import SignedCompactStatement
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker, Scene, Signature
 from parahost.simulation.record import RecordedBlock
@@ -100,7 +101,7 @@ class NoHonestReported(Checker):
             if not self.scene.is_honest(node.name):
                 continue
             for _, form in self.scene.disk_of(node.name).scan(TABLE):
-                report: MisbehaviorReport = decode(MisbehaviorReport, form)
+                report: MisbehaviorReport = decode(Evidence, form).report
                 accused = self._accused(report)
                 if accused and all(self.scene.is_honest(each) for each in accused):
                     kind = type(report).__name__
@@ -112,12 +113,14 @@ class NoHonestReported(Checker):
             case BabeEquivocationProof() | GrandpaEquivocationProof():
                 keys = [bytes(report.offender)]
             case SelfContradiction() | DoubleVote():
-                keys = self._signers(report.relay_parent, [report.first])
+                keys = self._signers(report.context.parent_hash, [report.first])
             case CandidateValidityDisagreement():
-                keys = self._signers(report.relay_parent, report.statements)
+                keys = self._signers(report.context.parent_hash, report.statements)
         return [name for key in keys if (name := self.scene.plan.owner_of(key)) is not None]
 
-    def _signers(self, relay_parent: Hash, statements: Sequence[SignedStatement]) -> list[bytes]:
+    def _signers(
+        self, relay_parent: Hash, statements: Sequence[SignedCompactStatement]
+    ) -> list[bytes]:
         block = self.scene.record.blocks[relay_parent]
         validators = reading.validators(block.state)
         return [validators[statement.validator_index] for statement in statements]
