@@ -19,7 +19,15 @@ from parahost.runtime.events import (
     refusal_of,
 )
 from parahost.runtime.origin import AccountId
-from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.storage import (
+    Hasher,
+    Module,
+    Overlay,
+    Reader,
+    StorageList,
+    StorageMap,
+    StorageValue,
+)
 
 BLOCK_HASH_COUNT = 2400
 """How many recent blocks' hashes are kept, and for how long a signed extrinsic may live."""
@@ -97,7 +105,7 @@ class System(Module, pallet="System"):
         "Account", AccountId, AccountInfo, hasher=Hasher.BLAKE2_128_CONCAT, default=UNKNOWN_ACCOUNT
     )
     extrinsic_count = StorageValue("ExtrinsicCount", U32)
-    events_item = StorageValue("Events", tuple[EventRecord, ...], default=())
+    events_item = StorageList("Events", EventRecord)
     event_count = StorageValue("EventCount", U32, default=U32(0))
     phase = StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)
 
@@ -143,7 +151,7 @@ class System(Module, pallet="System"):
     def deposit_event(self, store: Overlay, event: RuntimeEvent) -> None:
         """Tell those who watch the chain. What is undone takes its events with it."""
         record = EventRecord(self.phase.get(store) or Finalization(), event)
-        self.events_item.put(store, (*self.events_item.get(store), record))
+        self.events_item.append(store, record)
         self.event_count.put(store, U32(self.event_count.get(store) + 1))
 
     def nonce(self, store: Reader, account: AccountId) -> int:

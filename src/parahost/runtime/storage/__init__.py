@@ -21,6 +21,8 @@ reads and writes them through the store that it is handed::
   remove take mutate contains``, and ``iterate keys values remove_all``. A double map's key is a
   pair; ``iterate_first`` and ``remove_first`` work on all entries of one first key.
 - ``mutate(store, f)`` puts ``f(old)`` and gives it; a result of ``None`` removes the entry.
+- ``StorageList("Events", EventRecord)`` is a value that is a tuple; ``append`` costs the same
+  however long it is.
 - Values are immutable: frozen dataclasses (change them with ``dataclasses.replace``), tuples,
   integers, bytes. They are encoded once, when the block ends; a value that does not fit its
   declared type fails there, with the item's name.
@@ -43,6 +45,7 @@ from parahost.runtime.storage.declarations import (
     Module,
     StorageDoubleMap,
     StorageItem,
+    StorageList,
     StorageMap,
     StorageValue,
 )
@@ -60,6 +63,7 @@ __all__ = [
     "StateVersion",
     "StorageDoubleMap",
     "StorageItem",
+    "StorageList",
     "StorageMap",
     "StorageValue",
 ]

@@ -41,12 +41,13 @@ class Cell:
     immutable: frozen dataclasses, tuples, integers, bytes. Compare cells by :attr:`raw`.
     """
 
-    __slots__ = ("_form", "_raw", "_value")
+    __slots__ = ("_form", "_raw", "_tail", "_value")
 
     def __init__(self, raw: bytes) -> None:
         self._raw: bytes | None = raw
         self._form: Form | None = None
         self._value: Any = None
+        self._tail: tuple[Cell | None, Any] | None = None
 
     @classmethod
     def of(cls, value: Any, form: Form) -> Cell:
@@ -55,6 +56,15 @@ class Cell:
         cell._raw = None
         cell._form = form
         cell._value = value
+        cell._tail = None
+        return cell
+
+    @classmethod
+    def appended(cls, before: Cell | None, element: Any, form: Form) -> Cell:
+        """The tuple in ``before`` (``None`` is the empty one) with one more element. It costs the
+        same however long the tuple is, which is put together when it is first asked for."""
+        cell = cls.of(None, form)
+        cell._tail = (before, element)
         return cell
 
     @property
@@ -62,12 +72,24 @@ class Cell:
         """The SCALE bytes."""
         if self._raw is None:
             assert self._form is not None, "a cell without bytes has a value"
-            self._raw = self._form.encode(self._value)
+            self._raw = self._form.encode(self.decoded(self._form))
         return self._raw
 
     def decoded(self, form: Form) -> Any:
         """The value in this form. Asked for in another form, the bytes are decoded anew."""
+        if self._tail is not None:
+            self._put_together()
         if self._form is not form:
             self._value = form.decode(self.raw)
             self._form = form
         return self._value
+
+    def _put_together(self) -> None:
+        assert self._form is not None, "what is appended has the form of the whole"
+        elements = []
+        cell: Cell | None = self
+        while cell is not None and cell._tail is not None:
+            cell, element = cell._tail
+            elements.append(element)
+        start = () if cell is None else cell.decoded(self._form)
+        self._value, self._tail = (*start, *reversed(elements)), None

@@ -18,6 +18,7 @@ K = TypeVar("K")
 K1 = TypeVar("K1")
 K2 = TypeVar("K2")
 V = TypeVar("V")
+E = TypeVar("E")
 Q = TypeVar("Q")
 """What ``get`` gives: ``V`` for an item with a default, ``V | None`` for one without."""
 
@@ -116,6 +117,22 @@ class StorageValue(StorageItem[V, Q]):
     def mutate(self, store: Overlay, change: Callable[[Q], Q]) -> Q:
         """Put what ``change`` makes of the value (``None`` removes it); gives the new value."""
         return self._mutate(store, self.prefix, change)
+
+
+class StorageList(StorageValue[tuple[E, ...], tuple[E, ...]], Generic[E]):
+    """A tuple that grows at its end: ``StorageList("Events", EventRecord)``. Absent, it is empty.
+
+    Its form and key are those of ``StorageValue("Events", tuple[EventRecord, ...], default=())``,
+    but :meth:`append` costs the same however long it is.
+    """
+
+    def __init__(self, name: str, element_type: type[E] | UnionType) -> None:
+        value_type: Any = tuple[element_type, ...]  # type: ignore[valid-type]
+        super().__init__(name, value_type, default=())
+
+    def append(self, store: Overlay, element: E) -> None:
+        before = store.cell(self.prefix)
+        store.set_cell(self.prefix, Cell.appended(before, element, self.form))
 
 
 class StorageMap(StorageItem[V, Q], Generic[K, V, Q]):
