@@ -12,7 +12,7 @@ import trio
 from parahost.chain.chain import Chain
 from parahost.chain.sync import Sync
 from parahost.chain.sync.fetching import ImportJustification
-from parahost.consensus.grandpa.justification import MalformedJustification
+from parahost.consensus.grandpa.errors import MalformedJustification
 from parahost.ports import (
     NetworkEvent,
     Notification,
@@ -143,7 +143,7 @@ class SyncNode:
 def naming_its_block(chain: Chain) -> ImportJustification:
     """Takes justifications that say which block they are for; GRANDPA's own are tested there."""
 
-    def import_justification(block: Hash, justification: bytes) -> None:
+    async def import_justification(block: Hash, justification: bytes) -> None:
         if justification != b"final:" + block:
             raise MalformedJustification("it names another block")
         chain.finalize(block, justification)

@@ -17,3 +17,13 @@ def test_a_para_can_be_registered_in_one_transaction_and_that_in_a_block():
         <= limits.MAX_TRANSACTION_BYTES
         <= limits.MAX_BODY_BYTES // 2
     )
+
+
+def test_what_a_thousand_grandpa_voters_say_fits():
+    vote = 32 + 4 + 64 + 32
+    one_stage = 2 * limits.MAX_VALIDATORS * vote
+    assert limits.MAX_GRANDPA_VOTES == 2 * limits.MAX_VALIDATORS
+    assert vote == limits.SIGNED_VOTE_BYTES
+    assert 2 * one_stage + 1024 <= limits.MAX_GRANDPA_MESSAGE_BYTES
+    ordinary_headers = 1024 * 350
+    assert one_stage + ordinary_headers + 1024 <= limits.MAX_JUSTIFICATION_BYTES

@@ -17,10 +17,12 @@ from parahost.primitives.basic import (
     Slot,
 )
 from parahost.primitives.header import Header
+from parahost.primitives.limits import MAX_GRANDPA_VOTES, MAX_VALIDATORS
 from parahost.primitives.scale import MaxLen, variant
 from parahost.primitives.values import dataclass
 
-MAX_AUTHORITIES = 100_000
+MAX_ANCESTRY_HEADERS = 1024
+"""In a justification: how far above its target votes may lie."""
 
 
 @variant(1)
@@ -57,7 +59,7 @@ class SecondaryPlainPreDigest:
 
 BabePreDigest = PrimaryPreDigest | SecondaryPlainPreDigest | SecondaryVrfPreDigest
 
-BabeAuthorities = Annotated[tuple[tuple[BabeId, U64], ...], MaxLen(MAX_AUTHORITIES)]
+BabeAuthorities = Annotated[tuple[tuple[BabeId, U64], ...], MaxLen(MAX_VALIDATORS)]
 """Keys with weights; the position is the authority index."""
 
 
@@ -78,7 +80,7 @@ class BabeOnDisabled:
 
 BabeConsensusLog = NextEpochData | BabeOnDisabled
 
-GrandpaAuthorities = Annotated[tuple[tuple[GrandpaId, U64], ...], MaxLen(MAX_AUTHORITIES)]
+GrandpaAuthorities = Annotated[tuple[tuple[GrandpaId, U64], ...], MaxLen(MAX_VALIDATORS)]
 
 
 @variant(1)
@@ -142,7 +144,7 @@ class SignedPrecommit:
 class GrandpaCommit:
     target_hash: Hash
     target_number: BlockNumber
-    precommits: Annotated[tuple[SignedPrecommit, ...], MaxLen(MAX_AUTHORITIES)]
+    precommits: Annotated[tuple[SignedPrecommit, ...], MaxLen(MAX_GRANDPA_VOTES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class GrandpaJustification:
 
     round: U64
     commit: GrandpaCommit
-    votes_ancestries: Annotated[tuple[Header, ...], MaxLen(4096)]
+    votes_ancestries: Annotated[tuple[Header, ...], MaxLen(MAX_ANCESTRY_HEADERS)]
 
 
 def grandpa_payload(message: bytes, round_number: int, set_id: int) -> bytes:

@@ -31,3 +31,14 @@ MAX_TRANSACTION_BYTES: Final = MAX_CODE_BYTES + MAX_HEAD_DATA_BYTES + 64 * KIB
 """One transaction. The largest that anybody needs registers a para with its code and head."""
 MAX_POV_BYTES: Final = 10 * MIB
 """A proof of validity: what the chain puts into ``max_pov_size``."""
+
+MAX_GRANDPA_VOTES: Final = 2 * MAX_VALIDATORS
+"""Votes of one stage of a GRANDPA round: one a voter, or two that equivocate."""
+SIGNED_VOTE_BYTES: Final = 32 + 4 + 64 + 32
+"""Hash and number of a block, signature, key."""
+MAX_GRANDPA_MESSAGE_BYTES: Final = 520 * KIB
+"""A message of GRANDPA. The largest is a catch-up, with the votes of both stages of a round:
+516 KiB."""
+MAX_JUSTIFICATION_BYTES: Final = 1 * MIB
+"""Proof that a block is final: a stage's votes (258 KiB), and headers that tie them to the
+block. Ordinary headers have 300 bytes, and ordinary votes need few."""

@@ -35,7 +35,7 @@ from parahost.consensus.grandpa.validity import (
     usable_part,
 )
 from parahost.consensus.grandpa.voters import VoterSet
-from parahost.consensus.grandpa.votes import RoundState
+from parahost.consensus.grandpa.votes import RoundState, commit_of
 from parahost.crypto import ed25519
 from parahost.primitives.basic import (
     H256,
@@ -158,19 +158,17 @@ def test_commits(tree: Tree, rounds: Rounds) -> None:
     commit = rounds.current.votes.commit(ref(MAIN[1]))
     good = CommitMessage(U64(1), U64(SET), compact(commit))
     assert expand(good.commit) == commit
-    assert judge_commit(good, 1, rounds, VERIFIER) is Verdict.ACCEPT
-    assert judge_commit(good, 2, rounds, VERIFIER) is Verdict.OLD_COMMIT
-    assert judge_commit(replace(good, set_id=U64(9)), 1, rounds, VERIFIER) is Verdict.OTHER_SET
-    forged = judge_commit(replace(good, round=U64(2)), 1, rounds, VERIFIER)
-    assert forged is Verdict.BAD_SIGNATURE
+    assert judge_commit(good, 1, rounds) is Verdict.ACCEPT
+    assert judge_commit(good, 2, rounds) is Verdict.OLD_COMMIT
+    assert judge_commit(replace(good, set_id=U64(9)), 1, rounds) is Verdict.OTHER_SET
     fewer = replace(
         good.commit,
         precommits=good.commit.precommits[:2],
         signatures=good.commit.signatures[:2],
     )
-    assert judge_commit(replace(good, commit=fewer), 1, rounds, VERIFIER) is Verdict.NO_PROOF
+    assert judge_commit(replace(good, commit=fewer), 1, rounds) is Verdict.NO_PROOF
     uneven = replace(good.commit, precommits=good.commit.precommits[:2])
-    assert judge_commit(replace(good, commit=uneven), 1, rounds, VERIFIER) is Verdict.MALFORMED
+    assert judge_commit(replace(good, commit=uneven), 1, rounds) is Verdict.MALFORMED
     assert usable_part(commit, SET, VOTERS, tree) == commit
     assert usable_part(commit, SET, VOTERS, Tree()) is Verdict.WAIT
     elsewhere = replace(commit, target_hash=MAIN[2].hash(), target_number=MAIN[2].number)
@@ -201,6 +199,30 @@ def test_a_commit_may_name_blocks_that_nobody_has(tree: Tree) -> None:
     assert usable_part(more, SET, VOTERS, tree) == commit
 
 
+def test_an_equivocators_votes_are_one_vote_for_every_block(tree: Tree) -> None:
+    """Its sender is not to blame for what we do not know: one of the two may be for a block of a
+    fork that finality has left here."""
+    pruned = chain_of(GENESIS, 2, 9)[1]
+    for one, other in ((pruned, GENESIS), (pruned, MAIN[3]), (MAIN[0], GENESIS)):
+        votes = [signed(Precommit, MAIN[1], index) for index in range(2)]
+        votes += [signed(Precommit, block, 2) for block in (one, other)]
+        commit = commit_of(ref(MAIN[1]), votes)
+        assert usable_part(commit, SET, VOTERS, tree) == commit
+        message = CommitMessage(U64(1), U64(SET), compact(commit))
+        prior = PriorRound(0, RoundState.settled(ref(GENESIS)))
+        rounds = Rounds(SET, VOTERS, prior, tree, local=None, gossip_s=1)
+        assert judge_commit(message, 0, rounds) is Verdict.ACCEPT
+
+
+def test_a_commit_with_padding(rounds: Rounds) -> None:
+    votes = [signed(Precommit, MAIN[1], index) for index in range(3)]
+    third = [signed(Precommit, block, 2) for block in (MAIN[0], MAIN[2])]
+    for padded in ([*votes, votes[0]], [*votes, *third]):
+        commit = compact(commit_of(ref(MAIN[1]), padded))
+        message = CommitMessage(U64(1), U64(SET), commit)
+        assert judge_commit(message, 0, rounds) is Verdict.PADDED
+
+
 def test_catching_up(tree: Tree, rounds: Rounds) -> None:
     record = PeerRecord()
     request = CatchUpRequest(U64(1), U64(SET))
@@ -217,16 +239,13 @@ def test_catching_up(tree: Tree, rounds: Rounds) -> None:
     late = Rounds(
         SET, VOTERS, PriorRound(0, RoundState.settled(ref(GENESIS))), tree, local=None, gossip_s=1
     )
-    record = PeerRecord()
-    assert judge_catch_up(answer, record, late, VERIFIER, 0.0) is Verdict.NOT_ASKED
-    record.asked_until = 1.0
-    assert judge_catch_up(answer, record, late, VERIFIER, 0.0) is Verdict.ACCEPT
-    assert judge_catch_up(answer, record, rounds, VERIFIER, 0.0) is Verdict.OTHER_ROUND
-    other_round = replace(answer, round=U64(5))
-    assert judge_catch_up(other_round, record, late, VERIFIER, 0.0) is Verdict.BAD_SIGNATURE
+    assert judge_catch_up(answer, late, asked=False) is Verdict.NOT_ASKED
+    assert judge_catch_up(answer, late, asked=True) is Verdict.ACCEPT
+    assert judge_catch_up(answer, rounds, asked=True) is Verdict.OTHER_ROUND
     prior = round_of(answer, late, tree)
     assert prior is not None and prior.state == rounds.prior.state
     too_little = replace(answer, precommits=answer.precommits[:2])
+    assert judge_catch_up(too_little, late, asked=True) is Verdict.NO_PROOF
     assert round_of(too_little, late, tree) is None
     assert round_of(answer, late, Tree()) is None
     nowhere = replace(answer, base_hash=chain_of(GENESIS, 1, 8)[0].hash())
@@ -362,10 +381,29 @@ def test_lengths_do_not_allocate() -> None:
             decode(GossipMessage, bytes([kind]) + bytes(16) + bytes(36) + b"\xfe\xff\xff\xff")
 
 
-def test_too_many_votes_in_a_catch_up(rounds: Rounds) -> None:
+def test_a_catch_up_with_padding(rounds: Rounds) -> None:
     fill(rounds)
     assert rounds.prior.votes is not None
     answer: CatchUp = catch_up_of(SET, rounds.prior.votes)
-    many = replace(answer, round=U64(2), prevotes=answer.prevotes * 3)
-    record = PeerRecord(asked_until=1.0)
-    assert judge_catch_up(many, record, rounds, VERIFIER, 0.0) is Verdict.MALFORMED
+    later = replace(answer, round=U64(2))
+    for padded in (
+        replace(later, prevotes=answer.prevotes * 2),
+        replace(later, precommits=(*answer.precommits, answer.precommits[0])),
+    ):
+        assert judge_catch_up(padded, rounds, asked=True) is Verdict.PADDED
+
+
+def test_a_voter_that_has_said_all_is_not_verified_again(rounds: Rounds) -> None:
+    """Two votes are all that counts; who sends a third may be honest, and gets nothing done."""
+
+    class Unasked(SharedVerifier):
+        def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
+            raise AssertionError("verified")
+
+    for block in MAIN[:2]:
+        rounds.add(1, signed(Prevote, block, 0))
+    third = VoteMessage(U64(1), U64(SET), signed(Prevote, MAIN[2], 0))
+    assert judge_vote(third, rounds, Unasked()) is Verdict.SUPERFLUOUS
+    assert judge_vote(vote(0), rounds, Unasked()) is Verdict.ACCEPT  # counted before
+    other_stage = VoteMessage(U64(1), U64(SET), signed(Precommit, MAIN[2], 0))
+    assert judge_vote(other_stage, rounds, VERIFIER) is Verdict.ACCEPT

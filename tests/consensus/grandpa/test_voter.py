@@ -21,6 +21,7 @@ from parahost.consensus.grandpa.messages import (
     payload_of,
 )
 from parahost.consensus.grandpa.voter import STALLED_AFTER
+from parahost.consensus.grandpa.votes import commit_of
 from parahost.crypto import ed25519
 from parahost.crypto.keystore import keypair_from_uri
 from parahost.ports import KeyType, NetworkEvent, Notification
@@ -31,11 +32,17 @@ from parahost.primitives.basic import (
     U32,
     U64,
     BlockNumber,
+    GrandpaId,
     GrandpaSignature,
     Hash,
     PeerId,
 )
-from parahost.primitives.consensus import PrimaryPropose, ScheduledChange
+from parahost.primitives.consensus import (
+    GrandpaJustification,
+    Precommit,
+    PrimaryPropose,
+    ScheduledChange,
+)
 from parahost.primitives.scale import decode, encode
 from tests.consensus.grandpa.world import (
     GENESIS,
@@ -206,13 +213,13 @@ async def test_voters_change_in_the_middle(delay: int, autojump_clock: MockClock
                 and node.tree.header(hash).number == signal.number + delay
             )
             block = BlockRef(effective, BlockNumber(U32(signal.number + delay)))
-            verify_justification(
+            await verify_justification(
                 node.tree.justifications[effective], 0, it.authorities, it.verifier, block
             )
             last = node.tree.justifications[node.tree.finalized_hash]
-            verify_justification(last, 1, authorities(it.nodes[2:6]), it.verifier)
+            await verify_justification(last, 1, authorities(it.nodes[2:6]), it.verifier)
             with pytest.raises(JustificationError):
-                verify_justification(last, 0, it.authorities, it.verifier)
+                await verify_justification(last, 0, it.authorities, it.verifier)
 
 
 async def test_an_equivocator_is_reported_and_changes_nothing(autojump_clock: MockClock) -> None:
@@ -343,12 +350,69 @@ async def test_a_justification_from_a_sync(autojump_clock: MockClock) -> None:
         proof = voters[0].tree.justifications[block]
         assert other.voter is not None
         with pytest.raises(KeyError):
-            other.voter.import_justification(Hash(H256(bytes(32))), proof)
+            await other.voter.import_justification(Hash(H256(bytes(32))), proof)
         with pytest.raises(JustificationError):
-            other.voter.import_justification(block, proof[:-1])
+            await other.voter.import_justification(block, proof[:-1])
         assert other.tree.finalized.number == 0
-        other.voter.import_justification(block, proof)
+        await other.voter.import_justification(block, proof)
         assert other.tree.finalized_hash == block
+
+
+async def test_a_justification_is_kept_as_it_came(autojump_clock: MockClock) -> None:
+    """One precommit is for a block that who syncs does not have yet. Its header is a part of the
+    proof, and is served to the next."""
+    async with world(8, 4) as it:
+        keys = [ed25519.Keypair.from_uri(f"//voter{index}") for index in range(3)]
+        blocks = chain_of(GENESIS, 3)
+        target, above = blocks[1], blocks[2]
+        precommits = []
+        for key, block in zip(keys, (target, target, above), strict=True):
+            message = Precommit(block.hash(), block.number)
+            signature = ed25519.sign(key, payload_of(message, 7, 0))
+            precommits.append(
+                SignedMessage(
+                    message, GrandpaSignature(H512(signature)), GrandpaId(H256(key.public))
+                )
+            )
+        commit = commit_of(ref(target), precommits)
+        proof = encode(GrandpaJustification(U64(7), commit, (above,)))
+        syncing, *_ = it.nodes
+        it.start(syncing)
+        assert syncing.voter is not None
+        for block in blocks[:2]:
+            syncing.tree.add(block)
+        await syncing.voter.import_justification(target.hash(), proof)
+        assert syncing.tree.finalized_hash == target.hash()
+        assert syncing.tree.justifications[target.hash()] == proof
+        await verify_justification(proof, 0, it.authorities, it.verifier, ref(target))
+
+
+@pytest.mark.parametrize("liars", [1, 5])
+async def test_claims_of_a_far_round_keep_nobody_out(liars: int, autojump_clock: MockClock) -> None:
+    """Peers say that they are in round 2^40, and never answer. A voter that was away asks the
+    others as well, and the liars pay."""
+    async with world(1, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(30)
+        gone, *others = it.nodes
+        it.part([gone])
+        await it.produce(90)
+        for index in range(liars):
+            port = it.net.ports[PeerId(f"liar {index}")] = Port(it.net, PeerId(f"liar {index}"))
+            port.handler = lambda event: None
+            it.net.connect(port.local_peer, gone.peer)
+            lie = NeighbourMessage(U8(1), U64(2**40), U64(0), BlockNumber(U32(0)))
+            port.notify([gone.peer], "grandpa", encode(lie, GossipMessage))
+        await trio.sleep(2 * STALLED_AFTER * T)
+        it.heal()
+        await it.produce(30 * T * liars)
+        assert gone.voter is not None and others[0].voter is not None
+        assert abs(gone.voter.round - others[0].voter.round) <= 1
+        assert gone.tree.finalized.number >= it.headers[-1].number - 3
+        assert gone.port is not None
+        silent = [peer for peer, cost, why in gone.port.reports if "no answer" in why]
+        assert silent and all(peer.startswith("liar") for peer in silent)
 
 
 async def test_garbage_costs_its_sender(autojump_clock: MockClock) -> None:

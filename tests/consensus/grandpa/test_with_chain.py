@@ -60,6 +60,6 @@ async def test_finality_goes_on_after_a_kill(autojump_clock: MockClock) -> None:
         proof = chain.justification(tip.hash())
         assert proof is not None
         block = BlockRef(tip.hash(), tip.number)
-        verify_justification(proof, 0, AUTHORITIES, SharedVerifier(), block)
+        await verify_justification(proof, 0, AUTHORITIES, SharedVerifier(), block)
         database = database.crash()
     assert rounds[0] < rounds[1]

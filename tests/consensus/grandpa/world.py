@@ -137,10 +137,11 @@ class Tree:
         self._tell(BlockImportEvent(hash, header, new_best))
         return True
 
-    def finalize(self, block: Hash, justification: bytes, /) -> None:
+    def finalize(self, block: Hash, justification: bytes | None, /) -> None:
         header = self._headers[block]
         assert self.is_ancestor(self._final, block), "finality was reverted"
-        self.justifications[block] = justification
+        if justification is not None:
+            self.justifications[block] = justification
         self._final = block
         self.history.append(block)
         self._headers = {

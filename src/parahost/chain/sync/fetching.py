@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
@@ -25,7 +25,7 @@ from parahost.primitives.header import Block
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.runtime.errors import InvalidBlock
 
-ImportJustification = Callable[[Hash, bytes], None]
+ImportJustification = Callable[[Hash, bytes], Awaitable[None]]
 """Makes a known block final if these bytes prove that to the present voters; raises
 ``JustificationError`` if not. ``GrandpaVoter.import_justification`` is one."""
 
@@ -118,20 +118,20 @@ class Fetcher:
         :raises FutureSlot: when one comes too early by our clock.
         """
         for data in blocks:
-            self._import(peer, data)
+            await self._import(peer, data)
             await trio.lowlevel.checkpoint()
 
-    def justify(self, peer: PeerId, data: BlockData) -> None:
+    async def justify(self, peer: PeerId, data: BlockData) -> None:
         """Make a block of ours final if its justification proves that."""
         block, proof = data.hash, data.justification
         if proof is None or block not in self._chain or self._chain.is_final(block):
             return
         try:
-            self._import_justification(block, proof)
+            await self._import_justification(block, proof)
         except JustificationError as why:
             self._network.report(peer, COST_BAD_JUSTIFICATION, f"bad justification: {why}")
 
-    def _import(self, peer: PeerId, data: BlockData) -> None:
+    async def _import(self, peer: PeerId, data: BlockData) -> None:
         if data.header is None or data.body is None:
             raise self._fault(peer, COST_NO_ANSWER, "a block without its body")
         try:
@@ -142,7 +142,7 @@ class Fetcher:
             raise
         except ImportRefused as why:
             raise Unhelpful(str(why)) from why
-        self.justify(peer, data)
+        await self.justify(peer, data)
 
     async def _ask(
         self,

@@ -8,12 +8,12 @@ from typing import Annotated
 from parahost.ports import NotificationProtocol, RequestProtocol
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash
 from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.limits import MAX_JUSTIFICATION_BYTES
 from parahost.primitives.scale import MaxLen, variant
 from parahost.primitives.values import dataclass
 
 MAX_BLOCKS = 64
 """Blocks in one answer."""
-MAX_JUSTIFICATION = 1 << 20
 ANSWER_BYTES = 2 << 20
 """An answer ends with the block that takes it over this size."""
 
@@ -90,7 +90,7 @@ class BlockData:
     hash: Hash
     header: Header | None
     body: tuple[Extrinsic, ...] | None
-    justification: Annotated[bytes, MaxLen(MAX_JUSTIFICATION)] | None
+    justification: Annotated[bytes, MaxLen(MAX_JUSTIFICATION_BYTES)] | None
 
 
 BlockResponse = Annotated[tuple[BlockData, ...], MaxLen(MAX_BLOCKS)]

@@ -358,7 +358,7 @@ class Sync:
         except Unhelpful:
             return False
         for data in found:
-            self._fetcher.justify(peer.id, data)
+            await self._fetcher.justify(peer.id, data)
         return self._chain.finalized.number > final
 
     def _wake_up(self) -> None:

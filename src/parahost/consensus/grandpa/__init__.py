@@ -1,13 +1,15 @@
 """GRANDPA, the finality gadget (Polkadot specification, chapter 6; D16, D27, D29).
 
 From the bottom: ``graph`` and ``votes`` say what the votes of a round mean; ``round`` and
-``rounds`` decide when to vote and for what; ``authorities`` who may; ``justification`` proves the
-outcome; ``validity`` and ``gossip`` judge and spread messages; ``voter`` brings them to life.
+``rounds`` decide when to vote and for what; ``authorities`` who may; ``commits`` and
+``justification`` prove the outcome; ``validity`` and ``gossip`` judge and spread messages;
+``asking`` finds what was missed; ``voter`` brings them to life.
 """
 
 from parahost.consensus.grandpa.authorities import AuthorityState, scheduled_change
 from parahost.consensus.grandpa.blocks import BlockRef, GrandpaChain
-from parahost.consensus.grandpa.justification import JustificationError, verify_justification
+from parahost.consensus.grandpa.errors import JustificationError
+from parahost.consensus.grandpa.justification import verify_justification
 from parahost.consensus.grandpa.target import VotingRule, vote_for_best
 from parahost.consensus.grandpa.voter import GrandpaVoter
 

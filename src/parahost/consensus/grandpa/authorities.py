@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 from parahost.consensus.grandpa.blocks import BlockRef
 from parahost.primitives.basic import U32, U64, BlockNumber
@@ -20,7 +19,7 @@ from parahost.primitives.consensus import (
     ScheduledChange,
 )
 from parahost.primitives.header import GRANDPA_ENGINE, Consensus, Header
-from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode
+from parahost.primitives.scale import ScaleDecodeError, decode
 
 Descends = Callable[[BlockRef, BlockRef], bool]
 """Whether the first block is the second or descends from it."""
@@ -43,7 +42,7 @@ class AuthorityState:
     set_id: U64
     authorities: GrandpaAuthorities
     finalized: BlockRef
-    pending: Annotated[tuple[PendingChange, ...], MaxLen(4096)] = ()
+    pending: tuple[PendingChange, ...] = ()
 
     def with_announced(self, block: BlockRef, header: Header) -> AuthorityState:
         """With the change that a header announces, if it does; the same one twice is one."""

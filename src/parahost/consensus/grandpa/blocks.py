@@ -57,8 +57,8 @@ class GrandpaChain(HeaderSource, Protocol):
         """Whether the first is the second or one of its ancestors; unknown blocks are not."""
         ...
 
-    def finalize(self, block: Hash, justification: bytes, /) -> None:
-        """Make a block and its ancestors final, durably, with the proof of it."""
+    def finalize(self, block: Hash, justification: bytes | None, /) -> None:
+        """Make a block and its ancestors final, durably, with the proof of it if there is one."""
         ...
 
     def subscribe(

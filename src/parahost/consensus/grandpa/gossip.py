@@ -153,7 +153,9 @@ class Gossip:
         behind = view.set_id < self.view.set_id or (
             view.set_id == self.view.set_id and view.finalized_number < self.view.finalized_number
         )
-        message = self._commit_of_set(view.set_id) if behind else None
+        if not behind or (view.set_id == record.commit_sent[0] and view.set_id < self.view.set_id):
+            return  # a past set has one last commit, and the peer was sent it
+        message = self._commit_of_set(view.set_id)
         if message is None:
             return
         mark = (message.set_id, message.commit.target_number)

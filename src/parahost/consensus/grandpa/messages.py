@@ -14,14 +14,13 @@ from parahost.primitives.consensus import (
     SignedPrecommit,
     grandpa_payload,
 )
+from parahost.primitives.limits import MAX_GRANDPA_VOTES
 from parahost.primitives.once import once
 from parahost.primitives.scale import MaxLen, encode, variant
 from parahost.primitives.values import dataclass
 
 PROTOCOL = "grandpa"
-MAX_MESSAGE_BYTES = 1 << 20
-"""Room for the catch-up of a round of 3,000 voters."""
-MAX_VOTES = 8192
+MAX_VOTES = MAX_GRANDPA_VOTES
 NEIGHBOUR_VERSION = 1
 
 

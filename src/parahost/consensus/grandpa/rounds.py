@@ -18,7 +18,14 @@ from parahost.consensus.grandpa.round import (
     VotingRound,
 )
 from parahost.consensus.grandpa.voters import VoterSet
-from parahost.consensus.grandpa.votes import Added, RoundState, RoundVotes, Stage, stage_of
+from parahost.consensus.grandpa.votes import (
+    VOTES_PER_STAGE,
+    Added,
+    RoundState,
+    RoundVotes,
+    Stage,
+    stage_of,
+)
 from parahost.primitives.basic import GrandpaId
 from parahost.primitives.consensus import GrandpaEquivocationProof, GrandpaMessage
 
@@ -68,8 +75,6 @@ class Completed:
 
 RoundsEffect = CastIn | FinalIn | Completed
 
-_VOTES_WAITING_PER_STAGE = 2
-
 
 class Rounds:
     """Starts after ``prior``. Memory: two rounds' votes, and as many that wait for their block."""
@@ -118,9 +123,17 @@ class Rounds:
         return self.prior.votes if round_number == self.prior.number else None
 
     def contains(self, round_number: int, vote: SignedMessage) -> bool:
-        """Whether the vote, whose signature was checked then, is counted."""
+        """Whether the vote, whose signature was checked then, is counted or waits for its block."""
         votes = self.votes(round_number)
-        return votes is not None and votes.contains(vote)
+        return votes is not None and (
+            votes.contains(vote) or vote in self._waiting_with(round_number, vote)
+        )
+
+    def has_room(self, round_number: int, vote: SignedMessage) -> bool:
+        """Whether a further vote of that stage would be taken from its voter."""
+        votes = self.votes(round_number)
+        waiting = len(self._waiting_with(round_number, vote))
+        return votes is not None and votes.room(vote) > waiting
 
     def add(
         self, round_number: int, vote: SignedMessage
@@ -188,9 +201,12 @@ class Rounds:
                     effects.append(Completed(self.prior))
         return effects
 
+    def _waiting_with(self, round_number: int, vote: SignedMessage) -> list[SignedMessage]:
+        return self._waiting.get((round_number, vote.id, stage_of(vote.message)), [])
+
     def _wait(self, round_number: int, vote: SignedMessage) -> bool:
         waiting = self._waiting.setdefault((round_number, vote.id, stage_of(vote.message)), [])
-        if vote in waiting or len(waiting) >= _VOTES_WAITING_PER_STAGE:
+        if vote in waiting or len(waiting) >= VOTES_PER_STAGE:
             return False
         waiting.append(vote)
         return True

@@ -30,7 +30,7 @@ class CompletedRound:
     number: U64
     base: BlockRef
     state: RoundState
-    votes: Annotated[tuple[SignedMessage, ...], MaxLen(4 * MAX_VOTES)]
+    votes: Annotated[tuple[SignedMessage, ...], MaxLen(2 * MAX_VOTES)]
 
 
 class GrandpaStore:
@@ -39,6 +39,7 @@ class GrandpaStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._last_commit: CommitMessage | None = None
 
     def authorities(self) -> AuthorityState | None:
         raw = self._database.get(TABLE, _AUTHORITIES)
@@ -63,11 +64,14 @@ class GrandpaStore:
 
     def commit(self, set_id: int) -> CommitMessage | None:
         """The last commit of a set; for a set of the past, the one that ended it."""
+        if self._last_commit is not None and self._last_commit.set_id == set_id:
+            return self._last_commit
         raw = self._database.get(TABLE, _COMMIT + _be(set_id))
         return None if raw is None else decode(CommitMessage, raw)
 
     def save_commit(self, commit: CommitMessage) -> None:
         self._put(_COMMIT + _be(commit.set_id), encode(commit))
+        self._last_commit = commit
 
     def ballot(self, set_id: int, round_number: int, stage: Stage) -> GrandpaMessage | None:
         """What this node has decided to say at that stage of that round."""

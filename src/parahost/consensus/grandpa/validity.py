@@ -3,14 +3,17 @@ of what we know of the peer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from enum import Enum
 
-from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource, known
-from parahost.consensus.grandpa.justification import (
+from parahost.consensus.grandpa.blocks import HeaderSource, known
+from parahost.consensus.grandpa.commits import by_voter, check_commit, check_weight, target_of
+from parahost.consensus.grandpa.errors import (
     InsufficientWeight,
     JustificationError,
-    check_commit,
+    RedundantVote,
+    WrongSet,
 )
 from parahost.consensus.grandpa.messages import (
     NEIGHBOUR_VERSION,
@@ -25,7 +28,7 @@ from parahost.consensus.grandpa.messages import (
 )
 from parahost.consensus.grandpa.rounds import Rounds
 from parahost.consensus.grandpa.voters import VoterSet
-from parahost.consensus.grandpa.votes import votes_of
+from parahost.consensus.grandpa.votes import commit_of, votes_of
 from parahost.ports import Verifier
 from parahost.primitives.basic import U64, BlockNumber
 from parahost.primitives.consensus import GrandpaCommit, Precommit, Prevote
@@ -43,12 +46,14 @@ class Verdict(Enum):
     OTHER_ROUND = ("of a round that does not run here", 0)
     OLD_COMMIT = ("of a block that is final already", 0)
     TOO_SOON = ("again before its time", 0)
+    SUPERFLUOUS = ("of a voter that has said all that counts", 0)
     NOTHING_TO_GIVE = ("asks for a round that is not completed here", 0)
     NOT_ASKED = ("an answer that was not asked for", -10)
     BACKWARDS = ("a view that goes backwards", -10)
     MALFORMED = ("malformed", -100)
     NO_VOTER = ("of somebody who does not vote", -100)
     BAD_SIGNATURE = ("with a wrong signature", -100)
+    PADDED = ("with votes that are there twice, or more than two of a voter", -100)
     NO_PROOF = ("a proof that proves nothing", -100)
 
     def __init__(self, reason: str, cost: int) -> None:
@@ -82,8 +87,6 @@ class PeerRecord:
     view: View | None = None
     viewed_at: float = float("-inf")
     asked_us_at: float = float("-inf")
-    asked_until: float = float("-inf")
-    """Until when it may answer our catch-up request."""
     sent: dict[tuple[int, int], set[bytes]] = field(default_factory=dict)
     """Votes that it has from us or we from it, by set and round."""
     commit_sent: tuple[int, int] = (-1, -1)
@@ -108,64 +111,68 @@ def judge_neighbour(
 
 
 def judge_vote(message: VoteMessage, rounds: Rounds, verifier: Verifier) -> Verdict:
+    vote = message.vote
     if message.set_id != rounds.set_id:
         return Verdict.OTHER_SET
     if not rounds.has(message.round):
         return Verdict.OTHER_ROUND
-    return judge_signature(message.vote, message.round, rounds, verifier)
-
-
-def judge_signature(
-    vote: SignedMessage, round_number: int, rounds: Rounds, verifier: Verifier
-) -> Verdict:
-    """A vote's signer and signature; what is counted already is not verified again."""
-    if rounds.voters.index(vote.id) is None:
+    if vote.id not in rounds.voters:
         return Verdict.NO_VOTER
-    if rounds.contains(round_number, vote):
+    if rounds.contains(message.round, vote):
         return Verdict.ACCEPT
-    payload = payload_of(vote.message, round_number, rounds.set_id)
+    if not rounds.has_room(message.round, vote):
+        return Verdict.SUPERFLUOUS
+    payload = payload_of(vote.message, message.round, message.set_id)
     good = verifier.ed25519(vote.id, payload, vote.signature)
     return Verdict.ACCEPT if good else Verdict.BAD_SIGNATURE
 
 
-def judge_commit(
-    message: CommitMessage, settled_number: int, rounds: Rounds, verifier: Verifier
-) -> Verdict:
-    """All of a commit but what it says of blocks, for which see :func:`usable_part`.
-    ``settled_number``: commits for blocks up to this one are of no use."""
+def judge_commit(message: CommitMessage, settled_number: int, rounds: Rounds) -> Verdict:
+    """All of a commit but its signatures, and what it says of blocks, for which see
+    :func:`usable_part`. ``settled_number``: commits for blocks up to this one are of no use."""
     if message.set_id != rounds.set_id:
         return Verdict.OTHER_SET
     if message.commit.target_number <= settled_number:
         return Verdict.OLD_COMMIT
     commit = expand(message.commit)
-    if commit is None or len(commit.precommits) > 2 * len(rounds.voters):
+    if commit is None:
         return Verdict.MALFORMED
-    signed = 0
-    for vote in votes_of(commit):
-        verdict = judge_signature(vote, message.round, rounds, verifier)
-        if verdict is not Verdict.ACCEPT:
-            return verdict
-        signed |= 1 << (rounds.voters.index(vote.id) or 0)
-    enough = rounds.voters.weight(signed) >= rounds.voters.threshold
-    return Verdict.ACCEPT if enough else Verdict.NO_PROOF
+    return judge_stage(votes_of(commit), rounds)
+
+
+def judge_stage(votes: Sequence[SignedMessage], rounds: Rounds) -> Verdict:
+    """Whether votes of one stage, if they are signed, are a supermajority without padding."""
+    try:
+        check_weight(by_voter(votes, rounds.set_id, rounds.voters), rounds.voters)
+    except WrongSet:
+        return Verdict.NO_VOTER
+    except RedundantVote:
+        return Verdict.PADDED
+    except InsufficientWeight:
+        return Verdict.NO_PROOF
+    return Verdict.ACCEPT
 
 
 def usable_part(
     commit: GrandpaCommit, set_id: int, voters: VoterSet, headers: HeaderSource
 ) -> GrandpaCommit | Verdict:
-    """The commit without precommits for unknown blocks, if that is still a proof."""
-    if not known(headers, BlockRef(commit.target_hash, commit.target_number)):
+    """The commit without precommits for unknown blocks, if that is still a proof. An
+    equivocator's two are a proof against it whether their blocks are known or not: we may have
+    left the fork of one, and its sender may not."""
+    if not known(headers, target_of(commit)):
         return Verdict.WAIT
-    placed = tuple(
-        signed
-        for signed, vote in zip(commit.precommits, votes_of(commit), strict=True)
-        if known(headers, vote.target)
-    )
-    usable = GrandpaCommit(commit.target_hash, commit.target_number, placed)
+    sorted_votes = by_voter(votes_of(commit), set_id, voters).values()
+    placed = [
+        vote
+        for votes in sorted_votes
+        if len(votes) > 1 or known(headers, votes[0].target)
+        for vote in votes
+    ]
+    usable = commit_of(target_of(commit), placed)
     try:
         check_commit(usable, set_id, voters, headers)
     except InsufficientWeight:
-        return Verdict.WAIT if len(placed) < len(commit.precommits) else Verdict.NO_PROOF
+        return Verdict.WAIT
     except JustificationError:
         return Verdict.NO_PROOF
     return usable
@@ -176,28 +183,24 @@ def judge_catch_up_request(
 ) -> Verdict:
     if message.set_id != rounds.set_id:
         return Verdict.OTHER_SET
-    if rounds.prior.votes is None or message.round > rounds.prior.number:
+    votes = rounds.prior.votes
+    if votes is None or not votes.state.completable or message.round > votes.number:
         return Verdict.NOTHING_TO_GIVE
     return Verdict.ACCEPT if now >= record.asked_us_at + pause_s else Verdict.TOO_SOON
 
 
-def judge_catch_up(
-    message: CatchUp, record: PeerRecord, rounds: Rounds, verifier: Verifier, now: float
-) -> Verdict:
-    if now > record.asked_until:
+def judge_catch_up(message: CatchUp, rounds: Rounds, *, asked: bool) -> Verdict:
+    """All of a catch-up but its signatures; ``asked``: whether its sender owes us one."""
+    if not asked:
         return Verdict.NOT_ASKED
     if message.set_id != rounds.set_id:
         return Verdict.OTHER_SET
     if message.round < rounds.current.number:
         return Verdict.OTHER_ROUND
-    most = 2 * len(rounds.voters)
-    if len(message.prevotes) > most or len(message.precommits) > most:
-        return Verdict.MALFORMED
-    for vote in catch_up_votes(message):
-        verdict = judge_signature(vote, message.round, rounds, verifier)
-        if verdict is not Verdict.ACCEPT:
-            return verdict
-    return Verdict.ACCEPT
+    votes = catch_up_votes(message)
+    stages = votes[: len(message.prevotes)], votes[len(message.prevotes) :]
+    verdicts = [judge_stage(stage, rounds) for stage in stages]
+    return next((verdict for verdict in verdicts if verdict is not Verdict.ACCEPT), Verdict.ACCEPT)
 
 
 def catch_up_votes(message: CatchUp) -> list[SignedMessage]:

@@ -1,18 +1,20 @@
 """GRANDPA at work in a node: rounds driven by votes, blocks and time, against the ports.
 
-Everything that comes in is taken at once, and then one task lets the rounds advance until nothing
-is due. Nothing here waits for a peer: notifications are queued by the network or their receiver
-is dropped, so no peer can hold up a round. A node without a key of the set does the same but
-signs nothing, and follows finality as a voter does.
+What comes in is taken at once, and then one task lets the rounds advance until nothing is due. Only
+what carries many signatures takes its time: they are verified a few at a time, and one message
+after the other, while the rest of the node goes on. Nothing here waits for a peer: notifications
+are queued by the network or their receiver is dropped, so no peer can hold up a round. A node
+without a key of the set does the same but signs nothing, and follows finality as a voter does.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
+from parahost.consensus.grandpa.asking import COST_NO_ANSWER, Asking
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.ballots import Ballots
 from parahost.consensus.grandpa.blocks import (
@@ -22,20 +24,17 @@ from parahost.consensus.grandpa.blocks import (
     finalized_of,
 )
 from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
+from parahost.consensus.grandpa.commits import first_unsigned, target_of
 from parahost.consensus.grandpa.gossip import Gossip
-from parahost.consensus.grandpa.justification import (
-    build_justification,
-    target_of,
-    verify_justification,
-)
+from parahost.consensus.grandpa.justification import build_justification, verify_justification
 from parahost.consensus.grandpa.messages import (
-    MAX_MESSAGE_BYTES,
     PROTOCOL,
     CatchUp,
     CatchUpRequest,
     CommitMessage,
     GossipMessage,
     NeighbourMessage,
+    SignedMessage,
     VoteMessage,
     compact,
     expand,
@@ -54,6 +53,7 @@ from parahost.consensus.grandpa.target import VotingRule, VotingTarget, vote_for
 from parahost.consensus.grandpa.validity import (
     Verdict,
     View,
+    catch_up_votes,
     judge_catch_up,
     judge_catch_up_request,
     judge_commit,
@@ -83,6 +83,7 @@ from parahost.primitives.consensus import (
     GrandpaEquivocationProof,
 )
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.limits import MAX_GRANDPA_MESSAGE_BYTES
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
 log = logging.getLogger(__name__)
@@ -150,6 +151,9 @@ class GrandpaVoter:
             random,
             pause_s=REPEAT_AFTER * gossip_s,
         )
+        self._asking = Asking(random)
+        self._many_signatures = trio.Lock()
+        """Whose signatures are verified now: of one message, commit or justification at a time."""
         self._held: list[CommitMessage] = []
         self._own_commit: tuple[float, CommitMessage] | None = None
         self._progress_at = clock.now()
@@ -165,7 +169,8 @@ class GrandpaVoter:
         """Called for a block that a peer names in its messages and that is not known here. Without
         it, a vote for a block of a fork that nobody announces any more holds its round for ever."""
         self._unsubscribe = chain.subscribe(self._on_chain)
-        network.on_notification(NotificationProtocol(PROTOCOL, MAX_MESSAGE_BYTES), self._on_network)
+        protocol = NotificationProtocol(PROTOCOL, MAX_GRANDPA_MESSAGE_BYTES)
+        network.on_notification(protocol, self._on_network)
 
     @property
     def authorities(self) -> AuthorityState:
@@ -189,9 +194,9 @@ class GrandpaVoter:
         finally:
             self._unsubscribe()
 
-    def import_justification(self, block: Hash, justification: bytes) -> None:
-        """Make a known block final by a justification that came with it, for instance in a sync.
-        One that is final already stays so unchecked.
+    async def import_justification(self, block: Hash, justification: bytes) -> None:
+        """Make a known block final by a justification that came with it, for instance in a sync;
+        its bytes are kept as they are. One that is final already stays so unchecked.
 
         :raises JustificationError: when it does not prove this for the present set.
         :raises KeyError: when the block is not known.
@@ -200,15 +205,17 @@ class GrandpaVoter:
         if header is None:
             raise KeyError(f"block {block.hex()} is not known")
         target = BlockRef(block, header.number)
-        self._follow_chain()
-        if target.number <= finalized_of(self._chain).number:
-            return
-        state = self._authorities
-        proof = verify_justification(
-            justification, state.set_id, state.authorities, self._verifier, target
-        )
-        self._finalize(proof.round, proof.commit)
-        self._wake.set()
+        async with self._many_signatures:
+            self._follow_chain()
+            if target.number <= finalized_of(self._chain).number:
+                return
+            state = self._authorities
+            proof = await verify_justification(
+                justification, state.set_id, state.authorities, self._verifier, target
+            )
+            if self._authorities.set_id == state.set_id:
+                self._finalize(proof.round, proof.commit, justification)
+                self._wake.set()
 
     # What comes in
 
@@ -219,19 +226,28 @@ class GrandpaVoter:
         self._chain_changed = True
         self._wake.set()
 
-    def _on_network(self, event: NetworkEvent) -> None:
+    def _on_network(self, event: NetworkEvent) -> Awaitable[None] | None:
         match event:
             case Notification(peer, _, payload):
                 if peer in self._gossip.peers:
                     verdict = self._receive(peer, payload)
-                    if verdict.rejects:
-                        self._network.report(peer, verdict.cost, f"grandpa: {verdict.reason}")
+                    if not isinstance(verdict, Verdict):
+                        return self._await_verdict(peer, verdict)
+                    self._blame(peer, verdict)
             case PeerConnected(peer, role):
                 self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
+        return None
 
-    def _receive(self, peer: PeerId, payload: bytes) -> Verdict:
+    async def _await_verdict(self, peer: PeerId, verdict: Awaitable[Verdict]) -> None:
+        self._blame(peer, await verdict)
+
+    def _blame(self, peer: PeerId, verdict: Verdict) -> None:
+        if verdict.rejects:
+            self._network.report(peer, verdict.cost, f"grandpa: {verdict.reason}")
+
+    def _receive(self, peer: PeerId, payload: bytes) -> Verdict | Awaitable[Verdict]:
         if self._gossip.has(payload, peer):
             if self._rounds.votes_wait:  # who repeats a vote may have its block
                 again: VoteMessage = decode_once(GossipMessage, payload)
@@ -248,14 +264,17 @@ class GrandpaVoter:
             case CommitMessage():
                 return self._receive_commit(peer, message)
             case NeighbourMessage():
-                if message.round > self._rounds.current.number + 1:
+                if (
+                    message.set_id == self._rounds.set_id
+                    and message.round > self._rounds.current.number + 1
+                ):
                     self._peer_ahead = True
                     self._wake.set()  # perhaps to catch up
                 return self._gossip.heard(peer, message, now)
             case CatchUpRequest():
                 return self._answer_catch_up(peer, message, now)
             case CatchUp():
-                return self._receive_catch_up(peer, message, now)
+                return self._receive_catch_up(peer, message)
 
     def _receive_vote(self, peer: PeerId, message: VoteMessage, payload: bytes) -> Verdict:
         verdict = judge_vote(message, self._rounds, self._verifier)
@@ -280,21 +299,42 @@ class GrandpaVoter:
     def _voters(self) -> int:
         return len(self._authorities.authorities)
 
-    def _receive_commit(self, peer: PeerId, message: CommitMessage) -> Verdict:
-        settled: int = finalized_of(self._chain).number
-        if self._own_commit is not None:
-            settled = min(settled, self._own_commit[1].commit.target_number - 1)
-        verdict = judge_commit(message, settled, self._rounds, self._verifier)
-        if verdict is not Verdict.ACCEPT:
-            return verdict
-        verdict = self._take_commit(message, peer)
+    async def _receive_commit(self, peer: PeerId, message: CommitMessage) -> Verdict:
+        async with self._many_signatures:
+            verdict = self._judge_commit(message)
+            if verdict is Verdict.ACCEPT:
+                commit = expand(message.commit)
+                assert commit is not None, "judged before"
+                verdict = await self._judge_signatures(message, votes_of(commit))
+            if verdict is Verdict.ACCEPT:
+                verdict = self._judge_commit(message)  # meanwhile others may have been quicker
+            if verdict is not Verdict.ACCEPT:
+                return verdict
+            verdict = self._take_commit(message, peer)
         if verdict is Verdict.WAIT:
             self.seek(peer, message.commit.target_hash, message.commit.target_number)
-        if verdict is Verdict.WAIT and message not in self._held:
             self._held = sorted(
                 [*self._held, message], key=lambda held: held.commit.target_number, reverse=True
             )[:COMMITS_HELD]
         return verdict
+
+    def _judge_commit(self, message: CommitMessage) -> Verdict:
+        settled: int = finalized_of(self._chain).number
+        if self._own_commit is not None:
+            settled = min(settled, self._own_commit[1].commit.target_number - 1)
+        target = message.commit.target_hash
+        if self._chain.header(target) is None and any(
+            held.commit.target_hash == target for held in self._held
+        ):
+            return Verdict.WAIT
+        return judge_commit(message, settled, self._rounds)
+
+    async def _judge_signatures(
+        self, message: CommitMessage | CatchUp, votes: Sequence[SignedMessage]
+    ) -> Verdict:
+        new = [vote for vote in votes if not self._rounds.contains(message.round, vote)]
+        unsigned = await first_unsigned(new, message.round, message.set_id, self._verifier)
+        return Verdict.ACCEPT if unsigned is None else Verdict.BAD_SIGNATURE
 
     def _take_commit(self, message: CommitMessage, source: PeerId | None) -> Verdict:
         """A commit whose signatures were checked: count its votes, and believe it."""
@@ -327,22 +367,33 @@ class GrandpaVoter:
             self._network.notify([peer], PROTOCOL, answer)
         return verdict
 
-    def _receive_catch_up(self, peer: PeerId, message: CatchUp, now: float) -> Verdict:
-        record = self._gossip.peers[peer]
-        verdict = judge_catch_up(message, record, self._rounds, self._verifier, now)
-        if verdict is not Verdict.ACCEPT:
-            return verdict
-        record.asked_until = float("-inf")
+    async def _receive_catch_up(self, peer: PeerId, message: CatchUp) -> Verdict:
+        asked = self._asking.answered(peer)
+        async with self._many_signatures:
+            verdict = judge_catch_up(message, self._rounds, asked=asked)
+            if verdict is Verdict.ACCEPT:
+                verdict = await self._judge_signatures(message, catch_up_votes(message))
+            if verdict is Verdict.ACCEPT:
+                verdict = judge_catch_up(message, self._rounds, asked=True)
+            if verdict is not Verdict.ACCEPT:
+                return verdict
+            if not self._catch_up(message):
+                return Verdict.WAIT
+        self._asking.helped(peer)
+        return verdict
+
+    def _catch_up(self, message: CatchUp) -> bool:
+        """Go on after the round that the votes complete, if they do, for the blocks we know."""
         prior = round_of(message, self._rounds, self._chain)
         if prior is None or prior.votes is None:
-            return Verdict.WAIT
+            return False
         rounds = self._rounds
         self._finalize(prior.number, prior.votes.commit(prior.base))
         if self._rounds is rounds:  # else that was the last round of its set
             rounds.start_after(prior)
             self._completed(prior)
         self._wake.set()
-        return verdict
+        return True
 
     # What follows from it
 
@@ -397,8 +448,11 @@ class GrandpaVoter:
             )
         )
 
-    def _finalize(self, round_number: int, commit: GrandpaCommit) -> CommitMessage | None:
-        """Make the commit's target final, unless it is; gives the commit as it is sent."""
+    def _finalize(
+        self, round_number: int, commit: GrandpaCommit, justification: bytes | None = None
+    ) -> CommitMessage | None:
+        """Make the commit's target final, unless it is; gives the commit as it is sent. A
+        justification that came with it is kept as it came, else one is made of it."""
         block, final = target_of(commit), finalized_of(self._chain)
         if block.number <= final.number:
             return None
@@ -415,8 +469,11 @@ class GrandpaVoter:
             return None
         message = CommitMessage(U64(round_number), U64(self._rounds.set_id), compact(commit))
         self._store.save_commit(message)
-        justification = encode(build_justification(round_number, commit, self._chain))
-        self._chain.finalize(block.hash, justification)
+        self._chain.finalize(
+            block.hash,
+            justification
+            or build_justification(round_number, commit, self._rounds.voters, self._chain),
+        )
         self._follow_chain()
         return message
 
@@ -471,24 +528,28 @@ class GrandpaVoter:
         self._announce_at = now + interval
 
     def _ask_to_catch_up(self, now: float) -> None:
-        """Ask a peer that has left our round behind for the votes to follow it."""
+        """Ask peers that say that they have left our round behind for the votes to follow."""
         window = STALLED_AFTER * self._gossip_s
+        for peer in self._asking.overdue(now):
+            self._network.report(peer, COST_NO_ANSWER, "grandpa: no answer to a catch-up request")
         stalled = self._rounds.current.active and now >= self._progress_at + window
         if now < self._asked_at + window or not (stalled or self._peer_ahead):
             return
         self._peer_ahead = False
         here = self._rounds.current.number
+        beyond = here + (0 if stalled else 1)
         ahead = [
-            (record.view.round, peer)
+            peer
             for peer, record in self._gossip.peers.items()
-            if record.view is not None and record.view.set_id == self._rounds.set_id
+            if record.view is not None
+            and record.view.set_id == self._rounds.set_id
+            and record.view.round > beyond
         ]
-        furthest, peer = max(ahead, default=(0, PeerId("")))
-        if furthest > here + (0 if stalled else 1):
+        asked = self._asking.ask(ahead, now + window)
+        if asked:
             self._asked_at = now
-            self._gossip.peers[peer].asked_until = now + window
             request = CatchUpRequest(U64(here), U64(self._rounds.set_id))
-            self._network.notify([peer], PROTOCOL, encode(request, GossipMessage))
+            self._network.notify(asked, PROTOCOL, encode(request, GossipMessage))
 
     def _drop_own_commit(self) -> None:
         self._own_commit = None

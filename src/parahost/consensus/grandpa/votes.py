@@ -31,6 +31,9 @@ from parahost.primitives.consensus import (
 )
 from parahost.primitives.values import dataclass
 
+VOTES_PER_STAGE = 2
+"""Of one voter: the second shows that it equivocates, a third would show nothing more."""
+
 
 class Stage(IntEnum):
     """What a voter says once in a round. The values name promises and must not change."""
@@ -125,6 +128,15 @@ class RoundVotes:
             return self.proposal == vote
         return vote in self._tallies[stage].by_voter.get(index, ())
 
+    def room(self, vote: SignedMessage) -> int:
+        """How many more votes of that stage are taken from its voter."""
+        stage, index = stage_of(vote.message), self.voters.index(vote.id)
+        if index is None:
+            return 0
+        if stage is Stage.PROPOSE:
+            return int(self.proposal is None and index == self.voters.primary(self.number))
+        return VOTES_PER_STAGE - len(self._tallies[stage].by_voter.get(index, ()))
+
     def add(self, vote: SignedMessage) -> Added:
         """Count a vote or take the primary's proposal.
 
@@ -142,7 +154,7 @@ class RoundVotes:
         earlier = tally.by_voter.get(index, [])
         if any(vote.message == other.message for other in earlier):
             return Added.DUPLICATE
-        if len(earlier) > 1:
+        if len(earlier) >= VOTES_PER_STAGE:
             return Added.SUPERFLUOUS
         if not earlier:
             voter = 1 << index
