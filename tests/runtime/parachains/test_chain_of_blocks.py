@@ -201,7 +201,7 @@ class CodeMachine(RuleBasedStateMachine):
     def start(self) -> None:
         self.world = World(parachains=[1], acceptance_period=self.PERIOD)
         self.current: bytes = code(1)
-        self.replaced: list[tuple[int, int, bytes]] = []  # expected, activated, old code
+        self.replaced: list[tuple[int, int, bytes]] = []  # used until, activated, old code
         self.planned: tuple[int, bytes] | None = None
         self.version = 0
 
@@ -228,7 +228,7 @@ class CodeMachine(RuleBasedStateMachine):
             )
         )
         if self.planned is not None and self.planned[0] <= context:
-            self.replaced.append((self.planned[0], self.world.number, self.current))
+            self.replaced.append((context, self.world.number, self.current))
             self.current, self.planned = self.planned[1], None
 
     @rule(count=st.integers(1, 5))
@@ -252,8 +252,8 @@ class CodeMachine(RuleBasedStateMachine):
                 assert found == (self.planned[1] if applied and self.planned else self._at(at))
 
     def _at(self, at: int) -> bytes | None:
-        for expected, activated, old in self.replaced:
-            if at <= expected:
+        for used_until, activated, old in self.replaced:
+            if at <= used_until:
                 return old if activated + self.PERIOD >= self.world.number else None
         return self.current
 

@@ -14,7 +14,12 @@ from parahost.runtime.parachains.paras import (
     Paras,
     validation_code_hash,
 )
-from parahost.runtime.parachains.past_code import ParaPastCodeMeta, ReplacementTimes
+from parahost.runtime.parachains.past_code import (
+    ParaPastCodeMeta,
+    ReplacementTimes,
+    UseCurrent,
+    UseReplacedAt,
+)
 from parahost.runtime.storage import Overlay
 
 from .world import World, block, code, genesis_args, para
@@ -105,8 +110,8 @@ def test_a_para_goes_with_the_next_session_and_its_code_becomes_past_code() -> N
     assert not paras.future_code_upgrades.contains(world.state, A)
     assert paras.past_code.get(world.state, (A, block(3))) == code(1)
     assert paras.past_code_pruning.get(world.state) == ((1, 3),)
-    assert paras.validation_code_at(world.state, A, block(3)) == code(1)
-    assert paras.validation_code_at(world.state, A, block(4)) is None
+    assert paras.validation_code_at(world.state, A, block(2)) == code(1)
+    assert paras.validation_code_at(world.state, A, block(3)) is None
 
     world.add_blocks_until(7)
     assert paras.past_code.contains(world.state, (A, block(3)))
@@ -127,8 +132,8 @@ def test_a_para_can_go_and_come_back_as_another_at_once() -> None:
     world.add_block(extrinsics=replace_it, new_session=6)
     assert paras.is_parathread(world.state, A)
     assert paras.validation_code.get(world.state, A) == code(9)
-    assert paras.validation_code_at(world.state, A, block(1)) == code(1)
-    assert paras.validation_code_at(world.state, A, block(2)) == code(9)
+    assert paras.validation_code_at(world.state, A, block(0)) == code(1)
+    assert paras.validation_code_at(world.state, A, block(1)) == code(9)
 
 
 @pytest.mark.guide("A16", "A17")
@@ -175,8 +180,11 @@ def test_the_first_head_from_the_expected_block_on_applies_the_upgrade() -> None
     assert paras.heads.get(world.state, A) == b"late"
     assert not paras.future_code_upgrades.contains(world.state, A)
     assert not paras.future_code.contains(world.state, A)
-    times = ReplacementTimes(expected_at=block(8), activated_at=block(11))
-    assert paras.past_code_meta.get(world.state, A) == ParaPastCodeMeta((times,), None)
+    times = ReplacementTimes(
+        expected_at=block(8), activated_at=block(11), used_from=block(0), used_until=block(9)
+    )
+    meta = paras.past_code_meta.get(world.state, A)
+    assert meta == ParaPastCodeMeta((times,), current_from=block(10))
     assert paras.past_code.get(world.state, (A, block(8))) == code(1)
     assert paras.past_code_pruning.get(world.state) == ((1, 11),)
 
@@ -214,7 +222,9 @@ def test_past_code_outlives_the_acceptance_period() -> None:
     world.add_block()
     assert paras.past_code.get(world.state, (A, block(8))) is None
     assert paras.past_code_pruning.get(world.state) == ()
-    assert paras.past_code_meta.get(world.state, A) == ParaPastCodeMeta((), block(8))
+    assert paras.past_code_meta.get(world.state, A) == ParaPastCodeMeta(
+        (), last_pruned=block(8), current_from=block(10)
+    )
 
 
 @pytest.mark.guide("A11", "A15")
@@ -260,38 +270,54 @@ def test_code_lookup_before_an_upgrade_is_applied() -> None:
 
 @pytest.mark.guide("A20")
 def test_code_lookup_after_an_upgrade_is_applied_and_after_pruning() -> None:
+    """New code was expected at 8; the block that brought it, made on 9, was judged by the old."""
     world = upgraded_world(acceptance=10)
     paras = paras_of(world)
 
     def lookup(at: int) -> ValidationCode | None:
         return paras.validation_code_at(world.state, A, block(at))
 
-    assert [lookup(at) for at in (0, 7, 8)] == [code(1)] * 3
-    assert [lookup(at) for at in (9, 10, 11, 100)] == [code(1, 1)] * 4
+    assert [lookup(at) for at in (0, 7, 8, 9)] == [code(1)] * 4
+    assert [lookup(at) for at in (10, 11, 100)] == [code(1, 1)] * 3
     world.add_blocks_until(22)
-    assert [lookup(at) for at in (0, 7, 8)] == [None] * 3
-    assert [lookup(at) for at in (9, 100)] == [code(1, 1)] * 2
+    assert [lookup(at) for at in (0, 7, 8, 9)] == [None] * 4
+    assert [lookup(at) for at in (10, 100)] == [code(1, 1)] * 2
 
 
 @pytest.mark.guide("A11", "A20")
 def test_past_code_meta_finds_the_code_of_each_time() -> None:
-    meta = ParaPastCodeMeta()
-    for expected, activated in ((10, 12), (20, 25), (30, 31)):
-        meta = meta.with_replacement(block(expected), block(activated))
-    found = [getattr(meta.code_at(block(at)), "expected_at", "current") for at in (5, 10, 11, 20)]
-    assert found == [10, 10, 20, 20]
-    assert [getattr(meta.code_at(block(at)), "expected_at", "current") for at in (30, 31)] == [
-        30,
-        "current",
-    ]
+    meta = ParaPastCodeMeta().reborn(block(3))
+    for expected, activated, until in ((10, 12, 10), (20, 25, 23), (30, 31, 30)):
+        meta = meta.with_replacement(block(expected), block(activated), block(until))
+
+    def found(meta: ParaPastCodeMeta, *numbers: int) -> list[object]:
+        uses = (meta.code_at(block(at)) for at in numbers)
+        return [None if use is None else getattr(use, "expected_at", "current") for use in uses]
+
+    assert found(meta, 2, 3, 10) == [None, 10, 10]
+    assert found(meta, 11, 20, 23) == [20, 20, 20]
+    assert found(meta, 24, 30, 31) == [30, 30, "current"]
     pruned, gone = meta.pruned_up_to(block(25))
     assert gone == (10, 20)
     assert pruned.last_pruned == 20
-    assert pruned.code_at(block(20)) is None
-    assert pruned.code_at(block(21)) is not None
+    assert found(pruned, 20, 23, 24) == [None, None, 30]
     assert meta.pruned_up_to(block(11)) == (meta, ())
     assert meta.most_recent_change() == 30
     assert pruned.pruned_up_to(block(99))[0].most_recent_change() == 30
+
+
+@pytest.mark.guide("A11", "A20")
+def test_a_later_life_knows_no_change_of_an_earlier_one() -> None:
+    meta = ParaPastCodeMeta().with_replacement(block(10), block(12), block(11))
+    ended = meta.with_replacement(block(20), block(20), block(19))
+    later = ended.reborn(block(25))
+    assert later.most_recent_change() is None
+    assert later.pruned_up_to(block(20))[0].most_recent_change() is None
+    uses = [later.code_at(block(at)) for at in (11, 12, 19, 20, 24)]
+    assert uses == [UseReplacedAt(block(10)), *[UseReplacedAt(block(20))] * 2, None, None]
+    assert later.code_at(block(25)) == UseCurrent()
+    upgraded = later.with_replacement(block(30), block(33), block(31))
+    assert upgraded.most_recent_change() == 30
 
 
 @pytest.mark.guide("A20")

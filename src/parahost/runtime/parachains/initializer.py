@@ -54,6 +54,7 @@ class Initializer(Module, pallet="Initializer"):
         validity: Validity,
     ) -> None:
         self.configuration = configuration
+        self.paras = paras
         self.in_order: Sequence[HostModule] = (
             configuration,
             paras,
@@ -80,6 +81,7 @@ class Initializer(Module, pallet="Initializer"):
             queued=tuple(queued),
             prev_config=self.configuration.configuration(store),
             new_config=self.configuration.next_configuration(store),
+            outgoing=self.paras.outgoing_paras.get(store),
             random_seed=random_seed,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.primitives.basic import H256, SessionIndex, ValidatorId
+from parahost.primitives.basic import H256, ParaId, SessionIndex, ValidatorId
 from parahost.primitives.configuration import HostConfiguration
 
 
@@ -19,5 +19,8 @@ class SessionChangeNotification:
     """The validators of the one after it."""
     prev_config: HostConfiguration
     new_config: HostConfiguration
+    outgoing: tuple[ParaId, ...]
+    """The paras whose life ends. One may begin another at once, under the same number: whoever
+    keeps something of a para forgets what it kept of these."""
     random_seed: H256
     """From BABE; nobody could choose it."""

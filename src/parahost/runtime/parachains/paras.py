@@ -27,7 +27,7 @@ from parahost.runtime.events import (
 )
 from parahost.runtime.parachains.configuration import MAX_POV_SIZE, Configuration
 from parahost.runtime.parachains.notification import SessionChangeNotification
-from parahost.runtime.parachains.past_code import ParaPastCodeMeta, UseCurrent
+from parahost.runtime.parachains.past_code import GENESIS_BLOCK, ParaPastCodeMeta, UseCurrent
 from parahost.runtime.storage import (
     Module,
     Overlay,
@@ -104,36 +104,50 @@ class Paras(Module, pallet="Paras"):
     def genesis(self, store: Overlay, paras: Iterable[tuple[ParaId, ParaGenesisArgs]]) -> None:
         """Register paras before the first block."""
         for para, args in paras:
-            self._apply_incoming(store, para, args)
+            self._begin_life(store, para, args, GENESIS_BLOCK)
 
     # Session change
 
     def on_session_change(self, store: Overlay, notification: SessionChangeNotification) -> None:
         """Let paras go and come (A14): the only time at which the set changes (A21)."""
         now = self.system.block_number(store)
-        for para in self.outgoing_paras.take(store):
-            self._clean_up_outgoing(store, para, now)
+        self.outgoing_paras.kill(store)
+        for para in notification.outgoing:
+            self._end_life(store, para, now)
         for para in self.upcoming_paras.take(store):
             args = self.upcoming_paras_genesis.take(store, para)
             if args is None:
                 raise RuntimeBug(f"upcoming para {para} has no genesis arguments")
-            self._apply_incoming(store, para, args)
+            self._begin_life(store, para, args, now)
 
-    def _clean_up_outgoing(self, store: Overlay, para: ParaId, now: BlockNumber) -> None:
-        """Its code may still be wanted for checks: it becomes past code."""
+    def _end_life(self, store: Overlay, para: ParaId, now: BlockNumber) -> None:
+        """Of an outgoing para nothing stays but its code, which may be wanted for checks: it
+        becomes past code. The last block of this life was made on the parent of this block."""
         self.parachains_item.mutate(store, lambda ids: tuple(id_ for id_ in ids if id_ != para))
         self.heads.remove(store, para)
         self.future_code_upgrades.remove(store, para)
         self.future_code.remove(store, para)
         removed = self.validation_code.take(store, para)
-        if removed is not None:
-            self._note_past_code(store, para, removed, expected_at=now, activated_at=now)
+        if removed is None:
+            raise RuntimeBug(f"outgoing para {para} has no code")
+        self._note_past_code(
+            store,
+            para,
+            removed,
+            expected_at=now,
+            activated_at=now,
+            used_until=BlockNumber(U32(now - 1)),
+        )
 
-    def _apply_incoming(self, store: Overlay, para: ParaId, args: ParaGenesisArgs) -> None:
+    def _begin_life(
+        self, store: Overlay, para: ParaId, args: ParaGenesisArgs, now: BlockNumber
+    ) -> None:
+        """An incoming para's first block is made on this block, or later."""
         if args.parachain:
             self.parachains_item.mutate(store, lambda ids: _with_id(ids, para))
         self.heads.put(store, para, args.genesis_head)
         self.validation_code.put(store, para, args.validation_code)
+        self.past_code_meta.mutate(store, para, lambda meta: meta.reborn(now))
 
     # Initialisation
 
@@ -217,7 +231,9 @@ class Paras(Module, pallet="Paras"):
             raise RuntimeBug(f"para {para} lacks its planned or its current code")
         self.validation_code.put(store, para, new)
         now = self.system.block_number(store)
-        self._note_past_code(store, para, old, expected_at=expected_at, activated_at=now)
+        self._note_past_code(
+            store, para, old, expected_at=expected_at, activated_at=now, used_until=context
+        )
         self.system.deposit_event(store, CurrentCodeUpdated(para))
 
     def validation_code_at(
@@ -228,6 +244,9 @@ class Paras(Module, pallet="Paras"):
         assume_intermediate: BlockNumber | None = None,
     ) -> ValidationCode | None:
         """The code for a block of the para whose relay parent has the number ``at`` (A20).
+
+        New code judges the blocks after the first one that was made on the block at which it was
+        expected, or later: that one itself is judged by the old code, whatever its number.
 
         ``assume_intermediate``, before ``at``: suppose that a block of the para with a relay
         parent of that number is included before. ``None`` when there is no such code, when it is
@@ -256,7 +275,8 @@ class Paras(Module, pallet="Paras"):
         return None
 
     def last_code_upgrade(self, store: Reader, para: ParaId) -> BlockNumber | None:
-        """When the latest code of the para was, or is, expected to hold: planned or past."""
+        """When the latest code of this life of the para was, or is, expected to hold: planned or
+        past."""
         planned = self.future_code_upgrades.get(store, para)
         if planned is not None:
             return planned
@@ -310,10 +330,12 @@ class Paras(Module, pallet="Paras"):
         *,
         expected_at: BlockNumber,
         activated_at: BlockNumber,
+        used_until: BlockNumber,
     ) -> None:
         self.past_code.put(store, (para, expected_at), code)
-        meta = self.past_code_meta.get(store, para)
-        self.past_code_meta.put(store, para, meta.with_replacement(expected_at, activated_at))
+        self.past_code_meta.mutate(
+            store, para, lambda meta: meta.with_replacement(expected_at, activated_at, used_until)
+        )
         tasks = self.past_code_pruning.get(store)
         place = bisect_right(tasks, activated_at, key=lambda task: task[1])
         self.past_code_pruning.put(store, (*tasks[:place], (para, activated_at), *tasks[place:]))

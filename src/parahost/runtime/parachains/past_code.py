@@ -1,21 +1,32 @@
-"""Which past code of a para is kept, and which code held when (A11, A20)."""
+"""Which past code of a para is kept, and which code held when (A11, A20).
+
+A para may live several times: it is deregistered, and another is registered under its number. What
+is past may be checked and disputed for as long as it is kept; nothing of it reaches into the next
+life.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from parahost.primitives.basic import BlockNumber
+from parahost.primitives.basic import U32, BlockNumber
+
+GENESIS_BLOCK = BlockNumber(U32(0))
 
 
 @dataclass(frozen=True, slots=True)
 class ReplacementTimes:
-    """The two times of a code replacement."""
+    """The times of a code replacement, or of the end of a para's life, which replaces its code by
+    none. Blocks of the para whose relay parent is from ``used_from`` to ``used_until``, both
+    included, were judged by the old code, and no others."""
 
     expected_at: BlockNumber
-    """From the para's perspective: its blocks with a later relay parent have the new code."""
+    """When new code was expected: the first block of the para with this relay parent or a later
+    one was the last that the old code judged."""
     activated_at: BlockNumber
-    """The block that included the activating candidate: the old code's acceptance period
-    begins."""
+    """The block that included that one: the old code's acceptance period begins."""
+    used_from: BlockNumber
+    used_until: BlockNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +46,48 @@ UseCodeAt = UseCurrent | UseReplacedAt
 
 @dataclass(frozen=True, slots=True)
 class ParaPastCodeMeta:
-    """The replacements of a para's code, ascending in both times. ``expected_at`` is the second
+    """The replacements of a para's code, ascending in all times. ``expected_at`` is the second
     key into ``PastCode``."""
 
     upgrade_times: tuple[ReplacementTimes, ...] = ()
     last_pruned: BlockNumber | None = None
     """``expected_at`` of the latest replacement whose old code is gone."""
+    born_at: BlockNumber = GENESIS_BLOCK
+    """The first relay parent of the para's present life."""
+    current_from: BlockNumber = GENESIS_BLOCK
+    """The first relay parent whose blocks the current code judges."""
 
     def most_recent_change(self) -> BlockNumber | None:
-        """When the code was last expected to change, as far as it is known."""
+        """When the code was last expected to change; ``None`` while the present life has its first
+        code."""
+        if self.current_from == self.born_at:
+            return None
         return self.upgrade_times[-1].expected_at if self.upgrade_times else self.last_pruned
 
     def code_at(self, at: BlockNumber) -> UseCodeAt | None:
-        """The code in the context of block ``at``; ``None`` when it is pruned."""
-        if self.last_pruned is not None and at <= self.last_pruned:
-            return None
+        """The code for blocks of the para with the relay parent ``at``; ``None`` when it is pruned,
+        or the para was not there."""
+        if at >= self.current_from:
+            return UseCurrent()
         for times in self.upgrade_times:
-            if times.expected_at >= at:
+            if times.used_from <= at <= times.used_until:
                 return UseReplacedAt(times.expected_at)
-        return UseCurrent()
+        return None
 
     def with_replacement(
-        self, expected_at: BlockNumber, activated_at: BlockNumber
+        self, expected_at: BlockNumber, activated_at: BlockNumber, used_until: BlockNumber
     ) -> ParaPastCodeMeta:
-        times = ReplacementTimes(expected_at, activated_at)
-        return replace(self, upgrade_times=(*self.upgrade_times, times))
+        """With one more: the old code judged blocks with relay parents up to ``used_until``."""
+        times = ReplacementTimes(expected_at, activated_at, self.current_from, used_until)
+        return replace(
+            self,
+            upgrade_times=(*self.upgrade_times, times),
+            current_from=BlockNumber(U32(used_until + 1)),
+        )
+
+    def reborn(self, at: BlockNumber) -> ParaPastCodeMeta:
+        """At the beginning of another life: blocks with relay parents from ``at`` on are its."""
+        return replace(self, born_at=at, current_from=at)
 
     def pruned_up_to(
         self, activated_at: BlockNumber
@@ -71,4 +99,5 @@ class ParaPastCodeMeta:
         )
         if not gone:
             return self, ()
-        return ParaPastCodeMeta(self.upgrade_times[len(gone) :], gone[-1]), gone
+        kept = self.upgrade_times[len(gone) :]
+        return replace(self, upgrade_times=kept, last_pruned=gone[-1]), gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -30,8 +30,6 @@ from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
 from parahost.runtime.system import System
 
 # Types
-
-GENESIS_BLOCK = BlockNumber(U32(0))
 
 
 @variant(0)
@@ -142,6 +140,7 @@ class Scheduler(Module, pallet="ParaScheduler"):
         self._tidy_queue(
             store,
             returned,
+            outgoing=notification.outgoing,
             cores=config.parathread_cores,
             cores_before=notification.prev_config.parathread_cores,
             max_retries=config.parathread_retries,
@@ -162,17 +161,20 @@ class Scheduler(Module, pallet="ParaScheduler"):
         store: Overlay,
         returned: Iterable[ParathreadEntry],
         *,
+        outgoing: Collection[ParaId],
         cores: int,
         cores_before: int,
         max_retries: int,
     ) -> None:
-        """Take claims back, drop those over their retries or of threads that are gone, and spread
-        the rest anew when the number of cores changed. Without cores all claims are dropped."""
+        """Take claims back, drop those over their retries or of threads that are gone, also of
+        those that have come back as others, and spread the rest anew when the number of cores
+        changed. Without cores all claims are dropped."""
 
         def stays(entry: ParathreadEntry) -> bool:
             return (
                 cores > 0
                 and entry.retries <= max_retries
+                and entry.claim.para_id not in outgoing
                 and self.paras.is_parathread(store, entry.claim.para_id)
             )
 
