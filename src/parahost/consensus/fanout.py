@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from math import isqrt
+from typing import TypeVar
 
 from parahost.ports import Random
 from parahost.primitives.basic import PeerId
+
+T = TypeVar("T")
 
 RELAY_FANOUT = 4
 """In a network in which not everybody is connected to everybody."""
@@ -33,7 +36,7 @@ def relay_fanout(random: Random, authorities_connected: int, authorities: int) -
     return int(random.below(max(isqrt(authorities), 1)) == 0)
 
 
-def sample(random: Random, items: Iterable[PeerId], count: int) -> Sequence[PeerId]:
+def sample(random: Random, items: Iterable[T], count: int) -> Sequence[T]:
     """At most ``count`` of the items, each choice equally likely."""
     pool = list(items)
     for index in range(min(count, len(pool))):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import trio
@@ -20,7 +20,7 @@ from parahost.node.availability.chunk_gossip import (
     LiveCandidate,
     judge,
 )
-from parahost.node.availability.chunk_request import COST_BAD_PROOF
+from parahost.node.availability.chunk_request import COST_BAD_PROOF, ChunkRequest
 from parahost.node.availability.distribution import (
     PULL_AFTER_S,
     PULL_EVERY_S,
@@ -31,7 +31,9 @@ from parahost.node.availability.recovery import AvailabilityRecovery
 from parahost.node.availability.store import AvailabilityStore
 from parahost.node.gossip import COST_NOT_IN_VIEW, Acceptance
 from parahost.node.messages.availability import (
+    AvailabilityNetwork,
     BitfieldNetwork,
+    QueryAvailableData,
     QueryChunk,
     RecoverAvailableData,
     RecoveryFailure,
@@ -41,7 +43,15 @@ from parahost.node.messages.availability import (
 from parahost.node.messages.backing import PoVRequested, StatementNetwork
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.collation import CollationNetwork, CollationRequested
-from parahost.node.messages.network import PeerSetNetwork
+from parahost.node.messages.network import (
+    OurViewChange,
+    PeerMessage,
+    PeerSetNetwork,
+    ReportPeer,
+    ResolveValidators,
+    View,
+)
+from parahost.node.messages.utility import Ancestors, RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
 from parahost.node.utility.chain_api import ChainApi
@@ -54,13 +64,24 @@ from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import ObservedRole
 from parahost.ports.network import RequestHandler
 from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.basic import U8, U32, ChunkIndex, PeerId, SessionIndex, ValidatorIndex
+from parahost.primitives.basic import (
+    H256,
+    U8,
+    U32,
+    CandidateHash,
+    ChunkIndex,
+    Hash,
+    PeerId,
+    SessionIndex,
+    ValidatorIndex,
+)
 from parahost.primitives.candidates import AvailableData
 from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.storage.memory import MemoryDatabase
 from tests.node.availability.world import RelayChain, hash_of, imported, key_store, plain
+from tests.node.backing.world import Silent, on_stage
 from tests.node.harness import make_overseer, running
 from tests.node.network import Directory, MemoryNetwork, MemoryPort
 from tests.runtime.parachains.world import World, validator_ids
@@ -298,6 +319,56 @@ async def test_a_chunk_is_relayed_to_whom_its_holder_cannot_reach(
         assert made.costs() == []
 
 
+@pytest.mark.parametrize(("hops", "arrives"), [(1, False), (2, True)])
+async def test_a_chunk_travels_over_no_more_peers_than_it_may(
+    autojump_clock: MockClock, hops: int, arrives: bool
+) -> None:
+    """A line of a backer, three others and the chunk's validator. The backer lets it go over
+    ``hops`` peers that do not know that validator."""
+    chain = relay_chain()
+    source, target = backers_of(chain, 100)[:2]
+    first, second, third = (i for i in range(VALIDATORS) if i not in backers_of(chain, 100))
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    line = [(source, first), (first, second), (second, third), (third, target)]
+    async with net(chain, line) as made:
+        made.import_(block)
+        await trio.sleep(0.1)
+        sent = gossip(ChunkGossip(hash_of(candidate), chunks_of(data)[target], U8(hops)))
+        made.network.post(peer(source), peer(first), "validation", sent)
+        await trio.sleep(PULL_AFTER_S - 0.2)
+        assert await made.nodes[target].chunk(candidate) is arrives
+
+
+@pytest.mark.guide("A89")
+async def test_what_is_live_no_more_is_forgotten_and_costs_nobody(
+    autojump_clock: MockClock,
+) -> None:
+    """Its chunks were held in memory to be handed out; one that is still under way is no fault."""
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    candidate, data = chain.candidate(100)
+    blocks = [chain.add(backed=[candidate]), chain.add(vote=True)]
+    blocks += [chain.add() for _ in range(3)]
+    other = next(i for i in range(VALIDATORS) if i not in backers)
+    async with net(chain) as made:
+        backer = made.nodes[backers[0]]
+        await backer.store(candidate, data)
+        answer = backer.port.answerers["req_chunk"]
+        request = encode(ChunkRequest(hash_of(candidate), ChunkIndex(U32(other))))
+        for block in blocks[:4]:
+            made.import_(block)
+            await trio.sleep(0.1)
+            assert await answer(peer(other), request) is not None
+        made.import_(blocks[4])
+        await trio.sleep(0.1)
+        assert await answer(peer(other), request) is None
+        late = gossip(ChunkGossip(hash_of(candidate), chunks_of(data)[other], U8(0)))
+        made.network.post(peer(backers[0]), peer(other), "validation", late)
+        await trio.sleep(0.1)
+        assert made.costs() == []
+
+
 async def test_a_validator_asks_for_the_chunk_that_does_not_come(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     backers = backers_of(chain, 100)
@@ -323,8 +394,72 @@ async def test_a_validator_asks_for_the_chunk_that_does_not_come(autojump_clock:
         assert lost
         await trio.sleep(0.2)
         assert await made.lacking(candidate) == []
-        [(source, protocol)] = made.nodes[victim].port.requests
-        assert source in map(peer, backers) and protocol == "req_chunk"
+        asked = made.nodes[victim].port.requests
+        assert {source for source, _ in asked} == set(map(peer, backers))
+        assert [protocol for _, protocol in asked] == ["req_chunk"] * 3
+
+
+async def test_silent_backers_hold_nobody_up(autojump_clock: MockClock) -> None:
+    """Two of three backers send nothing and do not answer."""
+    chain = relay_chain()
+    *silent, honest = backers_of(chain, 100)
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    async with net(chain) as made:
+
+        async def hang(source: PeerId, payload: bytes) -> bytes | None:
+            await trio.sleep(100)
+            return None
+
+        for index in silent:
+            made.nodes[index].port.answerers["req_chunk"] = hang
+        made.network.allow = lambda source, target: source not in map(peer, silent)
+        await made.nodes[honest].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(PULL_AFTER_S + 0.1)
+        assert await made.lacking(candidate) == sorted(silent)
+
+
+async def test_a_chunk_of_another_index_is_refused(autojump_clock: MockClock) -> None:
+    """Its proof is right, but it is not what was asked for."""
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    victim = next(i for i in range(VALIDATORS) if i not in backers)
+    other = chunks_of(data)[(victim + 1) % VALIDATORS]
+    async with net(chain) as made:
+
+        async def answer(source: PeerId, payload: bytes) -> bytes | None:
+            return encode(other)
+
+        for node in made.nodes:
+            node.port.answerers["req_chunk"] = answer
+        made.import_(block)
+        await trio.sleep(PULL_AFTER_S + 0.1)
+        assert not await made.nodes[victim].chunk(candidate)
+        assert not await made.nodes[victim].chunk(candidate, other.index)
+        costs = made.nodes[victim].port.costs()
+        assert len(costs) == VALIDATORS - 1
+        assert {cost for _, cost, _ in costs} == {COST_BAD_PROOF.value}
+
+
+async def test_a_borrowed_peer_id_hides_nobodys_chunk(autojump_clock: MockClock) -> None:
+    """The record of a validator names another's peer. That one gets its own chunk, at once."""
+    chain = relay_chain()
+    backers = backers_of(chain, 100)
+    victim, liar = [i for i in range(VALIDATORS) if i not in backers][:2]
+    candidate, data = chain.candidate(100)
+    block = chain.add(backed=[candidate])
+    async with net(chain) as made:
+        made.directory[validator_ids(VALIDATORS)[liar]] = peer(victim)
+        for index in backers:
+            await made.nodes[index].store(candidate, data)
+        made.import_(block)
+        await trio.sleep(0.1)
+        assert await made.nodes[victim].chunk(candidate)
+        assert made.nodes[victim].port.requests == []
+        assert made.costs() == []
 
 
 async def test_it_asks_the_backers_first_and_asks_again(autojump_clock: MockClock) -> None:
@@ -363,9 +498,10 @@ async def test_it_asks_the_backers_first_and_asks_again(autojump_clock: MockCloc
         assert len(first) == len(set(first)) == VALIDATORS - 1, "then others, who may relay it"
         await trio.sleep(0.2)
         assert await made.lacking(candidate) == []
-        assert len(asked) == len(first) + 1
+        again = len(asked)
+        assert again == len(first) + 3, "three at a time"
         await trio.sleep(3 * PULL_EVERY_S)
-        assert len(asked) == len(first) + 1
+        assert len(asked) == again
 
 
 async def test_records_of_validators_may_come_late(autojump_clock: MockClock) -> None:
@@ -497,6 +633,81 @@ def test_each_backer_sends_a_share_and_others_what_they_have() -> None:
     assert (live(4).place, live(1).place, live(0).place, live(None).place) == (0, 1, None, None)
 
 
+def test_nobody_decides_how_far_a_chunk_travels_but_we() -> None:
+    holder = live()
+    for index, (said, allowed) in enumerate([(0, 0), (1, 1), (2, 2), (3, 2), (255, 2)]):
+        chunk = ErasureChunk(PENDING_CHUNKS[index], ChunkIndex(U32(index)), PENDING_PROOFS[index])
+        holder.hold(chunk, said)
+        assert holder.hops[chunk.index] == allowed
+
+
+# Bounds
+
+
+def head(number: int) -> Hash:
+    return Hash(H256(number.to_bytes(32, "big")))
+
+
+def works_on(number: int) -> AvailabilityNetwork:
+    return AvailabilityNetwork(OurViewChange(View((head(number),))))
+
+
+async def test_only_the_latest_heads_are_remembered() -> None:
+    subsystem = AvailabilityDistribution(key_store(0))
+    nothing_is_live: dict[type[Message], Any] = {
+        RuntimeCall: lambda call: {},
+        Ancestors: lambda request: (),
+    }
+    async with on_stage(subsystem, answers=nothing_is_live) as stage:
+        for number in range(300):
+            await stage.say(works_on(number))
+        assert list(subsystem._heads) == [head(number) for number in range(300 - 256, 300)]
+        assert len(subsystem._lookup._pending) == 256
+
+
+async def test_chunks_wait_for_our_view_within_a_size() -> None:
+    """One of 1 MiB after the other, while it is being looked up what is live: 64 MiB may wait."""
+
+    def hold(request: Ancestors) -> Any:
+        raise Silent
+
+    subsystem = AvailabilityDistribution(key_store(0))
+    chunk = ErasureChunk(bytes(1024 * 1024), ChunkIndex(U32(0)), ())
+    async with on_stage(subsystem, answers={Ancestors: hold}) as stage:
+        await stage.say(works_on(1))
+        for number in range(70):
+            message = ChunkGossip(CandidateHash(head(number)), chunk, U8(0))
+            event = PeerMessage(peer(1), encode(message))
+            await stage.say(AvailabilityNetwork(event))
+        assert len(subsystem._waiting) == 64
+        assert stage.heard(ReportPeer) == []
+
+
+async def test_so_many_candidates_that_were_live_are_remembered() -> None:
+    subsystem = AvailabilityDistribution(key_store(0))
+    candidates = [
+        replace(live().pending, hash=CandidateHash(head(number))) for number in range(300)
+    ]
+    found = iter(candidates)
+
+    def one_is_live(call: RuntimeCall[Any]) -> Any:
+        pending = next(found)
+        return {pending.hash: pending}
+
+    answers: dict[type[Message], Any] = {
+        RuntimeCall: one_is_live,
+        Ancestors: lambda request: (),
+        ResolveValidators: lambda request: {},
+        QueryChunk: lambda request: None,
+        QueryAvailableData: lambda request: None,
+    }
+    async with on_stage(subsystem, answers=answers) as stage:
+        for number in range(300):
+            await stage.say(works_on(number))
+        assert list(subsystem._live) == [candidates[299].hash]
+        assert list(subsystem._past) == [each.hash for each in candidates[43:299]]
+
+
 # Recovery
 
 
@@ -529,6 +740,19 @@ async def test_data_of_too_few_chunks_are_unavailable_until_there_are_more(
         assert await made.nodes[5].recover(candidate) is RecoveryFailure.UNAVAILABLE
         for index in (1, 2):
             await made.nodes[index].store(candidate, data)
+        assert await made.nodes[5].recover(candidate) == data
+
+
+async def test_borrowed_peer_ids_mask_no_chunk(autojump_clock: MockClock) -> None:
+    """0 and 1 have their chunks, which are enough. The records of 3 and 4 name their peers."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in (0, 1):
+            request = StoreChunk(hash_of(candidate), chunks_of(data)[index])
+            assert await made.nodes[index].overseer.ask(request)
+        ids = validator_ids(VALIDATORS)
+        made.directory[ids[3]], made.directory[ids[4]] = peer(0), peer(1)
         assert await made.nodes[5].recover(candidate) == data
 
 

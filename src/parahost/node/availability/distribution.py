@@ -17,8 +17,8 @@ Everything is tried again on each view change, ours and peers' (A91).
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -82,9 +82,14 @@ PULL_AFTER_S = 0.4
 """When a validator asks for its chunk that has not come."""
 PULL_EVERY_S = 1.0
 """When it asks again."""
+PULLS_AT_ONCE = 3
+"""How many are asked for a chunk at a time, so that a silent backer holds nobody up."""
 _NOBODY = PeerId("")
 MAX_KNOWN_HEADS = 256
 """Heads whose live candidates are remembered; peers' heads that nobody here works on, mostly."""
+REMEMBERED_CANDIDATES = 256
+"""Candidates that were live until lately: what comes of them then was under way, and is nobody's
+fault."""
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 """Chunks that may wait while our new view is being looked up; more are let go, and asked for."""
 
@@ -113,8 +118,10 @@ class AvailabilityDistribution(Subsystem):
         self._peers = GossipPeers()
         self._heads: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
         self._live: dict[CandidateHash, LiveCandidate] = {}
+        self._past: deque[CandidateHash] = deque(maxlen=REMEMBERED_CANDIDATES)
         self._peer_of: dict[ValidatorId, PeerId] = {}
-        self._validator_of: dict[PeerId, ValidatorId] = {}
+        self._validators_of: dict[PeerId, list[ValidatorId]] = {}
+        """Several may name one peer, and not all of them rightly: each has its own chunk."""
         self._met: tuple[tuple[ValidatorId, ...], ...] | None = None
         """The sessions whose validators are all known and connected; ``None`` when that may have
         changed, or some are not."""
@@ -169,6 +176,8 @@ class AvailabilityDistribution(Subsystem):
     def _on_chunk(self, peer: PeerId, gossip: ChunkGossip) -> None:
         live = self._live.get(gossip.candidate)
         if live is None:
+            if gossip.candidate in self._past:
+                return
             if self._followed == self._peers.ours:
                 self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
             elif self._waiting_bytes + len(gossip.chunk.chunk) <= MAX_WAITING_BYTES:
@@ -227,6 +236,7 @@ class AvailabilityDistribution(Subsystem):
             wanted |= await self._learn(head)
         for candidate in [c for c in self._live if c not in wanted]:
             del self._live[candidate]
+            self._past.append(candidate)
         new = [LiveCandidate.of(p, self._own(p)) for c, p in wanted.items() if c not in self._live]
         for live in new:
             self._live[live.pending.hash] = live
@@ -264,7 +274,9 @@ class AvailabilityDistribution(Subsystem):
             found: Mapping[ValidatorId, PeerId] = await self.ctx.ask(ResolveValidators(validators))
             known.update(found)
         self._peer_of = known
-        self._validator_of = {peer: validator for validator, peer in known.items()}
+        self._validators_of = {}
+        for validator, peer in known.items():
+            self._validators_of.setdefault(peer, []).append(validator)
         ourselves = dict.fromkeys(self._keys.public_keys(KeyType.PARACHAIN))
         complete = all(
             validator in ourselves or known.get(validator, _NOBODY) in self._peers
@@ -307,20 +319,31 @@ class AvailabilityDistribution(Subsystem):
                 await self.ctx.clock.sleep(PULL_EVERY_S)
 
     async def _pull(self, live: LiveCandidate) -> None:
-        """Ask for our chunk, one peer after another."""
+        """Ask for our chunk, a few peers at a time, until one gives it."""
+        sources = iter(await self._sources(live))
+
+        async def ask_one_after_another() -> None:
+            for peer in sources:
+                await self._ask(live, peer)
+                if not self._misses(live):
+                    nursery.cancel_scope.cancel()
+                    return
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(PULLS_AT_ONCE):
+                nursery.start_soon(ask_one_after_another)
+
+    async def _ask(self, live: LiveCandidate, peer: PeerId) -> None:
+        """Ask one peer for our chunk."""
         pending, own = live.pending, live.own
         assert own is not None, "who has no chunk misses none"
         request = ChunkRequest(pending.hash, own)
-        for peer in await self._sources(live):
-            chunk = await fetch_chunk(
-                self.ctx, peer, request, pending.erasure_root, len(pending.validators)
-            )
-            if not self._misses(live):
-                return
-            if chunk is not None:
-                live.peer_has(peer, own)
-                self._hold(live, chunk, 0)
-                return
+        chunk = await fetch_chunk(
+            self.ctx, peer, request, pending.erasure_root, len(pending.validators)
+        )
+        if chunk is not None and self._misses(live):
+            live.peer_has(peer, own)
+            self._hold(live, chunk, 0)
 
     async def _sources(self, live: LiveCandidate) -> list[PeerId]:
         """Whom to ask for our chunk: the backers, then a few others, who may have it to relay."""
@@ -372,15 +395,14 @@ class AvailabilityDistribution(Subsystem):
         """Whether there may be something for the peer, if it works on one of the candidates."""
         if self._met is None:
             return bool(sharing)  # not all validators are connected: something may be relayed
-        return any(self._owed(peer, live) is not None for live in sharing)
+        return any(True for live in sharing for _ in self._owed(peer, live))
 
-    def _owed(self, peer: PeerId, live: LiveCandidate) -> ChunkIndex | None:
-        """The peer's own chunk, if it is ours to send and the peer has not got it."""
-        validator = self._validator_of.get(peer)
-        index = None if validator is None else live.index_of.get(validator)
-        if index is None or not live.may_send(index) or live.has(peer, index):
-            return None
-        return index
+    def _owed(self, peer: PeerId, live: LiveCandidate) -> Iterator[ChunkIndex]:
+        """The chunks of the peer's validators that are ours to send and that it has not got."""
+        for validator in self._validators_of.get(peer, ()):
+            index = live.index_of.get(validator)
+            if index is not None and live.may_send(index) and not live.has(peer, index):
+                yield index
 
     def _offer(self, peers: Sequence[PeerId]) -> None:
         """Send to each of the peers what it wants or should pass on, of what it works on."""
@@ -389,8 +411,7 @@ class AvailabilityDistribution(Subsystem):
                 continue
             working = [peer for peer in peers if self._works_on(peer, live)]
             for peer in working:
-                owed = self._owed(peer, live)
-                if owed is not None:
+                for owed in self._owed(peer, live):
                     self._send_chunk(live, peer, owed, hops=0)
             for index in self._unreachable(live):
                 for peer in working:

@@ -21,7 +21,7 @@ from parahost.node.messages.base import Message, Reply, Unanswered
 from parahost.node.messages.network import ReportPeer, ResolveValidators, SendRequest
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context, Subsystem
-from parahost.primitives.basic import CandidateHash, ChunkIndex, PeerId, ValidatorId
+from parahost.primitives.basic import U32, CandidateHash, ChunkIndex, ValidatorId
 from parahost.primitives.candidates import AvailableData
 from parahost.primitives.scale import ScaleDecodeError
 from parahost.runtime import api
@@ -153,18 +153,19 @@ class Gathering:
     async def _round(self, chunks: dict[int, bytes]) -> None:
         """Ask every validator whose chunk is missing, in random order, until there are enough."""
         peers = await self.ctx.ask(ResolveValidators(self.validators))
-        lacking: dict[PeerId, ChunkIndex] = {}
-        for index, validator in enumerate(self.validators):
-            if validator in peers and index not in chunks:
-                lacking[peers[validator]] = ChunkIndex(index)  # type: ignore[arg-type]
+        lacking = [
+            (ChunkIndex(U32(index)), peers[validator])
+            for index, validator in enumerate(self.validators)
+            if validator in peers and index not in chunks
+        ]
         order = iter(sample(self.ctx.random, lacking, len(lacking)))
 
         under_way = 0
 
         async def ask_one_after_another() -> None:
             nonlocal under_way
-            for peer in order:
-                request = ChunkRequest(self.candidate, lacking[peer])
+            for index, peer in order:
+                request = ChunkRequest(self.candidate, index)
                 under_way += 1
                 chunk = await fetch_chunk(
                     self.ctx, peer, request, self.erasure_root, len(self.validators)
