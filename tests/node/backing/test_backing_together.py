@@ -226,7 +226,7 @@ async def test_a_validator_that_seconds_what_is_invalid_stands_alone() -> None:
     """Its statement comes from beside its node; the whole group learns of the disagreement."""
     async with village(3, bad=[A]) as nodes:
         liar = nodes.stages[1].overseer
-        liar.send(DistributePoV(RELAY_PARENT, A.hash(), pov(1)))
+        liar.send(DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1)))
         liar.send(Share(RELAY_PARENT, seconded(1, A)))
         await nodes.rest()
         for stage in (nodes.stages[0], nodes.stages[2]):

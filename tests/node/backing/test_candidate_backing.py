@@ -322,7 +322,7 @@ async def test_our_own_statement_of_before_a_restart_is_learned_from_peers() -> 
     async with on_stage(CandidateBacking(keystore(0)), answers=answers) as stage:
         await stage.say(*received(seconded(0, A)))
         assert stage.heard(FetchPoV) == []
-        assert stage.heard(DistributePoV) == [DistributePoV(RELAY_PARENT, A.hash(), pov(1))]
+        assert stage.heard(DistributePoV) == [DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1))]
         await stage.say(second(B, 2))
         assert stage.heard(Share) == []
         await stage.say(*received(valid(1, A)))
@@ -400,7 +400,7 @@ async def test_an_unknown_candidate_of_our_para_is_fetched_validated_stored_and_
         assert [signed.statement for signed in shared(stage)] == [Valid(A.hash())]
         order = [type(message) for message in stage.neighbours.heard]
         assert order.index(StoreAvailableData) < order.index(Share)
-        assert stage.heard(DistributePoV) == [DistributePoV(RELAY_PARENT, A.hash(), pov(1))]
+        assert stage.heard(DistributePoV) == [DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1))]
 
 
 @pytest.mark.guide("A75")

@@ -41,6 +41,7 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import encode
 from tests.node.backing.world import (
     OTHER_RELAY_PARENT,
+    PARA,
     RELAY_PARENT,
     Silent,
     Stage,
@@ -224,7 +225,7 @@ async def test_a_pov_that_comes_another_way_ends_the_search() -> None:
     async with on_stage(PoVDistribution(), answers=network.scripted()) as stage:
         request = fetch()
         await stage.say(note(0, "p", is_seconded=True), request)
-        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), pov(1)))
+        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1)))
         assert request.reply.value == pov(1)
         network.held[0].reply.answer(POV)
         await stage.rest()
@@ -265,17 +266,61 @@ async def test_only_so_many_sources_are_noted() -> None:
 
 @pytest.mark.guide("A88")
 async def test_what_is_held_is_served_while_its_relay_parent_is_worked_on() -> None:
-    async with on_stage(PoVDistribution()) as stage:
+    async with on_stage(PoVDistribution(), answers=Peers({}).scripted()) as stage:
         (registration,) = stage.heard(RegisterRequestProducer)
         assert (registration.protocol, registration.producer) == (POV_REQUEST, PoVRequested)
 
         before, during, after = (requested(A.hash()) for _ in range(3))
         await stage.say(before)
-        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), pov(1)))
+        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1)))
         await stage.say(during)
         await stage.move_on()
-        await stage.say(after, DistributePoV(RELAY_PARENT, A.hash(), pov(1)))
+        await stage.say(after, DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1)))
         assert [each.reply.value for each in (before, during, after)] == [None, POV, None]
+
+
+@pytest.mark.guide("A88")
+async def test_the_group_is_served_and_others_within_an_allowance(
+    autojump_clock: MockClock,
+) -> None:
+    """A PoV of 1 MiB. Validator 1 is of the group, 3 is not; of the other two nobody knows
+    anything. They share 20 MiB at once, and a MiB a second."""
+    network = Peers({}, resolved={1: "v1", 3: "v3"})
+    large = PoV(bytes(1024 * 1024 - 4))
+
+    async def ask(peer: str) -> bool:
+        request = requested(A.hash(), peer)
+        await stage.say(request)
+        return request.reply.value == encode(large)
+
+    async with on_stage(PoVDistribution(), answers=network.scripted()) as stage:
+        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), PARA, large))
+        got = [await ask(peer) for peer in ("v3", "stranger", "another") * 10]
+        assert got == [True] * 20 + [False] * 10
+        assert [await ask("v1") for _ in range(4)] == [True] * 3 + [False], "what it needs"
+        assert not await ask("stranger")
+        await trio.sleep(2)
+        assert [await ask(peer) for peer in ("stranger", "v1", "v3")] == [True, True, False]
+        await trio.sleep(1000)
+        assert [await ask("another") for _ in range(21)] == [True] * 20 + [False]
+        assert reports(stage) == [], "who may ask may be refused"
+
+
+async def test_whoever_asks_when_work_stops_is_refused() -> None:
+    network = Peers({})
+    held: list[ResolveValidators] = []
+
+    def hold(request: ResolveValidators) -> Any:
+        held.append(request)
+        raise Silent
+
+    scripted = network.scripted() | {ResolveValidators: hold}
+    async with on_stage(PoVDistribution(), answers=scripted) as stage:
+        request = requested(A.hash())
+        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1)), request)
+        assert len(held) == 1 and not request.reply.settled
+        await stage.move_on()
+        assert request.reply.settled
 
 
 async def test_a_request_that_does_not_decode_costs() -> None:
@@ -290,9 +335,9 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pov_distribution, "MAX_HELD_BYTES", 2500)
     subsystem = PoVDistribution()
     receipts = [candidate(number) for number in range(3)]
-    async with on_stage(subsystem) as stage:
+    async with on_stage(subsystem, answers=Peers({}).scripted()) as stage:
         for receipt in receipts:
-            await stage.say(DistributePoV(RELAY_PARENT, receipt.hash(), PoV(bytes(1000))))
+            await stage.say(DistributePoV(RELAY_PARENT, receipt.hash(), PARA, PoV(bytes(1000))))
         asked = [requested(receipt.hash()) for receipt in receipts]
         await stage.say(*asked)
         assert [each.reply.value is None for each in asked] == [True, False, False]

@@ -231,7 +231,9 @@ class CandidateBacking(Subsystem):
         about = statement.candidate_hash()
         if signed.validator_index == duty.own:
             job.stated.setdefault(about, type(statement))
-            self.ctx.spawn(job.relay_parent, lambda: self._serve_again(job, about), "serve PoV")
+            self.ctx.spawn(
+                job.relay_parent, lambda: self._serve_again(job, duty, about), "serve PoV"
+            )
         elif isinstance(statement, Seconded) and not job.has_seen(about):
             candidate = statement.candidate
             misfit = duty.assignment.misfit(job.relay_parent, candidate.descriptor)
@@ -288,12 +290,13 @@ class CandidateBacking(Subsystem):
             is_valid = judgement is Judgement.VALID
             self._state(job, duty, Valid(about) if is_valid else Invalid(about))
 
-    async def _serve_again(self, job: BackingJob, candidate: CandidateHash) -> None:
+    async def _serve_again(self, job: BackingJob, duty: Duty, candidate: CandidateHash) -> None:
         """Peers tell us what we stated before a restart. If we vouched for it, they may ask us for
         its PoV, which is on disk."""
         pov = await self.ctx.ask(QueryPoV(candidate))
         if pov is not None:
-            self.ctx.send(DistributePoV(job.relay_parent, candidate, pov))
+            para = duty.assignment.para_id
+            self.ctx.send(DistributePoV(job.relay_parent, candidate, para, pov))
 
     # Jobs: judging
 
@@ -307,7 +310,8 @@ class CandidateBacking(Subsystem):
             judgement, reason = Judgement.UNDECIDED, "a question about it was left unanswered"
         self._record(job, f"backing.judged_{judgement.value}", candidate, reason=reason)
         if judgement is Judgement.VALID:
-            self.ctx.send(DistributePoV(job.relay_parent, candidate.hash(), pov))
+            para = candidate.descriptor.para_id
+            self.ctx.send(DistributePoV(job.relay_parent, candidate.hash(), para, pov))
         return judgement
 
     async def _validate_and_store(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import trio
 
+from parahost.node.backing.assignments import learn_assignments
 from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.backing import (
     DistributePoV,
@@ -31,14 +33,27 @@ from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import POV_REQUEST
 from parahost.node.session import child_session
 from parahost.ports.network import RequestFailed
-from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorId, ValidatorIndex
+from parahost.primitives.basic import (
+    CandidateHash,
+    Hash,
+    ParaId,
+    PeerId,
+    ValidatorId,
+    ValidatorIndex,
+)
 from parahost.primitives.candidates import PoV
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.limits import MAX_POV_BYTES
+from parahost.primitives.limits import MAX_POV_BYTES, MIB
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
 MAX_HELD_BYTES = 8 * MAX_POV_BYTES
 """PoVs kept in memory for others, in bytes; of more, the oldest go. The store has them all."""
+SERVINGS = 3
+"""How often a validator of the group may have a PoV: it may have been lost on the way."""
+OTHERS_BURST_BYTES = 2 * MAX_POV_BYTES
+OTHERS_BYTES_PER_S = MIB
+"""What all others may have together: at once after a rest, and from then on. They are those whose
+records have not come yet, and strangers."""
 MAX_SOURCES = 64
 """Statements noted per candidate: one PoV needs no more places to ask."""
 RETRY_S = 1.0
@@ -90,6 +105,33 @@ class Fetch:
 
 
 @dataclass(slots=True)
+class HeldPoV:
+    """A PoV that we found valid, and who has had it how often."""
+
+    relay_parent: Hash
+    para_id: ParaId
+    payload: bytes
+    served: dict[PeerId, int] = field(default_factory=dict)
+
+
+class Allowance:
+    """Bytes that may be given away: ``burst`` at once after a rest, ``per_s`` in the long run."""
+
+    def __init__(self, burst: int, per_s: int) -> None:
+        self._burst, self._per_s = burst, per_s
+        self._left, self._at = float(burst), 0.0
+
+    def take(self, count: int, now: float) -> bool:
+        """Whether so many may be given away at that time, in seconds; then they are."""
+        passed = max(now - self._at, 0.0)  # a clock may be set back
+        self._left, self._at = min(self._left + passed * self._per_s, self._burst), now
+        if count > self._left:
+            return False
+        self._left -= count
+        return True
+
+
+@dataclass(slots=True)
 class HeadState:
     sources: dict[CandidateHash, list[Source]] = field(default_factory=dict)
     fetches: dict[CandidateHash, Fetch] = field(default_factory=dict)
@@ -128,8 +170,9 @@ class PoVDistribution(Subsystem):
 
     def __init__(self) -> None:
         self._heads: dict[Hash, HeadState] = {}
-        self._held: OrderedDict[CandidateHash, tuple[Hash, bytes]] = OrderedDict()
+        self._held: OrderedDict[CandidateHash, HeldPoV] = OrderedDict()
         self._held_bytes = 0
+        self._for_others = Allowance(OTHERS_BURST_BYTES, OTHERS_BYTES_PER_S)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -152,7 +195,7 @@ class PoVDistribution(Subsystem):
             fetch.is_done = True
             for request in fetch.requests:
                 request.reply.drop()
-        for candidate in [c for c, (of, _) in self._held.items() if of == head]:
+        for candidate in [c for c, held in self._held.items() if held.relay_parent == head]:
             self._let_go(candidate)
 
     # Handlers
@@ -161,8 +204,8 @@ class PoVDistribution(Subsystem):
         match message:
             case FetchPoV():
                 self._on_fetch(message)
-            case DistributePoV(head, candidate, pov):
-                self._on_pov(head, candidate, pov)
+            case DistributePoV():
+                self._on_pov(message)
             case NoteStatement():
                 self._on_note(message)
             case PoVRequested():
@@ -180,20 +223,20 @@ class PoVDistribution(Subsystem):
         if state is None:
             request.reply.drop()
         elif candidate in self._held:
-            request.reply.answer(decode(PoV, self._held[candidate][1]))
+            request.reply.answer(decode(PoV, self._held[candidate].payload))
         elif candidate in state.fetches:
             state.fetches[candidate].requests.append(request)
         else:
             fetch = state.fetches[candidate] = Fetch([request])
             self.ctx.spawn(head, lambda: self._fetch(state, request, fetch), "fetch PoV")
 
-    def _on_pov(self, head: Hash, candidate: CandidateHash, pov: PoV) -> None:
-        state = self._heads.get(head)
+    def _on_pov(self, found: DistributePoV) -> None:
+        state = self._heads.get(found.relay_parent)
         if state is None:
             return
-        self._hold(head, candidate, encode(pov))
-        if candidate in state.fetches:
-            self._deliver(state, candidate, pov)
+        self._hold(found.candidate, HeldPoV(found.relay_parent, found.para_id, encode(found.pov)))
+        if found.candidate in state.fetches:
+            self._deliver(state, found.candidate, found.pov)
 
     def _on_note(self, note: NoteStatement) -> None:
         state = self._heads.get(note.relay_parent)
@@ -207,7 +250,8 @@ class PoVDistribution(Subsystem):
             state.fetches[note.candidate].news.set()
 
     def _on_requested(self, message: PoVRequested) -> None:
-        """Hand out what we found valid ourselves, at relay parents that are worked on."""
+        """Hand out what we found valid ourselves, at relay parents that are worked on: to the
+        candidate's group, whose duty it is to judge it, and to others as far as that is cheap."""
         try:
             request = decode(PoVRequest, message.payload)
         except ScaleDecodeError:
@@ -215,9 +259,32 @@ class PoVDistribution(Subsystem):
             message.reply.answer(None)
             return
         held = self._held.get(request.candidate)
-        message.reply.answer(None if held is None else held[1])
+        if held is None or not self.ctx.spawn(
+            held.relay_parent, partial(self._serve, held, message), "serve PoV"
+        ):
+            message.reply.answer(None)
 
     # Jobs
+
+    async def _serve(self, held: HeldPoV, message: PoVRequested) -> None:
+        peer = message.peer
+        try:
+            if held.served.get(peer, 0) < SERVINGS and peer in await self._group(held):
+                held.served[peer] = held.served.get(peer, 0) + 1
+                message.reply.answer(held.payload)
+            elif self._for_others.take(len(held.payload), self.ctx.clock.now()):
+                message.reply.answer(held.payload)
+            else:
+                message.reply.answer(None)
+        finally:
+            message.reply.drop()  # when work on the relay parent has stopped
+
+    async def _group(self, held: HeldPoV) -> Collection[PeerId]:
+        """The peers of the candidate's group, by the records that are known."""
+        assignments = await learn_assignments(self.ctx, held.relay_parent)
+        validators = assignments.session.validators
+        group = tuple(validators[index] for index in assignments.group(held.para_id))
+        return (await self.ctx.ask(ResolveValidators(group))).values()
 
     async def _fetch(self, state: HeadState, request: FetchPoV, fetch: Fetch) -> None:
         """Ask one peer after the other until one has it; ask anew when all have failed, for who
@@ -272,17 +339,16 @@ class PoVDistribution(Subsystem):
         for request in fetch.requests:
             request.reply.answer(pov)
 
-    def _hold(self, head: Hash, candidate: CandidateHash, payload: bytes) -> None:
+    def _hold(self, candidate: CandidateHash, held: HeldPoV) -> None:
         if candidate in self._held:
             return
-        self._held[candidate] = (head, payload)
-        self._held_bytes += len(payload)
+        self._held[candidate] = held
+        self._held_bytes += len(held.payload)
         while self._held_bytes > MAX_HELD_BYTES:
             self._let_go(next(iter(self._held)))
 
     def _let_go(self, candidate: CandidateHash) -> None:
-        _, payload = self._held.pop(candidate)
-        self._held_bytes -= len(payload)
+        self._held_bytes -= len(self._held.pop(candidate).payload)
 
     def _record(self, request: FetchPoV, event: str, peer: PeerId, **fields: object) -> None:
         self.ctx.journal.record(

@@ -123,10 +123,11 @@ class FetchPoV(Request[PoV]):
 
 @dataclass(slots=True)
 class DistributePoV(Message):
-    """We hold this PoV: answer who asks for it."""
+    """We hold this PoV of a candidate of that para: answer who asks for it."""
 
     relay_parent: Hash
     candidate: CandidateHash
+    para_id: ParaId
     pov: PoV
 
 

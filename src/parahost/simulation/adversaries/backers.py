@@ -149,13 +149,14 @@ class _Forger(Insider):
 
     def twist(self, node: Node, message: Message) -> Iterable[Message]:
         match message:
-            case DistributePoV(_, candidate, pov):
+            case DistributePoV(_, candidate, _, pov):
                 self._povs[candidate] = pov
             case Share(head, signed) if isinstance(signed.statement, Seconded):
                 forged = self.forge(node, head, signed.statement.candidate)
                 pov = self._povs[signed.statement.candidate_hash()]
                 rival = self.state(node, head, Seconded(forged), signed.validator_index)
-                said = (DistributePoV(head, forged.hash(), pov), Share(head, rival))
+                para = forged.descriptor.para_id
+                said = (DistributePoV(head, forged.hash(), para, pov), Share(head, rival))
                 return (message, *said) if self.honest_too else said
         return (message,)
 
