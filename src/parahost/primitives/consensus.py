@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Annotated
 
 from parahost.primitives.basic import (
     H256,
     H512,
+    U8,
     U32,
     U64,
     BabeId,
@@ -75,10 +77,39 @@ class NextEpochData:
 @variant(2)
 @dataclass(frozen=True, slots=True)
 class BabeOnDisabled:
+    """An authority may not author until the authorities change. Polkadot leaves it to the runtime
+    to refuse its blocks, and so do we: this message changes nothing by itself."""
+
     authority_index: U32
 
 
-BabeConsensusLog = NextEpochData | BabeOnDisabled
+class AllowedSlots(IntEnum):
+    """How a slot may be claimed."""
+
+    PRIMARY = 0
+    PRIMARY_AND_SECONDARY_PLAIN = 1
+    PRIMARY_AND_SECONDARY_VRF = 2
+
+
+@dataclass(frozen=True, slots=True)
+class EpochConfiguration:
+    """``c``: numerator and denominator of the part of slots that have a primary author."""
+
+    c: tuple[U64, U64]
+    allowed_slots: AllowedSlots
+
+
+@variant(3)
+@dataclass(frozen=True, slots=True)
+class NextConfigData:
+    """In the first block of an epoch: from the next one on, slots are claimed by this. There is
+    ``version`` 1 of it alone."""
+
+    version: U8
+    configuration: EpochConfiguration
+
+
+BabeConsensusLog = NextEpochData | BabeOnDisabled | NextConfigData
 
 GrandpaAuthorities = Annotated[tuple[tuple[GrandpaId, U64], ...], MaxLen(MAX_VALIDATORS)]
 
@@ -92,13 +123,42 @@ class ScheduledChange:
     delay: BlockNumber
 
 
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class ForcedChange:
+    """New voters ``delay`` blocks after this one, final or not: the way out when the old ones no
+    longer finalise. ``last_final`` is the block from which the new ones go on."""
+
+    last_final: BlockNumber
+    next_authorities: GrandpaAuthorities
+    delay: BlockNumber
+
+
 @variant(3)
 @dataclass(frozen=True, slots=True)
 class GrandpaOnDisabled:
+    """An authority may not vote until the authorities change."""
+
     authority_index: U64
 
 
-GrandpaConsensusLog = ScheduledChange | GrandpaOnDisabled
+@variant(4)
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nobody votes any more once the block ``delay`` blocks after this one is final."""
+
+    delay: BlockNumber
+
+
+@variant(5)
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The voters vote again ``delay`` blocks after this one, final or not."""
+
+    delay: BlockNumber
+
+
+GrandpaConsensusLog = ScheduledChange | ForcedChange | GrandpaOnDisabled | Pause | Resume
 
 
 @variant(0)

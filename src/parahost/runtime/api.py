@@ -9,8 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parahost.primitives.basic import H256, U64, Slot
-from parahost.primitives.consensus import BabeAuthorities, GrandpaAuthorities
-from parahost.runtime.babe import AllowedSlots, EpochConfiguration
+from parahost.primitives.consensus import (
+    AllowedSlots,
+    BabeAuthorities,
+    EpochConfiguration,
+    GrandpaAuthorities,
+)
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.origin import AccountId
 from parahost.runtime.parachains.api import ParachainsApi

@@ -9,7 +9,6 @@ alone, and of these only segments that are full.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 from parahost.crypto.vrf import make_bytes, vrf_inout
 from parahost.ports.verifier import Verifier
@@ -26,6 +25,7 @@ from parahost.primitives.consensus import (
     BabeConsensusLog,
     BabeEquivocationProof,
     BabePreDigest,
+    EpochConfiguration,
     NextEpochData,
     PrimaryPreDigest,
     SecondaryVrfPreDigest,
@@ -49,22 +49,6 @@ RANDOMNESS_CONTEXT = b"BabeVRFInOutContext"
 ZERO_RANDOMNESS = H256(bytes(32))
 
 # Types
-
-
-class AllowedSlots(IntEnum):
-    """How a slot may be claimed."""
-
-    PRIMARY = 0
-    PRIMARY_AND_SECONDARY_PLAIN = 1
-    PRIMARY_AND_SECONDARY_VRF = 2
-
-
-@dataclass(frozen=True, slots=True)
-class EpochConfiguration:
-    """``c``: numerator and denominator of the part of slots that have a primary author."""
-
-    c: tuple[U64, U64]
-    allowed_slots: AllowedSlots
 
 
 VrfPreDigest = PrimaryPreDigest | SecondaryVrfPreDigest

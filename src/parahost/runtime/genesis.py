@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from parahost.primitives.acceptance import unfit_code, unfit_head
 from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, ParaId, SessionIndex
 from parahost.primitives.configuration import HostConfiguration
+from parahost.primitives.consensus import AllowedSlots, EpochConfiguration
 from parahost.primitives.header import Header
-from parahost.runtime.babe import AllowedSlots, EpochConfiguration
 from parahost.runtime.errors import DispatchError
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.origin import AccountId

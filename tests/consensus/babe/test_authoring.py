@@ -19,9 +19,8 @@ from parahost.consensus.babe.errors import (
 from parahost.consensus.babe.verification import verify_header
 from parahost.ports import ContradictionRefused
 from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, Slot
-from parahost.primitives.consensus import PrimaryPreDigest, SecondaryVrfPreDigest
+from parahost.primitives.consensus import AllowedSlots, PrimaryPreDigest, SecondaryVrfPreDigest
 from parahost.primitives.header import Block, Header
-from parahost.runtime.babe import AllowedSlots
 from tests.consensus.babe.world import NAMES, PARAMETERS, RealVerifier, genesis_view, key_store
 
 VERIFIER = RealVerifier()

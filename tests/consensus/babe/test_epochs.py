@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.babe.errors import MalformedDigest, WrongEpochAnnouncement
 from parahost.primitives.basic import H256, U64, ZERO_HASH, BlockNumber, Slot
-from parahost.primitives.consensus import BabeConsensusLog, NextEpochData
+from parahost.primitives.consensus import AllowedSlots, BabeConsensusLog, NextEpochData
 from parahost.primitives.header import BABE_ENGINE, Consensus, DigestItem, Header
 from parahost.primitives.scale import encode
 from tests.consensus.babe.world import AUTHORITIES, PARAMETERS, genesis_view
@@ -71,6 +73,61 @@ def test_two_announcements_are_refused() -> None:
     view = genesis_view()
     with pytest.raises(MalformedDigest):
         view.after(header(b"\x01", b"\x02"), view.epoch_at(slot(100)))
+
+
+def configured(c: tuple[int, int], kind: int, *, version: int = 1) -> Consensus:
+    """Substrate's ``NextConfigData``, written out."""
+    form = bytes([3, version]) + b"".join(part.to_bytes(8, "little") for part in c) + bytes([kind])
+    return Consensus(BABE_ENGINE, form)
+
+
+def with_items(announced: Header, *items: DigestItem) -> Header:
+    return replace(announced, digest=(*announced.digest, *items))
+
+
+def test_a_configuration_holds_from_the_next_epoch_on() -> None:
+    view = genesis_view()
+    first = with_items(header(b"\x01"), configured((1, 2), 2))
+    view = view.after(first, view.epoch_at(slot(100)))
+    assert view.epoch_at(slot(109)).parameters == PARAMETERS
+    following = view.epoch_at(slot(110))
+    assert following.parameters.c == (1, 2)
+    assert following.parameters.allowed_slots is AllowedSlots.PRIMARY_AND_SECONDARY_VRF
+    assert following.parameters.epoch_length == PARAMETERS.epoch_length
+    view = view.after(header(b"\x02"), following)
+    assert view.epoch_at(slot(125)).parameters.c == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [configured((1, 0), 2)],
+        [configured((3, 2), 2)],
+        [configured((0, 1), 0)],
+        [configured((1, 2), 3)],
+        [configured((1, 2), 2, version=2)],
+        [configured((1, 2), 2), configured((1, 2), 2)],
+        [Consensus(BABE_ENGINE, b"\x04")],
+    ],
+)
+def test_a_configuration_by_which_nobody_can_author(items: list[DigestItem]) -> None:
+    view = genesis_view()
+    with pytest.raises(MalformedDigest):
+        view.after(with_items(header(b"\x01"), *items), view.epoch_at(slot(100)))
+
+
+def test_a_configuration_alone_is_refused() -> None:
+    view = genesis_view()
+    view = view.after(header(b"\x01"), view.epoch_at(slot(100)))
+    with pytest.raises(MalformedDigest):
+        view.after(with_items(header(), configured((1, 2), 2)), view.epoch_at(slot(101)))
+
+
+def test_a_disabled_author_is_the_runtimes_affair() -> None:
+    view = genesis_view()
+    disabled = Consensus(BABE_ENGINE, b"\x02" + (3).to_bytes(4, "little"))
+    view = view.after(with_items(header(b"\x01"), disabled), view.epoch_at(slot(100)))
+    assert view.after(with_items(header(), disabled), view.epoch_at(slot(101))) is view
 
 
 @given(st.lists(st.integers(min_value=1, max_value=35), min_size=1, max_size=30))

@@ -12,10 +12,9 @@ from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.babe.errors import BadSeal, BadVrf, SlotNotIncreasing
 from parahost.consensus.babe.verification import verify_header
 from parahost.primitives.basic import H256, U64, BabeId, Slot
-from parahost.primitives.consensus import BabePreDigest, PrimaryPreDigest
+from parahost.primitives.consensus import AllowedSlots, BabePreDigest, PrimaryPreDigest
 from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime
 from parahost.primitives.scale import decode, encode
-from parahost.runtime.babe import AllowedSlots
 from tests.consensus.babe.world import RealVerifier
 
 WESTEND = json.loads(

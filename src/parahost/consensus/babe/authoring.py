@@ -25,13 +25,13 @@ from parahost.consensus.babe.lottery import (
 from parahost.ports import Clock, ContradictionRefused, KeyStore, KeyType
 from parahost.primitives.basic import H256, H512, U32, BabeId, Hash, Slot
 from parahost.primitives.consensus import (
+    AllowedSlots,
     BabePreDigest,
     PrimaryPreDigest,
     SecondaryPlainPreDigest,
     SecondaryVrfPreDigest,
 )
 from parahost.primitives.header import BABE_ENGINE, Block, PreRuntime, Seal
-from parahost.runtime.babe import AllowedSlots
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from parahost.consensus.babe.errors import MalformedDigest
-from parahost.primitives.consensus import BabeConsensusLog, BabePreDigest, NextEpochData
+from parahost.primitives.consensus import (
+    AllowedSlots,
+    BabeConsensusLog,
+    BabeOnDisabled,
+    BabePreDigest,
+    EpochConfiguration,
+    NextConfigData,
+    NextEpochData,
+)
 from parahost.primitives.header import BABE_ENGINE, Consensus, Header, PreRuntime
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
@@ -32,24 +43,54 @@ def pre_digest_of(header: Header) -> BabePreDigest:
     return claim
 
 
-def announced_epoch(header: Header) -> NextEpochData | None:
-    """The data of the next epoch, if the header announces it.
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What the first block of an epoch says of the next: its data, and how its slots are claimed
+    if that changes."""
 
-    :raises MalformedDigest: when it announces more than one, nobody to author in it, or has an
-        unreadable BABE item.
+    data: NextEpochData
+    configuration: EpochConfiguration | None
+
+
+def announced_epoch(header: Header) -> Announcement | None:
+    """What the header announces of the next epoch, if it does.
+
+    :raises MalformedDigest: when something is announced twice, nobody is to author, slots are to
+        be claimed in a way that is none, or a BABE item is unreadable.
     """
-    announced: NextEpochData | None = None
+    data: NextEpochData | None = None
+    configuration: EpochConfiguration | None = None
+    for log in _consensus_logs(header):
+        match log:
+            case NextEpochData():
+                if data is not None:
+                    raise MalformedDigest("two announcements of the next epoch")
+                if not any(weight for _, weight in log.authorities):
+                    raise MalformedDigest("the next epoch has no authority with a weight")
+                data = log
+            case NextConfigData():
+                if configuration is not None:
+                    raise MalformedDigest("two configurations of the next epoch")
+                configuration = _checked(log)
+            case BabeOnDisabled():
+                pass  # it is the runtime that refuses that author's blocks
+    if data is None and configuration is not None:
+        raise MalformedDigest("a configuration of the next epoch without its data")
+    return None if data is None else Announcement(data, configuration)
+
+
+def _consensus_logs(header: Header) -> Iterator[BabeConsensusLog]:
     for item in header.digest:
-        if not (isinstance(item, Consensus) and item.engine == BABE_ENGINE):
-            continue
-        try:
-            log: BabeConsensusLog = decode(BabeConsensusLog, item.data)
-        except ScaleDecodeError as error:
-            raise MalformedDigest(f"a BABE consensus item is unreadable: {error}") from error
-        if isinstance(log, NextEpochData):
-            if announced is not None:
-                raise MalformedDigest("two announcements of the next epoch")
-            if not any(weight for _, weight in log.authorities):
-                raise MalformedDigest("the next epoch has no authority with a weight")
-            announced = log
-    return announced
+        if isinstance(item, Consensus) and item.engine == BABE_ENGINE:
+            try:
+                yield decode(BabeConsensusLog, item.data)
+            except ScaleDecodeError as error:
+                raise MalformedDigest(f"a BABE consensus item is unreadable: {error}") from error
+
+
+def _checked(log: NextConfigData) -> EpochConfiguration:
+    part, whole = log.configuration.c
+    primary_only = log.configuration.allowed_slots is AllowedSlots.PRIMARY
+    if log.version != 1 or whole == 0 or part > whole or (part == 0 and primary_only):
+        raise MalformedDigest(f"slots cannot be claimed by {log}")
+    return log.configuration

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from parahost.consensus.babe.digests import announced_epoch
 from parahost.consensus.babe.errors import WrongEpochAnnouncement
 from parahost.primitives.basic import H256, U64, Slot
-from parahost.primitives.consensus import BabeAuthorities, NextEpochData
+from parahost.primitives.consensus import AllowedSlots, BabeAuthorities, NextEpochData
 from parahost.primitives.header import Header
-from parahost.runtime.babe import AllowedSlots, Babe
+from parahost.runtime.babe import Babe
 from parahost.runtime.storage import Reader
 
 _CLOCK_GRAIN_MS = 0.001
@@ -26,7 +26,8 @@ slot might count as the end of the one before."""
 
 @dataclass(frozen=True, slots=True)
 class BabeParameters:
-    """What stays the same for the whole chain. ``c`` is the part of slots that have a primary
+    """How slots follow one another, which stays the same for the whole chain, and how they are
+    claimed, which an epoch may change for the next. ``c`` is the part of slots that have a primary
     author, as numerator and denominator; the epoch's length is in slots."""
 
     slot_duration_ms: U64
@@ -61,7 +62,7 @@ class Epoch:
 @dataclass(frozen=True, slots=True)
 class EpochView:
     """What the chain up to one block says about epochs: the block's own epoch (``None`` for the
-    genesis block, which has no slot) and the data for the one after it."""
+    genesis block, which has no slot), and the parameters and data for the one after it."""
 
     parameters: BabeParameters
     current: Epoch | None
@@ -105,6 +106,7 @@ class EpochView:
             start=Slot(U64(self.current.start + later * length)),
             authorities=self.next.authorities,
             randomness=self.next.randomness,
+            parameters=self.parameters,
         )
 
     def after(self, header: Header, epoch: Epoch) -> EpochView:
@@ -123,4 +125,10 @@ class EpochView:
                 f"the block {verb} epoch {epoch.index} and announces "
                 f"{'an' if announced else 'no'} epoch"
             )
-        return self if announced is None else EpochView(self.parameters, epoch, announced)
+        if announced is None:
+            return self
+        changed = announced.configuration
+        parameters = self.parameters
+        if changed is not None:
+            parameters = replace(parameters, c=changed.c, allowed_slots=changed.allowed_slots)
+        return EpochView(parameters, epoch, announced.data)

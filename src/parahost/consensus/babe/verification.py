@@ -25,13 +25,13 @@ from parahost.consensus.babe.lottery import (
 from parahost.ports import Verifier
 from parahost.primitives.basic import BabeId, Slot
 from parahost.primitives.consensus import (
+    AllowedSlots,
     BabePreDigest,
     PrimaryPreDigest,
     SecondaryPlainPreDigest,
     SecondaryVrfPreDigest,
 )
 from parahost.primitives.header import BABE_ENGINE, Header, Seal
-from parahost.runtime.babe import AllowedSlots
 
 _ALLOWED: dict[AllowedSlots, tuple[type, ...]] = {
     AllowedSlots.PRIMARY: (PrimaryPreDigest,),
