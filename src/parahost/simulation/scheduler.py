@@ -1,7 +1,6 @@
 """Running trio so that a run is a function of its seed.
 
-Trio runs the tasks that are ready in a random order, which is what a simulation wants, and here
-draws that order from a seeded stream. Its own tests need the same and use the same switch.
+Time is virtual, and the order of tasks that are ready is drawn from the seed.
 """
 
 from __future__ import annotations
@@ -10,18 +9,19 @@ import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from math import inf
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import trio
-from trio._core import _run as trio_run
 from trio.abc import Clock
+
+from parahost.simulation.task_order import seeded_task_order
 
 T = TypeVar("T")
 
 
 def run_virtual(main: Callable[[], Awaitable[T]], seed: int) -> T:
     """Run ``main`` in virtual time from 0 on, its tasks in an order that the seed fixes."""
-    with _seeded_scheduling(seed), _quiet_collector():
+    with seeded_task_order(seed), _quiet_collector():
         return trio.run(main, clock=_VirtualClock(), strict_exception_groups=True)
 
 
@@ -43,19 +43,6 @@ class _VirtualClock(Clock):
             return deadline  # nothing will ever happen
         self._now = max(self._now, deadline)
         return 0.0
-
-
-@contextmanager
-def _seeded_scheduling(seed: int) -> Iterator[None]:
-    trio_module: Any = trio_run
-    before, state = trio_module._ALLOW_DETERMINISTIC_SCHEDULING, trio_module._r.getstate()
-    trio_module._ALLOW_DETERMINISTIC_SCHEDULING = True
-    trio_module._r.seed(seed)
-    try:
-        yield
-    finally:
-        trio_module._ALLOW_DETERMINISTIC_SCHEDULING = before
-        trio_module._r.setstate(state)
 
 
 @contextmanager
