@@ -238,6 +238,7 @@ class GrandpaVoter:
                 self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
+                self._asking.answered(peer)  # who is gone owes nothing
         return None
 
     async def _await_verdict(self, peer: PeerId, verdict: Awaitable[Verdict]) -> None:
