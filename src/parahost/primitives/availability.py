@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from parahost.primitives.basic import H256, ChunkIndex, ValidatorIndex, ValidatorSignature
+from parahost.primitives.limits import MAX_AVAILABLE_DATA_BYTES, MAX_CORES
 from parahost.primitives.once import once
 from parahost.primitives.scale import BitVec, MaxLen, encode
 from parahost.primitives.statements import SigningContext
@@ -16,7 +17,7 @@ class SignedAvailabilityBitfield:
     """One bit per availability core: whether the validator holds its chunk of the candidate
     pending there."""
 
-    bitfield: BitVec
+    bitfield: Annotated[BitVec, MaxLen(MAX_CORES)]
     validator_index: ValidatorIndex
     signature: ValidatorSignature
 
@@ -42,7 +43,7 @@ class ErasureChunk:
     """A chunk of a candidate's available data, with the Merkle path that ties it to the erasure
     root of the candidate's descriptor, from the chunk upwards."""
 
-    chunk: bytes
+    chunk: Annotated[bytes, MaxLen(MAX_AVAILABLE_DATA_BYTES + 64)]
     index: ChunkIndex
     proof: Annotated[tuple[H256, ...], MaxLen(16)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -16,15 +18,25 @@ from parahost.primitives.basic import (
     ValidationCodeHash,
 )
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.scale import encode
+from parahost.primitives.limits import (
+    MAX_CODE_BYTES,
+    MAX_HEAD_DATA_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_MESSAGES,
+    MAX_POV_BYTES,
+)
+from parahost.primitives.scale import MaxLen, encode
 from parahost.primitives.values import dataclass
+
+BoundedHeadData = Annotated[HeadData, MaxLen(MAX_HEAD_DATA_BYTES)]
+BoundedCode = Annotated[ValidationCode, MaxLen(MAX_CODE_BYTES)]
 
 
 @dataclass(frozen=True, slots=True)
 class PersistedValidationData:
     """What a candidate is validated against, fixed by the relay parent."""
 
-    parent_head: HeadData
+    parent_head: BoundedHeadData
     relay_parent_number: BlockNumber
     relay_parent_storage_root: H256
     max_pov_size: U32
@@ -37,7 +49,7 @@ class PersistedValidationData:
 class PoV:
     """A proof of validity: whatever the validation function wants as block data."""
 
-    block_data: bytes
+    block_data: Annotated[bytes, MaxLen(MAX_POV_BYTES)]
 
     def hash(self) -> H256:
         """blake2-256 of the SCALE form."""
@@ -97,7 +109,13 @@ def collator_payload(
 @dataclass(frozen=True, slots=True)
 class OutboundHrmpMessage:
     recipient: ParaId
-    data: bytes
+    data: Annotated[bytes, MaxLen(MAX_MESSAGE_BYTES)]
+
+
+UpwardMessages = Annotated[
+    tuple[Annotated[bytes, MaxLen(MAX_MESSAGE_BYTES)], ...], MaxLen(MAX_MESSAGES)
+]
+HorizontalMessages = Annotated[tuple[OutboundHrmpMessage, ...], MaxLen(MAX_MESSAGES)]
 
 
 class _Hashed:
@@ -112,10 +130,10 @@ class CandidateCommitments(_Hashed):
     """What executing the candidate must give. Messages between chains are not carried yet: a
     candidate with any is invalid (D10)."""
 
-    upward_messages: tuple[bytes, ...]
-    horizontal_messages: tuple[OutboundHrmpMessage, ...]
-    new_validation_code: ValidationCode | None
-    head_data: HeadData
+    upward_messages: UpwardMessages
+    horizontal_messages: HorizontalMessages
+    new_validation_code: BoundedCode | None
+    head_data: BoundedHeadData
     processed_downward_messages: U32
     hrmp_watermark: BlockNumber
 
@@ -199,10 +217,10 @@ class ValidationParams:
 class ValidationResult:
     """What ``validate_block`` returns (D32)."""
 
-    head_data: HeadData
-    new_validation_code: ValidationCode | None
-    upward_messages: tuple[bytes, ...]
-    horizontal_messages: tuple[OutboundHrmpMessage, ...]
+    head_data: BoundedHeadData
+    new_validation_code: BoundedCode | None
+    upward_messages: UpwardMessages
+    horizontal_messages: HorizontalMessages
     processed_downward_messages: U32
     hrmp_watermark: BlockNumber
 

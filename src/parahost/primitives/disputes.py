@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from parahost.primitives.basic import (
     CandidateHash,
@@ -11,7 +12,11 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
-from parahost.primitives.scale import variant
+from parahost.primitives.limits import MAX_CORES, MAX_VALIDATORS
+from parahost.primitives.scale import MaxLen, variant
+
+MAX_DISPUTE_STATEMENTS = 4 * MAX_VALIDATORS
+"""On one candidate, in one block: a validator may have backed, approved, and voted either way."""
 
 
 @variant(0)
@@ -47,7 +52,7 @@ class ApprovalChecking:
 class ApprovalCheckingMultipleCandidates:
     """An approval of several candidates by one signature."""
 
-    candidates: tuple[CandidateHash, ...]
+    candidates: Annotated[tuple[CandidateHash, ...], MaxLen(MAX_CORES)]
 
 
 @variant(0)
@@ -83,4 +88,7 @@ class DisputeStatementSet:
 
     candidate_hash: CandidateHash
     session: SessionIndex
-    statements: tuple[tuple[DisputeStatement, ValidatorIndex, ValidatorSignature], ...]
+    statements: Annotated[
+        tuple[tuple[DisputeStatement, ValidatorIndex, ValidatorSignature], ...],
+        MaxLen(MAX_DISPUTE_STATEMENTS),
+    ]

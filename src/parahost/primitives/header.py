@@ -7,11 +7,16 @@ from typing import Annotated, NewType
 
 from parahost.primitives.basic import H256, BlockNumber, Hash
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from parahost.primitives.scale import Compact, FixedLen, MaxLen, encode, variant
 from parahost.primitives.values import dataclass
 
+DigestData = Annotated[bytes, MaxLen(MAX_HEADER_BYTES)]
+
 Extrinsic = NewType("Extrinsic", bytes)
 """An extrinsic's bytes, without the length prefix that a block body puts before each."""
+
+BoundedExtrinsic = Annotated[Extrinsic, MaxLen(MAX_BODY_BYTES)]
 
 BABE_ENGINE = b"BABE"
 GRANDPA_ENGINE = b"FRNK"
@@ -20,7 +25,7 @@ GRANDPA_ENGINE = b"FRNK"
 @variant(0)
 @dataclass(frozen=True, slots=True)
 class Other:
-    data: bytes
+    data: DigestData
 
 
 @variant(4)
@@ -29,7 +34,7 @@ class Consensus:
     """A message from the runtime to a consensus engine."""
 
     engine: Annotated[bytes, FixedLen(4)]
-    data: bytes
+    data: DigestData
 
 
 @variant(5)
@@ -38,7 +43,7 @@ class Seal:
     """The author's signature over the header without this item; the last item of a digest."""
 
     engine: Annotated[bytes, FixedLen(4)]
-    data: bytes
+    data: DigestData
 
 
 @variant(6)
@@ -47,7 +52,7 @@ class PreRuntime:
     """A message from a consensus engine to the runtime."""
 
     engine: Annotated[bytes, FixedLen(4)]
-    data: bytes
+    data: DigestData
 
 
 @variant(8)

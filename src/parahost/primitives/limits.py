@@ -15,11 +15,17 @@ MIB: Final = 1024 * KIB
 MAX_VALIDATORS: Final = 1000
 """Validators of a session, and so authorities of BABE and of GRANDPA."""
 
+MAX_CORES: Final = 2 * MAX_VALIDATORS
+"""Availability cores. One that has no group does nothing, so twice the validators are more than
+anybody needs."""
+
 MAX_HEADER_BYTES: Final = 128 * KIB
 """A block header. An honest one at a session's end carries both sets of authorities (each 40 bytes
 an authority) beside the fixed parts: 80 KiB with 1,000 validators."""
 MAX_BODY_BYTES: Final = 16 * MIB
 """All extrinsics of a block."""
+MAX_EXTRINSICS: Final = 16 * 1024
+"""Extrinsics of a block. Its weight lets in half of them."""
 MAX_CODE_BYTES: Final = 5 * MIB
 """A validation code as it is registered: the upper bound of ``max_code_size``."""
 MAX_HEAD_DATA_BYTES: Final = 1 * MIB
@@ -31,6 +37,13 @@ MAX_TRANSACTION_BYTES: Final = MAX_CODE_BYTES + MAX_HEAD_DATA_BYTES + 64 * KIB
 """One transaction. The largest that anybody needs registers a para with its code and head."""
 MAX_POV_BYTES: Final = 10 * MIB
 """A proof of validity: what the chain puts into ``max_pov_size``."""
+MAX_AVAILABLE_DATA_BYTES: Final = MAX_POV_BYTES + MAX_HEAD_DATA_BYTES + 1 * KIB
+"""What is kept available of a candidate: the PoV and the validation data, in which the parent head
+is. With up to three validators, one chunk holds all of it."""
+MAX_MESSAGES: Final = 1024
+MAX_MESSAGE_BYTES: Final = 64 * KIB
+"""Messages between chains that a candidate's outputs may be read with. It is invalid with any
+(D10)."""
 
 MAX_GRANDPA_VOTES: Final = 2 * MAX_VALIDATORS
 """Votes of one stage of a GRANDPA round: one a voter, or two that equivocate."""

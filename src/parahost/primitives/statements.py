@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from parahost.primitives.basic import (
     CandidateHash,
     Hash,
@@ -10,7 +12,8 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.candidates import CommittedCandidateReceipt
-from parahost.primitives.scale import BitVec, variant
+from parahost.primitives.limits import MAX_VALIDATORS
+from parahost.primitives.scale import BitVec, MaxLen, variant
 from parahost.primitives.values import dataclass
 
 
@@ -146,5 +149,5 @@ class BackedCandidate:
     member of the backing group, in the group's order; ``validity_votes`` belong to its ones."""
 
     candidate: CommittedCandidateReceipt
-    validity_votes: tuple[ValidityAttestation, ...]
-    validator_indices: BitVec
+    validity_votes: Annotated[tuple[ValidityAttestation, ...], MaxLen(MAX_VALIDATORS)]
+    validator_indices: Annotated[BitVec, MaxLen(MAX_VALIDATORS)]

@@ -694,7 +694,8 @@ def test_the_largest_statement_can_be_sent() -> None:
 
 
 async def test_a_statement_that_cannot_be_sent_is_dropped_with_a_word() -> None:
-    commitments = replace(A.commitments, head_data=HeadData(bytes(11 * 1024 * 1024)))
+    """Each part has the size that its type allows; all together are more than a message holds."""
+    commitments = replace(A.commitments, upward_messages=(bytes(64 * 1024),) * 100)
     ours = seconded(0, replace(A, commitments=commitments))
     async with on_stage(distribution()) as stage:
         await stage.say(*peers("q"), Share(RELAY_PARENT, ours))

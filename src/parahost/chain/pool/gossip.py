@@ -20,7 +20,7 @@ from parahost.ports import (
     PeerDisconnected,
 )
 from parahost.primitives.basic import Hash, PeerId
-from parahost.primitives.header import Extrinsic
+from parahost.primitives.header import BoundedExtrinsic, Extrinsic
 from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode, encode
 from parahost.runtime.errors import InvalidTransaction
 
@@ -30,7 +30,7 @@ KNOWN_TRANSACTIONS = 4096
 COST_GARBAGE = -250
 COST_INVALID = -20
 
-_Transactions = Annotated[tuple[Extrinsic, ...], MaxLen(1024)]
+_Transactions = Annotated[tuple[BoundedExtrinsic, ...], MaxLen(1024)]
 
 
 class TransactionGossip:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from parahost.ports import NotificationProtocol, RequestProtocol
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash
-from parahost.primitives.header import Extrinsic, Header
-from parahost.primitives.limits import MAX_JUSTIFICATION_BYTES
+from parahost.primitives.header import BoundedExtrinsic, Header
+from parahost.primitives.limits import MAX_EXTRINSICS, MAX_JUSTIFICATION_BYTES
 from parahost.primitives.scale import MaxLen, variant
 from parahost.primitives.values import dataclass
 
@@ -89,7 +89,7 @@ class BlockData:
 
     hash: Hash
     header: Header | None
-    body: tuple[Extrinsic, ...] | None
+    body: Annotated[tuple[BoundedExtrinsic, ...], MaxLen(MAX_EXTRINSICS)] | None
     justification: Annotated[bytes, MaxLen(MAX_JUSTIFICATION_BYTES)] | None
 
 

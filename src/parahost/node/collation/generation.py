@@ -7,7 +7,7 @@ the collator's signature, at most one for each relay parent, ever.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import trio
 
@@ -51,7 +51,7 @@ from parahost.primitives.candidates import (
 )
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
-from parahost.primitives.scale import encode
+from parahost.primitives.scale import Compact, ScaleEncodeError, encode
 from parahost.runtime import api
 
 BUILD_SLOTS = 0.5
@@ -64,6 +64,11 @@ Sign = Callable[[bytes], bytes]
 def collation_promise(relay_parent: Hash, para_id: ParaId) -> bytes:
     """One collation per relay parent and para (D16, D17)."""
     return b"collation" + relay_parent + para_id.to_bytes(4, "little")
+
+
+def pov_size(block: ParachainBlock) -> int:
+    """How many bytes its PoV will have, however many they are."""
+    return len(encode(len(block.block_data), Annotated[int, Compact()])) + len(block.block_data)
 
 
 def make_collation(
@@ -180,6 +185,9 @@ class CollationGeneration(Subsystem):
                 validators=len(assignments.session.validators),
                 sign=lambda payload: self._sign(relay_parent, payload),
             )
+        except ScaleEncodeError as error:
+            self._record("collation.too_large", relay_parent, str(error))
+            return
         except ContradictionRefused:
             # Before a restart we made another one here, and it may be out.
             self._record("collation.refused", relay_parent)
@@ -213,7 +221,7 @@ class CollationGeneration(Subsystem):
                 self._record("collation.build_failed", relay_parent, repr(error))
         if limit.cancelled_caught:
             self._record("collation.too_slow", relay_parent)
-        if block is not None and (size := len(encode(PoV(block.block_data)))) > data.max_pov_size:
+        if block is not None and (size := pov_size(block)) > data.max_pov_size:
             why = f"the PoV has {size} bytes, {data.max_pov_size} are allowed"
             self._record("collation.too_large", relay_parent, why)
             return None

@@ -36,11 +36,18 @@ from parahost.node.messages.network import (
 )
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal
 from parahost.node.overseer import Subsystem
-from parahost.node.protocols import NOTIFICATIONS, REQUESTS
+from parahost.node.protocols import GOSSIP_LIMITS, NOTIFICATIONS, REQUESTS
 from parahost.ports import network as port
 from parahost.ports.network import Network, ObservedRole, RequestFailed, RequestProtocol
 from parahost.primitives.basic import PeerId
-from parahost.primitives.scale import FixedLen, ScaleDecodeError, decode_once, encode, variant
+from parahost.primitives.scale import (
+    FixedLen,
+    MaxLen,
+    ScaleDecodeError,
+    decode_once,
+    encode,
+    variant,
+)
 from parahost.primitives.values import dataclass
 
 COST_MALFORMED = ReputationChange(-100, "bytes that are no bridge message")
@@ -53,7 +60,7 @@ class ProtocolMessage:
     """A subsystem's message on the wire."""
 
     protocol: Annotated[ProtocolId, FixedLen(4)]
-    payload: bytes
+    payload: Annotated[bytes, MaxLen(max(GOSSIP_LIMITS.values()))]
 
 
 @variant(1)

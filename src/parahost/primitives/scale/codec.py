@@ -17,7 +17,7 @@ a dataclass                                    a struct: its fields in order
 ``A | B`` of dataclasses with ``@variant(i)``  an enum with fields, tagged by one byte (by two
                                                with ``@variant(i, j)``: an enum of enums)
 an ``enum.Enum`` of integers                   an enum without fields
-``BitVec``                                     BitVec<u8, Lsb0>
+``BitVec``                                     BitVec<u8, Lsb0>; ``MaxLen(n)`` bounds its bits
 =============================================  ==========================================
 
 Decoding is bounded: a length that the input cannot hold is refused before anything is
@@ -58,7 +58,7 @@ class Compact:
 
 @dataclass(frozen=True, slots=True)
 class MaxLen:
-    """On a Vec, ``bytes`` or ``str``: at most so many elements or bytes."""
+    """On a Vec, ``bytes``, ``str`` or ``BitVec``: at most so many elements, bytes or bits."""
 
     length: int
 
@@ -311,20 +311,26 @@ def _text(limit: int | None) -> Codec:
     return Codec(encode_into, decode_from, 1)
 
 
-def _encode_bits(out: bytearray, value: BitVec) -> None:
-    encode_compact(out, value.length)
-    out += value.data
+def _bits(limit: int | None) -> Codec:
+    def encode_into(out: bytearray, value: BitVec) -> None:
+        if limit is not None and value.length > limit:
+            raise ScaleEncodeError(f"{value.length} bits, at most {limit} allowed")
+        encode_compact(out, value.length)
+        out += value.data
 
+    def decode_from(data: bytes, offset: int) -> tuple[BitVec, int]:
+        length, start = decode_compact(data, offset)
+        if limit is not None and length > limit:
+            raise ScaleDecodeError(offset, f"{length} bits announced, at most {limit} allowed")
+        end = start + (length + 7) // 8
+        if end > len(data):
+            raise _truncated(start, end - start, len(data))
+        try:
+            return BitVec(data[start:end], length), end
+        except ValueError as error:
+            raise ScaleDecodeError(offset, str(error)) from error
 
-def _decode_bits(data: bytes, offset: int) -> tuple[BitVec, int]:
-    length, start = decode_compact(data, offset)
-    end = start + (length + 7) // 8
-    if end > len(data):
-        raise _truncated(start, end - start, len(data))
-    try:
-        return BitVec(data[start:end], length), end
-    except ValueError as error:
-        raise ScaleDecodeError(offset, str(error)) from error
+    return Codec(encode_into, decode_from, 1)
 
 
 def _encode_nothing(out: bytearray, value: None) -> None:
@@ -343,7 +349,7 @@ _PLAIN: dict[Any, Codec] = {
     bool: Codec(_encode_bool, _decode_bool, 1),
     bytes: _byte_string(None),
     str: _text(None),
-    BitVec: Codec(_encode_bits, _decode_bits, 1),
+    BitVec: _bits(None),
     type(None): Codec(_encode_nothing, lambda _data, offset: (None, offset), 0),
 }
 
@@ -366,6 +372,8 @@ def _annotated(type_: Any) -> Codec:
         return _byte_string(bound.length)
     if inner is str and isinstance(bound, MaxLen):
         return _text(bound.length)
+    if inner is BitVec and isinstance(bound, MaxLen):
+        return _bits(bound.length)
     args = get_args(inner)
     if get_origin(inner) is tuple and len(args) == 2 and args[1] is Ellipsis:
         if isinstance(bound, FixedLen):
