@@ -14,6 +14,7 @@ from typing import Protocol
 import pytest
 import trio
 
+from parahost.network.incidents import Incidents
 from parahost.ports.network import (
     Network,
     NetworkEvent,
@@ -69,6 +70,13 @@ class Listener:
             for event in self.events
             if isinstance(event, Notification) and event.protocol == protocol.name
         ]
+
+
+def incidents(network: Network) -> Incidents:
+    """What went wrong at a network; both forms count it."""
+    counted = network.incidents  # type: ignore[attr-defined]
+    assert isinstance(counted, Incidents)
+    return counted
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -262,15 +270,20 @@ async def check_overflow(factory: Factory) -> None:
 
 
 async def check_notify_bounds(factory: Factory) -> None:
-    """Absent peers are passed over; what was not declared, or is too large, is a bug."""
+    """Absent peers are passed over; what was not declared is a bug; what is too large is sent to
+    nobody, and counted. Nobody is disconnected for it."""
     heard, declare = listeners(2)
     async with factory(2, declare) as (alice, bob):
         alice.notify([STRANGER, bob.local_peer], SMALL.name, b"hello")
         await until(lambda: heard[1].payloads(SMALL) == [b"hello"])
         with pytest.raises(KeyError):
             alice.notify([bob.local_peer], "undeclared", b"")
-        with pytest.raises(ValueError, match="small"):
-            alice.notify([bob.local_peer], SMALL.name, bytes(SMALL.max_size + 1))
+        alice.notify([bob.local_peer], SMALL.name, bytes(SMALL.max_size + 1))
+        alice.notify([bob.local_peer], SMALL.name, bytes(SMALL.max_size))
+        await until(lambda: len(heard[1].payloads(SMALL)) == 2)
+        assert heard[1].payloads(SMALL) == [b"hello", bytes(SMALL.max_size)]
+        assert incidents(alice).too_large == {SMALL.name: 1}
+        assert list(alice.connected()) == [bob.local_peer]
 
 
 async def check_requests(factory: Factory) -> None:
@@ -317,6 +330,73 @@ async def check_requests(factory: Factory) -> None:
         assert await why(UNKNOWN, b"", bob.local_peer) == "unsupported"
         assert await why(ASK, b"", STRANGER) == "disconnected"
         assert await why(HASTY, b"large", bob.local_peer) == "too_large"
+        assert incidents(alice).too_large == {ASK.name: 1}
+        assert incidents(bob).too_large == {HASTY.name: 1}
+        assert list(alice.connected()) == [bob.local_peer]
+
+
+async def check_failing_handlers(factory: Factory) -> None:
+    """What a handler raises costs the connection that it is about, and nothing else: the node, its
+    other connections, its other handlers, and soon that peer again, go on."""
+    witness = Listener()
+    trouble = "none"
+
+    def at_once(event: NetworkEvent) -> Awaitable[None] | None:
+        if trouble == type(event).__name__:
+            plant()
+        if trouble == "later" and isinstance(event, Notification):
+            return later()
+        return None
+
+    async def later() -> None:
+        await trio.sleep(0.01)
+        plant()
+
+    async def answer(peer: PeerId, payload: bytes) -> bytes | None:
+        if trouble == "request":
+            await trio.sleep(0.01)
+            plant()
+        return payload
+
+    def plant() -> None:
+        nonlocal trouble
+        trouble = "none"
+        raise ZeroDivisionError("planted")
+
+    def declare(index: int, network: Network) -> None:
+        network.on_notification(SMALL, at_once if index == 0 else Listener())
+        network.on_notification(LARGE, witness if index == 0 else Listener())
+        network.on_request(ASK, answer)
+
+    async with factory(3, declare) as (alice, bob, carol):
+
+        def heard(event: NetworkEvent) -> int:
+            return witness.events.count(event)
+
+        connected = PeerConnected(bob.local_peer, ObservedRole.AUTHORITY)
+        await until(lambda: heard(connected) == 1)
+        for number, place in enumerate(
+            ("Notification", "later", "request", "PeerDisconnected", "PeerConnected"), start=1
+        ):
+            trouble = place
+            if place == "request":
+                with pytest.raises(RequestFailed, match="disconnected"):
+                    await bob.request(alice.local_peer, ASK, b"")
+            elif place in ("PeerConnected", "PeerDisconnected"):
+                alice.disconnect(bob.local_peer)
+            else:
+                bob.notify([alice.local_peer], SMALL.name, b"x")
+            await until(lambda number=number: incidents(alice).failures.total() == number)
+            gone = PeerDisconnected(bob.local_peer)
+            ends = number + (place == "PeerConnected")
+            await until(lambda ends=ends, gone=gone: heard(gone) >= ends)
+            await until(lambda ends=ends: heard(connected) >= ends + 1)
+            await until(lambda: bob.local_peer in alice.connected())
+            await until(lambda: alice.local_peer in bob.connected())
+            assert await bob.request(alice.local_peer, ASK, b"alive") == b"alive"
+        assert PeerDisconnected(carol.local_peer) not in witness.events
+        assert not incidents(bob).failures
+        assert not incidents(carol).failures
 
 
 async def check_large_answer(factory: Factory) -> None:
@@ -391,6 +471,7 @@ CHECKS = [
     check_overflow,
     check_notify_bounds,
     check_requests,
+    check_failing_handlers,
     check_large_answer,
     check_disconnect_fails_requests,
     check_ban,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import libp2p
 import pytest
@@ -27,6 +29,7 @@ from parahost.network.identity import Identity
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.network.limits import NetworkLimits
 from parahost.network.secure import secure
+from parahost.ports.database import DatabaseError
 from parahost.ports.network import NetworkEvent, ObservedRole, PeerConnected, PeerDisconnected
 from parahost.primitives.basic import H256
 from tests.network.conformance import ASK, SMALL, Listener, until
@@ -303,6 +306,97 @@ async def test_requests_beyond_the_limit_are_refused() -> None:
         stream = mux.open_stream()
         await multistream.propose(stream, full_name(ASK.name))
         assert await stream.receive_exactly(1) == b"\x01"
+
+
+# What this node fails at stays on its connection.
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("session", "decode_told"),
+        ("session", "encode_told"),
+        ("session", "TokenBucket.take"),
+        ("session", "Session._serve"),
+        ("session", "Session._throttle"),
+        ("session", "Session._send_notifications"),
+        ("handshake", "decode_hello"),
+        ("multistream", "receive_line"),
+        ("libp2p_network", "agree"),
+        ("libp2p_network", "secure"),
+        ("libp2p_network", "listen_addresses"),
+        ("libp2p_network", "Libp2pNetwork._judge"),
+        ("libp2p_network", "Libp2pNetwork._known_addresses"),
+        ("libp2p_network", "Libp2pNetwork._learn"),
+        ("yamux", "Yamux._on_stream_frame"),
+        ("yamux", "Stream.deliver"),
+        ("yamux", "Stream.widen"),
+        ("yamux", "Stream.written"),
+    ],
+)
+async def test_an_exception_anywhere_stays_on_its_connection(
+    monkeypatch: pytest.MonkeyPatch, module: str, name: str
+) -> None:
+    """Planted once in a part that serves connections; those who dial again find the node well."""
+    owner: Any = importlib.import_module(f"parahost.network.{module}")
+    *path, attribute = name.split(".")
+    for each in path:
+        owner = getattr(owner, each)
+    original = getattr(owner, attribute)
+    planted = 0
+
+    def fail_once(*args: object, **named: object) -> object:
+        nonlocal planted
+        if not planted:
+            planted += 1
+            raise ZeroDivisionError("planted")
+        return original(*args, **named)
+
+    monkeypatch.setattr(owner, attribute, fail_once)
+    alice = network(1)
+    heard = Listener()
+    alice.on_notification(SMALL, heard)
+    async with running(alice):
+        bob = network(2, alice.listen_addresses)
+        bob.on_notification(SMALL, Listener())
+        async with running(bob):
+            with trio.fail_after(20):
+                while not (planted and heard.payloads(SMALL)):
+                    bob.notify([alice.local_peer], SMALL.name, b"hello")
+                    await trio.sleep(0.05)
+            await until(lambda: bool(alice.connected() and bob.connected()))
+    assert planted == 1
+    assert alice.incidents.failures.total() + bob.incidents.failures.total() == 1
+
+
+@pytest.mark.parametrize("error", [ValueError, UnicodeError, OverflowError, socket.gaierror])
+async def test_whatever_dialling_an_address_raises_is_no_end(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    dialled = 0
+
+    async def dial(*_: object) -> None:
+        nonlocal dialled
+        dialled += 1
+        raise error("an odd address")
+
+    monkeypatch.setattr(trio, "open_tcp_stream", dial)
+    alice = network(1, [f"/ip4/127.0.0.1/tcp/1/p2p/{INTRUDER.peer}"])
+    async with running(alice):
+        await until(lambda: dialled >= 2)
+    assert alice.incidents.failures.total() == (0 if issubclass(error, OSError) else dialled)
+
+
+async def test_a_database_that_fails_is_the_nodes_end() -> None:
+    def fail(event: NetworkEvent) -> None:
+        raise DatabaseError("the disk is full")
+
+    alice, bob = network(1), network(2)
+    alice.on_notification(SMALL, fail)
+    with pytest.RaisesGroup(DatabaseError, flatten_subgroups=True, allow_unwrapped=True):
+        async with running(alice, bob):
+            bob.add_reserved(alice.listen_addresses[0])
+            await trio.sleep(20)
 
 
 # Listening.

@@ -237,3 +237,36 @@ async def test_a_flood_of_pings_without_reading_is_bounded() -> None:
             await ended(mux)
         assert mux.ended == "the peer does not read"
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("flags", [1, 1 | 8, 4])
+async def test_nothing_is_looked_at_after_the_end(flags: int) -> None:
+    """Pings whose answers are not read end the connection amidst a message; what else is in it,
+    such as a stream's opening, meets a muxer that is over."""
+    left, right = trio.testing.lockstep_stream_pair()
+    mux = muxed(left, initiator=False, limits=YamuxLimits(write_stall_s=60))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        with trio.fail_after(20):
+            with suppress(trio.BrokenResourceError):
+                for number in range(1, 1000, 2):
+                    with trio.move_on_after(0.5):
+                        pings = header(2, 1, 0, 7) * 5000
+                        await right.send_all(pings + header(1, flags, number, 0))
+            assert await ended(mux) == "the peer does not read"
+        nursery.cancel_scope.cancel()
+    assert mux.failure is None
+
+
+@pytest.mark.parametrize("part", ["receive", "send"])
+async def test_what_fails_in_the_muxer_ends_its_connection_only(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    async def fail(*_: object) -> None:
+        await trio.sleep(0.01)
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(PlainChannel, part, fail)
+    async with against_bytes(QUICK) as (mux, _wire):
+        assert await ended(mux) == "this node failed"
+        assert isinstance(mux.failure, ZeroDivisionError)

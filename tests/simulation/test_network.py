@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
+from parahost.ports.database import DatabaseError
 from parahost.ports.network import (
     EventHandler,
     Network,
@@ -74,17 +75,17 @@ def test_conformance(check: Callable[[Factory], Awaitable[None]]) -> None:
     run_virtual(lambda: check(in_memory), seed=1)
 
 
-def test_a_handler_that_fails_takes_its_own_node_down() -> None:
+def test_a_database_that_fails_in_a_handler_takes_its_own_node_down() -> None:
     """Whether it fails at once or later; the sender and the world go on."""
 
     def at_once(event: NetworkEvent) -> None:
         if isinstance(event, Notification):
-            raise ValueError("at once")
+            raise DatabaseError("at once")
 
     async def later(event: NetworkEvent) -> None:
         await trio.sleep(0.01)
         if isinstance(event, Notification):
-            raise ValueError("later")
+            raise DatabaseError("later")
 
     async def scenario(handler: EventHandler) -> None:
         world = World(2, lambda index, net: net.on_notification(SMALL, handler))
@@ -108,7 +109,7 @@ def test_a_handler_that_fails_takes_its_own_node_down() -> None:
             await until(lambda: not alice.connected())
             nursery.cancel_scope.cancel()
         [failure] = failures
-        assert isinstance(failure, ValueError)
+        assert isinstance(failure, DatabaseError)
 
     for handler in (at_once, later):
         run_virtual(lambda handler=handler: scenario(handler), seed=1)

@@ -29,6 +29,7 @@ from parahost.network.handshake import (
     listen_addresses,
 )
 from parahost.network.identity import Identity
+from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
 from parahost.network.peers import PeerBook
 from parahost.network.reputation import ReputationBook
@@ -89,6 +90,8 @@ class Libp2pNetwork:
         self._incarnation = random.bytes(16)
         self._book = PeerBook(self._identity.peer, clock, random, self._limits)
         self._reputation = ReputationBook(clock, self._limits)
+        self.incidents = Incidents()
+        """What went wrong on connections, and was kept to them."""
         self._sessions: dict[PeerId, Session] = {}
         self._establishing: set[PeerId] = set()
         self._pending: dict[int, Callable[[], None]] = {}
@@ -115,8 +118,9 @@ class Libp2pNetwork:
 
     def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
         declared, _ = self._protocols.notifications[protocol]
-        if (size := len(payload)) > declared.max_size:
-            raise ValueError(f"{protocol}: {size} bytes, where {declared.max_size} are allowed")
+        if len(payload) > declared.max_size:
+            self.incidents.dropped(protocol, len(payload), declared.max_size)
+            return
         for peer in peers:
             session = self._sessions.get(peer)
             if session is not None and session.is_live:
@@ -124,6 +128,7 @@ class Libp2pNetwork:
 
     async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
         if len(payload) > protocol.max_request:
+            self.incidents.dropped(protocol.name, len(payload), protocol.max_request)
             raise RequestFailed(peer, protocol.name, "too_large")
         session = self._sessions.get(peer)
         if session is None or not session.is_live:
@@ -231,6 +236,8 @@ class Libp2pNetwork:
             await self._carry(mux, address.host, lambda: None)
         except (OSError, PeerError, trio.TooSlowError) as error:
             log.debug("dialling %s: %s", address, error)
+        except Exception as error:
+            self.incidents.failed("dialling", peer, error)
         finally:
             self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
 
@@ -249,6 +256,8 @@ class Libp2pNetwork:
             await self._carry(mux, host, lambda: self._settle(number))
         except (OSError, PeerError) as error:
             log.debug("an inbound connection: %s", error)
+        except Exception as error:
+            self.incidents.failed("an inbound connection", None, error)
         finally:
             self._settle(number)
 
@@ -282,6 +291,8 @@ class Libp2pNetwork:
                 log.debug("connection with %s: %s", mux.peer, error)
             finally:
                 mux.abort("the session is over")
+        if mux.failure is not None:
+            self.incidents.failed("the muxer", mux.peer, mux.failure)
 
     async def _serve(self, mux: yamux.Yamux, host: str, settled: Callable[[], None]) -> None:
         peer = mux.peer
@@ -316,6 +327,7 @@ class Libp2pNetwork:
                 limits=self._limits,
                 clock=self._clock,
                 talk=PeerTalk(self.report, self._known_addresses, partial(self._learn, host)),
+                incidents=self.incidents,
             )
             while (old := self._sessions.get(peer)) is not None:
                 old.abort("replaced by a newer connection")

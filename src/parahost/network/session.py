@@ -20,6 +20,7 @@ from parahost.network.addresses import PeerAddress
 from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
 from parahost.network.framing import LENGTH_SIZE, frame, receive_frame
 from parahost.network.handshake import MAX_TOLD, Hello, decode_told, encode_told
+from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits, TokenBucket
 from parahost.network.reputation import OVER_RATE, VIOLATION
 from parahost.network.yamux import Stream, Yamux
@@ -48,6 +49,7 @@ class Status(IntEnum):
 
     ANSWERED = 0
     REFUSED = 1
+    TOO_LARGE = 2
 
 
 @dataclass(slots=True)
@@ -122,6 +124,7 @@ class Session:
         limits: NetworkLimits,
         clock: Clock,
         talk: PeerTalk,
+        incidents: Incidents,
     ) -> None:
         self.peer = mux.peer
         self.role = hello.role
@@ -134,6 +137,7 @@ class Session:
         self._limits = limits
         self._clock = clock
         self._talk = talk
+        self._incidents = incidents
         self._outboxes = {name: Outbox() for name in protocols.notifications}
         self._unsent_bytes = 0
         self._unsent_messages = 0
@@ -158,15 +162,16 @@ class Session:
 
     async def run(self) -> None:
         """Announce the peer, serve it until the connection ends, and take leave of it. Handlers
-        of notifications that are at work then are awaited, not cancelled."""
+        of notifications that are at work then are awaited, not cancelled. Nothing that they or
+        this session's parts raise leaves it."""
         await self._tell(PeerConnected(self.peer, self.role))
         async with trio.open_nursery() as hearing, trio.open_nursery() as working:
             for name in self._outboxes:
-                working.start_soon(self._guarded, self._send_notifications, name)
-            working.start_soon(self._guarded, self._tell_peers)
-            working.start_soon(self._guarded, self._hear_peers)
+                working.start_soon(self._guarded, name, self._send_notifications, name)
+            working.start_soon(self._guarded, "telling of peers", self._tell_peers)
+            working.start_soon(self._guarded, "hearing of peers", self._hear_peers)
             async for stream in self._mux.accepted:
-                working.start_soon(self._serve, stream, hearing)
+                working.start_soon(self._guarded, "a stream", self._serve, stream, hearing)
             working.cancel_scope.cancel()
         if self._mux.violated:
             self._talk.report(self.peer, VIOLATION, self._mux.ended or "")
@@ -211,7 +216,7 @@ class Session:
             stream.finish()
             (status,) = await stream.receive_exactly(1)
             if status != Status.ANSWERED:
-                raise failed("refused")
+                raise failed("too_large" if status == Status.TOO_LARGE else "refused")
             return await receive_frame(stream, protocol.max_response)
         except Unsupported:
             raise failed("unsupported") from None
@@ -220,22 +225,38 @@ class Session:
             raise failed("too_large") from None
         except PeerError:
             raise failed("refused" if self.is_live else "disconnected") from None
+        except RequestFailed:
+            raise
+        except Exception as error:
+            self._failed(protocol.name, error)
+            raise failed("disconnected") from error
         finally:
             stream.reset()
 
     async def _tell(self, event: NetworkEvent) -> None:
         for handler in self._protocols.handlers():
-            if (taking := handler(event)) is not None:
-                await taking
+            try:
+                if (taking := handler(event)) is not None:
+                    await taking
+            except Exception as error:  # the others must hear of the peer nevertheless
+                self._failed(f"taking {type(event).__name__}", error)
 
-    async def _guarded(self, part: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Run a part without which the session is worth nothing."""
+    async def _guarded(
+        self, where: str, part: Callable[..., Awaitable[None]], *args: object
+    ) -> None:
+        """Run a part of the session: whatever leaves it ends the session, and no more."""
         try:
             await part(*args)
         except ProtocolViolation as error:
             self._violated(str(error))
         except PeerError as error:
             self.abort(str(error))
+        except Exception as error:
+            self._failed(where, error)
+
+    def _failed(self, where: str, error: Exception) -> None:
+        self.abort(f"this node failed: {type(error).__name__}")
+        self._incidents.failed(where, self.peer, error)
 
     def _violated(self, what: str) -> None:
         self.abort(what)
@@ -262,16 +283,11 @@ class Session:
 
     async def _hear(self, stream: Stream, name: str) -> None:
         protocol, handler = self._protocols.notifications[name]
-        try:
-            while True:
-                payload = await receive_frame(stream, protocol.max_size)
-                await self._throttle(len(payload))
-                if (taking := handler(Notification(self.peer, name, payload))) is not None:
-                    await taking
-        except ProtocolViolation as error:
-            self._violated(f"{name}: {error}")
-        except PeerError as error:
-            self.abort(str(error))
+        while True:
+            payload = await receive_frame(stream, protocol.max_size)
+            await self._throttle(len(payload))
+            if (taking := handler(Notification(self.peer, name, payload))) is not None:
+                await taking
 
     # What the peer asks for.
 
@@ -284,11 +300,11 @@ class Session:
                 if name in self._hearing:
                     raise ProtocolViolation(f"a second stream of {name}")
                 self._hearing.add(name)
-                hearing.start_soon(self._hear, stream, name)
+                hearing.start_soon(self._guarded, name, self._hear, stream, name)
                 return
             await self._answer(stream, *self._protocols.requests[name])
-        except ProtocolViolation as error:
-            self._violated(str(error))
+        except ProtocolViolation:
+            raise
         except (PeerError, trio.TooSlowError):
             stream.reset()
 
@@ -304,14 +320,23 @@ class Session:
             with trio.fail_after(protocol.timeout_s):
                 payload = await receive_frame(stream, protocol.max_request)
                 await self._throttle(len(payload))
-                answer = await handler(self.peer, payload)
-                if answer is None:
-                    await stream.send(bytes((Status.REFUSED,)))
-                else:
-                    await stream.send(bytes((Status.ANSWERED,)) + frame(answer))
+                try:
+                    answer = await handler(self.peer, payload)
+                except Exception as error:
+                    self._failed(protocol.name, error)
+                    return
+                await stream.send(self._framed_answer(protocol, answer))
                 stream.finish()
         finally:
             self._requests_in -= 1
+
+    def _framed_answer(self, protocol: RequestProtocol, answer: bytes | None) -> bytes:
+        if answer is None:
+            return bytes((Status.REFUSED,))
+        if len(answer) > protocol.max_response:
+            self._incidents.dropped(protocol.name, len(answer), protocol.max_response)
+            return bytes((Status.TOO_LARGE,))
+        return bytes((Status.ANSWERED,)) + frame(answer)
 
     async def _throttle(self, size: int) -> None:
         """Wait until the peer is within its rate again; being beyond it costs reputation."""

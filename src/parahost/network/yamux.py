@@ -187,6 +187,8 @@ class Yamux:
         """Why the connection ended, once it has."""
         self.violated = False
         """Whether it ended because the peer broke the protocol."""
+        self.failure: Exception | None = None
+        """What this node failed at, if that ended it."""
 
     async def run(self) -> None:
         """Carry the streams. Returns when the connection is over, for whatever reason."""
@@ -258,6 +260,9 @@ class Yamux:
             self._end(str(error), discard=True)
         except PeerError as error:
             self._end(str(error), discard=False)
+        except Exception as error:
+            self.failure = error
+            self._end("this node failed", discard=True)
 
     async def _write(self) -> None:
         while True:
@@ -293,7 +298,7 @@ class Yamux:
     async def _read(self) -> None:
         buffer = bytearray()
         wanted = _HEADER.size
-        while True:
+        while self.ended is None:
             while len(buffer) < wanted:
                 buffer += await self._channel.receive()
                 self._received_any = True

@@ -81,7 +81,13 @@ class RequestProtocol:
 
 EventHandler = Callable[[NetworkEvent], Awaitable[None] | None]
 """Takes one event: at once, or else gives what the adapter awaits before it reads on from that
-peer. So pressure inside the node reaches the sender, and without pressure nobody waits."""
+peer. So pressure inside the node reaches the sender, and without pressure nobody waits.
+
+An exception that leaves a handler, of events or of requests, closes the connection that it is
+about; it is logged with its traceback and counted, and the node goes on. It is a fault of this
+node, but one that a peer brings about at will: were it the end, any stranger could end the chain.
+What fails in the overseer, beyond the handler, still ends the node (A69). A ``DatabaseError`` is no
+peer's doing, and passes."""
 RequestHandler = Callable[[PeerId, bytes], Awaitable[bytes | None]]
 """Answers one request; ``None`` refuses it."""
 
@@ -104,7 +110,8 @@ class Network(Protocol):
 
     def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
         """Queue a notification to each peer; never waits. A peer that is not connected is
-        passed over; a peer whose outgoing queue is full is disconnected."""
+        passed over; a peer whose outgoing queue is full is disconnected. A payload over the
+        protocol's ``max_size`` is sent to nobody: that is logged and counted."""
         ...
 
     async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:

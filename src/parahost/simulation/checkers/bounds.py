@@ -66,11 +66,12 @@ class BoundedStores(Checker):
 
 
 class NodesStayUp(Checker):
-    """No honest node goes down of itself (A69)."""
+    """No honest node goes down of itself (A69), or fails at what a peer does or sends."""
 
     name = "nodes_stay_up"
-    events = ("node.failed",)
+    events = ("node.failed", "network.failed")
 
     def on_event(self, event: TraceEvent) -> None:
         if self.scene.is_honest(event.node) and not self.scene.is_excused(event.node):
-            self.violated(f"{event.node} went down: {event.fields['reason']}")
+            what = "went down" if event.event == "node.failed" else "failed at a peer"
+            self.violated(f"{event.node} {what}: {event.fields['reason']}")

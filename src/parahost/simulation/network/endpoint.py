@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from parahost.network.addresses import AddressError, parse_address
+from parahost.network.incidents import Incidents
 from parahost.network.reputation import VIOLATION, ReputationBook
 from parahost.ports.clock import Clock
+from parahost.ports.database import DatabaseError
 from parahost.ports.network import (
     EventHandler,
     NetworkEvent,
@@ -71,6 +73,8 @@ class Endpoint:
         self.sides: dict[PeerId, Side] = {}
         self._lanes: dict[PeerId, list[Lane]] = {}
         self._reputation = ReputationBook(clock, self._limits)
+        self.incidents = Incidents()
+        """What went wrong on connections, and was kept to them."""
         self._dialler = Dialler(self, known, random)
         self._nursery: trio.Nursery | None = None
 
@@ -94,7 +98,8 @@ class Endpoint:
         declared, _ = self._notifications[protocol]
         size = len(payload)
         if size > declared.max_size:
-            raise ValueError(f"{protocol}: {size} bytes, where {declared.max_size} are allowed")
+            self._dropped(protocol, size, declared.max_size)
+            return
         receivers = []
         for peer in peers:
             side = self.sides.get(peer)
@@ -117,6 +122,7 @@ class Endpoint:
 
     async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
         if len(payload) > protocol.max_request:
+            self._dropped(protocol.name, len(payload), protocol.max_request)
             raise RequestFailed(peer, protocol.name, "too_large")
         side = self.sides.get(peer)
         if side is None:
@@ -360,21 +366,27 @@ class Endpoint:
             return
         try:
             taking = lane.handler(event)
-        except BaseException as failure:  # the node's, not the world's
-            nursery.start_soon(_fail, failure)
+        except Exception as error:
+            _taken(event, sender)
+            try:
+                self._failed(event.peer, type(event).__name__, error)
+            except DatabaseError as failure:  # the node's, not the world's
+                nursery.start_soon(_fail, failure)
             return
         if taking is not None:
             lane.busy = True
             nursery.start_soon(self._wait_for, lane, taking, event, sender)
-        elif sender is not None and isinstance(event, Notification):
-            sender.take_back(len(event.payload))
+        else:
+            _taken(event, sender)
 
     async def _wait_for(
         self, lane: Lane, taking: Awaitable[None], event: NetworkEvent, sender: Side | None
     ) -> None:
-        await taking
-        if sender is not None and isinstance(event, Notification):
-            sender.take_back(len(event.payload))
+        try:
+            await taking
+        except Exception as error:
+            self._failed(event.peer, type(event).__name__, error)
+        _taken(event, sender)
         lane.busy = False
         while lane.events and not lane.busy:
             self._hand_over(lane, *lane.events.popleft())
@@ -414,6 +426,8 @@ class Endpoint:
             try:
                 with trio.move_on_after(declared[0].timeout_s):
                     answer = await declared[1](asker.home.local_peer, payload)
+            except Exception as error:
+                self._failed(asker.home.local_peer, protocol.name, error)
             finally:
                 side.requests_in -= 1
         if not side.live:
@@ -423,8 +437,25 @@ class Endpoint:
             self.name, [asker.home.name], protocol.name, b"" if answer is None else answer
         )
         if answer is not None and size > protocol.max_response:
+            self._dropped(protocol.name, size, protocol.max_response)
             answer, why = None, "too_large"
         self._send(side, None, size, partial(call.finish, answer, why))
+
+    # What should not happen
+
+    def _failed(self, peer: PeerId, where: str, error: Exception) -> None:
+        """Keep an exception to the connection that it came of."""
+        side = self.sides.get(peer)
+        if side is not None:
+            self._close(side, f"this node failed: {type(error).__name__}")
+        self.incidents.failed(where, peer, error)
+        fields: dict[str, object] = {"peer": peer, "reason": f"{type(error).__name__}: {error}"}
+        self._internet.trace.record(self.name, "network.failed", fields)
+
+    def _dropped(self, protocol: str, size: int, allowed: int) -> None:
+        self.incidents.dropped(protocol, size, allowed)
+        fields: dict[str, object] = {"protocol": protocol, "size": size}
+        self._internet.trace.record(self.name, "network.too_large", fields)
 
     def _declare(self, name: str) -> None:
         if self._nursery is not None:
@@ -442,6 +473,12 @@ def _ask(asker: Side, protocol: RequestProtocol, payload: bytes, call: Call) -> 
     other = asker.other
     if other is not None and other.live and asker.away._nursery is not None:
         asker.away._nursery.start_soon(asker.away._answer, asker, protocol, payload, call)
+
+
+def _taken(event: NetworkEvent, sender: Side | None) -> None:
+    """What the handler is done with waits no more at who sent it."""
+    if sender is not None and isinstance(event, Notification):
+        sender.take_back(len(event.payload))
 
 
 async def _fail(failure: BaseException) -> None:
