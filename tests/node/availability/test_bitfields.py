@@ -20,6 +20,7 @@ from parahost.node.availability.bitfield_distribution import (
     BitfieldGossip,
     HeadState,
     judge,
+    messages,
 )
 from parahost.node.availability.bitfield_signing import BitfieldSigning, bitfield_promise
 from parahost.node.gossip import (
@@ -47,6 +48,7 @@ from parahost.node.messages.network import (
 from parahost.node.messages.signals import StartWork, StopWork
 from parahost.node.messages.utility import ProvisionBitfield, RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
+from parahost.node.protocols import BITFIELD_DISTRIBUTION, GOSSIP_LIMITS
 from parahost.node.session import ChildSession
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import KeyType, ObservedRole
@@ -56,6 +58,7 @@ from parahost.primitives.availability import (
     bitfield_payload,
 )
 from parahost.primitives.basic import (
+    H256,
     U32,
     CandidateHash,
     ChunkIndex,
@@ -170,7 +173,7 @@ async def test_it_waits_no_longer_than_a_quarter_slot_or_until_all_is_there(
     chain = relay_chain()
     candidate, _ = chain.candidate(100)
     block = chain.add(backed=[candidate])
-    for slot_s, comes_after, latest in ((2.0, None, 0.6), (6.0, 0.3, 0.4)):
+    for slot_s, comes_after, latest in ((2.0, None, 0.6), (6.0, 0.3, 0.4), (12.0, None, 1.6)):
         chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
         signing = BitfieldSigning(key_store(OWN), slot_s)
         overseer = make_overseer([signing, chunks, ear, RuntimeApi(chain.state_of)])
@@ -254,7 +257,7 @@ class Gossip:
     async def arrives(
         self, peer: PeerId, bitfield: SignedAvailabilityBitfield, head: Hash | None = None
     ) -> None:
-        payload = encode(BitfieldGossip(self.head if head is None else head, bitfield))
+        payload = encode(BitfieldGossip(self.head if head is None else head, (bitfield,)))
         await self.event(PeerMessage(peer, payload))
 
     def sent(self) -> list[tuple[PeerId, int]]:
@@ -263,7 +266,11 @@ class Gossip:
         for message in self.ear.all(SendMessage):
             assert isinstance(message, SendMessage)
             gossip: BitfieldGossip = decode(BitfieldGossip, message.payload)
-            found += [(peer, int(gossip.bitfield.validator_index)) for peer in message.peers]
+            found += [
+                (peer, int(signed.validator_index))
+                for peer in message.peers
+                for signed in gossip.bitfields
+            ]
         return found
 
     def provided(self) -> list[int]:
@@ -366,6 +373,54 @@ async def test_a_bitfield_without_a_bit_is_not_passed_on_but_by_its_author() -> 
         gossip.overseer.send(DistributeBitfield(gossip.head, signed(2, gossip.context)))
         await trio.testing.wait_all_tasks_blocked()
         assert gossip.sent() == [(A, 2), (B, 2), (C, 2)]
+
+
+async def test_who_comes_late_gets_our_own_bitfield_and_all_in_one_message() -> None:
+    """Of others' a peer of 600 gets 2 in 600 from us; of two, all."""
+    chain = relay_chain()
+    async with gossiping(chain) as gossip:
+        for validator in (1, 2):
+            await gossip.arrives(A, signed(validator, gossip.context, [0]))
+        gossip.overseer.send(DistributeBitfield(gossip.head, signed(0, gossip.context)))
+        await gossip.event(PeerDisconnected(B))
+        few = len(gossip.ear.all(SendMessage))
+        await gossip.event(PeerConnected(C, ObservedRole.FULL))
+        await gossip.event(PeerViewChange(C, View((gossip.head,))))
+        assert gossip.sent()[-3:] == [(C, 1), (C, 2), (C, 0)]
+        assert len(gossip.ear.all(SendMessage)) == few + 1
+
+        many = [PeerId(f"peer {number}") for number in range(600)]
+        await gossip.event(*(PeerConnected(peer, ObservedRole.FULL) for peer in many))
+        for peer in many[:20]:
+            await gossip.event(PeerViewChange(peer, View((gossip.head,))))
+            assert (peer, 0) in gossip.sent()
+        assert sum((peer, 1) in gossip.sent() for peer in many[:20]) < 10
+        before = len(gossip.sent())
+        for number in range(200):
+            view = View((gossip.head, Hash(H256(bytes(32))))[: 1 + number % 2])
+            await gossip.event(PeerViewChange(many[0], view))
+        assert len(gossip.sent()) == before, "nothing is new for it"
+
+
+def test_bitfields_are_split_into_messages() -> None:
+    bitfield = signed(1, CONTEXT, length=2000)
+    for count, expected in ((0, []), (64, [64]), (130, [64, 64, 2])):
+        payloads = list(messages(CONTEXT.parent_hash, [bitfield] * count))
+        assert [len(decode(BitfieldGossip, each).bitfields) for each in payloads] == expected
+        assert all(len(each) <= GOSSIP_LIMITS[BITFIELD_DISTRIBUTION] for each in payloads)
+
+
+async def test_so_many_bitfields_wait_for_the_session() -> None:
+    chain = relay_chain()
+    gossip = Gossip(chain)
+    silent = Ear(receives=(*gossip.kinds, RuntimeCall))
+    overseer = make_overseer([gossip.subsystem, silent])
+    vote = BitfieldGossip(gossip.head, (signed(1, gossip.context),) * 64)
+    async with running(overseer, [(gossip.head, chain.genesis.number)]):
+        for _ in range(20):
+            overseer.send(BitfieldNetwork(PeerMessage(A, encode(vote))))
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(gossip.subsystem._heads[gossip.head].waiting) == 1024
 
 
 async def test_a_peer_that_comes_back_is_told_anew() -> None:

@@ -27,6 +27,7 @@ from parahost.node.messages.network import (
     PeerSet,
     PeerSetNetwork,
     PeerViewChange,
+    ProtocolId,
     RegisterEventProducer,
     RegisterRequestProducer,
     ReportPeer,
@@ -41,12 +42,15 @@ from parahost.node.protocols import (
     BITFIELD_DISTRIBUTION,
     CHUNK_REQUEST,
     COLLATION,
+    GOSSIP_LIMITS,
+    NOTIFICATIONS,
     POV_REQUEST,
     STATEMENT_DISTRIBUTION,
     VALIDATOR_DISCOVERY,
 )
 from parahost.node.utility.network_bridge import (
     COST_MALFORMED,
+    COST_TOO_LARGE,
     COST_UNKNOWN_PROTOCOL,
     NetworkBridge,
     ProtocolMessage,
@@ -59,7 +63,7 @@ from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, PeerId
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
-from tests.node.harness import make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running
 from tests.node.network import MemoryNetwork, MemoryPort, take
 
 A, B = PeerId("a"), PeerId("b")
@@ -323,6 +327,54 @@ async def test_what_comes_while_the_node_is_busy_waits_and_keeps_its_order() -> 
             *(PeerMessage(A, text) for text in (b"1", b"2", b"3")),
         ]
         assert overseer.stats()["speakers"].longest <= 2
+
+
+@pytest.mark.parametrize(("protocol", "limit"), [(BITFIELD_DISTRIBUTION, 64 * 1024)])
+async def test_each_protocol_has_a_limit_of_its_own_both_ways(
+    protocol: ProtocolId, limit: int
+) -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        made.told()
+        made.sent.clear()
+        fits, too_large = bytes(limit), bytes(limit + 1)
+        for payload in (fits, too_large):
+            await made.gets(A, wire(ProtocolMessage(protocol, payload)))
+            await made.send(SendMessage((A,), protocol, payload))
+        assert made.told() == [PeerMessage(A, fits)]
+        assert made.port.reports == [(A, COST_TOO_LARGE.value, COST_TOO_LARGE.reason)]
+        assert [payload for _, _, payload in made.sent] == [wire(ProtocolMessage(protocol, fits))]
+        journal = made.overseer._journal
+        assert isinstance(journal, ListJournal)
+        assert journal.names() == ["network.too_large"]
+
+
+def test_every_gossip_protocol_fits_into_what_carries_it() -> None:
+    for limit in GOSSIP_LIMITS.values():
+        payload = wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, bytes(limit)))
+        assert len(payload) <= NOTIFICATIONS[PeerSet.VALIDATION].max_size
+    for protocol in (COLLATION, VALIDATOR_DISCOVERY):
+        payload = wire(ProtocolMessage(protocol, bytes(GOSSIP_LIMITS[protocol])))
+        assert len(payload) <= NOTIFICATIONS[PeerSet.COLLATION].max_size
+
+
+async def test_requests_wait_while_the_node_is_busy() -> None:
+    network = MemoryNetwork()
+    own, speakers = network.port("us"), Speakers()
+    overseer = make_overseer([NetworkBridge(own, ObservedRole.AUTHORITY), speakers], capacity=3)
+    answers: list[bytes | None] = []
+
+    async def ask(number: int) -> None:
+        answers.append(await own.answerers["req_chunk"](A, b"%d" % number))
+
+    async with running(overseer):
+        overseer.send(RegisterRequestProducer(CHUNK_REQUEST, ChunkRequested))
+        await trio.testing.wait_all_tasks_blocked()
+        async with trio.open_nursery() as nursery:
+            for number in range(100, 200):
+                nursery.start_soon(ask, number)
+        assert len(answers) == 100
+        assert overseer.stats()["speakers"].longest <= 3
 
 
 @pytest.mark.guide("A108")

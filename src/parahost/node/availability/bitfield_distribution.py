@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
-from typing import ClassVar
+from functools import partial
+from itertools import islice
+from typing import Annotated, ClassVar
 
 from parahost.node.gossip import (
     BENEFIT_NEW,
@@ -14,6 +16,7 @@ from parahost.node.gossip import (
     COST_NO_VALIDATOR,
     COST_NOT_IN_VIEW,
     Acceptance,
+    CatchingUp,
     GossipPeers,
     Verdict,
 )
@@ -38,12 +41,14 @@ from parahost.node.session import ChildSession, child_session
 from parahost.ports import Verifier
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
-from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
+from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode
 from parahost.primitives.values import dataclass
 from parahost.runtime import api
 
 CATCH_UP_COPIES = 2
 """How many give a bitfield to a peer that comes late, on average: with 17 of 20 it has enough."""
+MAX_BATCH = 64
+"""Bitfields in one message: with the most cores that there may be, 21 KiB."""
 MAX_WAITING = 1024
 """Bitfields kept for a head whose session is still being looked up."""
 COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for each core")
@@ -51,10 +56,18 @@ COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for e
 
 @dataclass(frozen=True, slots=True)
 class BitfieldGossip:
-    """On the wire."""
+    """Bitfields for one relay parent on the wire."""
 
     relay_parent: Hash
-    bitfield: SignedAvailabilityBitfield
+    bitfields: Annotated[tuple[SignedAvailabilityBitfield, ...], MaxLen(MAX_BATCH)]
+
+
+def messages(
+    relay_parent: Hash, bitfields: Sequence[SignedAvailabilityBitfield]
+) -> Iterator[bytes]:
+    """The payloads that bring these bitfields, in their order."""
+    for first in range(0, len(bitfields), MAX_BATCH):
+        yield encode(BitfieldGossip(relay_parent, tuple(bitfields[first : first + MAX_BATCH])))
 
 
 @dataclass(slots=True)
@@ -115,10 +128,12 @@ class BitfieldDistribution(Subsystem):
         self._verifier = verifier
         self._peers = GossipPeers()
         self._heads: dict[Hash, HeadState] = {}
+        self._catching_up = CatchingUp(self._catch_up)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
         ctx.send(RegisterEventProducer(BITFIELD_DISTRIBUTION, PeerSet.VALIDATION, BitfieldNetwork))
+        ctx.spawn(None, partial(self._catching_up.run, ctx), "catch up")
 
     # Signals
 
@@ -152,21 +167,22 @@ class BitfieldDistribution(Subsystem):
                 if state is not None and signed.validator_index not in state.bitfields:
                     state.own = signed.validator_index
                     self._take(head, state, signed)
-                    self._tell(head, state, signed, self._lacking(head, state, signed))
+                    self._tell(head, state, (signed,), self._lacking(head, state, signed))
 
     def _on_network(self, event: NetworkBridgeEvent) -> None:
-        self._peers.note(event)
+        for head in self._peers.note(event):
+            state = self._heads.get(head)
+            if isinstance(event, PeerViewChange) and state is not None:
+                self._catching_up.add(event.peer, head, len(state.bitfields))
         match event:
             case PeerMessage(peer, payload):
                 try:
-                    gossip = decode_once(BitfieldGossip, payload)
+                    gossip: BitfieldGossip = decode_once(BitfieldGossip, payload)
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return
-                self._on_bitfield(peer, gossip.relay_parent, gossip.bitfield)
-            case PeerViewChange(peer, view):
-                for head in view.heads:
-                    self._catch_up(peer, head)
+                for signed in gossip.bitfields:
+                    self._on_bitfield(peer, gossip.relay_parent, signed)
             case PeerDisconnected(peer):
                 for state in self._heads.values():
                     state.known.pop(peer, None)
@@ -194,7 +210,7 @@ class BitfieldDistribution(Subsystem):
             few = self._peers.to_pass_on(
                 self.ctx.random, validators, lambda peer: self._lacks(peer, head, state, signed)
             )
-            self._tell(head, state, signed, few)
+            self._tell(head, state, (signed,), few)
 
     # Routines
 
@@ -219,29 +235,34 @@ class BitfieldDistribution(Subsystem):
         self,
         head: Hash,
         state: HeadState,
-        signed: SignedAvailabilityBitfield,
+        bitfields: Sequence[SignedAvailabilityBitfield],
         peers: Sequence[PeerId],
     ) -> None:
         if not peers:
             return
         for peer in peers:
-            state.knows(peer).setdefault(signed.validator_index, False)
-        payload = encode(BitfieldGossip(head, signed))
-        self.ctx.send(SendMessage(tuple(peers), BITFIELD_DISTRIBUTION, payload))
+            for signed in bitfields:
+                state.knows(peer).setdefault(signed.validator_index, False)
+        for payload in messages(head, bitfields):
+            self.ctx.send(SendMessage(tuple(peers), BITFIELD_DISTRIBUTION, payload))
 
-    def _catch_up(self, peer: PeerId, head: Hash) -> None:
+    def _catch_up(self, peer: PeerId, head: Hash, messages: int) -> None:
         """A peer has begun to work on a head: give it what it has not got."""
         state = self._heads.get(head)
-        if state is None:
+        if state is None or head not in self._peers.view(peer):
             return
         known = state.knows(peer)
         validators = 0 if state.session is None else len(state.session.validators)
-        for index, signed in state.bitfields.items():
-            if index not in known and (
+        lacking = [
+            signed
+            for index, signed in islice(state.bitfields.items(), messages)
+            if index not in known
+            and (
                 index == state.own
                 or (
                     signed.bitfield.count()
                     and self._peers.repeats(self.ctx.random, validators, CATCH_UP_COPIES)
                 )
-            ):
-                self._tell(head, state, signed, (peer,))
+            )
+        ]
+        self._tell(head, state, lacking, (peer,))

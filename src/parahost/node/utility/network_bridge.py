@@ -51,6 +51,7 @@ from parahost.primitives.scale import (
 from parahost.primitives.values import dataclass
 
 COST_MALFORMED = ReputationChange(-100, "bytes that are no bridge message")
+COST_TOO_LARGE = ReputationChange(-100, "a message larger than its protocol allows")
 COST_UNKNOWN_PROTOCOL = ReputationChange(-10, "a protocol that nobody here registered")
 
 
@@ -210,6 +211,9 @@ class NetworkBridge(Subsystem):
             cost = COST_UNKNOWN_PROTOCOL
             self._network.report(peer, cost.value, cost.reason)
             return
+        if len(wire.payload) > GOSSIP_LIMITS[wire.protocol]:
+            self._network.report(peer, COST_TOO_LARGE.value, COST_TOO_LARGE.reason)
+            return
         self.ctx.send(registration.producer(PeerMessage(peer, wire.payload)))
 
     def _request(self, message: SendRequest) -> None:
@@ -256,6 +260,11 @@ class NetworkBridge(Subsystem):
     def _send(
         self, peers: tuple[PeerId, ...], message: ProtocolMessage, protocol: ProtocolId
     ) -> None:
+        """What peers would refuse is not sent: it names itself in the journal."""
+        size = len(message.payload)
+        if size > GOSSIP_LIMITS[protocol]:
+            self.ctx.journal.record("network.too_large", protocol=protocol.decode(), bytes=size)
+            return
         for peer_set, circle in self._circles.items():
             if protocol in circle.producers:
                 reachable = [peer for peer in peers if peer in circle.peers]

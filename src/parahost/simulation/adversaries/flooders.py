@@ -106,7 +106,7 @@ class FloodsBitfields(Flooder):
         while own is not None:
             bits = BitVec.of(flood.random.below(2) == 1 for _ in range(cores))
             signed = flood.claim(node, head, bits, own)
-            yield _gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(head, signed)))
+            yield _gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(head, (signed,))))
 
 
 @dataclass(frozen=True, kw_only=True)
