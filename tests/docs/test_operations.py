@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from parahost.primitives.configuration import BOUNDS
+
 PAGE = Path(__file__).parents[2] / "docs/OPERATIONS.md"
 ROW = re.compile(r"^\| ([^|]+) \| (-?[\d.]+) ?([\w]*) \| `([\w.]+)` \|$", re.MULTILINE)
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "hour": 3600, "hours": 3600}
@@ -40,3 +42,9 @@ def test_every_row_of_the_tables_is_read() -> None:
     limits = PAGE.read_text().partition("## Limits")[2]
     rows = [line for line in limits.splitlines() if line.startswith("| ") and "`" in line]
     assert len(rows) == len(LIMITS) > 80
+
+
+def test_the_bounds_of_the_configuration_are_the_programs() -> None:
+    row = re.compile(r"^\| (\w+) \| (\d+)[^|]* \| (\d+)[^|]* \|$", re.MULTILINE)
+    shown = {name: (int(low), int(high)) for name, low, high in row.findall(PAGE.read_text())}
+    assert shown == {name: (b.least, b.greatest) for name, b in BOUNDS.items()}

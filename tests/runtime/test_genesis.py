@@ -16,7 +16,7 @@ from parahost.runtime import api
 from parahost.runtime.babe import Babe
 from parahost.runtime.chain_spec import BadChainSpec, ChainSpec
 from parahost.runtime.genesis import BadGenesis, GenesisConfig, genesis_header
-from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
+from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION, Configuration
 from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.trie import StateVersion, ordered_root
 from tests.runtime.world import EPOCH_SLOTS, GENESIS, SLOT_MS, Chain, account, para, validators
@@ -73,8 +73,12 @@ def test_what_the_founders_decided_is_in_the_state() -> None:
             "validators",
         ),
         (replace(GENESIS, slot_duration_ms=0), "slot_duration_ms"),
+        (replace(GENESIS, slot_duration_ms=600_001), "slot_duration_ms"),
         (replace(GENESIS, epoch_length=0), "epoch_length"),
+        (replace(GENESIS, epoch_length=2**64), "epoch_length"),
         (replace(GENESIS, c=(0, 1)), "c"),
+        (replace(GENESIS, c=(1, 2**64)), "c"),
+        (replace(GENESIS, paras=tuple(para(number) for number in range(201))), "paras"),
         (replace(GENESIS, c=(3, 2)), "c"),
         (replace(GENESIS, paras=(para(7), para(7))), "paras"),
         (
@@ -146,6 +150,7 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
     return json.dumps(spec)
 
 
+CONFIGURATION = f"0x{Configuration.current.prefix.hex()}"
 AUTHORITIES = f"0x{Babe.authorities.prefix.hex()}"
 
 
@@ -169,6 +174,12 @@ AUTHORITIES = f"0x{Babe.authorities.prefix.hex()}"
         (changed(lambda spec: spec["genesis"].pop("raw")), "genesis.raw"),
         (changed(lambda spec: spec["genesis"]["raw"].update(top=[])), "genesis.raw.top"),
         (changed(lambda spec: spec["genesis"]["raw"].update(top={})), "genesis.raw.top"),
+        (
+            changed(
+                lambda spec: spec["genesis"]["raw"]["top"].update({CONFIGURATION: f"0x{'00' * 44}"})
+            ),
+            f"genesis.raw.top.{CONFIGURATION}",
+        ),
         (
             changed(lambda spec: spec["genesis"]["raw"]["top"].update({"ff": "0x"})),
             "genesis.raw.top",

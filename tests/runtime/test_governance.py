@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -14,6 +15,7 @@ from parahost.primitives.consensus import (
     Prevote,
 )
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.calls import RuntimeCall, name_of, pallet_of
 from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
@@ -32,6 +34,7 @@ from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.paras import TooManyParachains
 from parahost.runtime.parachains.scheduler import ClaimExists
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Deregister, HeadTooLarge, Register, UnfitCode
@@ -39,7 +42,8 @@ from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import NotTheKey, SetKey, SudoCall
 from parahost.runtime.timestamp import SetTimestamp
-from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, key, session_keys
+from tests.runtime.pipeline import inherent_data
+from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, key, para, session_keys
 
 CHAIN = Chain()
 CHAIN.step()
@@ -226,6 +230,32 @@ def test_limits_of_registration() -> None:
     head = HeadData(bytes(config.max_head_data_size))
     chain.step(chain.sudo(Register(PARA, head, largest, False)))
     assert Registered(PARA) in chain.events()
+
+
+def test_there_are_so_many_parachains_at_most() -> None:
+    """They are counted as the next session will have them."""
+    chain = Chain(replace(GENESIS, paras=tuple(para(number) for number in range(200))))
+    chain.step(chain.sudo(Register(PARA, HEAD, CODE, True)))
+    assert refusal_in(chain) == number_of(TooManyParachains)
+    chain.step(chain.sudo(Register(PARA, HEAD, CODE, False)))
+    assert Registered(PARA) in chain.events()
+    chain.step(chain.sudo(Deregister(ParaId(U32(7)))))
+    chain.step(chain.sudo(Register(ParaId(U32(7)), HEAD, CODE, True)))
+    assert Registered(ParaId(U32(7))) in chain.events()
+    chain.step(chain.sudo(Register(ParaId(U32(301)), HEAD, CODE, True)))
+    assert refusal_in(chain) == number_of(TooManyParachains)
+
+
+def test_no_value_of_the_configuration_stops_the_chain() -> None:
+    """Governance asks for what no machine can do: refused, and the chain goes on."""
+    chain = Chain()
+    for call in get_args(configuration.ConfigurationCall):
+        chain.step(chain.sudo(call(U32(2**32 - 1))))
+        assert refusal_in(chain) == number_of(configuration.BadConfiguration)
+    session = api.session_index_for_child(chain.state)
+    while api.session_index_for_child(chain.state) == session:
+        chain.step()
+    chain.step(data=inherent_data(chain))
 
 
 # Parathreads

@@ -57,4 +57,13 @@ ValidationCode = NewType("ValidationCode", bytes)
 PeerId = NewType("PeerId", str)
 """A libp2p peer id in base58."""
 
+LAST_BLOCK = BlockNumber(U32(2**32 - 1))
+
+
+def block_at(number: int) -> BlockNumber:
+    """The block of that number, or the first or last that can be when there is none such: what is
+    planned for later than the last block never comes."""
+    return BlockNumber(U32(min(max(number, 0), LAST_BLOCK)))
+
+
 ZERO_HASH = Hash(H256(bytes(32)))

@@ -1,16 +1,24 @@
-"""The configuration of the parachain host."""
+"""The configuration of the parachain host, and what its values may be."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Final
 
 from parahost.primitives.basic import U32, BlockNumber
+from parahost.primitives.limits import (
+    MAX_CODE_BYTES,
+    MAX_HEAD_DATA_BYTES,
+    MAX_PARATHREAD_CORES,
+    MAX_WAITING_CLAIMS,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class HostConfiguration:
     """Parameters that governance may change, at session boundaries (A6, A9). Periods are in
-    relay chain blocks, sizes in bytes."""
+    relay chain blocks, sizes in bytes. What each may be is in :data:`BOUNDS`."""
 
     validation_upgrade_frequency: BlockNumber
     """At least so many blocks between two code upgrades of a para."""
@@ -25,8 +33,108 @@ class HostConfiguration:
     parachain_rotation_frequency: BlockNumber
     """How often groups move on by one core; 0 is never."""
     chain_availability_period: BlockNumber
-    """How long a parachain's candidate may be pending; at least 1."""
+    """How long a parachain's candidate may be pending."""
     thread_availability_period: BlockNumber
-    """The same for parathreads; at least 1."""
+    """The same for parathreads."""
     scheduling_lookahead: U32
     """How many claims per parathread core may wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The least and the greatest value of a field, and what would be without them."""
+
+    least: int
+    greatest: int
+    why: str
+
+
+A_DAY: Final = 14_400
+"""Blocks of six seconds."""
+
+BOUNDS: Final[Mapping[str, Bounds]] = {
+    "validation_upgrade_frequency": Bounds(
+        1, 100 * A_DAY, "two codes of a para cannot be expected at one block"
+    ),
+    "validation_upgrade_delay": Bounds(
+        2, 100 * A_DAY, "a block is included two blocks after its relay parent, or later"
+    ),
+    "acceptance_period": Bounds(
+        1, A_DAY, "candidates, old code, sessions and their accounts are kept for so long"
+    ),
+    "max_code_size": Bounds(1, MAX_CODE_BYTES, "code travels in blocks and statements"),
+    "max_head_data_size": Bounds(1, MAX_HEAD_DATA_BYTES, "heads travel in blocks and statements"),
+    "parathread_cores": Bounds(0, MAX_PARATHREAD_CORES, "each block goes through all cores"),
+    "parathread_retries": Bounds(0, 100, "a dead claim holds its thread for so many blocks"),
+    "parachain_rotation_frequency": Bounds(
+        0, 1000, "a candidate times out after a rotation only, and keeps its core until then"
+    ),
+    "chain_availability_period": Bounds(1, 100, "a candidate may keep its core for so long"),
+    "thread_availability_period": Bounds(1, 100, "a candidate may keep its core for so long"),
+    "scheduling_lookahead": Bounds(1, MAX_WAITING_CLAIMS, "each block goes through all claims"),
+}
+"""What each value may be. What several may be together is in :func:`breach`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfBounds:
+    """One value is too small or too great."""
+
+    field: str
+    value: int
+
+    def __str__(self) -> str:
+        bounds = BOUNDS[self.field]
+        return (
+            f"{self.field} is {self.value}, not {bounds.least} to {bounds.greatest}: {bounds.why}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyClaims:
+    """Cores for parathreads times claims that may wait for each."""
+
+    parathread_cores: int
+    scheduling_lookahead: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parathread_cores} parathread_cores with a scheduling_lookahead of "
+            f"{self.scheduling_lookahead} let more than {MAX_WAITING_CLAIMS} claims wait"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DelayTooShort:
+    """New code could be expected before the candidate that announces it is included or given
+    up."""
+
+    validation_upgrade_delay: int
+    longest_availability_period: int
+
+    def __str__(self) -> str:
+        return (
+            f"validation_upgrade_delay is {self.validation_upgrade_delay}, not longer than an "
+            f"availability period, {self.longest_availability_period}: new code could be expected "
+            "before it is known"
+        )
+
+
+Breach = OutOfBounds | TooManyClaims | DelayTooShort
+
+
+def breach(config: HostConfiguration) -> Breach | None:
+    """The first bound that the configuration breaks, of its values one by one or together."""
+    for field in fields(config):
+        value, bounds = getattr(config, field.name), BOUNDS[field.name]
+        if not bounds.least <= value <= bounds.greatest:
+            return OutOfBounds(field.name, value)
+    if config.parathread_cores * config.scheduling_lookahead > MAX_WAITING_CLAIMS:
+        return TooManyClaims(config.parathread_cores, config.scheduling_lookahead)
+    longest = max(config.chain_availability_period, config.thread_availability_period)
+    if config.validation_upgrade_delay <= longest:
+        return DelayTooShort(config.validation_upgrade_delay, longest)
+    return None
+
+
+assert set(BOUNDS) == {field.name for field in fields(HostConfiguration)}

@@ -15,9 +15,13 @@ MIB: Final = 1024 * KIB
 MAX_VALIDATORS: Final = 1000
 """Validators of a session, and so authorities of BABE and of GRANDPA."""
 
-MAX_CORES: Final = 2 * MAX_VALIDATORS
-"""Availability cores. One that has no group does nothing, so twice the validators are more than
-anybody needs."""
+MAX_PARACHAINS: Final = 200
+"""Each has a core of its own."""
+MAX_PARATHREAD_CORES: Final = 100
+MAX_CORES: Final = MAX_PARACHAINS + MAX_PARATHREAD_CORES
+"""So many bits has a bitfield at most, and so many candidates a block."""
+MAX_WAITING_CLAIMS: Final = 1000
+"""Claims on parathreads in the queue: each block goes through them for each core."""
 
 MAX_HEADER_BYTES: Final = 128 * KIB
 """A block header. An honest one at a session's end carries both sets of authorities (each 40 bytes

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from parahost.primitives.basic import Hash
+from parahost.primitives.configuration import breach
 from parahost.primitives.header import Header
 from parahost.primitives.scale import ScaleDecodeError
 from parahost.runtime.babe import Babe
 from parahost.runtime.genesis import genesis_header
 from parahost.runtime.grandpa import Grandpa
+from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.session import Session
 from parahost.runtime.storage import State
 from parahost.runtime.storage.declarations import StorageValue
@@ -33,6 +35,7 @@ _NEEDED: tuple[StorageValue[Any, Any], ...] = (
     Babe.epoch_duration,
     Grandpa.authorities,
     Session.queued_keys,
+    Configuration.current,
 )
 
 PropertyValue = str | int | bool | None | list[Any]
@@ -131,6 +134,10 @@ class ChainSpec:
                     f"{item} (0x{item.prefix.hex()}) is absent: this is no chain of parahost; "
                     "make one with `parahost chain-spec new`",
                 )
+        if reason := breach(Configuration.current.get(state)):
+            raise BadChainSpec(
+                source, f"genesis.raw.top.0x{Configuration.current.prefix.hex()}", str(reason)
+            )
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:

@@ -13,11 +13,15 @@ from parahost.primitives.header import Header
 from parahost.runtime.errors import DispatchError
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.origin import AccountId
-from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
-from parahost.runtime.parachains.paras import ParaGenesisArgs
+from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION, BadConfiguration
+from parahost.runtime.parachains.paras import ParaGenesisArgs, TooManyParachains
 from parahost.runtime.read_only import MODULES
 from parahost.runtime.session import SessionChange, Validators
 from parahost.runtime.storage import Overlay, State
+
+MAX_SLOT_MS = 600_000
+MAX_EPOCH_SLOTS = 100_000
+MAX_C_DENOMINATOR = 1_000_000
 
 
 class BadGenesis(ValueError):
@@ -70,8 +74,10 @@ class GenesisConfig:
         MODULES.sudo.genesis(store, self.sudo)
         try:
             MODULES.parachains.genesis(store, self.configuration, self.paras)
-        except DispatchError as error:
+        except BadConfiguration as error:
             raise BadGenesis("configuration", str(error)) from error
+        except TooManyParachains as error:
+            raise BadGenesis("paras", str(error)) from error
         first_session = SessionChange(
             SessionIndex(U32(0)), self.validators, self.validators, changed=True
         )
@@ -79,12 +85,18 @@ class GenesisConfig:
         return store.commit()
 
     def _check(self) -> None:
-        if self.slot_duration_ms < 1:
-            raise BadGenesis("slot_duration_ms", f"{self.slot_duration_ms} is not positive")
-        if self.epoch_length < 1:
-            raise BadGenesis("epoch_length", f"{self.epoch_length} is not positive")
-        if not 0 < self.c[0] <= self.c[1]:
-            raise BadGenesis("c", f"{self.c[0]}/{self.c[1]} is not above 0 and at most 1")
+        for part, value, greatest in (
+            ("slot_duration_ms", self.slot_duration_ms, MAX_SLOT_MS),
+            ("epoch_length", self.epoch_length, MAX_EPOCH_SLOTS),
+        ):
+            if not 1 <= value <= greatest:
+                raise BadGenesis(part, f"{value} is not 1 to {greatest}")
+        if not 0 < self.c[0] <= self.c[1] <= MAX_C_DENOMINATOR:
+            raise BadGenesis(
+                "c",
+                f"{self.c[0]}/{self.c[1]} is not above 0 and at most 1, with a denominator up to "
+                f"{MAX_C_DENOMINATOR}",
+            )
         repeated = [para for para, n in Counter(para for para, _ in self.paras).items() if n > 1]
         if repeated:
             raise BadGenesis("paras", f"para {repeated[0]} is there twice")

@@ -187,7 +187,12 @@ def test_a_collation_on_validation_data_from_the_api_is_accepted() -> None:
 @pytest.mark.guide("A20", "A115")
 def test_validation_code_under_assumptions() -> None:
     world = World(
-        validators=4, parachains=[1], validation_upgrade_delay=2, validation_upgrade_frequency=1
+        validators=4,
+        parachains=[1],
+        validation_upgrade_delay=2,
+        validation_upgrade_frequency=1,
+        chain_availability_period=1,
+        thread_availability_period=1,
     )
     world.include(1, new_code=code(1, 1))  # relay parent 0, expected at 2
     world.add_block(world.data(candidates=[world.candidate(1)]))  # relay parent 2, block 3

@@ -25,7 +25,7 @@ THREADS = range(11, 16)
 class HostMachine(RuleBasedStateMachine):
     """Parachains and parathreads come and go, are claimed, backed, voted for, upgraded."""
 
-    @initialize(rotation=st.integers(0, 4), chain=st.integers(1, 4), thread=st.integers(1, 4))
+    @initialize(rotation=st.integers(0, 4), chain=st.integers(1, 3), thread=st.integers(1, 3))
     def start(self, rotation: int, chain: int, thread: int) -> None:
         self.world = World(
             validators=5,
@@ -35,7 +35,7 @@ class HostMachine(RuleBasedStateMachine):
             parathread_retries=1,
             scheduling_lookahead=2,
             acceptance_period=4,
-            validation_upgrade_delay=2,
+            validation_upgrade_delay=4,
             validation_upgrade_frequency=3,
             parachain_rotation_frequency=rotation,
             chain_availability_period=chain,
@@ -69,7 +69,7 @@ class HostMachine(RuleBasedStateMachine):
         for number in chosen:
             last = world.host.paras.last_code_upgrade(world.state, number)
             planned = world.host.paras.future_code_upgrades.contains(world.state, number)
-            may = last is None or (not planned and world.number + 2 >= last + 3)
+            may = last is None or (not planned and world.number + 4 >= last + 3)
             candidates.append(
                 world.candidate(number, head=version, new_code=upgrade if may else None)
             )

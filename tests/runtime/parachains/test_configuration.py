@@ -9,18 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.primitives.basic import U32, BlockNumber
-from parahost.primitives.configuration import HostConfiguration
+from parahost.primitives.basic import U32
+from parahost.primitives.configuration import (
+    BOUNDS,
+    DelayTooShort,
+    HostConfiguration,
+    OutOfBounds,
+    TooManyClaims,
+    breach,
+)
 from parahost.primitives.scale import decode, encode
 from parahost.runtime.errors import BadOrigin
 from parahost.runtime.origin import NoOrigin, Root
 from parahost.runtime.parachains.configuration import (
+    DEFAULT_CONFIGURATION,
+    BadConfiguration,
     ConfigurationCall,
-    PeriodTooShort,
-    SetChainAvailabilityPeriod,
     SetMaxCodeSize,
     SetParathreadCores,
-    SetThreadAvailabilityPeriod,
 )
 from parahost.runtime.storage import Overlay
 
@@ -61,11 +67,11 @@ def test_update_configuration_starts_from_the_pending_one() -> None:
     store = Overlay(world.state)
     for _ in range(3):
         world.host.configuration.update_configuration(
-            store, lambda config: replace(config, max_code_size=U32(config.max_code_size + 1))
+            store, lambda config: replace(config, max_code_size=U32(config.max_code_size - 1))
         )
     pending = world.host.configuration.pending.get(store)
     assert pending is not None
-    assert pending.max_code_size == world.config.max_code_size + 3
+    assert pending.max_code_size == world.config.max_code_size - 3
 
 
 @pytest.mark.guide("A9")
@@ -95,23 +101,77 @@ def test_only_governance_may(call_type: Any) -> None:
     assert store.changes() == {}
 
 
+GREATEST = 2**32 - 1
+AT_THE_BOUNDS = {
+    "validation_upgrade_frequency": (1, 1_440_000),
+    "validation_upgrade_delay": (2, 1_440_000),
+    "acceptance_period": (1, 14_400),
+    "max_code_size": (1, 5 * 1024 * 1024),
+    "max_head_data_size": (1, 1024 * 1024),
+    "parathread_cores": (0, 100),
+    "parathread_retries": (0, 100),
+    "parachain_rotation_frequency": (0, 1000),
+    "chain_availability_period": (1, 100),
+    "thread_availability_period": (1, 100),
+    "scheduling_lookahead": (1, 1000),
+}
+FREE = {  # lets each value be at its bounds whatever the others are
+    "validation_upgrade_delay": 1000,
+    "chain_availability_period": 1,
+    "thread_availability_period": 1,
+    "parathread_cores": 1,
+    "scheduling_lookahead": 1,
+}
+
+
 @pytest.mark.guide("A9")
-@pytest.mark.parametrize("call", [SetChainAvailabilityPeriod, SetThreadAvailabilityPeriod])
-def test_availability_periods_are_at_least_one(call: Any) -> None:
-    world = World()
+@pytest.mark.parametrize("field", AT_THE_BOUNDS)
+def test_a_value_may_be_at_its_bounds_and_not_beyond(field: str) -> None:
+    world = World(**FREE)
     store = Overlay(world.state)
-    with pytest.raises(PeriodTooShort) as caught:
-        world.host.configuration.dispatch(store, Root(), call(BlockNumber(U32(0))))
-    assert caught.value.value == 0
-    assert world.host.configuration.pending.get(store) is None
-    with pytest.raises(PeriodTooShort):
-        World(**{caught.value.field: 0})
+    call: Any = CALLS[list(AT_THE_BOUNDS).index(field)]
+    configuration = world.host.configuration
+    least, greatest = AT_THE_BOUNDS[field]
+    for value in (least, greatest):
+        configuration.dispatch(store, Root(), call(value))
+        assert getattr(configuration.next_configuration(store), field) == value
+    for value in {least - 1, greatest + 1, GREATEST} - {-1}:
+        with pytest.raises(BadConfiguration) as caught:
+            configuration.dispatch(store, Root(), call(value))
+        assert caught.value.reason == OutOfBounds(field, value)
+        assert getattr(configuration.next_configuration(store), field) == greatest
+        with pytest.raises(BadConfiguration):
+            World(**(FREE | {field: value}))
+
+
+def test_the_bounds_above_are_all_and_the_documented_ones() -> None:
+    assert {name: (b.least, b.greatest) for name, b in BOUNDS.items()} == AT_THE_BOUNDS
+
+
+@pytest.mark.guide("A9")
+def test_values_are_bounded_together() -> None:
+    """Each is well within its own bounds."""
+    assert breach(replace(DEFAULT_CONFIGURATION, **u32(parathread_cores=50))) is None
+    many = u32(parathread_cores=50, scheduling_lookahead=20)
+    assert breach(replace(DEFAULT_CONFIGURATION, **many)) is None
+    more = u32(parathread_cores=50, scheduling_lookahead=21)
+    assert breach(replace(DEFAULT_CONFIGURATION, **more)) == TooManyClaims(50, 21)
+
+    for field in ("chain_availability_period", "thread_availability_period"):
+        at_once = {field: U32(6), **u32(validation_upgrade_delay=6)}
+        assert breach(replace(DEFAULT_CONFIGURATION, **at_once)) == DelayTooShort(6, 6)  # type: ignore[arg-type]
+        later = {field: U32(6), **u32(validation_upgrade_delay=7)}
+        assert breach(replace(DEFAULT_CONFIGURATION, **later)) is None  # type: ignore[arg-type]
+
+
+def u32(**values: int) -> dict[str, Any]:
+    return {name: U32(value) for name, value in values.items()}
 
 
 @pytest.mark.guide("A7", "A8")
 @given(
     st.lists(
-        st.tuples(st.sampled_from(CALLS), st.integers(1, 9)) | st.just(None),
+        st.tuples(st.sampled_from(CALLS), st.integers(10, 30)) | st.just(None),
         max_size=12,
     )
 )
@@ -119,7 +179,7 @@ def test_the_configuration_is_constant_within_a_session(
     steps: list[tuple[Any, int] | None],
 ) -> None:
     """``None`` ends a session: then, and only then, what was set counts."""
-    world = World()
+    world = World(validation_upgrade_delay=1000)
     store = Overlay(world.state)
     current = upcoming = world.config
     for step in steps:
@@ -137,8 +197,9 @@ def test_the_configuration_is_constant_within_a_session(
             current = upcoming
         else:
             call, value = step
-            world.host.configuration.dispatch(store, Root(), call(value))
             name = fields(HostConfiguration)[CALLS.index(call)].name
+            value += 50 * (name == "validation_upgrade_delay")
+            world.host.configuration.dispatch(store, Root(), call(value))
             upcoming = replace(upcoming, **{name: value})
         assert world.host.configuration.configuration(store) == current
         assert world.host.configuration.next_configuration(store) == upcoming

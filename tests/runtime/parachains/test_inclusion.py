@@ -22,6 +22,7 @@ from parahost.primitives.basic import (
     H256,
     H512,
     U32,
+    BlockNumber,
     CollatorSignature,
     HeadData,
     ValidationCode,
@@ -36,6 +37,7 @@ from parahost.primitives.statements import BackedCandidate, Explicit, Implicit
 from parahost.runtime.errors import InvalidBlock
 from parahost.runtime.events import CandidateBacked, CandidateIncluded, CandidateTimedOut
 from parahost.runtime.parachains import inclusion_errors as errors
+from parahost.runtime.storage import Overlay
 
 from .world import World, author_vrf_output, block, claim, code, collator, para
 
@@ -368,10 +370,13 @@ def test_a_parathread_takes_only_its_claims_collator() -> None:
 
 # Code upgrades
 
+SOON = {"chain_availability_period": 1, "thread_availability_period": 1}
+"""With which new code may be expected soon."""
+
 
 @pytest.mark.guide("A45", "A48")
 def test_an_upgrade_is_planned_when_its_candidate_is_included() -> None:
-    world = World(validators=4, parachains=[1], validation_upgrade_delay=5)
+    world = World(validators=4, parachains=[1], validation_upgrade_delay=5, **SOON)
     world.add_blocks_until(3)
     world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 1))]))
     assert not world.host.paras.future_code.contains(world.state, A)
@@ -389,14 +394,18 @@ def test_an_upgrade_is_planned_when_its_candidate_is_included() -> None:
 
 @pytest.mark.guide("A45")
 def test_no_upgrade_sooner_than_the_frequency() -> None:
-    """The last is expected at 1 and applied; with frequency 10, the next at 11 or later."""
+    """The last is expected at 2 and applied; with frequency 10, the next at 12 or later."""
     world = World(
-        validators=4, parachains=[1], validation_upgrade_delay=1, validation_upgrade_frequency=10
+        validators=4,
+        parachains=[1],
+        validation_upgrade_delay=2,
+        validation_upgrade_frequency=10,
+        **SOON,
     )
-    world.include(1, new_code=code(1, 1))  # relay parent 0, expected at 1
+    world.include(1, new_code=code(1, 1))  # relay parent 0, expected at 2
     world.include(1)  # relay parent 2: applied
     assert world.host.paras.validation_code.get(world.state, A) == code(1, 1)
-    while world.number + 1 < 11:
+    while world.number + 2 < 12:
         with pytest.raises(errors.UnacceptableOutputs) as caught:
             world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 2))]))
         assert caught.value.reason == NewCodeTooSoon(block(world.number), block(10))
@@ -419,7 +428,11 @@ def test_no_upgrade_while_another_waits_that_it_would_replace() -> None:
 @pytest.mark.guide("A45", "A48")
 def test_an_upgrade_announced_by_the_block_that_applies_another_loses_neither() -> None:
     world = World(
-        validators=4, parachains=[1], validation_upgrade_delay=3, validation_upgrade_frequency=1
+        validators=4,
+        parachains=[1],
+        validation_upgrade_delay=3,
+        validation_upgrade_frequency=1,
+        **SOON,
     )
     world.include(1, new_code=code(1, 1))  # expected at 3
     world.add_blocks_until(3)
@@ -428,6 +441,15 @@ def test_an_upgrade_announced_by_the_block_that_applies_another_loses_neither() 
     assert paras.validation_code.get(world.state, A) == code(1, 1)
     assert paras.future_code_upgrades.get(world.state, A) == 6
     assert paras.future_code.get(world.state, A) == code(1, 2)
+
+
+@pytest.mark.guide("A48")
+def test_new_code_near_the_last_block_number_is_planned_for_the_last() -> None:
+    world = World(validators=4, parachains=[1])
+    candidate = world.receipt(1, new_code=code(1, 1))
+    store = Overlay(world.state)
+    world.host.inclusion.enact_candidate(store, BlockNumber(U32(2**32 - 3)), candidate)
+    assert world.host.paras.future_code_upgrades.get(store, A) == 2**32 - 1
 
 
 # Enactment and timeouts

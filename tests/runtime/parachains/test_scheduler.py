@@ -29,7 +29,8 @@ DONE, LATE = FreedReason.CONCLUDED, FreedReason.TIMED_OUT
 def threads(**config: int) -> World:
     """Two parachains and two cores for the parathreads 11 to 16."""
     settings = {"parathread_cores": 2, "scheduling_lookahead": 3, "parathread_retries": 1}
-    return World(parachains=[1, 2], parathreads=range(11, 17), **(settings | config))
+    everything = {"validators": 6, **settings, **config}
+    return World(parachains=[1, 2], parathreads=range(11, 17), **everything)
 
 
 def scheduler_of(world: World) -> Scheduler:
@@ -210,6 +211,24 @@ def test_a_returned_claim_goes_behind_those_that_wait() -> None:
     add_claims(world, 11, 12)
     world.add_block()
     assert queue(world) == [(12, 0, 0), (11, 0, 1)]
+
+
+@pytest.mark.guide("A30")
+def test_a_claim_on_a_core_without_a_group_loses_no_try() -> None:
+    """Three validators and four cores: nobody can back on the last. The claim there keeps its
+    tries, and comes to a core with a group when the other claim has used its own."""
+    world = threads(validators=3, parathread_retries=1)
+    groups = scheduler_of(world).validator_groups.get(world.state)
+    assert [len(group) for group in groups] == [1, 1, 1, 0]
+    add_claims(world, 11, 12)
+    assert scheduled(world, world.child()) == [(0, 1), (1, 2), (2, 11), (3, 12)]
+    world.add_block()
+    assert queue(world) == [(11, 0, 1), (12, 1, 0)]
+    world.add_block()
+    assert queue(world) == [(12, 0, 0)]
+    assert scheduled(world, world.child())[2:] == [(2, 12)]
+    world.add_block(world.data(candidates=[world.candidate(12)]))
+    assert index(world) == (12,)
 
 
 # Sessions

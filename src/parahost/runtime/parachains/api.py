@@ -16,6 +16,7 @@ from parahost.primitives.basic import (
     ValidationCode,
     ValidationCodeHash,
     ValidatorId,
+    block_at,
 )
 from parahost.primitives.candidates import CommittedCandidateReceipt, PersistedValidationData
 from parahost.primitives.disputes import DisputeStatementSet
@@ -249,7 +250,7 @@ def time_out_at(
         since_rotation = (first - rotation.session_start_block) % frequency
         if since_rotation >= period:
             first += frequency - since_rotation
-    return BlockNumber(U32(first))
+    return block_at(first)
 
 
 def _scheduled_core(assignment: CoreAssignment) -> ScheduledCore:

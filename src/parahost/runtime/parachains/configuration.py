@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from parahost.primitives.basic import U32, BlockNumber
-from parahost.primitives.configuration import HostConfiguration
+from parahost.primitives.configuration import Breach, HostConfiguration, breach
 from parahost.primitives.scale import variant
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.origin import Origin, ensure_root
@@ -21,13 +21,12 @@ MAX_POV_SIZE: Final = U32(10 * 1024 * 1024)
 """Bytes of a proof of validity. ``HostConfiguration`` has no field for it: it is a constant."""
 
 
-class PeriodTooShort(ModuleError, pallet="Configuration", index=0):
-    """An availability period must be at least one block (A9)."""
+class BadConfiguration(ModuleError, pallet="Configuration", index=0):
+    """A value is out of its bounds, or several are together (A9)."""
 
-    def __init__(self, field: str, value: int) -> None:
-        super().__init__(f"{field} must be at least 1, not {value}")
-        self.field = field
-        self.value = value
+    def __init__(self, reason: Breach) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,6 @@ _FIELD_OF: Final[dict[type, str]] = {
     SetThreadAvailabilityPeriod: "thread_availability_period",
     SetSchedulingLookahead: "scheduling_lookahead",
 }
-_AT_LEAST_ONE: Final = ("chain_availability_period", "thread_availability_period")
 
 DEFAULT_CONFIGURATION: Final = HostConfiguration(
     validation_upgrade_frequency=BlockNumber(U32(20)),
@@ -172,7 +170,7 @@ class Configuration(Module, pallet="Configuration"):
     # Genesis
 
     def genesis(self, store: Overlay, config: HostConfiguration) -> None:
-        """:raises PeriodTooShort: when an availability period is zero."""
+        """:raises BadConfiguration: when it is out of its bounds."""
         check_configuration(config)
         self._apply(store, config)
 
@@ -197,7 +195,7 @@ class Configuration(Module, pallet="Configuration"):
         """Set one field, from the next session on (A9). Only for governance.
 
         :raises BadOrigin: when anybody else calls.
-        :raises PeriodTooShort: when an availability period would be zero.
+        :raises BadConfiguration: when it would be out of its bounds.
         """
         ensure_root(origin)
         update: dict[str, Any] = {_FIELD_OF[type(call)]: call.new}
@@ -218,7 +216,7 @@ class Configuration(Module, pallet="Configuration"):
     ) -> None:
         """Change the pending configuration; several updates in one session add up (A8).
 
-        :raises PeriodTooShort: when an availability period would be zero.
+        :raises BadConfiguration: when it would be out of its bounds.
         """
         changed = change(self.next_configuration(store))
         check_configuration(changed)
@@ -238,19 +236,16 @@ class Configuration(Module, pallet="Configuration"):
     def check(self, store: Reader) -> None:
         """:raises RuntimeBug: when the stored configurations contradict a rule or each other."""
         for config in (self.configuration(store), self.next_configuration(store)):
-            for field in _AT_LEAST_ONE:
-                if getattr(config, field) < 1:
-                    raise RuntimeBug(f"{field} is 0 in {config}")
+            if reason := breach(config):
+                raise RuntimeBug(f"Configuration: {reason}")
         if self.active_config.get(store) != abridged(self.configuration(store)):
             raise RuntimeBug("ActiveConfig does not follow the configuration")
 
 
 def check_configuration(config: HostConfiguration) -> None:
-    """:raises PeriodTooShort: when an availability period is zero (A9)."""
-    for field in _AT_LEAST_ONE:
-        value = getattr(config, field)
-        if value < 1:
-            raise PeriodTooShort(field, value)
+    """:raises BadConfiguration: when it is out of its bounds (A9)."""
+    if reason := breach(config):
+        raise BadConfiguration(reason)
 
 
 def abridged(config: HostConfiguration) -> AbridgedHostConfiguration:

@@ -67,7 +67,8 @@ class Parachains:
         """The configuration and paras of the first session, which :meth:`on_session_change` is to
         announce next.
 
-        :raises PeriodTooShort: when an availability period is zero.
+        :raises BadConfiguration: when the configuration is out of its bounds.
+        :raises TooManyParachains: when there are more than may have a core.
         """
         self.configuration.genesis(store, configuration)
         self.paras.genesis(store, paras)

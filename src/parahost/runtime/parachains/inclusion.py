@@ -21,6 +21,7 @@ from parahost.primitives.basic import (
     SessionIndex,
     ValidatorId,
     ValidatorIndex,
+    block_at,
 )
 from parahost.primitives.candidates import (
     CandidateCommitments,
@@ -352,7 +353,7 @@ class Inclusion(Module, pallet="ParaInclusion"):
                 store,
                 para,
                 commitments.new_validation_code,
-                BlockNumber(U32(relay_parent_number + delay)),
+                block_at(relay_parent_number + delay),
             )
         self.paras.note_new_head(store, para, commitments.head_data, relay_parent_number)
 

@@ -10,15 +10,16 @@ from functools import lru_cache
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     H256,
-    U32,
     BlockNumber,
     HeadData,
     ParaId,
     ValidationCode,
     ValidationCodeHash,
+    block_at,
 )
 from parahost.primitives.candidates import PersistedValidationData
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.limits import MAX_PARACHAINS
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.events import (
     CodeUpgradeScheduled,
@@ -63,6 +64,14 @@ class NotRegistered(ModuleError, pallet="Paras", index=1):
         self.para = para
 
 
+class TooManyParachains(ModuleError, pallet="Paras", index=2):
+    """Each parachain has a core, and a chain has so many at most."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"there are {limit} parachains, as many as may be")
+        self.limit = limit
+
+
 @lru_cache(maxsize=1024)
 def validation_code_hash(code: ValidationCode) -> ValidationCodeHash:
     """A validation function's name. Codes are large, and asked for again in every block."""
@@ -102,9 +111,14 @@ class Paras(Module, pallet="Paras"):
     # Genesis
 
     def genesis(self, store: Overlay, paras: Iterable[tuple[ParaId, ParaGenesisArgs]]) -> None:
-        """Register paras before the first block."""
+        """Register paras before the first block.
+
+        :raises TooManyParachains: when they are more than may have a core.
+        """
         for para, args in paras:
             self._begin_life(store, para, args, GENESIS_BLOCK)
+        if len(self.parachains(store)) > MAX_PARACHAINS:
+            raise TooManyParachains(MAX_PARACHAINS)
 
     # Session change
 
@@ -136,7 +150,7 @@ class Paras(Module, pallet="Paras"):
             removed,
             expected_at=now,
             activated_at=now,
-            used_until=BlockNumber(U32(now - 1)),
+            used_until=block_at(now - 1),
         )
 
     def _begin_life(
@@ -178,10 +192,13 @@ class Paras(Module, pallet="Paras"):
         """Let a para come with the next session (A16). One that goes may come back at once.
 
         :raises AlreadyRegistered: when it is there, and stays, or comes already.
+        :raises TooManyParachains: when it would be one more than may have a core.
         """
         stays = self.is_registered(store, para) and para not in self.outgoing_paras.get(store)
         if stays or para in self.upcoming_paras.get(store):
             raise AlreadyRegistered(para)
+        if args.parachain and self._parachains_to_be(store) >= MAX_PARACHAINS:
+            raise TooManyParachains(MAX_PARACHAINS)
         self.upcoming_paras.mutate(store, lambda ids: _with_id(ids, para))
         self.upcoming_paras_genesis.put(store, para, args)
 
@@ -197,6 +214,12 @@ class Paras(Module, pallet="Paras"):
         if not self.is_registered(store, para) or para in self.outgoing_paras.get(store):
             raise NotRegistered(para)
         self.outgoing_paras.mutate(store, lambda ids: _with_id(ids, para))
+
+    def _parachains_to_be(self, store: Reader) -> int:
+        """How many parachains the next session has, as things stand."""
+        staying = set(self.parachains(store)) - set(self.outgoing_paras.get(store))
+        coming = [args for args in self.upcoming_paras_genesis.values(store) if args.parachain]
+        return len(staying) + len(coming)
 
     # Routines: heads and code
 
@@ -288,12 +311,11 @@ class Paras(Module, pallet="Paras"):
         such a candidate is enacted is replaced."""
         last = self.last_code_upgrade(store, para)
         if last is None:
-            return BlockNumber(U32(0))
+            return GENESIS_BLOCK
         config = self.configuration.configuration(store)
-        frequency = max(config.validation_upgrade_frequency, 1)
-        soonest = last + frequency - config.validation_upgrade_delay
+        soonest = last + config.validation_upgrade_frequency - config.validation_upgrade_delay
         planned = self.future_code_upgrades.get(store, para)
-        return BlockNumber(U32(max(soonest, planned or 0, 0)))
+        return block_at(max(soonest, planned or 0))
 
     def acceptance_criteria(
         self, store: Reader, para: ParaId, relay_parent_number: BlockNumber

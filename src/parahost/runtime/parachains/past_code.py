@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from parahost.primitives.basic import U32, BlockNumber
+from parahost.primitives.basic import BlockNumber, block_at
 
-GENESIS_BLOCK = BlockNumber(U32(0))
+GENESIS_BLOCK = block_at(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class ParaPastCodeMeta:
         return replace(
             self,
             upgrade_times=(*self.upgrade_times, times),
-            current_from=BlockNumber(U32(used_until + 1)),
+            current_from=block_at(used_until + 1),
         )
 
     def reborn(self, at: BlockNumber) -> ParaPastCodeMeta:

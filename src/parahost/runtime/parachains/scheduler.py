@@ -356,13 +356,16 @@ class Scheduler(Module, pallet="ParaScheduler"):
 
     def finalize(self, store: Overlay) -> None:
         """Free the scheduled cores. A claim that was not backed has one try less, and is dropped
-        when that was the last (A30, D6)."""
+        when that was the last (A30, D6). On a core whose group has no members, nobody could have
+        backed it: that was no try."""
         config = self.configuration.configuration(store)
         for assignment in self.scheduled_item.take(store):
             occupant = assignment.occupant()
             if isinstance(occupant, OccupiedByParachain):
                 continue
-            entry = occupant.entry.retried()
+            entry = occupant.entry
+            if self.group_validators(store, assignment.group_idx):
+                entry = entry.retried()
             if entry.retries <= config.parathread_retries:
                 queue = self.parathread_queue.get(store)
                 self.parathread_queue.put(store, queue.enqueued(entry, config.parathread_cores))
