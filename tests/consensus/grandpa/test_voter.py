@@ -38,11 +38,16 @@ from parahost.primitives.basic import (
     PeerId,
 )
 from parahost.primitives.consensus import (
+    ForcedChange,
+    GrandpaConsensusLog,
     GrandpaJustification,
+    Pause,
     Precommit,
     PrimaryPropose,
+    Resume,
     ScheduledChange,
 )
+from parahost.primitives.header import GRANDPA_ENGINE, Consensus, Header
 from parahost.primitives.scale import decode, encode
 from tests.consensus.grandpa.world import (
     GENESIS,
@@ -220,6 +225,63 @@ async def test_voters_change_in_the_middle(delay: int, autojump_clock: MockClock
             await verify_justification(last, 1, authorities(it.nodes[2:6]), it.verifier)
             with pytest.raises(JustificationError):
                 await verify_justification(last, 0, it.authorities, it.verifier)
+
+
+def announcing(parent: Header, signal: GrandpaConsensusLog) -> Header:
+    header = child(parent)
+    log = Consensus(GRANDPA_ENGINE, encode(signal, GrandpaConsensusLog))
+    return replace(header, digest=(*header.digest, log))
+
+
+async def test_a_forced_change_goes_on_where_the_old_voters_stopped(
+    autojump_clock: MockClock,
+) -> None:
+    """Two of four voters are gone for good, so nothing is final any more. Governance gives the
+    votes to the two that are left; one of them restarts in between."""
+    async with world(13, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        await it.produce(12)
+        await it.until(3, within=60 * T)
+        for node in it.nodes[2:]:
+            it.crash(node)
+        left = it.nodes[:2]
+        await it.produce(12)
+        await trio.sleep(5)
+        stopped = left[0].tree.finalized.number
+        best = left[0].tree.best
+        signal = ForcedChange(BlockNumber(U32(stopped)), authorities(left), BlockNumber(U32(2)))
+        it.publish(announcing(best, signal), left)
+        await trio.sleep(1)
+        await it.produce(12)
+        it.crash(left[1])
+        it.start(left[1])
+        await it.produce(6)
+        await it.until(best.number + 3, left, within=60 * T)
+        for node in left:
+            assert node.voter is not None
+            assert node.voter.authorities.set_id == 1
+            last = node.tree.justifications[node.tree.finalized_hash]
+            await verify_justification(last, 1, authorities(left), it.verifier)
+        it.assert_safe()
+
+
+async def test_a_pause_and_its_end(autojump_clock: MockClock) -> None:
+    async with world(14, 4) as it:
+        for node in it.nodes:
+            it.start(node)
+        pause = announcing(GENESIS, Pause(BlockNumber(U32(1))))
+        blocks = [pause, *chain_of(pause, 4)]
+        for block in blocks:
+            it.publish(block)
+        await it.until(2, within=60 * T)
+        await trio.sleep(100)
+        assert {node.tree.finalized.number for node in it.nodes} == {2}
+        resume = announcing(blocks[-1], Resume(BlockNumber(U32(1))))
+        for block in (resume, *chain_of(resume, 3)):
+            it.publish(block)
+        await it.until(resume.number + 2, within=60 * T)
+        it.assert_safe()
 
 
 async def test_an_equivocator_is_reported_and_changes_nothing(autojump_clock: MockClock) -> None:

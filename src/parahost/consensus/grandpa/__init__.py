@@ -6,7 +6,7 @@ From the bottom: ``graph`` and ``votes`` say what the votes of a round mean; ``r
 ``asking`` finds what was missed; ``voter`` brings them to life.
 """
 
-from parahost.consensus.grandpa.authorities import AuthorityState, scheduled_change
+from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.blocks import BlockRef, GrandpaChain
 from parahost.consensus.grandpa.errors import JustificationError
 from parahost.consensus.grandpa.justification import verify_justification
@@ -20,7 +20,6 @@ __all__ = [
     "GrandpaVoter",
     "JustificationError",
     "VotingRule",
-    "scheduled_change",
     "verify_justification",
     "vote_for_best",
 ]

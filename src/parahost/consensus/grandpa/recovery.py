@@ -63,7 +63,7 @@ def recover_round(
 
 def begin_set(authorities: AuthorityState) -> PriorRound:
     """What the first round of a set follows: the block that brought the set in."""
-    return PriorRound(0, RoundState.settled(authorities.finalized))
+    return PriorRound(0, RoundState.settled(authorities.base or authorities.finalized))
 
 
 def _blocks_after(

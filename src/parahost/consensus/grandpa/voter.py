@@ -20,6 +20,8 @@ from parahost.consensus.grandpa.ballots import Ballots
 from parahost.consensus.grandpa.blocks import (
     BlockRef,
     GrandpaChain,
+    ancestor_at,
+    best_of,
     descends,
     finalized_of,
 )
@@ -402,7 +404,9 @@ class GrandpaVoter:
         """Do all that is due."""
         if self._chain_changed:
             self._follow_chain()
-        while effects := self._rounds.advance(self._clock.now(), self._target):
+        while not self._authorities.paused and (
+            effects := self._rounds.advance(self._clock.now(), self._target)
+        ):
             rounds = self._rounds
             for effect in effects:
                 self._apply(effect)
@@ -483,9 +487,17 @@ class GrandpaVoter:
         self._chain_changed = False
         before = self._authorities
         final = finalized_of(self._chain)
+        state = before
         if before.finalized != final:
-            self._authorities = before.finalize(final, self._target.descends)
-            self._store.save_authorities(self._authorities)
+            state = before.finalize(final, self._target.descends)
+        state = state.on_best(
+            best_of(self._chain),
+            self._target.descends,
+            lambda block, number: ancestor_at(self._chain, block, number),
+        )
+        if state is not before:
+            self._authorities = state
+            self._store.save_authorities(state)
         if self._authorities.set_id != before.set_id:
             self._held = []
             self._rounds = self._rounds_after(begin_set(self._authorities))
