@@ -26,6 +26,7 @@ from parahost.primitives.header import Block, Extrinsic, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime import inherents
 from parahost.runtime.api import grandpa_authorities
+from parahost.runtime.balances import UNIT
 from parahost.runtime.errors import InvalidTransaction
 from parahost.runtime.executive import Runtime
 from parahost.runtime.extrinsic import signed
@@ -38,7 +39,12 @@ from tests.consensus.babe.world import RealVerifier
 from tests.runtime.world import account, key, validators
 
 NAMES = ("Alice", "Bob", "Charlie")
-GENESIS = GenesisConfig(validators=validators(*NAMES), slot_duration_ms=1000, epoch_length=6)
+GENESIS = GenesisConfig(
+    validators=validators(*NAMES),
+    slot_duration_ms=1000,
+    epoch_length=6,
+    balances=tuple((account(name), 1000 * UNIT) for name in (*NAMES, "Dave", "Ferdie")),
+)
 STATE = GENESIS.build()
 RUNTIME = Runtime(RealVerifier())
 

@@ -11,8 +11,11 @@ from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory
 from parahost.node.node import declared_graph
 from parahost.ports import KeyType
+from parahost.primitives.basic import H256
 from parahost.runtime.chain_spec import ChainSpec
-from parahost.runtime.development import local_validator
+from parahost.runtime.development import local_validator, sudo_account
+from parahost.runtime.origin import AccountId
+from parahost.runtime.read_only import MODULES
 
 ALICE = "0xd43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"
 """//Alice's sr25519 key, as every Substrate chain knows it."""
@@ -77,3 +80,13 @@ def test_the_graph_is_printed_an_edge_a_line(capsys: pytest.CaptureFixture[str])
     lines = output(capsys, "inspect", "graph").splitlines()
     shown = [tuple(line.replace("--", " ").replace("> ", " ").split()) for line in lines]
     assert shown == declared_graph()
+
+
+def test_a_chain_spec_endows_whom_it_names(capsys: pytest.CaptureFixture[str]) -> None:
+    stranger = AccountId(H256(b"\x77" * 32))
+    printed = output(capsys, "chain-spec", "new", "--balance", f"0x{'77' * 32}=5")
+    state = ChainSpec.from_json(printed, "printed").genesis_state()
+    system = MODULES.system
+    assert system.account.get(state, stranger).data.free == 5 * 10**12
+    assert system.account.get(state, sudo_account()).data.free == 10**6 * 10**12
+    MODULES.balances.check(state)

@@ -32,7 +32,12 @@ from parahost.runtime.errors import (
     WrongNumber,
     WrongStateRoot,
 )
-from parahost.runtime.events import BadOriginRefusal, ExtrinsicFailed, ExtrinsicSuccess
+from parahost.runtime.events import (
+    BadOriginRefusal,
+    ExtrinsicFailed,
+    ExtrinsicSuccess,
+    TransactionFeePaid,
+)
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.parachains.configuration import SetParathreadCores
@@ -211,13 +216,14 @@ def test_time_moves_by_half_a_slot_at_least(chain: Chain) -> None:
 # Transactions
 
 
-def test_failed_extrinsic_leaves_an_event_and_a_nonce_only(chain: Chain) -> None:
+def test_failed_extrinsic_leaves_its_events_a_fee_and_a_nonce_only(chain: Chain) -> None:
     chain.step()
     chain.step(chain.signed("Alice", SetKeys(session_keys("Bob"))))  # Bob's keys are Bob's
     events = chain.events()
     assert [type(event) for event in events] == [
         ExtrinsicSuccess,
         ExtrinsicSuccess,
+        TransactionFeePaid,
         ExtrinsicFailed,
     ]
     session = chain.runtime.modules.session

@@ -233,7 +233,9 @@ def test_malformed(raw: bytes) -> None:
 
 def test_long_payloads_are_hashed() -> None:
     extra = Extra(None, 0)
-    short = signing_payload(Claim(ParaId(U32(1))), extra, GENESIS_HASH, ERA_HASH)
+    short = signing_payload(
+        encode(Claim(ParaId(U32(1))), RuntimeCall), extra, GENESIS_HASH, ERA_HASH
+    )
     assert short.endswith(bytes((1, 0, 0, 0, 1, 0, 0, 0)) + GENESIS_HASH + ERA_HASH)
     assert short[:6] == encode(Claim(ParaId(U32(1))), RuntimeCall)
     assert short[6:9] == bytes(3)
@@ -241,7 +243,7 @@ def test_long_payloads_are_hashed() -> None:
     def payload_of(code_size: int) -> bytes:
         code = ValidationCode(bytes(code_size))
         call = SudoCall(Register(ParaId(U32(1)), HeadData(b""), code, True))
-        return signing_payload(call, extra, GENESIS_HASH, ERA_HASH)
+        return signing_payload(encode(call, RuntimeCall), extra, GENESIS_HASH, ERA_HASH)
 
     longest = next(size for size in range(256) if len(payload_of(size + 1)) == 32)
     assert len(payload_of(longest)) == 256
@@ -271,7 +273,7 @@ def test_signing() -> None:
     decoded = decode_extrinsic(extrinsic)
     assert decoded.signature is not None
     assert decoded.signature.extra == Extra(None, 3)
-    payload = signing_payload(call, Extra(None, 3), GENESIS_HASH, GENESIS_HASH)
+    payload = signing_payload(encode(call, RuntimeCall), Extra(None, 3), GENESIS_HASH, GENESIS_HASH)
     assert sr25519.verify(alice.public, payload, decoded.signature.signature)
 
 

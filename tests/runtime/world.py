@@ -33,6 +33,7 @@ from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.scale import encode
 from parahost.runtime import inherents
 from parahost.runtime.babe import slot_transcript
+from parahost.runtime.balances import UNIT
 from parahost.runtime.calls import RuntimeCall
 from parahost.runtime.events import RuntimeEvent
 from parahost.runtime.executive import BlockBuilder, Executed, Runtime
@@ -92,6 +93,7 @@ GENESIS = GenesisConfig(
     paras=(para(100), para(101), para(200, parachain=False)),
     slot_duration_ms=SLOT_MS,
     epoch_length=EPOCH_SLOTS,
+    balances=tuple((account(name), 1000 * UNIT) for name in (*NAMES, ROOT_NAME)),
 )
 
 SHARED_RUNTIME = Runtime(RealVerifier())
@@ -197,7 +199,13 @@ class Chain:
     # Extrinsics
 
     def signed(
-        self, name: str, call: RuntimeCall, *, nonce: int | None = None, era: Era = None
+        self,
+        name: str,
+        call: RuntimeCall,
+        *,
+        nonce: int | None = None,
+        tip: int = 0,
+        era: Era = None,
     ) -> Extrinsic:
         signer = account(name)
         system = self.runtime.modules.system
@@ -217,6 +225,7 @@ class Chain:
             lambda payload: sr25519.sign(key(name), payload),
             nonce=nonce,
             genesis_hash=self.genesis_hash,
+            tip=tip,
             era=era,
             era_hash=era_hash,
         )

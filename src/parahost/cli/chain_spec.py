@@ -22,19 +22,24 @@ def new(
         list[str] | None, typer.Option(help="A parachain: an example's name or a TOML file.")
     ] = None,
     parathread: Annotated[list[str] | None, typer.Option(help="A parathread, likewise.")] = None,
+    balance: Annotated[
+        list[str] | None,
+        typer.Option(help="0xPUBLICKEY=TOKENS: what another account has, to pay its fees."),
+    ] = None,
     slot: Annotated[float, typer.Option(help="Seconds per slot.")] = 6.0,
     output: Annotated[Path | None, typer.Option(help="Where to; else printed.")] = None,
 ) -> None:
     """Make the spec of a local chain: validators //validator-1 and so on (session keys
-    //validator-1//babe, //gran, //para), governed by //Alice."""
-    from parahost.devnet.plan import DevnetOptions, check_options, local_chain
+    //validator-1//babe, //gran, //para), governed by //Alice. These, the
+    collators of its paras and //Alice to //Ferdie have a million tokens each."""
+    from parahost.devnet.plan import DevnetOptions, check_options, endowment, local_chain
     from parahost.parachains import load_specs
 
     specs = load_specs([*(parachain or []), *(parathread or [])])
     chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
     options = DevnetOptions(validators, tuple(chains), tuple(threads), slot, Path())
     check_options(options)
-    text = local_chain(options).to_json()
+    text = local_chain(options, tuple(map(endowment, balance or ()))).to_json()
     if output is None:
         typer.echo(text, nl=False)
     else:

@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import random
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,17 +22,20 @@ from parahost.devnet.processes import NodeCommand
 from parahost.network.identity import Identity
 from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
-from parahost.primitives.basic import U32
+from parahost.primitives.basic import H256, U32
 from parahost.process.base_path import BasePath
+from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
 from parahost.runtime.development import (
     collator_uri,
+    endowments,
     local_validator,
     session_uris,
     sudo_account,
     validator_name,
 )
-from parahost.runtime.genesis import GenesisConfig
+from parahost.runtime.genesis import BadGenesis, GenesisConfig
+from parahost.runtime.origin import AccountId
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
 
@@ -41,6 +45,7 @@ EPOCH_SLOTS = 100
 LOCK_FILE = "devnet.lock"
 LOCALHOST = "127.0.0.1"
 PORTS = range(20000, 32000)
+_ENDOWMENT = re.compile("0x([0-9a-fA-F]{64})=([0-9]{1,26})")
 
 
 class BadPlan(ValueError):
@@ -165,8 +170,9 @@ def make_plan(options: DevnetOptions) -> Plan:
     )
 
 
-def local_chain(options: DevnetOptions) -> ChainSpec:
-    """The chain spec of a local network.
+def local_chain(options: DevnetOptions, balances: tuple[Endowment, ...] = ()) -> ChainSpec:
+    """The chain spec of a local network. ``balances`` are for accounts that are not the network's
+    own.
 
     :raises BadPlan: when its parts contradict a rule.
     """
@@ -177,8 +183,9 @@ def local_chain(options: DevnetOptions) -> ChainSpec:
         parathread_retries=U32(3),
         scheduling_lookahead=U32(max(threads, 2)),
     )
+    validators = tuple(local_validator(validator_name(i)) for i in range(options.validators))
     config = GenesisConfig(
-        validators=tuple(local_validator(validator_name(i)) for i in range(options.validators)),
+        validators=validators,
         sudo=sudo_account(),
         configuration=configuration,
         paras=tuple(
@@ -188,10 +195,25 @@ def local_chain(options: DevnetOptions) -> ChainSpec:
             )
             for para in sorted(options.paras, key=lambda para: para.id)
         ),
+        balances=(*endowments(validators, map(_collator_name, options.paras)), *balances),
         slot_duration_ms=round(options.slot_s * 1000),
         epoch_length=EPOCH_SLOTS,
     )
-    return ChainSpec.of("Local devnet", "devnet", config.build())
+    try:
+        return ChainSpec.of("Local devnet", "devnet", config.build())
+    except BadGenesis as error:
+        raise BadPlan(str(error)) from error
+
+
+def endowment(text: str) -> Endowment:
+    """What an account has at genesis, from ``0xPUBLICKEY=TOKENS``.
+
+    :raises BadPlan: when it is not of that form.
+    """
+    found = _ENDOWMENT.fullmatch(text)
+    if found is None:
+        raise BadPlan(f"--balance {text}: 0x, 64 hex digits, = and a whole number are expected")
+    return AccountId(H256(bytes.fromhex(found[1]))), int(found[2]) * UNIT
 
 
 def check_options(options: DevnetOptions) -> None:

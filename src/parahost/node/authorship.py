@@ -21,7 +21,7 @@ from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.runtime import inherents
 from parahost.runtime.babe import ReportBabeEquivocation
-from parahost.runtime.errors import InvalidBlock, InvalidTransaction
+from parahost.runtime.errors import BlockTooHeavy, BodyTooLong, InvalidBlock, InvalidTransaction
 from parahost.runtime.executive import BlockBuilder, Runtime
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
@@ -29,6 +29,9 @@ from parahost.runtime.storage import State
 
 MAX_WAIT_S = 1.0
 """How long the Provisioner may take; a block without parachains is better than none."""
+
+MAX_UNFIT = 8
+"""After so many transactions that no longer fit into the block, it is full."""
 
 
 class BlockProposer:
@@ -93,11 +96,16 @@ class BlockProposer:
         return max(now, self._runtime.modules.timestamp.earliest_ms(parent))
 
     def _add(self, builder: BlockBuilder, extrinsics: Iterable[Extrinsic], deadline: float) -> None:
+        unfit = 0
         for extrinsic in extrinsics:
             if self._clock.now() >= deadline:
                 return
             try:
                 builder.apply(extrinsic)
+            except (BodyTooLong, BlockTooHeavy):
+                unfit += 1
+                if unfit == MAX_UNFIT:
+                    return
             except (InvalidTransaction, InvalidBlock) as why:
                 self._journal.record("author.extrinsic_skipped", reason=str(why))
 

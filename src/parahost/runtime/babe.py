@@ -41,6 +41,7 @@ from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import BABE_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
 from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.weights import micros, weighs
 
 SEGMENT_LENGTH = 256
 """VRF outputs are gathered in segments of so many, so that none is rewritten as a whole."""
@@ -68,6 +69,7 @@ class UnknownOffender(ModuleError, pallet="Babe", index=1):
 
 
 @variant(Pallet.Babe, 0)
+@weighs(micros(600))
 @dataclass(frozen=True, slots=True)
 class ReportBabeEquivocation:
     """The proof speaks for itself: the report needs no signature."""

@@ -1,15 +1,22 @@
-"""Development chains: authorities whose keys follow from their names."""
+"""Development chains: authorities whose keys follow from their names, and who has what."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from parahost.crypto.keystore import keypair_from_uri
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, BabeId, GrandpaId, ValidatorId
+from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.origin import AccountId
 from parahost.runtime.session import SessionKeys, Validator
 
 SUDO_URI = "//Alice"
 """Whose key governs a local chain."""
+ACCOUNT_URIS = ("//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie")
+"""Accounts that anybody may use on a local chain."""
+ENDOWMENT = 1_000_000 * UNIT
+"""What each account has at the genesis of a local chain: some hundred million small fees."""
 
 
 def validator_name(index: int) -> str:
@@ -42,8 +49,22 @@ def local_validator(name: str) -> Validator:
         babe=BabeId(public[KeyType.BABE]),
         para_validator=ValidatorId(public[KeyType.PARACHAIN]),
     )
-    return Validator(AccountId(H256(keypair_from_uri(KeyType.ACCOUNT, f"//{name}").public)), keys)
+    return Validator(account_of(f"//{name}"), keys)
+
+
+def account_of(uri: str) -> AccountId:
+    """The account of a secret URI."""
+    return AccountId(H256(keypair_from_uri(KeyType.ACCOUNT, uri).public))
 
 
 def sudo_account() -> AccountId:
-    return AccountId(H256(keypair_from_uri(KeyType.ACCOUNT, SUDO_URI).public))
+    return account_of(SUDO_URI)
+
+
+def endowments(validators: Iterable[Validator], collators: Iterable[str]) -> tuple[Endowment, ...]:
+    """Everybody who signs transactions on a local chain has the same: the accounts for anybody,
+    the validators, and the collators with these names."""
+    accounts = [account_of(uri) for uri in ACCOUNT_URIS]
+    accounts += [validator.account for validator in validators]
+    accounts += [account_of(collator_uri(name)) for name in collators]
+    return tuple((account, ENDOWMENT) for account in dict.fromkeys(accounts))

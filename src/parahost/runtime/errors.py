@@ -43,6 +43,16 @@ class BodyTooLong(InvalidBlock):
         self.limit = limit
 
 
+class BlockTooHeavy(InvalidBlock):
+    """The extrinsics take longer together than a block may; ``weight`` and ``limit`` in
+    picoseconds. The inherents have a limit of their own."""
+
+    def __init__(self, weight: int, limit: int) -> None:
+        super().__init__(f"the block would weigh {weight} ps, at most {limit} are allowed")
+        self.weight = weight
+        self.limit = limit
+
+
 class WrongExtrinsicsRoot(InvalidBlock):
     def __init__(self, claimed: H256, computed: H256) -> None:
         super().__init__(
@@ -130,6 +140,18 @@ class FutureTransaction(InvalidTransaction):
     """The nonce is not yet due."""
 
     retriable = True
+
+
+class CannotPay(InvalidTransaction):
+    """The signer has less than the fee: ``free`` instead of ``fee``, in the smallest parts."""
+
+    retriable = True
+
+    def __init__(self, account: H256, fee: int, free: int) -> None:
+        super().__init__(f"the fee is {fee}, the account {account.hex()} has {free}")
+        self.account = account
+        self.fee = fee
+        self.free = free
 
 
 class UnsignedNotAllowed(InvalidTransaction):

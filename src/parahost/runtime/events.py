@@ -14,6 +14,7 @@ from typing import Annotated
 from parahost.primitives.basic import (
     H256,
     U8,
+    U128,
     CoreIndex,
     GroupIndex,
     HeadData,
@@ -22,10 +23,11 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.consensus import GrandpaAuthorities
-from parahost.primitives.scale import Compact, FixedLen, variant
+from parahost.primitives.scale import FixedLen, variant
 from parahost.runtime.errors import BadOrigin, DispatchError, ModuleError
 from parahost.runtime.origin import AccountId
 from parahost.runtime.pallets import Pallet
+from parahost.runtime.weights import Weight
 
 # How a dispatch ended
 
@@ -42,18 +44,12 @@ class Pays(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Weight:
-    ref_time: Annotated[int, Compact(64)] = 0
-    proof_size: Annotated[int, Compact(64)] = 0
-
-
-@dataclass(frozen=True, slots=True)
 class DispatchInfo:
-    """Substrate's account of a call's cost. Nothing is charged here: weights are zero."""
+    """Substrate's account of what an extrinsic took of the block, and whether it paid."""
 
-    weight: Weight = Weight()
-    dispatch_class: DispatchClass = DispatchClass.NORMAL
-    pays_fee: Pays = Pays.NO
+    weight: Weight
+    dispatch_class: DispatchClass
+    pays_fee: Pays
 
 
 @variant(0)
@@ -229,6 +225,19 @@ class Claimed:
     collator: H256
 
 
+# Transaction payment
+
+
+@variant(Pallet.TransactionPayment, 0)
+@dataclass(frozen=True, slots=True)
+class TransactionFeePaid:
+    """``actual_fee`` is all that was taken, the tip included."""
+
+    who: AccountId
+    actual_fee: U128
+    tip: U128
+
+
 # Sudo
 
 
@@ -265,4 +274,5 @@ RuntimeEvent = (
     | Claimed
     | Sudid
     | KeyChanged
+    | TransactionFeePaid
 )

@@ -32,28 +32,22 @@ from parahost.runtime.errors import (
     InvalidExtrinsic,
     InvalidTransaction,
     MisplacedInherent,
-    UnsignedNotAllowed,
     WrongDigest,
     WrongExtrinsicsRoot,
     WrongNumber,
     WrongStateRoot,
 )
-from parahost.runtime.events import DispatchClass, DispatchInfo
-from parahost.runtime.extrinsic import (
-    UncheckedExtrinsic,
-    decode_extrinsic,
-)
+from parahost.runtime.events import DispatchClass, DispatchInfo, Pays
+from parahost.runtime.extrinsic import Envelope, open_envelope
 from parahost.runtime.modules import Modules
 from parahost.runtime.origin import NoOrigin, Origin, Signed
 from parahost.runtime.storage import Overlay, Reader, State, StateVersion
 from parahost.runtime.transactions import TransactionChecks, ValidTransaction
+from parahost.runtime.weights import call_weight, transaction_weight
 from parahost.trie import ordered_root
 
 MAX_BODY_LENGTH = 16 * 1024 * 1024
 """Bytes of a block's extrinsics together: room for the code and the heads of many paras."""
-
-_INHERENT = DispatchInfo(dispatch_class=DispatchClass.MANDATORY)
-_NORMAL = DispatchInfo()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +109,10 @@ class Runtime:
 
         :raises InvalidTransaction: when it may not.
         """
-        decoded = decode_extrinsic(extrinsic)
-        if isinstance(decoded.call, INHERENTS):
-            raise UnsignedNotAllowed(f"{name_of(decoded.call)} is for the block's author only")
         child = Overlay(state)
         number = BlockNumber(U32(header.number + 1))
         self.modules.system.initialize(child, number, header.hash(), ())
-        return self._checks.validate(child, decoded)
+        return self._checks.validate(child, open_envelope(extrinsic))
 
     # The steps of a block
 
@@ -159,18 +150,23 @@ class Runtime:
         :raises MisplacedInherent: when it is an inherent in the wrong place, or no inherent
             where one belongs.
         :raises InherentFailed: when it is an inherent and its entry point refuses.
+        :raises BlockTooHeavy: when it takes longer than is left of the block.
         """
-        decoded = decode_extrinsic(extrinsic)
-        self._check_place(store, decoded.call)
+        system = self.modules.system
+        envelope = open_envelope(extrinsic)
         with store.transaction():
-            origin = self._admit(store, decoded)
-            self.modules.system.begin_extrinsic(store)
-            error = self._try(store, origin, decoded.call)
-            is_inherent = isinstance(decoded.call, INHERENTS)
-            if is_inherent and error is not None:
-                raise InherentFailed(self.modules.system.extrinsic_index(store), error)
-            info = _INHERENT if is_inherent else _NORMAL
-            self.modules.system.end_extrinsic(store, info, error)
+            system.begin_extrinsic(store)
+            origin = self._admit(store, envelope)
+            call = envelope.call()
+            self._check_place(store, call)
+            info = _dispatch_info(call, envelope)
+            system.consume_weight(store, info)
+            if envelope.signature is None and not isinstance(call, INHERENTS):
+                self._checks.check_unsigned(store, call)
+            error = self._try(store, origin, call)
+            if isinstance(call, INHERENTS) and error is not None:
+                raise InherentFailed(system.extrinsic_index(store), error)
+            system.end_extrinsic(store, info, error)
 
     def _finalize_block(self, store: Overlay) -> Digest:
         """Each module after the last extrinsic; then the session ends, if it is its end (D1)."""
@@ -210,15 +206,17 @@ class Runtime:
         if count < len(INHERENTS):
             raise MisplacedInherent(count, name_of(INHERENTS[count]), None)
 
-    def _admit(self, store: Overlay, extrinsic: UncheckedExtrinsic) -> Origin:
-        """Whom the extrinsic comes from. A signer's nonce is used, whatever the call will do."""
-        if extrinsic.signature is not None:
-            self._checks.check_signed(store, extrinsic.call, extrinsic.signature)
-            self.modules.system.use_nonce(store, extrinsic.signature.signer)
-            return Signed(extrinsic.signature.signer)
-        if not isinstance(extrinsic.call, INHERENTS):
-            self._checks.check_unsigned(store, extrinsic.call)
-        return NoOrigin()
+    def _admit(self, store: Overlay, envelope: Envelope) -> Origin:
+        """Whom the extrinsic comes from. A signer pays and uses a nonce, whatever the call will
+        do."""
+        signature = envelope.signature
+        if signature is None:
+            return NoOrigin()
+        self._checks.check_cost(store, signature, envelope.length)
+        self._checks.check_signature(store, signature, envelope.call_bytes)
+        self.modules.system.use_nonce(store, signature.signer)
+        self.modules.transaction_payment.withdraw(store, signature, envelope.length)
+        return Signed(signature.signer)
 
     def _try(self, store: Overlay, origin: Origin, call: RuntimeCall) -> DispatchError | None:
         """Make the call; a refusal undoes what it has written."""
@@ -240,6 +238,15 @@ class Runtime:
         modules.grandpa.on_session_change(store, change)
         modules.offences.on_session_change(store, change.index)
         modules.parachains.on_session_change(store, modules.notification_of(store, change))
+
+
+def _dispatch_info(call: RuntimeCall, envelope: Envelope) -> DispatchInfo:
+    if isinstance(call, INHERENTS):
+        return DispatchInfo(call_weight(call), DispatchClass.MANDATORY, Pays.NO)
+    weight = transaction_weight(call, envelope.length)
+    return DispatchInfo(
+        weight, DispatchClass.NORMAL, Pays.NO if envelope.signature is None else Pays.YES
+    )
 
 
 class BlockBuilder:

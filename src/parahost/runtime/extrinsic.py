@@ -15,6 +15,7 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import (
     ScaleDecodeError,
+    decode,
     decode_compact,
     decode_prefix,
     encode,
@@ -76,8 +77,8 @@ Era = MortalEra | None
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """``nonce``: how many extrinsics of the account were in blocks before. ``tip`` buys
-    nothing on this chain."""
+    """``nonce``: how many extrinsics of the account were in blocks before. ``tip``: what the
+    signer pays beside the fee; it buys an earlier place."""
 
     era: Era
     nonce: int
@@ -118,8 +119,27 @@ class UncheckedExtrinsic:
 # Reading
 
 
-def decode_extrinsic(data: bytes) -> UncheckedExtrinsic:
-    """:raises MalformedExtrinsic: when the bytes are no extrinsic of this runtime."""
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An extrinsic of which all is read but the call: who has signed it, with what promises. It
+    costs the same however long the call is, so that who cannot pay is turned away first.
+    ``length`` is the extrinsic's, ``call_bytes`` are the call's."""
+
+    signature: Signature | None
+    call_bytes: bytes
+    length: int
+
+    def call(self) -> RuntimeCall:
+        """:raises MalformedExtrinsic: when the bytes are no call of this runtime."""
+        try:
+            call: RuntimeCall = decode(RuntimeCall, self.call_bytes)
+        except ScaleDecodeError as error:
+            raise MalformedExtrinsic(f"an unreadable call: {error}") from error
+        return call
+
+
+def open_envelope(data: bytes) -> Envelope:
+    """:raises MalformedExtrinsic: when the bytes cannot be an extrinsic of this runtime."""
     try:
         if data[:1] == bytes((_UNSIGNED,)):
             signature, offset = None, 1
@@ -127,12 +147,15 @@ def decode_extrinsic(data: bytes) -> UncheckedExtrinsic:
             signature, offset = _decode_signature(data)
         else:
             raise MalformedExtrinsic(f"the version byte is {data[:1].hex() or 'absent'}")
-        call, offset = decode_prefix(RuntimeCall, data, offset)
     except (ScaleDecodeError, IndexError) as error:
         raise MalformedExtrinsic(f"an unreadable extrinsic: {error}") from error
-    if offset != len(data):
-        raise MalformedExtrinsic(f"{len(data) - offset} bytes left over after the call")
-    return UncheckedExtrinsic(call, signature)
+    return Envelope(signature, data[offset:], len(data))
+
+
+def decode_extrinsic(data: bytes) -> UncheckedExtrinsic:
+    """:raises MalformedExtrinsic: when the bytes are no extrinsic of this runtime."""
+    envelope = open_envelope(data)
+    return UncheckedExtrinsic(envelope.call(), envelope.signature)
 
 
 def _decode_signature(data: bytes) -> tuple[Signature, int]:
@@ -176,6 +199,7 @@ def signed(
     *,
     nonce: int,
     genesis_hash: Hash,
+    tip: int = 0,
     era: Era = None,
     era_hash: Hash | None = None,
 ) -> Extrinsic:
@@ -183,15 +207,17 @@ def signed(
     begins; the two come together."""
     if (era is None) != (era_hash is None):
         raise ValueError("a mortal era needs the hash of its first block, an immortal one has none")
-    extra = Extra(era, nonce)
-    payload = signing_payload(call, extra, genesis_hash, era_hash or genesis_hash)
+    extra = Extra(era, nonce, tip)
+    payload = signing_payload(
+        encode(call, RuntimeCall), extra, genesis_hash, era_hash or genesis_hash
+    )
     return UncheckedExtrinsic(call, Signature(signer, H512(sign(payload)), extra)).encode()
 
 
-def signing_payload(call: RuntimeCall, extra: Extra, genesis_hash: Hash, era_hash: Hash) -> bytes:
+def signing_payload(call_bytes: bytes, extra: Extra, genesis_hash: Hash, era_hash: Hash) -> bytes:
     """What the signature of an extrinsic covers; hashed when it has more than 256 bytes."""
     payload = (
-        encode(call, RuntimeCall)
+        call_bytes
         + encode_extra(extra)
         + SPEC_VERSION.to_bytes(4, "little")
         + TRANSACTION_VERSION.to_bytes(4, "little")

@@ -10,6 +10,7 @@ from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, Pa
 from parahost.primitives.configuration import HostConfiguration
 from parahost.primitives.consensus import AllowedSlots, EpochConfiguration
 from parahost.primitives.header import Header
+from parahost.runtime.balances import BadEndowment, Endowment
 from parahost.runtime.errors import DispatchError
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.origin import AccountId
@@ -39,13 +40,14 @@ class GenesisConfig:
 
     ``c`` is the part of slots that have a primary author, as numerator and denominator; the rest
     falls to secondary authors in turn, with a VRF output all the same (D20). An epoch is a
-    session; its length is in slots.
+    session; its length is in slots. ``balances``: who has what, which pays for transactions.
     """
 
     validators: Validators
     sudo: AccountId | None = None
     configuration: HostConfiguration = field(default=DEFAULT_CONFIGURATION)
     paras: tuple[tuple[ParaId, ParaGenesisArgs], ...] = ()
+    balances: tuple[Endowment, ...] = ()
     slot_duration_ms: int = 6000
     epoch_length: int = 600
     c: tuple[int, int] = (1, 4)
@@ -70,6 +72,10 @@ class GenesisConfig:
             slot_duration=U64(self.slot_duration_ms),
             epoch_duration=U64(self.epoch_length),
         )
+        try:
+            MODULES.balances.genesis(store, self.balances)
+        except BadEndowment as error:
+            raise BadGenesis("balances", str(error)) from error
         MODULES.grandpa.genesis(store, self.validators)
         MODULES.sudo.genesis(store, self.sudo)
         try:

@@ -25,6 +25,7 @@ from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import GRANDPA_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
 from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.weights import micros, weighs
 
 # Types
 
@@ -42,6 +43,7 @@ class UnknownVoter(ModuleError, pallet="Grandpa", index=1):
 
 
 @variant(Pallet.Grandpa, 0)
+@weighs(micros(600))
 @dataclass(frozen=True, slots=True)
 class ReportGrandpaEquivocation:
     """The proof speaks for itself: the report needs no signature."""

@@ -9,6 +9,7 @@ from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import ValidatorId
 from parahost.runtime.authorship import Authorship
 from parahost.runtime.babe import Babe
+from parahost.runtime.balances import Balances
 from parahost.runtime.grandpa import Grandpa
 from parahost.runtime.offences import Offences
 from parahost.runtime.origin import Origin
@@ -22,6 +23,7 @@ from parahost.runtime.storage import Module, Overlay, Reader
 from parahost.runtime.sudo import Sudo
 from parahost.runtime.system import System
 from parahost.runtime.timestamp import Timestamp
+from parahost.runtime.transaction_payment import TransactionPayment
 from parahost.runtime.upgrade_signals import UpgradeSignals
 
 Dispatch = Callable[[Overlay, Origin, Any], None]
@@ -34,6 +36,8 @@ class Modules:
     def __init__(self, verifier: Verifier, dispatch_as: Dispatch) -> None:
         """``dispatch_as`` runs a call for governance."""
         self.system = System()
+        self.balances = Balances(self.system)
+        self.transaction_payment = TransactionPayment(self.system, self.balances)
         self.session = Session(self.system)
         self.offences = Offences(self.system)
         self.babe = Babe(self.system, self.session, self.offences, verifier)
@@ -79,6 +83,7 @@ class Modules:
 
         :raises RuntimeBug: with the evidence, when it does not.
         """
+        self.balances.check(store)
         self.session.check(store)
         self.babe.check(store)
         self.parachains.check(store)

@@ -12,10 +12,12 @@ class Pallet(IntEnum):
     System = 0
     Babe = 2
     Timestamp = 3
+    Balances = 5
     Authorship = 6
     Offences = 8
     Session = 9
     Grandpa = 11
+    TransactionPayment = 32
     Configuration = 51
     ParaInclusion = 53
     ParaInherent = 54

@@ -14,11 +14,13 @@ from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.storage import Module, Overlay
 from parahost.runtime.system import System
+from parahost.runtime.weights import micros, weighs
 
 # Types
 
 
 @variant(Pallet.Parathreads, 0)
+@weighs(micros(130))
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The sender's key is the collator's: only its collations may use the claim."""

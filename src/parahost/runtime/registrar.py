@@ -15,6 +15,7 @@ from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
 from parahost.runtime.storage import Module, Overlay, Reader
 from parahost.runtime.system import System
+from parahost.runtime.weights import micros, nanos, weighs
 
 # Types
 
@@ -34,6 +35,7 @@ class HeadTooLarge(ModuleError, pallet="Registrar", index=1):
 
 
 @variant(Pallet.Registrar, 0)
+@weighs(lambda call: micros(250) + nanos(15) * len(call.validation_code))
 @dataclass(frozen=True, slots=True)
 class Register:
     """Let a para come with the next session; it is a parachain or a parathread."""
@@ -45,6 +47,7 @@ class Register:
 
 
 @variant(Pallet.Registrar, 1)
+@weighs(micros(150))
 @dataclass(frozen=True, slots=True)
 class Deregister:
     """Let a para go with the next session."""

@@ -25,6 +25,7 @@ from parahost.runtime.origin import AccountId, Origin, ensure_root, ensure_signe
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.weights import micros, weighs
 
 MAX_VALIDATORS = 1000
 SESSIONS_KEPT = 6
@@ -100,6 +101,7 @@ class BadValidatorSet(ModuleError, pallet="Session", index=4):
 
 
 @variant(Pallet.Session, 0)
+@weighs(micros(250))
 @dataclass(frozen=True, slots=True)
 class SetKeys:
     """Register the keys that the sender will validate with, from the next session but one."""
@@ -108,6 +110,7 @@ class SetKeys:
 
 
 @variant(Pallet.Session, 2)
+@weighs(lambda call: micros(60) + micros(6) * len(call.validators))
 @dataclass(frozen=True, slots=True)
 class SetValidators:
     """Choose who validates, from the next session but one until further notice."""

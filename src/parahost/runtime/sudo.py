@@ -15,6 +15,7 @@ from parahost.runtime.registrar import RegistrarCall
 from parahost.runtime.session import SessionCall
 from parahost.runtime.storage import Module, Overlay, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.weights import call_weight, micros, weighs
 
 # Types
 
@@ -31,6 +32,7 @@ class NotTheKey(ModuleError, pallet="Sudo", index=0):
 
 
 @variant(Pallet.Sudo, 0)
+@weighs(lambda call: micros(80) + call_weight(call.call))
 @dataclass(frozen=True, slots=True)
 class SudoCall:
     """Make a call as governance."""
@@ -39,6 +41,7 @@ class SudoCall:
 
 
 @variant(Pallet.Sudo, 2)
+@weighs(micros(80))
 @dataclass(frozen=True, slots=True)
 class SetKey:
     """Hand over to another key."""

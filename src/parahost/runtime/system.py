@@ -1,4 +1,4 @@
-"""System: the block being executed, its events, the hashes of recent blocks, account nonces.
+"""System: the block being executed, its weight and events, the hashes of recent blocks, accounts.
 
 Storage keys and forms are those of Substrate's ``System`` (D29).
 """
@@ -10,8 +10,14 @@ from dataclasses import dataclass, replace
 from parahost.primitives.basic import H256, U32, U128, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Digest, DigestItem
 from parahost.primitives.scale import variant
-from parahost.runtime.errors import DispatchError, FutureTransaction, StaleTransaction
+from parahost.runtime.errors import (
+    BlockTooHeavy,
+    DispatchError,
+    FutureTransaction,
+    StaleTransaction,
+)
 from parahost.runtime.events import (
+    DispatchClass,
     DispatchInfo,
     ExtrinsicFailed,
     ExtrinsicSuccess,
@@ -28,6 +34,7 @@ from parahost.runtime.storage import (
     StorageMap,
     StorageValue,
 )
+from parahost.runtime.weights import BLOCK_BASE, MAX_BLOCK_WEIGHT, MAX_INHERENT_WEIGHT, Weight
 
 BLOCK_HASH_COUNT = 2400
 """How many recent blocks' hashes are kept, and for how long a signed extrinsic may live."""
@@ -66,7 +73,8 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class AccountData:
-    """Substrate's balances; this chain has no token, so they are zero."""
+    """What an account has: ``free`` to spend but for what is ``frozen`` of it, and ``reserved``
+    beside it. ``flags`` says in which way Substrate's Balances keeps the books."""
 
     free: U128
     reserved: U128
@@ -89,9 +97,24 @@ UNKNOWN_ACCOUNT = AccountInfo(
     consumers=U32(0),
     providers=U32(0),
     sufficients=U32(0),
-    data=AccountData(U128(0), U128(0), U128(0), U128(0)),
+    data=AccountData(free=U128(0), reserved=U128(0), frozen=U128(0), flags=U128(1 << 127)),
 )
-"""What is known of an account that has not yet signed an extrinsic."""
+"""An account of which nothing is known. The flag is Substrate's ``IS_NEW_LOGIC``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumedWeight:
+    """What the block that executes has weighed so far, by Substrate's classes of dispatches."""
+
+    normal: Weight
+    operational: Weight
+    mandatory: Weight
+
+    def total(self) -> Weight:
+        return self.normal + self.operational + self.mandatory
+
+
+NOTHING_CONSUMED = ConsumedWeight(Weight(), Weight(), Weight())
 
 
 class System(Module, pallet="System"):
@@ -108,6 +131,7 @@ class System(Module, pallet="System"):
     events_item = StorageList("Events", EventRecord)
     event_count = StorageValue("EventCount", U32, default=U32(0))
     phase = StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)
+    block_weight = StorageValue("BlockWeight", ConsumedWeight, default=NOTHING_CONSUMED)
 
     # Initialisation
 
@@ -122,6 +146,7 @@ class System(Module, pallet="System"):
         self.block_hash_map.put(store, BlockNumber(U32(number - 1)), parent_hash)
         self.events_item.kill(store)
         self.event_count.kill(store)
+        self.block_weight.put(store, replace(NOTHING_CONSUMED, mandatory=BLOCK_BASE))
 
     # Routines
 
@@ -176,6 +201,21 @@ class System(Module, pallet="System"):
         """The position of the extrinsic that executes, or will next."""
         return self.extrinsic_count.get(store) or 0
 
+    def consume_weight(self, store: Overlay, info: DispatchInfo) -> None:
+        """Let an extrinsic take its share of the block: an inherent of what is kept for them,
+        a transaction of what is left.
+
+        :raises BlockTooHeavy: when there is not so much.
+        """
+        used = self.block_weight.get(store)
+        if info.dispatch_class is DispatchClass.MANDATORY:
+            used = replace(used, mandatory=used.mandatory + info.weight)
+            _check_weight(used.mandatory, BLOCK_BASE + MAX_INHERENT_WEIGHT)
+        else:
+            used = replace(used, normal=used.normal + info.weight)
+        _check_weight(used.total(), MAX_BLOCK_WEIGHT)
+        self.block_weight.put(store, used)
+
     def begin_extrinsic(self, store: Overlay) -> None:
         self.phase.put(store, ApplyExtrinsic(U32(self.extrinsic_index(store))))
 
@@ -202,6 +242,11 @@ class System(Module, pallet="System"):
         if forgotten > 0:
             self.block_hash_map.remove(store, BlockNumber(U32(forgotten)))
         return self.digest_item.get(store)
+
+
+def _check_weight(weight: Weight, limit: Weight) -> None:
+    if weight.ref_time > limit.ref_time:
+        raise BlockTooHeavy(weight.ref_time, limit.ref_time)
 
 
 def _with_next_nonce(info: AccountInfo) -> AccountInfo:

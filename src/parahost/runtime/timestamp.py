@@ -12,6 +12,7 @@ from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.origin import Origin, ensure_none
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.weights import micros, weighs
 
 # Types
 
@@ -35,6 +36,7 @@ class TimestampOutsideSlot(ModuleError, pallet="Timestamp", index=1):
 
 
 @variant(Pallet.Timestamp, 0)
+@weighs(micros(200))
 @dataclass(frozen=True, slots=True)
 class SetTimestamp:
     """``now``: milliseconds since the Unix epoch."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.runtime.babe import ReportBabeEquivocation
-from parahost.runtime.calls import RuntimeCall, name_of
+from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of
 from parahost.runtime.errors import (
     BadSignature,
     DispatchError,
@@ -18,9 +18,9 @@ from parahost.runtime.errors import (
     UnsignedNotAllowed,
 )
 from parahost.runtime.extrinsic import (
+    Envelope,
     Era,
     Signature,
-    UncheckedExtrinsic,
     signing_payload,
 )
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
@@ -51,32 +51,42 @@ class TransactionChecks:
         self._modules = modules
         self._verifier = verifier
 
-    def validate(self, store: Reader, extrinsic: UncheckedExtrinsic) -> ValidTransaction:
+    def validate(self, store: Reader, envelope: Envelope) -> ValidTransaction:
         """:raises InvalidTransaction: when it will never be valid on this fork."""
-        if extrinsic.signature is None:
-            offence = self.check_unsigned(store, extrinsic.call)
+        signature = envelope.signature
+        if signature is None:
+            offence = self.check_unsigned(store, transaction_call(envelope))
             return ValidTransaction((offence.id(),), (), REPORT_BLOCKS)
-        signature = extrinsic.signature
         requires: tuple[bytes, ...] = ()
         try:
-            self.check_signed(store, extrinsic.call, signature)
+            self.check_cost(store, signature, envelope.length)
         except FutureTransaction:
             requires = (_nonce_tag(signature, -1),)
+        self.check_signature(store, signature, envelope.call_bytes)
+        transaction_call(envelope)
         return ValidTransaction(
             (_nonce_tag(signature, 0),), requires, self._blocks_left(store, signature.extra.era)
         )
 
-    def check_signed(self, store: Reader, call: RuntimeCall, signature: Signature) -> None:
-        """:raises BadSignature: when the signature covers something else.
-        :raises StaleTransaction: when the nonce is used or the era is over.
+    def check_cost(self, store: Reader, signature: Signature, length: int) -> None:
+        """What costs nothing to look at, before the signature and the call.
+
+        :raises CannotPay: when the signer has less than the fee.
+        :raises StaleTransaction: when the nonce is used.
         :raises FutureTransaction: when only the nonce is not yet due.
         """
+        self._modules.transaction_payment.check(store, signature, length)
+        self._modules.system.check_nonce(store, signature.signer, signature.extra.nonce)
+
+    def check_signature(self, store: Reader, signature: Signature, call_bytes: bytes) -> None:
+        """:raises BadSignature: when the signature covers something else.
+        :raises StaleTransaction: when the era is over.
+        """
         payload = signing_payload(
-            call, signature.extra, self._genesis_hash(store), self._era_hash(store, signature)
+            call_bytes, signature.extra, self._genesis_hash(store), self._era_hash(store, signature)
         )
         if not self._verifier.sr25519(signature.signer, payload, signature.signature):
             raise BadSignature(f"the signature is not that of {signature.signer.hex()}")
-        self._modules.system.check_nonce(store, signature.signer, signature.extra.nonce)
 
     def check_unsigned(self, store: Reader, call: RuntimeCall) -> Offence:
         """The deed that a report proves, if nobody has reported it yet.
@@ -119,6 +129,18 @@ class TransactionChecks:
             return IMMORTAL_BLOCKS
         now = self._modules.system.block_number(store)
         return max(min(era.death(now) - now, BLOCK_HASH_COUNT), 0)
+
+
+def transaction_call(envelope: Envelope) -> RuntimeCall:
+    """The call of an extrinsic that the pool may take.
+
+    :raises MalformedExtrinsic: when the bytes are no call of this runtime.
+    :raises UnsignedNotAllowed: when only the block's author makes such calls.
+    """
+    call = envelope.call()
+    if isinstance(call, INHERENTS):
+        raise UnsignedNotAllowed(f"{name_of(call)} is for the block's author only")
+    return call
 
 
 def _nonce_tag(signature: Signature, offset: int) -> bytes:

@@ -15,6 +15,7 @@ from parahost.primitives.basic import U32, PeerId
 from parahost.primitives.hashing import blake2_256
 from parahost.runtime.development import (
     collator_uri,
+    endowments,
     local_validator,
     session_uris,
     sudo_account,
@@ -203,14 +204,16 @@ def _genesis(
     }
     changed: dict[str, Any] = {name: U32(value) for name, value in fields.items()}
     configuration = replace(DEFAULT_CONFIGURATION, **changed)
+    validators = tuple(local_validator(name) for name in names)
     return GenesisConfig(
-        validators=tuple(local_validator(name) for name in names),
+        validators=validators,
         sudo=sudo_account(),
         configuration=configuration,
         paras=tuple(
             (spec.id, ParaGenesisArgs(spec.genesis_head, spec.code, spec in chains))
             for spec in (*chains, *threads)
         ),
+        balances=endowments(validators, map(collator_name, (*chains, *threads))),
         slot_duration_ms=round(shape.slot_s * 1000),
         epoch_length=shape.epoch_slots,
     ).build()

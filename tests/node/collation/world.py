@@ -17,13 +17,14 @@ from parahost.parachains.collator import Collator, Services
 from parahost.parachains.store import Store
 from parahost.ports import Database, KeyType
 from parahost.primitives.basic import U32, Hash, ParaId
+from parahost.runtime.balances import UNIT
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.runtime.storage import State
 from parahost.storage import MemoryDatabase
 from tests.node.harness import ListJournal, TrioClock
-from tests.runtime.world import Chain, key, validators
+from tests.runtime.world import Chain, account, key, validators
 
 PARACHAIN = ParaId(U32(2000))
 PARATHREAD = ParaId(U32(2001))
@@ -35,6 +36,7 @@ GENESIS = GenesisConfig(
     paras=((PARACHAIN, ADDER), (PARATHREAD, replace(ADDER, parachain=False))),
     slot_duration_ms=2000,
     epoch_length=50,
+    balances=((account("Eve"), UNIT), (account("Ferdie"), UNIT)),
 )
 COLLATOR = sr25519.Keypair.from_uri("//Ferdie")
 

@@ -14,6 +14,7 @@ from parahost.runtime.origin import Origin, ensure_root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.weights import micros, weighs
 
 # Types
 
@@ -47,67 +48,82 @@ class AbridgedHostConfiguration:
     allowed_ancestry_len: U32
 
 
+SET_ONE: Final = micros(160)
+"""What setting a value weighs."""
+
+
 @variant(Pallet.Configuration, 0)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetValidationUpgradeFrequency:
     new: BlockNumber
 
 
 @variant(Pallet.Configuration, 1)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetValidationUpgradeDelay:
     new: BlockNumber
 
 
 @variant(Pallet.Configuration, 2)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetAcceptancePeriod:
     new: BlockNumber
 
 
 @variant(Pallet.Configuration, 3)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetMaxCodeSize:
     new: U32
 
 
 @variant(Pallet.Configuration, 4)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetMaxHeadDataSize:
     new: U32
 
 
 @variant(Pallet.Configuration, 5)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetParathreadCores:
     new: U32
 
 
 @variant(Pallet.Configuration, 6)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetParathreadRetries:
     new: U32
 
 
 @variant(Pallet.Configuration, 7)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetParachainRotationFrequency:
     new: BlockNumber
 
 
 @variant(Pallet.Configuration, 8)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetChainAvailabilityPeriod:
     new: BlockNumber
 
 
 @variant(Pallet.Configuration, 9)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetThreadAvailabilityPeriod:
     new: BlockNumber
 
 
 @variant(Pallet.Configuration, 10)
+@weighs(SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetSchedulingLookahead:
     new: U32

@@ -21,14 +21,17 @@ from parahost.runtime.parachains.inclusion_errors import (
     InclusionRepeated,
     WrongParentHeader,
 )
+from parahost.runtime.parachains.inherent_weight import inclusion_weight
 from parahost.runtime.parachains.scheduler import FreedReason, Scheduler
 from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.weights import weighs
 
 # Types
 
 
 @variant(Pallet.ParaInherent, 0)
+@weighs(lambda call: inclusion_weight(call.data))
 @dataclass(frozen=True, slots=True)
 class Inclusion:
     """The call of the ``inclusion`` entry point."""

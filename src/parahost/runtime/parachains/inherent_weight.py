@@ -1,0 +1,43 @@
+"""What the ``inclusion`` inherent weighs, by its parts.
+
+The sum of :data:`FIXED`, of :func:`bitfields_weight` and of :func:`candidate_weight` for each
+candidate is the inherent's whole weight. An author adds bitfields, then candidates in the order of
+cores, as long as the sum is at most
+:data:`~parahost.runtime.weights.MAX_INHERENT_WEIGHT` less what :class:`SetTimestamp` weighs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.weights import Weight, micros, nanos
+
+FIXED: Final = micros(2000)
+"""The inherent without content: timeouts, and the scheduling of cores."""
+BITFIELD: Final = micros(130)
+"""Decoding, one signature, and the votes for what is pending."""
+CANDIDATE: Final = micros(600)
+"""Decoding, the collator's signature, the checks, and later the inclusion or the timeout."""
+VOTE: Final = micros(110)
+"""One signature of a backer."""
+OUTPUT_BYTE: Final = nanos(36)
+"""A byte of head or code: hashed and stored with the block, when backed, and when included."""
+
+
+def bitfields_weight(count: int) -> Weight:
+    return BITFIELD * count
+
+
+def candidate_weight(backed: BackedCandidate) -> Weight:
+    """A backed candidate with its votes and its outputs."""
+    outputs = backed.candidate.commitments
+    length = len(outputs.head_data) + len(outputs.new_validation_code or b"")
+    return CANDIDATE + VOTE * len(backed.validity_votes) + OUTPUT_BYTE * length
+
+
+def inclusion_weight(data: ParachainsInherentData) -> Weight:
+    """The whole inherent. Disputes have no weight yet: one that carries any is refused."""
+    candidates = (candidate_weight(backed) for backed in data.backed_candidates)
+    return sum(candidates, start=FIXED + bitfields_weight(len(data.bitfields)))

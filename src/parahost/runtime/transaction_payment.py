@@ -1,0 +1,49 @@
+"""Transaction payment: what a signed transaction costs its signer.
+
+A fee is :data:`BASE_FEE`, :data:`BYTE_FEE` for each byte of the extrinsic, and the tip. It is taken
+when the transaction gets into a block, whatever becomes of its call, and it is burnt: nobody earns
+by filling blocks. Reports of equivocations are not signed and pay nothing; inherents neither.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parahost.primitives.basic import U128
+from parahost.runtime.balances import UNIT, Balances
+from parahost.runtime.errors import CannotPay
+from parahost.runtime.events import TransactionFeePaid
+from parahost.runtime.extrinsic import Signature
+from parahost.runtime.storage import Module, Overlay, Reader
+from parahost.runtime.system import System
+
+BASE_FEE: Final = UNIT // 1000
+BYTE_FEE: Final = UNIT // 1_000_000
+
+
+def fee(length: int, tip: int) -> int:
+    """What a signed extrinsic of ``length`` bytes costs, in parts of :data:`UNIT`."""
+    return BASE_FEE + BYTE_FEE * length + tip
+
+
+class TransactionPayment(Module, pallet="TransactionPayment"):
+    def __init__(self, system: System, balances: Balances) -> None:
+        self._system = system
+        self._balances = balances
+
+    # Routines
+
+    def check(self, store: Reader, signature: Signature, length: int) -> None:
+        """:raises CannotPay: when the signer has less than the fee."""
+        due = fee(length, signature.extra.tip)
+        free = self._balances.free(store, signature.signer)
+        if free < due:
+            raise CannotPay(signature.signer, due, free)
+
+    def withdraw(self, store: Overlay, signature: Signature, length: int) -> None:
+        """Take the fee, which the signer has been found to have."""
+        due = fee(length, signature.extra.tip)
+        self._balances.burn(store, signature.signer, due)
+        self._system.deposit_event(
+            store, TransactionFeePaid(signature.signer, U128(due), U128(signature.extra.tip))
+        )
