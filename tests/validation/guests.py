@@ -34,6 +34,15 @@ ECHO = """
 
 FOREVER = "(loop $again (br $again)) (i64.const 0)"
 
+OVERDOES = """
+(drop (memory.grow (i32.const 1024)))
+(loop $again
+  (memory.fill (i32.const 0) (i32.const 1) (i32.const 67108864))
+  (br $again))
+(i64.const 0)
+"""
+"""Reaches the limit of instructions in about a second: each byte that it fills is one."""
+
 IMPORTED_MEMORY = '(import "env" "memory" (memory 1))'
 
 

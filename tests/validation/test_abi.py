@@ -1,15 +1,27 @@
 """The calling convention (D32), in this process; the pool runs the same code in its workers."""
 
-import pytest
+import gc
+import resource
+from pathlib import Path
 
-from parahost.ports.validation import ExecutionKind, ExecutionOutcome, Failed, Returned
+import pytest
+import wasmtime
+
+from parahost.ports.validation import (
+    ExecutionKind,
+    ExecutionOutcome,
+    Failed,
+    Returned,
+    Undecided,
+)
 from parahost.primitives.basic import ValidationCode
 from parahost.validation import InProcessHost
+from parahost.validation.allocator_wasm import MALLOC
 from parahost.validation.engine import HEAP_PAGES, MAX_MEMORY_PAGES, PAGE_SIZE
 from tests.validation.guests import (
     ECHO,
-    FOREVER,
     IMPORTED_MEMORY,
+    OVERDOES,
     PARAMS,
     guest,
     imported,
@@ -73,15 +85,89 @@ def test_a_failing_function_is_invalid_with_its_reason(body: str, expected: str)
     assert expected in reason(guest(body))
 
 
-def test_endless_recursion_ends_at_the_stack_limit() -> None:
+def test_an_overflow_of_the_machines_stack_is_undecided() -> None:
+    """How deep it is depends on engine and processor (D34)."""
     recursion = '(func $f (call $f)) (export "f" (func $f))'
     code = guest("(call $f) (i64.const 0)", memory=f'(memory (export "memory") 1) {recursion}')
-    assert "call stack exhausted" in reason(code)
+    outcome = run(code)
+    assert isinstance(outcome, Undecided) and "call stack exhausted" in outcome.reason
 
 
-def test_an_endless_loop_ends_when_its_fuel_does() -> None:
-    outcome = run(guest(FOREVER))
-    assert outcome == Failed("CPU-time limit of 2 s reached", 0.0, 2000.0, 64)
+@pytest.mark.parametrize("kind", ExecutionKind)
+def test_an_endless_loop_ends_at_the_same_instruction_whoever_asks(kind: ExecutionKind) -> None:
+    outcome = InProcessHost().run(guest(OVERDOES), PARAMS, kind)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "limit of 8,000,000,000 instructions reached"
+    assert outcome.peak_memory_kb == 1025 * 64
+
+
+def test_host_functions_count_by_calls_and_bytes() -> None:
+    hashes = imported("ext_hashing_keccak_256_version_1", "l", "i")
+
+    def told_ms(length: int) -> float:
+        body = f"(drop (call $ext_hashing_keccak_256_version_1 {span(0, length)})) (i64.const 0)"
+        outcome = run(guest(body, before=hashes))
+        assert isinstance(outcome, Returned)
+        return outcome.execute_ms
+
+    idle = run(guest("(i64.const 0)"))
+    assert isinstance(idle, Returned)
+    assert told_ms(0) - idle.execute_ms == pytest.approx((40_000 + 32 * 16) / 4e6, rel=0.01)
+    assert told_ms(1000) - told_ms(0) == pytest.approx(1000 * 16 / 4e6)
+
+
+def test_a_host_function_called_for_ever_reaches_the_limit_too() -> None:
+    body = "(loop $again (call $ext_misc_print_num_version_1 (i64.const 1)) (br $again))"
+    name = "ext_misc_print_num_version_1"
+    assert "instructions reached" in reason(
+        guest(f"{body} (i64.const 0)", before=imported(name, "l"))
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        guest("unreachable"),
+        guest("(i64.const -1)"),
+        guest("(call $unknown) (i64.const 0)", before=imported("unknown")),
+        guest(ECHO),
+        guest("unreachable", memory=IMPORTED_MEMORY, before=imported(MALLOC, "i", "i")),
+    ],
+    ids=["trap", "wrong result", "host function", "returned", "fast allocator"],
+)
+def test_nothing_of_a_call_is_left_when_it_ends(code: bytes) -> None:
+    """A memory has 4 GiB of addresses; eight that wait for the cycle collector are a worker's."""
+    host = InProcessHost()
+    host.run(code, PARAMS, ExecutionKind.BACKING)
+    gc.collect()
+    gc.disable()
+    try:
+        before = _stores()
+        for number in range(3):
+            host.run(code, bytes([number]), ExecutionKind.BACKING)
+        assert _stores() == before
+    finally:
+        gc.enable()
+
+
+def _stores() -> int:
+    return sum(isinstance(thing, wasmtime.Store) for thing in gc.get_objects())
+
+
+def test_where_memory_is_short_it_is_undecided() -> None:
+    """A memory that cannot grow looks to the guest as if it were at its limit."""
+    code = guest(
+        "(if (i32.eq (memory.grow (i32.const 100)) (i32.const -1)) (then unreachable))" + ECHO
+    )
+    assert isinstance(run(code), Returned)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + (64 << 20), hard))
+    try:
+        outcome = InProcessHost().run(code, PARAMS, ExecutionKind.BACKING)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert isinstance(outcome, Undecided)
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
-import trio.testing
 import wasmtime
 
 from parahost.ports.validation import (
@@ -26,7 +24,16 @@ from parahost.ports.validation import (
 from parahost.primitives import scale
 from parahost.primitives.basic import ValidationCode
 from parahost.validation import InProcessHost, Limits, ValidationPool
-from tests.validation.guests import ECHO, FOREVER, IMPORTED_MEMORY, PARAMS, guest, imported
+from parahost.validation.metering import MAX_INSTRUCTIONS
+from tests.validation.guests import (
+    ECHO,
+    FOREVER,
+    IMPORTED_MEMORY,
+    OVERDOES,
+    PARAMS,
+    guest,
+    imported,
+)
 
 BACKING = ExecutionKind.BACKING
 CHECKING = ExecutionKind.CHECKING
@@ -64,7 +71,9 @@ def artifacts(cache_dir: Path) -> list[Path]:
     return sorted(cache_dir.glob("*.artifact"))
 
 
-async def run_and_kill(pool: ValidationPool, wasm: bytes, *, kills: int) -> ExecutionOutcome:
+async def run_and_kill(
+    pool: ValidationPool, wasm: bytes, *, kills: int, with_signal: int = signal.SIGKILL
+) -> ExecutionOutcome:
     """Execute, and kill the worker that many times once it is well under way."""
     outcomes: list[ExecutionOutcome] = []
 
@@ -77,7 +86,7 @@ async def run_and_kill(pool: ValidationPool, wasm: bytes, *, kills: int) -> Exec
         while len(killed) < kills:
             await trio.sleep(0.02)
             for pid in set(pool.worker_pids) - killed:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, with_signal)
                 killed.add(pid)
     return outcomes[0]
 
@@ -115,17 +124,25 @@ async def test_workers_are_processes_of_their_own_that_end_with_the_pool(tmp_pat
     ],
     ids=["loop", "start function", "one host function"],
 )
-async def test_the_cpu_limit_makes_invalid_and_the_worker_goes_on(
-    tmp_path: Path, wasm: bytes
-) -> None:
+async def test_where_cpu_time_ends_a_call_it_is_undecided(tmp_path: Path, wasm: bytes) -> None:
+    """How far a function gets in that time is the machine's affair (D34)."""
     async with pool_at(tmp_path, limits=SHORT) as pool:
-        for kind, limit_s in ((BACKING, 0.1), (CHECKING, 0.3)):
-            outcome = await pool.execute(code(wasm), LONG_LIST, kind)
-            assert isinstance(outcome, Failed)
-            assert outcome.reason == f"CPU-time limit of {limit_s:g} s reached"
-            assert outcome.execute_ms >= limit_s * 1000
-        (pid,) = pool.worker_pids
+        outcome = await pool.execute(code(wasm), LONG_LIST, BACKING)
+        assert isinstance(outcome, Undecided)
+        assert outcome.reason.endswith("used more than 0.1 s of CPU time")
+        assert pool.worker_pids == []
         assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+
+
+@pytest.mark.guide("A102")
+async def test_where_the_count_of_instructions_ends_a_call_it_is_invalid(tmp_path: Path) -> None:
+    limits = Limits(backing_cpu_s=60)
+    async with pool_at(tmp_path, limits=limits) as pool:
+        outcome = await pool.execute(code(guest(OVERDOES)), PARAMS, BACKING)
+        assert isinstance(outcome, Failed)
+        assert outcome.reason == f"limit of {MAX_INSTRUCTIONS:,} instructions reached"
+        [pid] = pool.worker_pids
+        assert isinstance(await pool.execute(code(guest(OVERDOES)), b"", CHECKING), Failed)
         assert pool.worker_pids == [pid]
 
 
@@ -150,11 +167,11 @@ async def test_time_that_the_worker_does_not_run_does_not_count(tmp_path: Path) 
 async def test_a_worker_killed_once_is_replaced_and_the_request_tried_again(
     tmp_path: Path,
 ) -> None:
-    async with pool_at(tmp_path, limits=Limits(checking_cpu_s=0.4)) as pool:
-        await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING)
-        outcome = await run_and_kill(pool, guest(FOREVER), kills=1)
+    async with pool_at(tmp_path) as pool:
+        await pool.execute(code(guest(OVERDOES)), b"", CHECKING)
+        outcome = await run_and_kill(pool, guest(OVERDOES), kills=1)
         assert isinstance(outcome, Failed)
-        assert "CPU-time limit" in outcome.reason
+        assert "instructions" in outcome.reason
 
 
 @pytest.mark.guide("A102")
@@ -176,18 +193,12 @@ async def test_a_worker_that_hangs_without_using_cpu_is_replaced(tmp_path: Path)
         assert pool.worker_pids != [pid]
 
 
-async def test_the_kernels_cpu_limit_is_the_functions_fault(tmp_path: Path) -> None:
-    """Should the worker fail to stop a function, the kernel ends the worker."""
+async def test_the_kernels_cpu_limit_is_the_machines_fault(tmp_path: Path) -> None:
     async with pool_at(tmp_path) as pool:
-        outcomes: list[ExecutionOutcome] = []
-
-        async def execute() -> None:
-            outcomes.append(await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING))
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(execute)
-            os.kill(await wait_for_worker(pool), signal.SIGXCPU)
-        assert outcomes == [Failed("CPU-time limit of 60 s reached in the worker")]
+        await pool.execute(code(guest(OVERDOES)), b"", CHECKING)
+        outcome = await run_and_kill(pool, guest(OVERDOES), kills=2, with_signal=signal.SIGXCPU)
+        assert isinstance(outcome, Undecided)
+        assert outcome.reason.count("killed by SIGXCPU") == 2
         assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
 
 
@@ -228,7 +239,7 @@ async def test_a_cache_that_cannot_be_written_leaves_it_undecided(tmp_path: Path
     async with pool_at(blocked / "artifacts") as pool:
         outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
     assert isinstance(outcome, Undecided)
-    assert outcome.reason.endswith("cannot be written: Not a directory")
+    assert "Not a directory" in outcome.reason
 
 
 async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Path) -> None:
@@ -247,40 +258,17 @@ async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Pat
     assert sum(outcome.prepare_ms > 0 for outcome in outcomes) == 1
 
 
-async def test_preparing_leaves_a_worker_to_execute(tmp_path: Path) -> None:
-    """A real parachain's code takes seconds to prepare, and several may arrive at once."""
-    prepared: list[int] = []
-    async with pool_at(tmp_path, workers=2) as pool:
-
-        async def prepare(number: int) -> None:
-            new = guest(ECHO + f"(drop (i32.const {number}))")
-            assert isinstance(await pool.execute(code(new), PARAMS, BACKING), Returned)
-            prepared.append(number)
-
-        await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
-        [standing_still] = pool.worker_pids
-        os.kill(standing_still, signal.SIGSTOP)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(prepare, 1)
-            nursery.start_soon(prepare, 2)
-            await trio.testing.wait_all_tasks_blocked()
-            outcome = await pool.execute(code(guest(ECHO)), b"now", BACKING)
-            assert isinstance(outcome, Returned) and outcome.result == b"now"
-            assert prepared == [] and len(artifacts(tmp_path)) == 1
-            os.kill(standing_still, signal.SIGCONT)
-    assert sorted(prepared) == [1, 2]
-
-
 async def test_a_cancelled_request_frees_its_place(tmp_path: Path) -> None:
     async with pool_at(tmp_path) as pool:
-        with trio.move_on_after(0.5) as scope:
-            await pool.execute(code(guest(FOREVER)), PARAMS, CHECKING)
-        assert scope.cancelled_caught
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pool.execute, code(guest(FOREVER)), PARAMS, CHECKING)
+            while not artifacts(tmp_path):
+                await trio.sleep(0.01)
+            await wait_for_worker(pool)
+            nursery.cancel_scope.cancel()
         assert pool.worker_pids == []
-        started = time.monotonic()
         outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
         assert isinstance(outcome, Returned)
-        assert time.monotonic() - started < 10  # not the 12 s that the function had left
 
 
 async def test_closing_ends_what_is_under_way(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from parahost.primitives.basic import ValidationCode
 
 
 class ExecutionKind(Enum):
-    """Why a function is executed; each kind has its own CPU time, in seconds (D14)."""
+    """Why a function is executed; each kind has its own CPU time, in seconds (D14). What exceeds it
+    is undecided: it protects the machine, and judges nobody (D34)."""
 
     BACKING = 2
     CHECKING = 12
@@ -32,8 +33,8 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The function itself failed: a trap, a limit, no export, not Wasm. Its candidate is
-    invalid."""
+    """The function itself failed, as it does on every machine: a trap, too many instructions, no
+    export, not Wasm. Its candidate is invalid."""
 
     reason: str
     prepare_ms: float = 0.0

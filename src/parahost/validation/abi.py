@@ -4,13 +4,18 @@
 the guest's heap, which begins at ``__heap_base``; the result packs the pointer (low 32 bits) and
 the length (high 32 bits) of SCALE ``ValidationResult``. The memory is exported as ``memory``, or
 imported as ``env.memory``. A start function runs first, under the same limits.
+
+What ends a call is the function's fault only where every machine would see it alike: a trap that
+Wasm defines, a refusal of a host function, the count of instructions. All else that the engine
+reports is this machine's (D34).
 """
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import wasmtime
 
@@ -22,32 +27,34 @@ from parahost.validation.engine import (
     MAX_TABLE_ELEMENTS,
     PAGE_SIZE,
     Engine,
-    Metering,
     memory_limit_pages,
     one_line,
 )
-from parahost.validation.errors import CpuLimitReached, FunctionFailed, GuestTrap
+from parahost.validation.errors import (
+    FunctionFailed,
+    GuestTrap,
+    InstructionsUsedUp,
+    MachineTrouble,
+)
 from parahost.validation.host_functions import HOST_FUNCTIONS, HostContext, HostFunction
 from parahost.validation.memory import GuestMemory
+from parahost.validation.metering import INSTRUCTIONS_PER_BYTE, Meter
+from parahost.validation.wire import MAX_RESULT_SIZE
 
 ENTRY_POINT = "validate_block"
-MAX_RESULT_SIZE = 16 * 1024 * 1024
-"""The longest result that is read out of a guest, in bytes. An honest one is a head, messages and
-perhaps new code, all bounded far below."""
-
 _LETTERS = {"i32": "i", "i64": "l"}
-_LIMIT_TRAPS = (wasmtime.TrapCode.INTERRUPT, wasmtime.TrapCode.OUT_OF_FUEL)
-
-
-class Meter(Protocol):
-    """Bounds a call's CPU time, really or by counted instructions."""
-
-    @property
-    def limit_s(self) -> float: ...
-
-    def arm(self, store: wasmtime.Store) -> None:
-        """Give a new store its deadline or its fuel."""
-        ...
+_WASM_TRAPS = {
+    wasmtime.TrapCode.BAD_CONVERSION_TO_INTEGER,
+    wasmtime.TrapCode.BAD_SIGNATURE,
+    wasmtime.TrapCode.INDIRECT_CALL_TO_NULL,
+    wasmtime.TrapCode.INTEGER_DIVISION_BY_ZERO,
+    wasmtime.TrapCode.INTEGER_OVERFLOW,
+    wasmtime.TrapCode.MEMORY_OUT_OF_BOUNDS,
+    wasmtime.TrapCode.TABLE_OUT_OF_BOUNDS,
+    wasmtime.TrapCode.UNREACHABLE,
+}
+"""What Wasm itself defines, of what the engine is set to understand. How deep the machine's stack
+is, is not among it."""
 
 
 @dataclass(slots=True)
@@ -56,8 +63,8 @@ class CallReport:
 
     peak_memory_kb: int = 0
     """The size of the linear memory, which never shrinks, in KiB."""
-    fuel_used: int = 0
-    """Under ``Metering.FUEL``, about the number of instructions executed."""
+    instructions: int = 0
+    """How many were executed, host functions' by their price."""
 
 
 class ValidationFunction:
@@ -72,6 +79,7 @@ class ValidationFunction:
         self._engine = engine
         self._module = module
         self._context: HostContext | None = None
+        self._meter: Meter
         self._imported_memory: wasmtime.Limits | None = None
         self._allocator_imports: set[str] = set()
         self._linker = wasmtime.Linker(engine.wasmtime)
@@ -86,34 +94,52 @@ class ValidationFunction:
         if self._imported_memory is not None and self._allocator_imports:
             self._allocator_module = compile_allocator(engine.wasmtime)
 
-    def call(self, params: bytes, meter: Meter, report: CallReport) -> bytes:
+    def call(self, params: bytes, report: CallReport) -> bytes:
         """Call the entry point with ``params``; the bytes of its result.
 
-        :raises FunctionFailed: when the function traps, reaches a limit, or returns a span that
+        :raises FunctionFailed: when the function traps, executes too much, or returns a span that
             does not lie in its memory.
+        :raises MachineTrouble: when the engine or the machine fails.
         """
+        _have_memory(self._memory_limit * PAGE_SIZE)
         store = wasmtime.Store(self._engine.wasmtime)
-        store.set_limits(
-            memory_size=self._memory_limit * PAGE_SIZE, table_elements=MAX_TABLE_ELEMENTS
-        )
-        meter.arm(store)
-        fuel = store.get_fuel() if self._engine.metering is Metering.FUEL else 0
         try:
-            return self._call(store, params, report)
-        except GuestTrap as trap:
-            raise FunctionFailed(self._explain(trap.reason)) from None
-        except wasmtime.Trap as trap:
-            if trap.trap_code in _LIMIT_TRAPS:
-                raise CpuLimitReached(meter.limit_s) from None
-            raise FunctionFailed(self._explain(f"trap: {one_line(trap)}")) from None
-        except wasmtime.WasmtimeError as error:
-            raise FunctionFailed(self._explain(one_line(error))) from None
+            store.set_limits(
+                memory_size=self._memory_limit * PAGE_SIZE, table_elements=MAX_TABLE_ELEMENTS
+            )
+            return self._call_in(store, params, report)
         finally:
-            if fuel:
-                report.fuel_used = fuel - store.get_fuel()
             self._context = None
+            store.close()  # now: its memory has 4 GiB of addresses
 
-    def _call(self, store: wasmtime.Store, params: bytes, report: CallReport) -> bytes:
+    def _call_in(self, store: wasmtime.Store, params: bytes, report: CallReport) -> bytes:
+        self._meter = meter = Meter(store)
+        try:
+            return self._run(store, params, report)
+        except (GuestTrap, FunctionFailed, wasmtime.Trap, wasmtime.WasmtimeError) as error:
+            failure = self._judge(error)
+            error.__traceback__ = None  # it leads in a circle through the engine's frames
+        finally:
+            report.instructions = meter.executed
+        try:
+            raise failure
+        finally:
+            del failure  # nor may this frame refer to what refers to it
+
+    def _judge(self, error: Exception) -> FunctionFailed | MachineTrouble:
+        """Whose fault it is that a call ended with ``error``."""
+        match error:
+            case FunctionFailed():
+                return error
+            case GuestTrap():
+                return FunctionFailed(self._explain(error.reason))
+            case wasmtime.Trap() if error.trap_code is wasmtime.TrapCode.OUT_OF_FUEL:
+                return InstructionsUsedUp(self._meter.limit)
+            case wasmtime.Trap() if error.trap_code in _WASM_TRAPS:
+                return FunctionFailed(self._explain(f"trap: {one_line(error)}"))
+        return MachineTrouble(f"the engine failed: {one_line(error)}")
+
+    def _run(self, store: wasmtime.Store, params: bytes, report: CallReport) -> bytes:
         own = self._make_memory(store)
         fast = self._link_allocator(store, own)
         # What the exports are was checked when the function was made.
@@ -177,12 +203,17 @@ class ValidationFunction:
             )
 
     def _bind(self, function: HostFunction) -> Callable[..., int | None]:
-        body = function.body
+        body, price = function.body, function.instructions
 
         def bound(*arguments: int) -> int | None:
-            if self._context is None:
+            context = self._context
+            if context is None:
                 raise GuestTrap(f"{function.name} is called before the entry point")
-            return body(self._context, *arguments)
+            moved = context.memory.bytes_moved
+            result = body(context, *arguments)
+            moved = context.memory.bytes_moved - moved
+            self._meter.charge(price + moved * INSTRUCTIONS_PER_BYTE)
+            return result
 
         return bound
 
@@ -213,6 +244,18 @@ class ValidationFunction:
         """The reason, with the guest's last words if it said any."""
         last = self._context.log[-1] if self._context and self._context.log else ""
         return f"{reason} (the function logged: {last})" if last else reason
+
+
+def _have_memory(size: int) -> None:
+    """See that so many bytes can be had. A memory that cannot grow for want of them looks to the
+    guest like one at its limit, and might fail for it.
+
+    :raises MachineTrouble: when they cannot.
+    """
+    try:
+        mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+    except OSError as error:
+        raise MachineTrouble(f"{size} bytes of memory cannot be had: {error.strerror}") from None
 
 
 def _signature(kind: wasmtime.FuncType) -> tuple[str, str]:

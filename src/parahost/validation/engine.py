@@ -4,19 +4,15 @@ Every validator must come to the same result, so whatever Wasm leaves to the mac
 off: NaNs are canonical, there are no threads and no SIMD. What Substrate's toolchain emits, now
 or lately, stays on. The stack and the memory are bounded.
 
-Two engines: one for worker processes, which interrupts a function from outside when its CPU time
-is used up, and one for simulations, which counts instructions and so ends every run at the same
-one.
+Workers and simulations use the same engine, so a function comes to the same end in both. Nothing
+interrupts it from outside: instructions are counted (:mod:`parahost.validation.metering`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from enum import Enum
-
 import wasmtime
 
-from parahost.validation.errors import ArtifactError, FunctionFailed
+from parahost.validation.errors import ArtifactError, FunctionFailed, MachineTrouble
 
 PAGE_SIZE = 65536
 STACK_SIZE = 2 * 1024 * 1024
@@ -29,38 +25,25 @@ MAX_MEMORY_PAGES = 4096
 """The largest memory of all, declared minimum and heap: 256 MiB."""
 MAX_TABLE_ELEMENTS = 1_000_000
 
-_EMPTY_MODULE = b"\0asm\x01\0\0\0"
-
-
-class Metering(Enum):
-    """What stops a function that runs on."""
-
-    EPOCH = "epoch"
-    """Someone else raises the engine's epoch: real CPU time."""
-    FUEL = "fuel"
-    """Instructions are counted: the same end on every machine."""
-
 
 class Engine:
-    """Compiles code to artifacts and loads them.
+    """Compiles code to artifacts and loads them."""
 
-    ``fingerprint`` (hex) names all that an artifact depends on besides the code: wasmtime's
-    version, the machine's instruction set, and the settings here. It is the hash of what the
-    empty module compiles to, which carries all of that.
-    """
-
-    def __init__(self, metering: Metering) -> None:
-        self.metering = metering
-        self.wasmtime = wasmtime.Engine(_config(metering))
-        empty = wasmtime.Module(self.wasmtime, _EMPTY_MODULE).serialize()
-        self.fingerprint = hashlib.blake2b(empty, digest_size=16).hexdigest()
+    def __init__(self) -> None:
+        self.wasmtime = wasmtime.Engine(_config())
 
     def compile(self, wasm: bytes) -> wasmtime.Module:
-        """:raises FunctionFailed: when the module is not valid."""
+        """:raises FunctionFailed: when the module is not valid.
+        :raises MachineTrouble: when it is, and the engine cannot compile it here.
+        """
+        try:
+            wasmtime.Module.validate(self.wasmtime, wasm)
+        except wasmtime.WasmtimeError as error:
+            raise FunctionFailed(f"code does not compile: {one_line(error)}") from None
         try:
             return wasmtime.Module(self.wasmtime, wasm)
         except wasmtime.WasmtimeError as error:
-            raise FunctionFailed(f"code does not compile: {one_line(error)}") from None
+            raise MachineTrouble(f"valid code does not compile: {one_line(error)}") from None
 
     def load(self, artifact: bytes) -> wasmtime.Module:
         """A module from what ``Module.serialize`` gave. The artifact must be one that this
@@ -86,10 +69,10 @@ def one_line(error: Exception) -> str:
         return type(error).__name__
     if "Caused by:" in lines:
         return lines[-1].removeprefix("0: ").removeprefix("wasm trap: ")
-    return "; ".join(lines)[:500]
+    return "; ".join(lines)[:500].removeprefix("wasm trap: ")
 
 
-def _config(metering: Metering) -> wasmtime.Config:
+def _config() -> wasmtime.Config:
     config = wasmtime.Config()
     config.cranelift_nan_canonicalization = True
     config.wasm_threads = False
@@ -106,7 +89,7 @@ def _config(metering: Metering) -> wasmtime.Config:
     config.wasm_custom_page_sizes = False
     config.wasm_stack_switching = False
     config.max_wasm_stack = STACK_SIZE
-    config.parallel_compilation = False  # so that a worker's CPU clock sees all of it
-    config.epoch_interruption = metering is Metering.EPOCH
-    config.consume_fuel = metering is Metering.FUEL
+    config.parallel_compilation = False  # a worker starts no threads
+    config.memory_init_cow = False  # it makes descriptors, which a worker may not
+    config.consume_fuel = True
     return config

@@ -1,4 +1,4 @@
-"""What may go wrong with a validation function: its own fault, or this machine's (D14)."""
+"""What may go wrong with a validation function: its own fault, or this machine's (D14, D34)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class FunctionFailed(Exception):
         self.reason = reason
 
 
-class CpuLimitReached(FunctionFailed):
-    """The function used up the CPU time that it is given, in seconds."""
+class InstructionsUsedUp(FunctionFailed):
+    """The function executed more than the ``limit`` of instructions."""
 
-    def __init__(self, limit_s: float) -> None:
-        super().__init__(f"CPU-time limit of {limit_s:g} s reached")
-        self.limit_s = limit_s
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"limit of {limit:,} instructions reached")
+        self.limit = limit
 
 
 class GuestTrap(Exception):
@@ -30,6 +30,15 @@ class GuestTrap(Exception):
         self.reason = reason
 
 
-class ArtifactError(Exception):
-    """A prepared artifact is absent, damaged, or another engine's: this machine's fault, and
-    mended by preparing the code again."""
+class MachineTrouble(Exception):
+    """The engine or the machine failed: nothing is known about the function. ``reason`` is one
+    line that says what was wrong."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ArtifactError(MachineTrouble):
+    """A prepared artifact is absent, damaged, or another engine's; mended by preparing the code
+    again."""

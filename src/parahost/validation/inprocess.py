@@ -1,9 +1,9 @@
 """Validation functions inside this process: the simulated form of the ``ValidationHost`` port.
 
-Same code, same host functions, same three outcomes in kind as the pool's. Instead of CPU time it
-counts instructions (wasmtime's fuel), so that a run ends at the same one everywhere; durations are
-told from that count, so that two runs of a simulation agree in every byte. Nothing is isolated
-from the process, and nothing is ever undecided: a scenario that wants that wraps the host.
+Engine, host functions and limit of instructions are a worker's, and so are the verdicts. CPU time
+is not looked at; durations are told from the count of instructions, so that two runs of a
+simulation agree in every byte. Nothing is isolated from the process. A scenario that wants a
+machine in trouble wraps the host.
 """
 
 from __future__ import annotations
@@ -11,30 +11,25 @@ from __future__ import annotations
 from collections import OrderedDict
 
 import trio
-import wasmtime
 
-from parahost.ports.validation import ExecutionKind, ExecutionOutcome, Failed, Returned
+from parahost.ports.validation import (
+    ExecutionKind,
+    ExecutionOutcome,
+    Failed,
+    Returned,
+    Undecided,
+)
 from parahost.primitives.basic import ValidationCode
 from parahost.validation.abi import CallReport, ValidationFunction
 from parahost.validation.code import code_hash, wasm_of
-from parahost.validation.engine import Engine, Metering
-from parahost.validation.errors import FunctionFailed
+from parahost.validation.engine import Engine
+from parahost.validation.errors import FunctionFailed, MachineTrouble
 
-FUEL_PER_SECOND = 1_000_000_000
-"""Instructions that stand for one second of CPU time; roughly what a core does."""
+INSTRUCTIONS_PER_MS = 4_000_000
+"""Instructions that stand for a millisecond of a core."""
 
 _KNOWN_OUTCOMES = 4096
 _KNOWN_FUNCTIONS = 64
-
-
-class FuelMeter:
-    """Gives each call the fuel of so many seconds."""
-
-    def __init__(self, limit_s: float) -> None:
-        self.limit_s = limit_s
-
-    def arm(self, store: wasmtime.Store) -> None:
-        store.set_fuel(int(self.limit_s * FUEL_PER_SECOND))
 
 
 class InProcessHost:
@@ -42,10 +37,9 @@ class InProcessHost:
     what one of them had executed, the others get at once."""
 
     def __init__(self) -> None:
-        self._engine = Engine(Metering.FUEL)
+        self._engine = Engine()
         self._functions: OrderedDict[bytes, ValidationFunction | FunctionFailed] = OrderedDict()
-        self._outcomes: OrderedDict[tuple[bytes, bytes, ExecutionKind], ExecutionOutcome]
-        self._outcomes = OrderedDict()
+        self._outcomes: OrderedDict[tuple[bytes, bytes], ExecutionOutcome] = OrderedDict()
 
     async def execute(
         self, code: ValidationCode, params: bytes, kind: ExecutionKind
@@ -54,27 +48,27 @@ class InProcessHost:
         await trio.lowlevel.checkpoint()
         return self.run(code, params, kind)
 
-    def run(self, code: bytes, params: bytes, kind: ExecutionKind) -> ExecutionOutcome:
-        """:meth:`execute` for callers that are not async."""
+    def run(self, code: bytes, params: bytes, _kind: ExecutionKind) -> ExecutionOutcome:
+        """:meth:`execute` for callers that are not async. What it is for makes no difference."""
         digest = code_hash(code)
-        key = (digest, code_hash(params), kind)
+        key = (digest, code_hash(params))
         outcome = self._outcomes.get(key)
         if outcome is None:
-            outcome = self._outcomes[key] = self._execute(code, digest, params, kind)
+            outcome = self._outcomes[key] = self._execute(code, digest, params)
             if len(self._outcomes) > _KNOWN_OUTCOMES:
                 self._outcomes.popitem(last=False)
         return outcome
 
-    def _execute(
-        self, code: bytes, digest: bytes, params: bytes, kind: ExecutionKind
-    ) -> ExecutionOutcome:
+    def _execute(self, code: bytes, digest: bytes, params: bytes) -> ExecutionOutcome:
         report = CallReport()
         try:
             function = self._function(code, digest)
-            result = function.call(params, FuelMeter(kind.cpu_limit_s), report)
+            result = function.call(params, report)
         except FunctionFailed as failure:
             duration_ms = _duration_ms(report)
             return Failed(failure.reason, 0.0, duration_ms, report.peak_memory_kb)
+        except MachineTrouble as trouble:
+            return Undecided(trouble.reason)
         return Returned(result, 0.0, _duration_ms(report), report.peak_memory_kb)
 
     def _function(self, code: bytes, digest: bytes) -> ValidationFunction:
@@ -93,4 +87,4 @@ class InProcessHost:
 
 
 def _duration_ms(report: CallReport) -> float:
-    return report.fuel_used * 1000 / FUEL_PER_SECOND
+    return report.instructions / INSTRUCTIONS_PER_MS

@@ -20,6 +20,8 @@ class GuestMemory:
         self._store = store
         self._memory = memory
         self.max_pages = max_pages
+        self.bytes_moved = 0
+        """How many were read and written so far."""
 
     @property
     def size(self) -> int:
@@ -38,10 +40,14 @@ class GuestMemory:
         return True
 
     def read(self, pointer: int, length: int) -> bytes:
-        return ctypes.string_at(self._address(pointer, length), length)
+        address = self._address(pointer, length)
+        self.bytes_moved += length
+        return ctypes.string_at(address, length)
 
     def write(self, pointer: int, data: bytes) -> None:
-        ctypes.memmove(self._address(pointer, len(data)), data, len(data))
+        address = self._address(pointer, len(data))
+        self.bytes_moved += len(data)
+        ctypes.memmove(address, data, len(data))
 
     def read_u64(self, pointer: int) -> int:
         return int.from_bytes(self.read(pointer, 8), "little")
@@ -52,6 +58,12 @@ class GuestMemory:
     def read_span(self, span: int) -> bytes:
         """The bytes that a packed pointer (low 32 bits) and length (high 32 bits) name."""
         return self.read(span & 0xFFFFFFFF, (span >> 32) & 0xFFFFFFFF)
+
+    def read_start(self, span: int, limit: int) -> bytes:
+        """At most the first ``limit`` bytes of a span, all of which must lie in the memory."""
+        pointer, length = span & 0xFFFFFFFF, (span >> 32) & 0xFFFFFFFF
+        self._address(pointer, length)
+        return self.read(pointer, min(length, limit))
 
     def _address(self, pointer: int, length: int) -> int:
         pointer &= 0xFFFFFFFF

@@ -2,20 +2,19 @@
 
 What the function does wrong is ``Failed``. What goes wrong here (a worker killed, one that hangs
 without using CPU, a damaged artifact, a full disk) gets a new worker and one more try, then
-``Undecided`` (D14). Only the kernel's CPU limit, which ends a worker with SIGXCPU, is the
-function's fault again: it has used up more CPU time than it is given.
+``Undecided`` (D14). CPU time and memory are the machine's affair too: a worker that uses too much
+of them is ended, and its candidate undecided (D34).
+
+A worker executes one code only, so what a function may do to its worker concerns its own para.
 """
 
 from __future__ import annotations
 
+import logging
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,47 +29,46 @@ from parahost.ports.validation import (
     Undecided,
 )
 from parahost.primitives.basic import ValidationCode
+from parahost.validation.artifacts import ArtifactStore
 from parahost.validation.code import code_hash
-from parahost.validation.wire import (
-    REPLY_HEAD_SIZE,
-    Reply,
-    ReplyKind,
-    Request,
-    RequestKind,
-    WireError,
-    decode_reply_head,
+from parahost.validation.errors import ArtifactError
+from parahost.validation.preparation import (
+    PreparationLimits,
+    Preparations,
+    Refused,
+    Unprepared,
 )
+from parahost.validation.wire import Reply, ReplyKind, Request, RequestKind, because
+from parahost.validation.worker_process import Allowance, MachineFault, Overrun, WorkerProcess
+
+_log = logging.getLogger(__name__)
 
 _ATTEMPTS = 2
-_KNOWN_PREPARATIONS = 1024
-_REAP_S = 1.0
-_LEAST_CPU_SHARE = 0.01
-"""A worker that gets less of a CPU than this hangs."""
+_CALLS_OF_A_LIFE = 512
+_CPU_OF_A_LIFE_S = 300.0
+_MEMORY_AT_REST = 256 << 20
+"""A worker that keeps more than this after a call, in bytes, is not used again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """CPU times and the watchdog's patience, in seconds."""
+    """What a worker may use to execute. Times in seconds, memory in bytes."""
 
     backing_cpu_s: float = ExecutionKind.BACKING.cpu_limit_s
     checking_cpu_s: float = ExecutionKind.CHECKING.cpu_limit_s
-    prepare_cpu_s: float = 60.0
+    memory: int = 768 << 20
     stall_s: float = 10.0
     """How long a worker may go on without using CPU."""
+    preparation: PreparationLimits = field(default_factory=PreparationLimits)
 
-    def execution_cpu_s(self, kind: ExecutionKind) -> float:
-        return self.backing_cpu_s if kind is ExecutionKind.BACKING else self.checking_cpu_s
-
-
-class MachineFault(Exception):
-    """This machine failed, whatever the function would have done."""
+    def execution(self, kind: ExecutionKind) -> Allowance:
+        cpu_s = self.backing_cpu_s if kind is ExecutionKind.BACKING else self.checking_cpu_s
+        return Allowance(cpu_s, self.memory, self.stall_s)
 
 
 class ValidationPool:
-    """Runs validation functions in up to ``workers`` processes, in order of arrival.
-
-    Preparing a real parachain's code takes seconds, so of several workers one is always left to
-    execute what is prepared.
+    """Runs validation functions in up to ``workers`` processes, in order of arrival; up to two more
+    prepare code meanwhile.
 
     Use it as ``async with ValidationPool(cache_dir) as pool``. Workers start when they are first
     needed. A cancelled request kills its worker. Artifacts stay in ``cache_dir``, which must be
@@ -80,18 +78,24 @@ class ValidationPool:
     def __init__(self, cache_dir: Path, *, workers: int = 2, limits: Limits | None = None) -> None:
         if workers < 1:
             raise ValueError(f"a pool needs at least one worker, not {workers}")
-        self._cache_dir = cache_dir
+        self._artifacts = ArtifactStore(cache_dir)
         self._limits = limits or Limits()
+        self._workers = workers
         self._slots = trio.Semaphore(workers)
-        self._preparing = trio.Semaphore(max(1, workers - 1))
-        self._idle: list[WorkerProcess] = []
-        self._busy: set[WorkerProcess] = set()
+        self._idle: list[tuple[bytes, WorkerProcess]] = []
+        self._executing: set[WorkerProcess] = set()
+        self._preparing: set[WorkerProcess] = set()
         self._dead: list[WorkerProcess] = []
-        self._known: OrderedDict[bytes, Reply] = OrderedDict()
-        self._under_way: dict[bytes, trio.Event] = {}
         self._closed = False
+        self._preparations: Preparations
+        self._background: AbstractAsyncContextManager[trio.Nursery]
+        self._nursery: trio.Nursery
 
     async def __aenter__(self) -> Self:
+        self._background = trio.open_nursery()
+        self._nursery = await self._background.__aenter__()
+        limits = self._limits.preparation
+        self._preparations = Preparations(self._compile, limits, self._nursery)
         return self
 
     async def __aexit__(
@@ -100,23 +104,26 @@ class ValidationPool:
         _value: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
-
-    @property
-    def worker_pids(self) -> list[int]:
-        """The processes that are running now."""
-        return sorted(worker.pid for worker in (*self._idle, *self._busy))
-
-    async def aclose(self) -> None:
         """End all workers; what is still being executed becomes ``Undecided``."""
         self._closed = True
-        for worker in (*self._idle, *self._busy):
+        for worker in self._running:
             self._discard(worker)
         self._idle.clear()
+        self._nursery.cancel_scope.cancel()
+        await self._background.__aexit__(None, None, None)
         with trio.CancelScope(shield=True):
             for worker in self._dead:
                 await worker.reaped()
         self._dead.clear()
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The processes that are running now."""
+        return sorted(worker.pid for worker in self._running)
+
+    @property
+    def _running(self) -> list[WorkerProcess]:
+        return [*self._executing, *self._preparing, *(worker for _, worker in self._idle)]
 
     async def execute(
         self, code: ValidationCode, params: bytes, kind: ExecutionKind
@@ -128,213 +135,132 @@ class ValidationPool:
         for _ in range(_ATTEMPTS):
             try:
                 return await self._attempt(code, digest, params, kind)
-            except MachineFault as fault:
-                self._known.pop(digest, None)
+            except (Unprepared, Overrun) as fault:
                 faults.append(str(fault))
-        return Undecided("; tried again: ".join(faults))
+                break
+            except MachineFault as fault:
+                faults.append(str(fault))
+        reason = "; tried again: ".join(faults)
+        _log.warning("a candidate of code 0x%s stays undecided: %s", digest.hex(), reason)
+        return Undecided(reason)
 
     async def _attempt(
         self, code: bytes, digest: bytes, params: bytes, kind: ExecutionKind
     ) -> ExecutionOutcome:
-        prepared, prepare_ms = await self._prepare(code, digest)
-        if prepared.kind is ReplyKind.FAILED:
-            return Failed(prepared.reason, prepare_ms=prepare_ms)
-        limit_s = self._limits.execution_cpu_s(kind)
-        reply = await self._ask(Request(RequestKind.EXECUTE, limit_s, digest, params))
-        if reply.kind is ReplyKind.FAILED:
-            return Failed(reply.reason, prepare_ms, reply.duration_ms, reply.peak_memory_kb)
-        return Returned(reply.body, prepare_ms, reply.duration_ms, reply.peak_memory_kb)
+        request = Request(RequestKind.EXECUTE, digest, params)
+        allowance = self._limits.execution(kind)
+        reply, prepare_ms = await self._call_prepared(code, request, allowance)
+        if reply.kind is ReplyKind.BAD_ARTIFACT:
+            self._artifacts.remove(digest)
+            reply, prepare_ms = await self._call_prepared(code, request, allowance)
+        match reply.kind:
+            case ReplyKind.DONE:
+                return Returned(reply.body, prepare_ms, reply.duration_ms, reply.peak_memory_kb)
+            case ReplyKind.FAILED:
+                return Failed(reply.reason, prepare_ms, reply.duration_ms, reply.peak_memory_kb)
+        raise MachineFault(reply.reason)
 
-    async def _prepare(self, code: bytes, digest: bytes) -> tuple[Reply, float]:
-        """The reply to the code's preparation, and how long it took this request, in ms."""
-        while (known := self._known.get(digest)) is None:
-            other = self._under_way.get(digest)
-            if other is None:
-                break
-            await other.wait()
-        else:
-            self._known.move_to_end(digest)
-            return known, 0.0
-        done = self._under_way[digest] = trio.Event()
+    async def _call_prepared(
+        self, code: bytes, request: Request, allowance: Allowance
+    ) -> tuple[Reply, float]:
+        """Have the code prepared and a worker execute it; and how long the preparation took."""
+        prepare_ms = 0.0
+        artifact = self._open(request.code_hash)
+        if artifact is None:
+            refused, prepare_ms = await self._preparations.have(code, request.code_hash)
+            if refused is not None:
+                return because(ReplyKind.FAILED, refused.reason), prepare_ms
+            artifact = self._open(request.code_hash)
+        if artifact is None:
+            raise MachineFault("the artifact is gone as soon as it is made")
         try:
-            limit_s = self._limits.prepare_cpu_s
-            async with self._preparing:
-                reply = await self._ask(Request(RequestKind.PREPARE, limit_s, digest, code))
-            self._known[digest] = reply
-            if len(self._known) > _KNOWN_PREPARATIONS:
-                self._known.popitem(last=False)
-            return reply, reply.duration_ms
+            return await self._call(request, allowance, artifact), prepare_ms
         finally:
-            del self._under_way[digest]
-            done.set()
+            os.close(artifact)
 
-    async def _ask(self, request: Request) -> Reply:
-        """Let a worker answer: ``DONE`` or ``FAILED``.
+    def _open(self, digest: bytes) -> int | None:
+        try:
+            return self._artifacts.open(digest)
+        except ArtifactError as error:
+            raise MachineFault(error.reason) from None
 
-        :raises MachineFault: when none did, or the answer was ``BROKEN``.
+    # Executing
+
+    async def _call(self, request: Request, allowance: Allowance, artifact: int) -> Reply:
+        """Let a worker execute: ``DONE``, ``FAILED`` or ``BAD_ARTIFACT``.
+
+        :raises MachineFault: when none did.
         """
         async with self._slots:
-            if self._closed:
-                raise MachineFault("the validation pool is closed")
-            worker = self._idle.pop() if self._idle else WorkerProcess(self._cache_dir)
-            self._busy.add(worker)
-            try:
-                reply = await worker.ask(request, self._limits.stall_s)
-            except BaseException:
-                self._discard(worker)
-                raise
-            self._busy.discard(worker)
-            if reply.kind is not ReplyKind.FAILED or worker.alive:
-                self._idle.append(worker)
-            else:
-                self._discard(worker)
-        if reply.kind is ReplyKind.BROKEN:
-            raise MachineFault(reply.reason)
+            worker = self._worker_for(request.code_hash)
+            with self._discarded_on_error(worker):
+                reply = await worker.ask(request, allowance, artifact)
+                if reply.kind is ReplyKind.BROKEN:
+                    raise MachineFault(reply.reason)
+            self._put_back(request.code_hash, worker)
         return reply
 
+    def _worker_for(self, digest: bytes) -> WorkerProcess:
+        """One that has executed this code before, or a new one; one of the others makes room."""
+        if self._closed:
+            raise MachineFault("the validation pool is closed")
+        for died in [worker for _, worker in self._idle if not worker.running]:
+            self._discard(died)
+        self._idle = [(executed, worker) for executed, worker in self._idle if worker.running]
+        for place, (executed, worker) in enumerate(self._idle):
+            if executed == digest:
+                del self._idle[place]
+                self._executing.add(worker)
+                return worker
+        if len(self._idle) + len(self._executing) >= self._workers:
+            self._discard(self._idle.pop(0)[1])
+        worker = WorkerProcess(RequestKind.EXECUTE, self._limits.memory)
+        self._executing.add(worker)
+        return worker
+
+    def _put_back(self, digest: bytes, worker: WorkerProcess) -> None:
+        self._executing.discard(worker)
+        if (
+            worker.calls >= _CALLS_OF_A_LIFE
+            or worker.cpu_s > _CPU_OF_A_LIFE_S
+            or worker.memory > _MEMORY_AT_REST
+        ):
+            self._discard(worker)
+        else:
+            self._idle.append((digest, worker))
+
+    # Preparing
+
+    async def _compile(self, code: bytes, digest: bytes, allowance: Allowance) -> Refused | None:
+        worker = WorkerProcess(RequestKind.PREPARE, allowance.memory)
+        self._preparing.add(worker)
+        with self._discarded_on_error(worker):
+            reply = await worker.ask(Request(RequestKind.PREPARE, digest, code), allowance)
+        self._discard(worker)
+        if reply.kind is ReplyKind.FAILED:
+            return Refused(reply.reason)
+        if reply.kind is not ReplyKind.DONE:
+            raise MachineFault(reply.reason)
+        try:
+            await trio.to_thread.run_sync(self._artifacts.write, digest, reply.body)
+        except ArtifactError as error:
+            raise MachineFault(error.reason) from None
+        return None
+
+    # Ending
+
+    @contextmanager
+    def _discarded_on_error(self, worker: WorkerProcess) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._discard(worker)
+            raise
+
     def _discard(self, worker: WorkerProcess) -> None:
-        self._busy.discard(worker)
+        self._executing.discard(worker)
+        self._preparing.discard(worker)
         worker.kill()
         self._dead = [old for old in self._dead if old.running]
         if worker not in self._dead:
             self._dead.append(worker)
-
-
-class WorkerProcess:
-    """A worker, seen from the pool.
-
-    :raises MachineFault: when no process can be started.
-    """
-
-    def __init__(self, cache_dir: Path) -> None:
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                self._process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-P",  # what lies in the working directory is not to be imported
-                        "-m",
-                        "parahost.validation.worker",
-                        str(theirs.fileno()),
-                        str(cache_dir),
-                        str(os.getpid()),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=[theirs.fileno()],
-                    start_new_session=True,
-                    env=_environment(),
-                )
-        except OSError as error:
-            ours.close()
-            raise MachineFault(f"no worker process can be started: {error}") from None
-        self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
-        self.pid = self._process.pid
-        self.alive = True
-        """Whether it can be asked: neither killed nor found dead."""
-
-    @property
-    def running(self) -> bool:
-        return self._process.poll() is None
-
-    def kill(self) -> None:
-        self.alive = False
-        self._process.kill()
-        self._stream.socket.close()
-
-    async def reaped(self) -> int | None:
-        """Wait a moment for the process's end; its exit code."""
-        with trio.move_on_after(_REAP_S):
-            while self.running:
-                await trio.sleep(0.001)
-        return self._process.returncode
-
-    async def ask(self, request: Request, stall_s: float) -> Reply:
-        """Send a request and wait for the reply.
-
-        :raises MachineFault: when the worker dies, hangs, or says nonsense. Kill it then; also
-            when cancelled.
-        """
-        try:
-            with trio.move_on_after(stall_s) as sending:
-                await self._stream.send_all(request.encode_head())
-                await self._stream.send_all(request.body)
-            if sending.cancelled_caught:
-                raise MachineFault(f"worker {self.pid} reads nothing for {stall_s:g} s")
-            watchdog = _Watchdog(self.pid, stall_s)
-            head = await self._receive(REPLY_HEAD_SIZE, watchdog)
-            kind, duration_ms, peak_memory_kb, length = decode_reply_head(head)
-            body = await self._receive(length, watchdog)
-            return Reply(kind, duration_ms, peak_memory_kb, body)
-        except WireError as error:
-            raise MachineFault(f"worker {self.pid} says nonsense: {error}") from None
-        except (trio.BrokenResourceError, trio.ClosedResourceError, EOFError):
-            code = await self.reaped()
-            self.alive = False
-            if code == -signal.SIGXCPU:
-                text = f"CPU-time limit of {request.cpu_limit_s:g} s reached in the worker"
-                return Reply(ReplyKind.FAILED, body=text.encode())
-            raise MachineFault(f"worker {self.pid} ended: {_describe_exit(code)}") from None
-
-    async def _receive(self, length: int, watchdog: _Watchdog) -> bytes:
-        received = bytearray()
-        while len(received) < length:
-            with trio.move_on_after(watchdog.interval_s) as scope:
-                piece = await self._stream.receive_some(min(length - len(received), 1 << 20))
-            if scope.cancelled_caught:
-                watchdog.check()
-                continue
-            if not piece:
-                raise EOFError
-            received += piece
-        return bytes(received)
-
-
-class _Watchdog:
-    """Notices a process that neither answers nor uses CPU.
-
-    One that uses CPU is not its business: that is limited by the worker and by the kernel.
-    """
-
-    def __init__(self, pid: int, stall_s: float) -> None:
-        self.interval_s = stall_s
-        self._pid = pid
-        self._used_s = _process_cpu_s(pid)
-
-    def check(self) -> None:
-        """Called once an interval.
-
-        :raises MachineFault: when the process used next to no CPU since.
-        """
-        used_s = _process_cpu_s(self._pid)
-        if used_s - self._used_s < self.interval_s * _LEAST_CPU_SHARE:
-            raise MachineFault(
-                f"worker {self._pid} hangs: it used no CPU for {self.interval_s:g} s"
-            )
-        self._used_s = used_s
-
-
-def _environment() -> dict[str, str]:
-    """What Python needs to import the same modules, and nothing else of ours."""
-    environment = {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))}
-    if libraries := os.environ.get("LD_LIBRARY_PATH"):
-        environment["LD_LIBRARY_PATH"] = libraries
-    return environment
-
-
-def _process_cpu_s(pid: int) -> float:
-    """The CPU time of another process. Linux names its clock by the pid's complement (see
-    clock_getcpuclockid in glibc)."""
-    try:
-        return time.clock_gettime((~pid << 3) | 2)
-    except OSError:
-        return 0.0
-
-
-def _describe_exit(code: int | None) -> str:
-    if code is None:
-        return "without an exit code"
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"exit code {code}"

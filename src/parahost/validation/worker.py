@@ -1,116 +1,129 @@
-"""A worker process: prepares and calls validation functions, one request at a time.
+"""A worker process: compiles or calls validation functions, one request at a time.
 
-Started by :mod:`parahost.validation.pool` as ``python -m parahost.validation.worker FD CACHE_DIR
-PARENT_PID``, where FD is its end of a socket pair. It ends with the socket or with its parent. It
-imports little, so it starts in about 100 ms.
+Started by :mod:`parahost.validation.worker_process` with its end of a socket pair. It ends with the
+socket or with its parent. What it needs it imports before its first request; from then on it is
+confined (:mod:`parahost.validation.confinement`), and artifacts come to it as descriptors.
 
-What the Wasm sandbox holds in is held in again by the kernel: CPU time, memory, file size, no new
-privileges. These are backstops, far above the limits in :mod:`parahost.validation.engine`; running
-into one kills the process.
+What the Wasm sandbox holds in is held in again by the kernel: memory, CPU time, file size. These
+are backstops, far above the limits in :mod:`parahost.validation.engine`; running into one ends the
+process, and never makes a candidate invalid.
 """
 
 from __future__ import annotations
 
-import ctypes
-import math
+import array
 import os
 import resource
-import signal
 import socket
 import sys
 import time
-from collections import OrderedDict
-from pathlib import Path
 
+from parahost.validation import confinement, host_functions
 from parahost.validation.abi import CallReport, ValidationFunction
-from parahost.validation.artifacts import ArtifactCache
+from parahost.validation.artifacts import unseal
 from parahost.validation.code import wasm_of
-from parahost.validation.cpu_limit import CpuMeter
-from parahost.validation.engine import Engine, Metering
-from parahost.validation.errors import ArtifactError, FunctionFailed
+from parahost.validation.engine import Engine
+from parahost.validation.errors import ArtifactError, FunctionFailed, MachineTrouble
 from parahost.validation.wire import (
+    MAX_ARTIFACT_SIZE,
     REQUEST_HEAD_SIZE,
     Reply,
     ReplyKind,
     Request,
     RequestKind,
+    because,
     decode_request_head,
 )
 
-_LOADED_FUNCTIONS = 4
-"""How many functions stay loaded; a validator's core changes its para seldom."""
-_CPU_BACKSTOP_S = 2
-"""How long after a function's CPU limit the kernel ends the process."""
-_ADDRESS_SPACE = 32 << 30
-_DATA = 3 << 30
-_FILE_SIZE = 1 << 30
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
+_CPU_OF_A_LIFE_S = 900
+"""The pool retires workers long before."""
+_DESCRIPTORS = 16
+_FILE_SIZE = 1 << 16
+"""The only file that a worker writes is its last words (stderr)."""
+_PIECE = 1 << 20
+_NICENESS = 10
+"""Preparing makes way for executing."""
 
 
 class Worker:
-    """Answers requests with an engine, a cache of artifacts, and the functions loaded last."""
+    """Answers requests with an engine and the function that it called last."""
 
-    def __init__(self, cache_dir: Path) -> None:
-        self._engine = Engine(Metering.EPOCH)
-        self._meter = CpuMeter(self._engine.wasmtime)
-        self._cache = ArtifactCache(cache_dir, self._engine.fingerprint)
-        self._loaded: OrderedDict[bytes, ValidationFunction] = OrderedDict()
+    def __init__(self) -> None:
+        self._engine = Engine()
+        self._loaded: tuple[bytes, ValidationFunction] | None = None
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request, artifact: int | None) -> Reply:
+        """``artifact`` is the descriptor that came with the request."""
         started = time.perf_counter()
         report = CallReport()
-        _limit_process_cpu(request.cpu_limit_s)
         try:
             if request.kind is RequestKind.PREPARE:
-                self._prepare(request.code_hash, request.body)
-                kind, body = ReplyKind.DONE, b""
+                reply = Reply(ReplyKind.DONE, body=self._prepare(request.body))
             else:
-                function = self._load(request.code_hash)
-                with self._meter.limited_to(request.cpu_limit_s):
-                    body = function.call(request.body, self._meter, report)
-                kind = ReplyKind.DONE
+                function = self._load(request.code_hash, artifact)
+                reply = Reply(ReplyKind.DONE, body=function.call(request.body, report))
         except FunctionFailed as failure:
-            kind, body = ReplyKind.FAILED, failure.reason.encode()
+            reply = because(ReplyKind.FAILED, failure.reason)
         except ArtifactError as error:
-            kind, body = ReplyKind.BROKEN, str(error).encode()
+            reply = because(ReplyKind.BAD_ARTIFACT, error.reason)
+        except MachineTrouble as trouble:
+            reply = because(ReplyKind.BROKEN, trouble.reason)
+        except MemoryError:
+            reply = because(ReplyKind.BROKEN, "the worker is out of memory")
         duration_ms = (time.perf_counter() - started) * 1000
-        return Reply(kind, duration_ms, report.peak_memory_kb, body)
+        return Reply(reply.kind, duration_ms, report.peak_memory_kb, reply.body)
 
-    def _prepare(self, code_hash: bytes, code: bytes) -> None:
-        try:
-            self._load(code_hash)
-        except ArtifactError:
-            module = self._engine.compile(wasm_of(code))
-            function = ValidationFunction(self._engine, module)
-            self._cache.write(code_hash, bytes(module.serialize()))
-            self._keep(code_hash, function)
+    def _prepare(self, code: bytes) -> bytes:
+        module = self._engine.compile(wasm_of(code))
+        ValidationFunction(self._engine, module)
+        artifact = bytes(module.serialize())
+        if len(artifact) > MAX_ARTIFACT_SIZE:
+            raise MachineTrouble(
+                f"an artifact of {len(artifact)} bytes exceeds {MAX_ARTIFACT_SIZE}"
+            )
+        return artifact
 
-    def _load(self, code_hash: bytes) -> ValidationFunction:
-        function = self._loaded.get(code_hash)
-        if function is None:
-            module = self._engine.load(self._cache.read(code_hash))
-            function = ValidationFunction(self._engine, module)
-            self._keep(code_hash, function)
-        self._loaded.move_to_end(code_hash)
+    def _load(self, code_hash: bytes, artifact: int | None) -> ValidationFunction:
+        if self._loaded is not None and self._loaded[0] == code_hash:
+            return self._loaded[1]
+        if artifact is None:
+            raise ArtifactError("no artifact came with the request")
+        module = self._engine.load(unseal(_read_all(artifact)))
+        function = ValidationFunction(self._engine, module)
+        self._loaded = code_hash, function
         return function
 
-    def _keep(self, code_hash: bytes, function: ValidationFunction) -> None:
-        self._loaded[code_hash] = function
-        if len(self._loaded) > _LOADED_FUNCTIONS:
-            self._loaded.popitem(last=False)
 
-
-def serve(connection: socket.socket, cache_dir: Path) -> None:
+def serve(worker: Worker, connection: socket.socket) -> None:
     """Answer requests until the other side closes the connection."""
-    worker = Worker(cache_dir)
-    while head := _receive(connection, REQUEST_HEAD_SIZE):
-        kind, cpu_limit_s, code_hash, length = decode_request_head(head)
+    connection.sendall(Reply(ReplyKind.READY).encode())
+    while True:
+        head, artifact = _receive_head(connection)
+        if not head:
+            return
+        kind, code_hash, length = decode_request_head(head)
         body = _receive(connection, length)
         if len(body) < length:
             return
-        reply = worker.answer(Request(kind, cpu_limit_s, code_hash, body))
-        connection.sendall(reply.encode_head() + reply.body)
+        reply = worker.answer(Request(kind, code_hash, body), artifact)
+        if artifact is not None:
+            os.close(artifact)
+        connection.sendall(reply.encode())
+
+
+def _receive_head(connection: socket.socket) -> tuple[bytes, int | None]:
+    """A request's head and the descriptor beside it; no head when the connection ends."""
+    descriptors = array.array("i")
+    start, ancillary, _, _ = connection.recvmsg(
+        REQUEST_HEAD_SIZE, socket.CMSG_SPACE(descriptors.itemsize)
+    )
+    for _, _, data in ancillary:
+        descriptors.frombytes(data[: descriptors.itemsize])
+    rest = _receive(connection, REQUEST_HEAD_SIZE - len(start)) if start else b""
+    head = start + rest
+    if len(head) < REQUEST_HEAD_SIZE:
+        head = b""
+    return head, descriptors[0] if descriptors else None
 
 
 def _receive(connection: socket.socket, length: int) -> bytes:
@@ -125,36 +138,40 @@ def _receive(connection: socket.socket, length: int) -> bytes:
     return bytes(buffer)
 
 
-def _limit_process_cpu(limit_s: float) -> None:
-    until = math.ceil(time.process_time() + limit_s) + _CPU_BACKSTOP_S
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if hard == resource.RLIM_INFINITY or until < hard:
-        resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
+def _read_all(file: int) -> bytes:
+    pieces, offset = [], 0
+    while piece := os.pread(file, _PIECE, offset):
+        pieces.append(piece)
+        offset += len(piece)
+    return b"".join(pieces)
 
 
-def _confine(parent_pid: int) -> None:
+def _limit(memory: int) -> None:
+    """``memory`` in bytes: what the process may write to, which is not its address space."""
     for limit, value in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, _ADDRESS_SPACE),
-        (resource.RLIMIT_DATA, _DATA),
+        (resource.RLIMIT_CPU, _CPU_OF_A_LIFE_S),
+        (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_FSIZE, _FILE_SIZE),
+        (resource.RLIMIT_NOFILE, _DESCRIPTORS),
     ):
         _, hard = resource.getrlimit(limit)
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(limit, (lowered, lowered))
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:
-        raise SystemExit("the parent has ended")
 
 
 def main() -> None:
-    descriptor, cache_dir, parent_pid = sys.argv[1:]
-    _confine(int(parent_pid))
-    with socket.socket(fileno=int(descriptor)) as connection:
-        serve(connection, Path(cache_dir))
+    descriptor, parent_pid, purpose, memory = map(int, sys.argv[1:])
+    confinement.end_with_parent(parent_pid)
+    with socket.socket(fileno=descriptor) as connection:
+        if purpose == RequestKind.PREPARE:
+            os.nice(_NICENESS)
+        else:
+            host_functions.preload()
+        worker = Worker()
+        _limit(memory)
+        confinement.confine()
+        serve(worker, connection)
 
 
 if __name__ == "__main__":

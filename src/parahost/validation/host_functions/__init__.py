@@ -8,6 +8,8 @@ time or the host's settings.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from parahost.validation.host_functions import allocation, crypto, hashing, logs, misc, trie
 from parahost.validation.host_functions.context import HostContext, HostFunction
 
@@ -18,4 +20,24 @@ HOST_FUNCTIONS: dict[str, HostFunction] = {
 }
 """By the name under which a blob imports them from ``env``."""
 
-__all__ = ["HOST_FUNCTIONS", "HostContext", "HostFunction"]
+_IMPORTED_WHEN_CALLED = (
+    "Crypto.Hash.keccak",
+    "coincurve",
+    "parahost.crypto.ed25519",
+    "parahost.crypto.hashing",
+    "parahost.crypto.sr25519",
+    "parahost.primitives.scale",
+    "parahost.trie",
+    "parahost.validation.runtime_version",
+    "zstandard",
+)
+
+
+def preload() -> None:
+    """Import what host functions import when they are called, for a process that will soon be
+    unable to open a file."""
+    for name in _IMPORTED_WHEN_CALLED:
+        import_module(name)
+
+
+__all__ = ["HOST_FUNCTIONS", "HostContext", "HostFunction", "preload"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from parahost.validation.memory import GuestMemory
+from parahost.validation.wire import printable
 
 _LOG_LINES = 32
 _LOG_LINE_LENGTH = 512
@@ -33,7 +34,11 @@ class HostContext:
     """Whether all signatures of the open batch were valid; ``None`` outside a batch."""
 
     def write_log(self, text: str) -> None:
-        self.log.append(" ".join(text.split())[:_LOG_LINE_LENGTH])
+        self.log.append(printable(" ".join(text.split())[:_LOG_LINE_LENGTH]))
+
+    def read_for_log(self, span: int) -> bytes:
+        """As much of a span as a line of the log can show."""
+        return self.memory.read_start(span, _LOG_LINE_LENGTH)
 
     def give(self, data: bytes) -> int:
         """Put ``data`` on the guest's heap, as a result that the guest will free; its address."""
@@ -58,3 +63,6 @@ class HostFunction:
     parameters: str
     results: str
     body: Callable[..., int | None]
+    instructions: int = 40_000
+    """What a call counts for, besides the bytes that it reads and writes: about the instructions
+    that a core executes in that time (see :mod:`parahost.validation.metering`)."""

@@ -11,8 +11,8 @@ _MAX_LEVEL = 1
 
 def _log(context: HostContext, level: int, target: int, message: int) -> None:
     name = _LEVELS[min(level & 0xFF, len(_LEVELS) - 1)]
-    target_text = context.memory.read_span(target).decode(errors="replace")
-    text = context.memory.read_span(message).decode(errors="replace")
+    target_text = context.read_for_log(target).decode(errors="replace")
+    text = context.read_for_log(message).decode(errors="replace")
     context.write_log(f"{name} {target_text}: {text}")
 
 

@@ -11,11 +11,11 @@ def _print_num(context: HostContext, number: int) -> None:
 
 
 def _print_utf8(context: HostContext, span: int) -> None:
-    context.write_log(context.memory.read_span(span).decode(errors="replace"))
+    context.write_log(context.read_for_log(span).decode(errors="replace"))
 
 
 def _print_hex(context: HostContext, span: int) -> None:
-    context.write_log(context.memory.read_span(span).hex())
+    context.write_log(context.read_for_log(span).hex())
 
 
 def _runtime_version(context: HostContext, span: int) -> int:
@@ -30,7 +30,7 @@ def _runtime_version(context: HostContext, span: int) -> int:
 
 
 def _abort_on_panic(context: HostContext, span: int) -> None:
-    text = context.memory.read_span(span).decode(errors="replace")
+    text = context.read_for_log(span).decode(errors="replace")
     context.write_log(text)
     raise GuestTrap("the function panicked")
 
