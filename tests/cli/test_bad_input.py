@@ -11,6 +11,7 @@ import pytest
 from parahost.cli.main import run
 from parahost.devnet.plan import base_path_taken
 from parahost.storage.lmdb import LmdbDatabase
+from parahost.validation import confinement
 
 NO_VALIDATE_BLOCK = b"\0asm\1\0\0\0"
 
@@ -171,3 +172,16 @@ def test_without_a_command_the_help_is_shown(
     assert run(argv) == 2
     shown = capsys.readouterr()
     assert "Usage:" in shown.out + shown.err and "parahost:" not in shown.err
+
+
+def test_a_validator_whose_workers_cannot_be_confined_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(confinement, "lacking", lambda: ["Landlock"])
+    arguments = [*NODE, "--chain", "spec.json", "--role", "validator"]
+    assert run(arguments) == 2
+    told = capsys.readouterr().err
+    assert "this kernel lacks Landlock" in told and "--insecure-workers" in told
+    # With consent it comes to the next thing that is wrong.
+    assert run([*arguments, "--insecure-workers", "--listen", "/ip4/203.0.113.1/tcp/1"]) == 2
+    assert "lacks" not in capsys.readouterr().err

@@ -20,6 +20,7 @@ _EXPECTED = (
     ("parahost.parachains.collator", "CollatorFailed"),
     ("parahost.process.base_path", "BadNodeKey"),
     ("parahost.process.run_node", "BadBasePath"),
+    ("parahost.process.run_node", "WorkersUnconfined"),
     ("parahost.devnet.plan", "BadPlan"),
     ("parahost.devnet.condition", "BadCondition"),
     ("parahost.simulation.plan", "BadSimulation"),

@@ -40,6 +40,13 @@ def node(
     log: Annotated[
         Path | None, typer.Option(help="The log file; node.log in the base path if not given.")
     ] = None,
+    insecure_workers: Annotated[
+        bool,
+        typer.Option(
+            "--insecure-workers",
+            help="Execute validation functions also where the kernel cannot confine them.",
+        ),
+    ] = False,
 ) -> None:
     """Run one node until it is asked to stop (Ctrl-C, SIGTERM).
 
@@ -64,5 +71,6 @@ def node(
         parachain=load_spec(parachain, para_id) if parachain is not None else None,
         archive=archive,
         log=log,
+        insecure_workers=insecure_workers,
     )
     trio.run(run_node, options)

@@ -38,6 +38,7 @@ from parahost.runtime.genesis import BadGenesis, GenesisConfig
 from parahost.runtime.origin import AccountId
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
+from parahost.validation import confinement
 
 PLAN_FILE = "devnet.json"
 SPEC_FILE = "chain-spec.json"
@@ -150,6 +151,8 @@ def make_plan(options: DevnetOptions) -> Plan:
             argv += ["--para-id", str(collators[name].id)]
         else:
             argv += ["--role", "validator"]
+            if confinement.lacking():  # a devnet's code is its user's own
+                argv.append("--insecure-workers")
         (root / name).mkdir(parents=True, exist_ok=True)
         commands.append(NodeCommand(name, tuple(argv), root / name / "output.log"))
     (root / PLAN_FILE).write_text(

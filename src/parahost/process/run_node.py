@@ -31,7 +31,7 @@ from parahost.process.promises import open_keys
 from parahost.process.system import SystemClock, SystemRandom
 from parahost.runtime.chain_spec import BadChainSpec, ChainSpec
 from parahost.storage.lmdb import LmdbDatabase
-from parahost.validation import ValidationPool
+from parahost.validation import ValidationPool, confinement
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -54,6 +54,20 @@ class NodeOptions:
     """For a collator: its parachain."""
     archive: bool = False
     log: Path | None = None
+    insecure_workers: bool = False
+    """Let a validator execute code where the kernel cannot confine its workers."""
+
+
+class WorkersUnconfined(Exception):
+    """The kernel lacks what would confine a validator's workers, which execute strangers' code."""
+
+    def __init__(self, lacking: list[str]) -> None:
+        super().__init__(
+            f"this kernel lacks {' and '.join(lacking)}, so a validation function that breaks out"
+            " of its sandbox could read this validator's keys. Use another kernel, or consent by"
+            " --insecure-workers"
+        )
+        self.lacking = lacking
 
 
 class BadBasePath(Exception):
@@ -109,6 +123,7 @@ async def _run(
     database: LmdbDatabase,
     journal: JournalFile,
 ) -> None:
+    _tell_of_workers(options, journal)
     clock, random = SystemClock(), SystemRandom()
     network = Libp2pNetwork(
         base.load_node_key(),
@@ -171,6 +186,17 @@ def _keys(
         )
         print(f"{options.name}: {guarded.incomplete}", flush=True)
     return guarded.store
+
+
+def _tell_of_workers(options: NodeOptions, journal: JournalFile) -> None:
+    """:raises WorkersUnconfined: when a validator's would be, and nobody has accepted that."""
+    lacking = confinement.lacking()
+    if lacking and options.role is Role.VALIDATOR and not options.insecure_workers:
+        raise WorkersUnconfined(lacking)
+    if lacking:
+        journal.record("workers.unconfined", lacking="; ".join(lacking))
+    else:
+        journal.record("workers.confined")
 
 
 def _tell_of_start(
