@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
 from urllib.error import HTTPError
@@ -188,18 +190,31 @@ def sent_in_vain(url: str, amount: int) -> tuple[int, str]:
     return refused.value.code, json.load(refused.value)["error"]
 
 
+def at_work(collator: LedgerCollator) -> AbstractAsyncContextManager[None]:
+    return running(
+        collator,
+        para_id=PARA,
+        genesis_head=collator.genesis_head(PARA),
+        database=MemoryDatabase(),
+        journal=ListJournal(),
+        clock=TrioClock(),
+    )
+
+
+async def test_where_the_usual_port_is_taken_any_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        usual = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setattr("parahost.parachains.ledger.collator.DEFAULT_HTTP", usual)
+        collator = LedgerCollator()
+        async with at_work(collator):
+            assert collator.url.startswith("http://127.0.0.1:")
+            assert collator.url != f"http://{usual}"
+
+
 async def test_a_user_sends_a_transfer_over_http() -> None:
     collator = LedgerCollator(http="127.0.0.1:0")
-    genesis = collator.genesis_head(PARA)
     with trio.fail_after(30):
-        async with running(
-            collator,
-            para_id=PARA,
-            genesis_head=genesis,
-            database=MemoryDatabase(),
-            journal=ListJournal(),
-            clock=TrioClock(),
-        ):
+        async with at_work(collator):
             sent = await trio.to_thread.run_sync(client.send, collator.url, ALICE, BOB.public, 25)
             assert sent["status"] == "pending"
             refused = await trio.to_thread.run_sync(sent_in_vain, collator.url, 10 * DEV_BALANCE)

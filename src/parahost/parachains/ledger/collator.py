@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Mapping
@@ -27,19 +28,20 @@ class LedgerCollator(Collator):
     """``balances`` are what accounts begin with: public key in hex to amount (by default a million
     for each of Substrate's development accounts). ``name`` tells ledgers with the same number
     apart. ``http`` is where to listen, as ``host:port``; port 0 takes any, and an empty text
-    none."""
+    none. Without it, :data:`DEFAULT_HTTP`, or any port where that one is taken."""
 
     def __init__(
         self,
         balances: Mapping[str, int] | None = None,
         name: str = "ledger",
-        http: str = DEFAULT_HTTP,
+        http: str | None = None,
     ) -> None:
         self._balances = _dev_balances() if balances is None else _read_balances(balances)
         if not isinstance(name, str):
             raise ValueError(f"name: {name!r} is no text")
         self._name = name
-        self._address = _read_address(http)
+        self._address = _read_address(DEFAULT_HTTP if http is None else http)
+        self._any_port_will_do = http is None
 
     def genesis_head(self, para_id: ParaId) -> HeadData:
         return LedgerHead.genesis(self._genesis(para_id)).encode()
@@ -85,6 +87,8 @@ class LedgerCollator(Collator):
         try:
             listener = listen(*address)
         except OSError as error:
+            if self._any_port_will_do and error.errno == errno.EADDRINUSE and address[1]:
+                return self._listen((address[0], 0))
             where = f"{address[0]}:{address[1]}"
             why = os.strerror(error.errno) if error.errno else str(error)
             reason = f"args.http: cannot listen on {where}: {why}; give another address"
