@@ -132,7 +132,7 @@ def test_a_damaged_database(capsys: pytest.CaptureFixture[str]) -> None:
     Path("base/db").mkdir(parents=True)
     Path("base/db/data.mdb").write_bytes(b"\x55" * 65536)
     line = refused((*NODE, "--chain", "spec.json"), capsys)
-    assert line.startswith("the database base/db/data.mdb is damaged (")
+    assert line.startswith("the database base/db/data.mdb is damaged: ")
 
 
 def test_a_base_path_of_another_chain(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,27 @@ def test_a_chain_spec_endows_whom_it_names(capsys: pytest.CaptureFixture[str]) -
     assert system.account.get(state, stranger).data.free == 5 * 10**12
     assert system.account.get(state, sudo_account()).data.free == 10**6 * 10**12
     MODULES.balances.check(state)
+
+
+def test_a_secret_from_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    argv = ("keys", "insert", "-", "--base-path", str(tmp_path), "--purpose", "babe")
+    monkeypatch.setattr("sys.stdin", StringIO("//Alice\n"))
+    assert output(capsys, *argv) == f"{ALICE}\n"
+    for text in ("", "\n", "//Alice\n//Bob\n"):
+        monkeypatch.setattr("sys.stdin", StringIO(text))
+        assert run(argv) == 2
+        assert "one line with the secret" in capsys.readouterr().err
+
+
+def test_key_files_are_for_their_owner_only(tmp_path: Path) -> None:
+    keys = KeyDirectory(tmp_path / "keystore")
+    assert keys.exposed() == []
+    keys.insert(KeyType.BABE, "//Alice")
+    keys.insert(KeyType.GRANDPA, "//Alice")
+    (tmp_path / "keystore" / "notes").write_text("")
+    assert keys.exposed() == []
+    file = next(file for file in (tmp_path / "keystore").iterdir() if file.name != "notes")
+    file.chmod(0o640)
+    assert keys.exposed() == [file]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
+from parahost import __version__
 from parahost.cli import chain_spec, devnet, hunt, inspect, keys, node, pvf, simulate
 
 app = typer.Typer(
@@ -13,6 +16,26 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"parahost {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _parahost(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("devnet")(devnet.devnet)
 app.command("node")(node.node)
 simulate.app.command("hunt")(hunt.hunt)

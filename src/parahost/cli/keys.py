@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from parahost.cli.failure import BadInput
+
 app = typer.Typer(help="Make, inspect and insert keys.", no_args_is_help=True)
+
+Uri = Annotated[
+    str,
+    typer.Argument(
+        help="A phrase, 0x and a seed, or //Alice and the like; - reads it from standard input."
+    ),
+]
 
 
 class Purpose(StrEnum):
@@ -21,6 +31,17 @@ class Purpose(StrEnum):
     PARACHAIN = "parachain"
     COLLATOR = "collator"
     ACCOUNT = "account"
+
+
+def _secret(uri: str) -> str:
+    """The secret itself: what stands on the command line, others can see in the list of
+    processes."""
+    if uri != "-":
+        return uri
+    lines = sys.stdin.read().split("\n", 1)
+    if lines[1:] not in ([], [""]) or not lines[0].strip():
+        raise BadInput("standard input: one line with the secret belongs there")
+    return lines[0].strip()
 
 
 def _describe(uri: str, purpose: Purpose) -> dict[str, str]:
@@ -45,17 +66,17 @@ def generate(
 
 @app.command()
 def inspect(
-    uri: Annotated[str, typer.Argument(help="A phrase, 0x and a seed, or //Alice and the like.")],
+    uri: Uri,
     purpose: Annotated[Purpose, typer.Option(help="What the key is for.")] = Purpose.ACCOUNT,
 ) -> None:
     """Print the public key of a secret, as JSON."""
-    typer.echo(json.dumps(_describe(uri, purpose), indent=2))
+    typer.echo(json.dumps(_describe(_secret(uri), purpose), indent=2))
 
 
 @app.command()
 def insert(
     base_path: Annotated[Path, typer.Option(help="The node's base path.")],
-    uri: Annotated[str, typer.Argument(help="A phrase, 0x and a seed, or //Alice and the like.")],
+    uri: Uri,
     purpose: Annotated[Purpose, typer.Option(help="What the key is for.")],
 ) -> None:
     """Put a key into a node's keystore."""
@@ -63,7 +84,7 @@ def insert(
     from parahost.ports import KeyType
     from parahost.process.base_path import BasePath
 
-    public = KeyDirectory(BasePath(base_path).keystore).insert(KeyType[purpose.name], uri)
+    public = KeyDirectory(BasePath(base_path).keystore).insert(KeyType[purpose.name], _secret(uri))
     typer.echo(f"0x{public.hex()}")
 
 

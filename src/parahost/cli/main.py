@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 INTERRUPTED = 130
+NOBODY_READS = 1
+"""What typer gives, too, for a command that wrote into a closed pipe."""
 
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line; gives the exit status. What is wrong with the input is told in one
     line; what is wrong with the program is told in full."""
     try:
-        return _run(argv)
+        status = _run(argv)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        return _without_a_reader()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BaseExceptionGroup as group:
+        if group.split(BrokenPipeError)[1] is None:
+            return _without_a_reader()
         if group.split(KeyboardInterrupt)[1] is not None:
             raise
         return INTERRUPTED
@@ -34,6 +43,8 @@ def _run(argv: Sequence[str]) -> int:
         return end.exit_code
     except typer.Abort:
         return INTERRUPTED
+    except BrokenPipeError:
+        raise
     except BaseException as error:
         line = explain(error)
         if line is None:
@@ -42,6 +53,14 @@ def _run(argv: Sequence[str]) -> int:
             print(f"parahost: {line}", file=sys.stderr)
         return BAD_INPUT
     return status if isinstance(status, int) else 0
+
+
+def _without_a_reader() -> int:
+    """Who read our output has what it wanted (``| head``). What is still buffered goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return NOBODY_READS
 
 
 def main() -> None:

@@ -99,6 +99,13 @@ class KeyDirectory:
                 ring.add(key_type, _read_key(file, key_type, public))
         return ring
 
+    def exposed(self) -> list[Path]:
+        """The key files that others than their owner may read or change."""
+        if not self._path.is_dir():
+            return []
+        files = (file for file in sorted(self._path.iterdir()) if _parse_name(file.name))
+        return [file for file in files if file.stat().st_mode & 0o077]
+
     def insert(self, key_type: KeyType, uri: str) -> bytes:
         """Write a key, durably, and return its public key; inserting it again changes nothing.
 

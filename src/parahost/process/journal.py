@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,10 +33,8 @@ class JournalFile:
         """:raises OSError: when the file cannot be opened."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._file: TextIO = path.open("a", buffering=1, encoding="utf-8")
         self._clock = clock
-        if not _ends_whole(path):  # the one before was killed while it wrote
-            self._file.write("\n")
+        self._file = self._open()
 
     def record(self, event: str, **fields: object) -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC)
@@ -46,8 +45,25 @@ class JournalFile:
         except OSError:
             return
 
+    def reopen(self) -> None:
+        """Go on in the file that has the name now: who rotates logs has moved the old one away.
+        When it cannot be opened, the old one goes on."""
+        try:
+            file = self._open()
+        except OSError as error:
+            self.record("log.not_reopened", path=self.path, why=error.strerror)
+            return
+        self._file.close()
+        self._file = file
+
     def close(self) -> None:
         self._file.close()
+
+    def _open(self) -> TextIO:
+        file: TextIO = self.path.open("a", buffering=1, encoding="utf-8")
+        if not _ends_whole(self.path):  # the one before was killed while it wrote
+            file.write("\n")
+        return file
 
 
 def _ends_whole(path: Path) -> bool:
@@ -105,13 +121,15 @@ def parse_line(line: str) -> JournalLine | None:
 
 
 class JournalHandler(logging.Handler):
-    """Brings the warnings of libraries and modules into the journal as events ``log.warning``."""
+    """Brings what modules log into the journal: ``log.info``, ``log.warning`` and so on, with the
+    traceback where there is one."""
 
     def __init__(self, journal: JournalFile) -> None:
         super().__init__(logging.INFO)
         self._journal = journal
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._journal.record(
-            f"log.{record.levelname.lower()}", of=record.name, text=record.getMessage()
-        )
+        fields = {"of": record.name, "text": record.getMessage()}
+        if record.exc_info:
+            fields["traceback"] = "".join(traceback.format_exception(*record.exc_info))
+        self._journal.record(f"log.{record.levelname.lower()}", **fields)

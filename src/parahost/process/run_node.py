@@ -24,7 +24,7 @@ from parahost.crypto.verifier import DirectVerifier
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.node.node import Collating, Node, Ports, Role
 from parahost.parachains import Collator, ParachainSpec, running
-from parahost.ports import DatabaseDamaged, KeyStore
+from parahost.ports import DatabaseDamaged, KeyStore, KeyType
 from parahost.process.base_path import BasePath
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.promises import open_keys
@@ -36,6 +36,12 @@ from parahost.validation import ValidationPool, confinement
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
+NEEDED_KEYS = {
+    Role.VALIDATOR: (KeyType.BABE, KeyType.GRANDPA, KeyType.PARACHAIN),
+    Role.COLLATOR: (KeyType.COLLATOR,),
+    Role.FULL: (),
+}
+"""What a role signs with. A validator may lack some for a time; then it does not do its part."""
 WORKERS = {Role.VALIDATOR: 2, Role.COLLATOR: 1, Role.FULL: 1}
 """Processes in which a node executes validation functions, by role."""
 
@@ -74,6 +80,18 @@ class BadBasePath(Exception):
     """What lies on the base path cannot be used for this chain; says where, why, what to do."""
 
 
+class LacksKey(BadBasePath):
+    """A key that the node's role needs is not in its keystore."""
+
+    def __init__(self, base: BasePath, role: Role, key_type: KeyType) -> None:
+        purpose = key_type.name.lower()
+        super().__init__(
+            f"a {role.value} signs with its {purpose} key, and there is none in {base.keystore}:"
+            f" `parahost keys insert --base-path {base.root} --purpose {purpose} -`"
+        )
+        self.key_type = key_type
+
+
 class DamagedChain(BadBasePath):
     """The chain's database is damaged. It can go: keys and promises lie elsewhere."""
 
@@ -99,7 +117,8 @@ async def run_node(options: NodeOptions) -> None:
         try:
             with closing(LmdbDatabase(base.database)) as database:
                 journal = JournalFile(options.log or base.log, SystemClock())
-                with closing(journal), _heard_in(journal):
+                with closing(journal), heard_in(journal):
+                    await nursery.start(_reopen_on_signal, journal)
                     await _run(options, spec, base, database, journal)
         except DatabaseDamaged as damage:
             raise DamagedChain(base.database, damage) from damage
@@ -177,14 +196,28 @@ def _keys(
     journal: JournalFile,
     stack: AsyncExitStack,
 ) -> KeyStore:
-    """The key store; what it withholds is told to the journal and to who started the node."""
+    """The key store. What is wrong with the keys is told to the journal and to who started the
+    node.
+
+    :raises LacksKey: when the node can do nothing without the key that is not there.
+    """
+    directory = KeyDirectory(base.keystore)
     resources = stack.enter_context(ExitStack())
-    guarded = open_keys(base, KeyDirectory(base.keystore).load(), database, resources)
-    if guarded.incomplete is not None:
-        journal.record(
-            "promises.incomplete", place=guarded.incomplete.place, why=guarded.incomplete.why
-        )
-        print(f"{options.name}: {guarded.incomplete}", flush=True)
+    guarded = open_keys(base, directory.load(), database, resources)
+    for file in directory.exposed():
+        journal.record("keys.exposed", file=file)
+        print(f"{options.name}: others may read or change {file}: chmod 600", flush=True)
+    if (incomplete := guarded.incomplete) is not None:
+        journal.record("promises.incomplete", place=incomplete.place, why=incomplete.why)
+        print(f"{options.name}: {incomplete}", flush=True)
+        return guarded.store
+    for key_type in NEEDED_KEYS[options.role]:
+        if not guarded.store.public_keys(key_type):
+            lacking = LacksKey(base, options.role, key_type)
+            if key_type is KeyType.COLLATOR:
+                raise lacking
+            journal.record("keys.lacking", purpose=key_type.name.lower())
+            print(f"{options.name}: {lacking}", flush=True)
     return guarded.store
 
 
@@ -214,11 +247,12 @@ def _tell_of_start(
 
 
 @contextmanager
-def _heard_in(journal: JournalFile) -> Iterator[None]:
-    """The journal has the modules' warnings, and how the node ended."""
+def heard_in(journal: JournalFile) -> Iterator[None]:
+    """The journal has what modules log, and how the node ended."""
     handler = JournalHandler(journal)
     log = logging.getLogger("parahost")
     log.addHandler(handler)
+    log.setLevel(logging.INFO)
     try:
         yield
     except Exception as error:
@@ -259,3 +293,13 @@ async def _stop_on_signal(
         task_status.started()
         async for _ in signals:
             scope.cancel()
+
+
+async def _reopen_on_signal(
+    journal: JournalFile, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """SIGHUP is what rotates logs: the journal goes on in a new file of the same name."""
+    with trio.open_signal_receiver(signal.SIGHUP) as signals:
+        task_status.started()
+        async for _ in signals:
+            journal.reopen()

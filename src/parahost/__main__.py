@@ -1,0 +1,5 @@
+"""``python -m parahost``: the command."""
+
+from parahost.cli.main import main
+
+main()
