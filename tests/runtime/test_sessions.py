@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parahost.crypto.vrf import make_bytes, vrf_inout
-from parahost.primitives.basic import H256, U32, U64, Slot
+from parahost.primitives.basic import H256, U32, U64, SessionIndex, Slot
 from parahost.primitives.consensus import (
     BabeConsensusLog,
     GrandpaConsensusLog,
@@ -29,6 +29,7 @@ from parahost.runtime.events import NewAuthorities, NewSession
 from parahost.runtime.grandpa import grandpa_authorities
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
 from parahost.runtime.session import SESSIONS_KEPT, SetKeys, SetValidators, Validator
+from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import (
     EPOCH_SLOTS,
     FIRST_SLOT,
@@ -245,6 +246,28 @@ def test_keys_of_past_sessions_are_forgotten_in_time() -> None:
     kept = sorted(session.past_keys.keys(chain.state))
     current = SESSIONS_KEPT + 3
     assert kept == list(range(current - SESSIONS_KEPT, current + 1))
+
+
+@pytest.mark.guide("A56")
+def test_accounts_are_known_as_long_as_their_candidates_may_be_disputed() -> None:
+    """The candidate of block 3, session 0, may be until block 53: ten sessions later."""
+    assert GENESIS.configuration.acceptance_period == 50
+    chain = Chain()
+    chain.step()
+    chain.step(data=inherent_data(chain))
+    chain.step(data=inherent_data(chain))
+    past_keys = chain.runtime.modules.session.past_keys
+    first, second = SessionIndex(U32(0)), SessionIndex(U32(1))
+    assert {record.session for record in api.included_candidates(chain.state)} == {0}
+    while api.included_candidates(chain.state):
+        assert past_keys.get(chain.state, first) == GENESIS.validators
+        chain.step()
+    assert chain.header.number == 54
+    assert api.session_index_for_child(chain.state) == 10 > SESSIONS_KEPT
+    while api.session_index_for_child(chain.state) == 10:
+        chain.step()
+    assert not past_keys.contains(chain.state, first)
+    assert not past_keys.contains(chain.state, second)
 
 
 def test_a_replaced_key_is_its_owners_while_it_is_in_office() -> None:

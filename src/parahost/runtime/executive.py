@@ -233,7 +233,8 @@ class Runtime:
     def _change_session(self, store: Overlay) -> None:
         """All modules learn of the new session, in the order of their initialisation (A2, D1)."""
         modules = self.modules
-        change = modules.session.rotate(store)
+        needed_from = modules.parachains.validity.earliest_needed_session(store)
+        change = modules.session.rotate(store, needed_from)
         modules.babe.on_session_change(store, change)
         modules.grandpa.on_session_change(store, change)
         modules.offences.on_session_change(store, change.index)

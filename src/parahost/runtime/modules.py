@@ -10,6 +10,7 @@ from parahost.primitives.basic import ValidatorId
 from parahost.runtime.authorship import Authorship
 from parahost.runtime.babe import Babe
 from parahost.runtime.balances import Balances
+from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.grandpa import Grandpa
 from parahost.runtime.offences import Offences
 from parahost.runtime.origin import Origin
@@ -87,6 +88,9 @@ class Modules:
         self.session.check(store)
         self.babe.check(store)
         self.parachains.check(store)
+        for session in self.parachains.validity.sessions.keys(store):
+            if not self.session.past_keys.contains(store, session):
+                raise RuntimeBug(f"session {session} can be disputed, its accounts are forgotten")
 
 
 def para_validators(validators: Validators) -> tuple[ValidatorId, ...]:

@@ -29,7 +29,8 @@ from parahost.runtime.weights import micros, weighs
 
 MAX_VALIDATORS = 1000
 SESSIONS_KEPT = 6
-"""For how many sessions past keys stay known: to judge reports of what was done with them."""
+"""For how many sessions past keys stay known at least: to judge reports of what was done with
+them."""
 
 # Types
 
@@ -137,7 +138,8 @@ class Session(Module, pallet="Session"):
     chosen = StorageValue("ChosenValidators", tuple[AccountId, ...], default=())
     """Governance's choice."""
     past_keys = StorageMap("PastKeys", SessionIndex, Validators)
-    """The validators of this session and the :data:`SESSIONS_KEPT` before it."""
+    """The validators of this session, of the :data:`SESSIONS_KEPT` before it, and of any other
+    whose candidates may still be disputed; without a gap."""
 
     def __init__(self, system: System) -> None:
         self._system = system
@@ -212,9 +214,10 @@ class Session(Module, pallet="Session"):
                     return session, validator
         return None
 
-    def rotate(self, store: Overlay) -> SessionChange:
+    def rotate(self, store: Overlay, needed_from: SessionIndex) -> SessionChange:
         """End the session. The queued validators take over; those that governance has chosen by
-        now, with the keys that they have set by now, are queued."""
+        now, with the keys that they have set by now, are queued. Sessions from ``needed_from`` on
+        are remembered, however long ago they were."""
         ending = self.current(store)
         validators = self.queued_keys.get(store)
         index = SessionIndex(U32(self.current_index.get(store) + 1))
@@ -223,12 +226,17 @@ class Session(Module, pallet="Session"):
         self.current_index.put(store, index)
         self.validators.put(store, tuple(validator.account for validator in validators))
         self.past_keys.put(store, index, validators)
-        if index > SESSIONS_KEPT:
-            self.past_keys.remove(store, SessionIndex(U32(index - SESSIONS_KEPT - 1)))
+        self._forget_before(store, min(index - SESSIONS_KEPT, needed_from))
         self.queued_keys.put(store, queued)
         self.queued_changed.put(store, queued != validators)
         self._system.deposit_event(store, NewSession(index))
         return SessionChange(index, validators, queued, changed=validators != ending)
+
+    def _forget_before(self, store: Overlay, first: int) -> None:
+        session = first - 1
+        while session >= 0 and self.past_keys.contains(store, SessionIndex(U32(session))):
+            self.past_keys.remove(store, SessionIndex(U32(session)))
+            session -= 1
 
     def _chosen_with_keys(self, store: Reader) -> Validators:
         found = []

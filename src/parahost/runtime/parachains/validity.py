@@ -128,11 +128,15 @@ class Validity(Module, pallet="ParasDisputes"):
         """``None`` when the session is not, or no longer, known."""
         return self.sessions.get(store, session)
 
+    def earliest_needed_session(self, store: Reader) -> SessionIndex:
+        """The first session of which a candidate may still be checked and disputed; this one when
+        there is none."""
+        recorded = self.included_blocks.get(store)
+        return recorded[0][1] if recorded else self.current_session.get(store)
+
     def _forget_sessions(self, store: Overlay) -> None:
         """Forget the sessions before the first one that is still needed."""
-        current = self.current_session.get(store)
-        recorded = [session for _, session in self.included_blocks.get(store)]
-        needed = recorded[0] if recorded else current
+        current, needed = self.current_session.get(store), self.earliest_needed_session(store)
         earliest = self.earliest_session.get(store)
         for session in range(current if earliest is None else earliest, needed):
             self.sessions.remove(store, SessionIndex(U32(session)))
