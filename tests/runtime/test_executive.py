@@ -6,20 +6,41 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.primitives.basic import H256, U32, BlockNumber, Hash
+from parahost.primitives.basic import (
+    H256,
+    U32,
+    U64,
+    BabeId,
+    BlockNumber,
+    GrandpaId,
+    Hash,
+    Slot,
+)
+from parahost.primitives.consensus import (
+    BabeConsensusLog,
+    GrandpaConsensusLog,
+    NextEpochData,
+    PrimaryPreDigest,
+    ScheduledChange,
+)
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import (
     BABE_ENGINE,
+    GRANDPA_ENGINE,
     Block,
     Consensus,
     Extrinsic,
+    Header,
     PreRuntime,
     Seal,
 )
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.scale import encode
 from parahost.runtime import executive, inherents
 from parahost.runtime.errors import (
     BadOrigin,
     BodyTooLong,
+    HeaderTooLong,
     InherentFailed,
     InvalidBlock,
     InvalidExtrinsic,
@@ -44,7 +65,7 @@ from parahost.runtime.parachains.configuration import SetParathreadCores
 from parahost.runtime.parachains.inclusion_errors import WrongParentHeader
 from parahost.runtime.session import SetKeys
 from parahost.runtime.timestamp import TimestampOutsideSlot, TimestampTooEarly
-from tests.runtime.world import Chain, account, session_keys
+from tests.runtime.world import Chain, account, pre_digest, session_keys
 
 
 @pytest.fixture
@@ -129,6 +150,53 @@ def test_seal_is_the_importers(chain: Chain) -> None:
     digest = (*block.header.digest, Seal(BABE_ENGINE, bytes(64)))
     with pytest.raises(InvalidBlock, match="seal"):
         chain.execute(Block(replace(block.header, digest=digest), block.extrinsics))
+
+
+def sealed_size(header: Header) -> int:
+    return len(encode(replace(header, digest=(*header.digest, Seal(BABE_ENGINE, bytes(64))))))
+
+
+def test_a_header_is_as_long_as_can_be_announced_and_no_longer(chain: Chain) -> None:
+    """The author adds an item of its own: refused when it builds, and by whoever executes it."""
+
+    def begun(size: int) -> Header:
+        claim = pre_digest(chain.claim(chain.slot + 1))
+        items = (claim, PreRuntime(b"mine", bytes(size)))
+        return chain.runtime.new_block(chain.state, chain.header, items).header
+
+    room = 128 * 1024 - sealed_size(begun(10_000)) + 10_000
+    room -= 2  # the length of so many bytes is written in two bytes more
+    assert sealed_size(begun(room)) == 128 * 1024
+    with pytest.raises(HeaderTooLong) as refusal:
+        begun(room + 1)
+    assert refusal.value.size == refusal.value.limit + 1
+
+    block = finished(chain)
+    items = (*block.header.digest, PreRuntime(b"mine", bytes(room + 1)))
+    with pytest.raises(HeaderTooLong):
+        chain.execute(replace(block, header=replace(block.header, digest=items)))
+
+
+def test_an_honest_header_of_a_thousand_validators_fits() -> None:
+    """At a session's end it names both sets of authorities."""
+    keys = [H256(blake2_256(b"%d" % number)) for number in range(1000)]
+    babe = tuple((BabeId(key), U64(1)) for key in keys)
+    grandpa = tuple((GrandpaId(key), U64(1)) for key in keys)
+    claim = PrimaryPreDigest(U32(999), Slot(U64(2**63)), keys[0], bytes(64))  # type: ignore[arg-type]
+    epoch = NextEpochData(babe, keys[0])
+    change = ScheduledChange(grandpa, BlockNumber(U32(0)))
+    header = Header(
+        parent_hash=Hash(keys[0]),
+        number=BlockNumber(U32(2**32 - 1)),
+        state_root=keys[0],
+        extrinsics_root=keys[0],
+        digest=(
+            pre_digest(claim),
+            Consensus(BABE_ENGINE, encode(epoch, BabeConsensusLog)),
+            Consensus(GRANDPA_ENGINE, encode(change, GrandpaConsensusLog)),
+        ),
+    )
+    assert 80_000 < sealed_size(header) < 128 * 1024
 
 
 @pytest.mark.parametrize("data", [None, b"", b"\x01\x00", b"\x02" + bytes(12)])

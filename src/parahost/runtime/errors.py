@@ -34,6 +34,15 @@ class WrongNumber(InvalidBlock):
         self.parent_number = parent_number
 
 
+class HeaderTooLong(InvalidBlock):
+    """The header could not be announced, synced and built upon by everybody (D35)."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"the header has {size} bytes without its seal, at most {limit} may be")
+        self.size = size
+        self.limit = limit
+
+
 class BodyTooLong(InvalidBlock):
     """The extrinsics have more bytes together than a block may carry."""
 

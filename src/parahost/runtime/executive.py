@@ -21,12 +21,14 @@ from parahost.primitives.header import (
     PreRuntime,
     Seal,
 )
+from parahost.primitives.limits import MAX_HEADER_BYTES
 from parahost.primitives.once import once
 from parahost.primitives.scale import encode
 from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of, pallet_of
 from parahost.runtime.errors import (
     BodyTooLong,
     DispatchError,
+    HeaderTooLong,
     InherentFailed,
     InvalidBlock,
     InvalidExtrinsic,
@@ -48,6 +50,10 @@ from parahost.trie import ordered_root
 
 MAX_BODY_LENGTH = 16 * 1024 * 1024
 """Bytes of a block's extrinsics together: room for the code and the heads of many paras."""
+
+
+MAX_UNSEALED_HEADER_BYTES = MAX_HEADER_BYTES - 71
+"""A header without its seal, which has a tag, an engine, a length of two bytes and a signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,8 @@ class Runtime:
         parent_number = self.modules.system.block_number(parent)
         if header.number != parent_number + 1:
             raise WrongNumber(header.number, parent_number)
+        if (size := len(encode(header))) > MAX_UNSEALED_HEADER_BYTES:
+            raise HeaderTooLong(size, MAX_UNSEALED_HEADER_BYTES)
         if any(isinstance(item, Seal) for item in header.digest):
             raise InvalidBlock("the header is sealed; the importer strips the one seal it may have")
 
