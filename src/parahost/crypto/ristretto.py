@@ -6,7 +6,7 @@ so that what came from a stranger needs no further check.
 
 from __future__ import annotations
 
-import rbcl
+from parahost.crypto.sodium import rbcl
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
 """The number of elements of the group."""

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ctypes import c_ulonglong, create_string_buffer
 from hashlib import blake2b
 
-from rbcl._sodium import _sodium
+from parahost.crypto.sodium import library
 
 _WORTH_THREADS = 1 << 20
 """Bytes below which calling other threads costs more than it saves."""
@@ -47,7 +47,7 @@ def hash_all(chunks: Sequence[bytes]) -> list[bytes]:
 
 
 def _hash_run(chunks: Sequence[bytes]) -> list[bytes]:
-    generichash = _sodium.crypto_generichash
+    generichash = library.crypto_generichash
     digest = create_string_buffer(64)
     digests = []
     for chunk in chunks:
