@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import ELOOP
 from pathlib import Path
 
 from parahost.validation.errors import ArtifactError
@@ -115,7 +116,12 @@ def _is_ours_alone(status: os.stat_result) -> bool:
 
 
 def _open_own(name: str, directory: int) -> int | None:
-    file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except OSError as error:
+        if error.errno == ELOOP:  # it is a link
+            return None
+        raise
     status = os.fstat(file)
     if (
         stat.S_ISREG(status.st_mode)
