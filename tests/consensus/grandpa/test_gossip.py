@@ -363,16 +363,31 @@ def test_commits_go_to_those_who_lack_them(tree: Tree, rounds: Rounds) -> None:
     assert world.receivers() == ["lacks"]
     world.gossip.pass_on_commit(commit)
     assert world.receivers() == []
-    world.gossip.holding_commit = True
+    world.gossip.hold(commit, until=2.0 * PAUSE)
     world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), PAUSE)
     assert world.receivers() == []
-    world.gossip.holding_commit = False
+    world.gossip.others_were_first(commit)
+    assert world.gossip.held is None
     world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), 2 * PAUSE)
     assert world.receivers() == ["lacks"]
     world.gossip.move(View(U64(2), U64(1), BlockNumber(U32(10))))
     world.sent.clear()
     world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), 3 * PAUSE)
     assert world.receivers() == ["lacks"]  # the commit that ended its set
+
+
+def test_our_own_commit_waits_for_its_moment(rounds: Rounds) -> None:
+    commit = CommitMessage(U64(5), U64(1), compact(rounds.current.votes.commit(ref(MAIN[3]))))
+    lower = CommitMessage(U64(4), U64(1), compact(rounds.current.votes.commit(ref(MAIN[2]))))
+    world = Sends({"lacks": (1, 5, 3)})
+    world.gossip.hold(commit, until=2.0)
+    world.gossip.others_were_first(lower)
+    world.gossip.release(1.9)
+    assert (world.gossip.held, world.gossip.held_until) == (commit, 2.0)
+    assert world.receivers() == []
+    world.gossip.release(2.0)
+    assert (world.gossip.held, world.gossip.held_until) == (None, None)
+    assert world.receivers() == ["lacks"]
 
 
 def test_lengths_do_not_allocate() -> None:

@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from parahost.consensus.grandpa import BlockRef, JustificationError, verify_justification
+from parahost.consensus.grandpa.catching_up import STALLED_AFTER
 from parahost.consensus.grandpa.messages import (
     CatchUpRequest,
     GossipMessage,
@@ -20,7 +21,6 @@ from parahost.consensus.grandpa.messages import (
     VoteMessage,
     payload_of,
 )
-from parahost.consensus.grandpa.voter import STALLED_AFTER
 from parahost.consensus.grandpa.votes import commit_of
 from parahost.crypto import ed25519
 from parahost.crypto.keystore import keypair_from_uri

@@ -50,8 +50,9 @@ class Gossip:
         self._commit_of_set = commit_of_set
         self._pause_s = pause_s
         self._votes: dict[tuple[int, int], dict[bytes, None]] = {}
-        self.holding_commit = False
-        """While our own commit waits, so that others may be first, nobody is sent it."""
+        self.held: CommitMessage | None = None
+        """Our own commit, while it waits so that others may be first; nobody is sent it."""
+        self.held_until: float | None = None
 
     def connected(self, peer: PeerId, *, is_authority: bool) -> None:
         self.peers[peer] = PeerRecord(is_authority)
@@ -111,6 +112,21 @@ class Gossip:
         if ready:
             self._send(ready, payload)
 
+    def hold(self, commit: CommitMessage, until: float) -> None:
+        """Tell our own commit at that moment, unless others are first."""
+        self.held, self.held_until = commit, until
+
+    def others_were_first(self, commit: CommitMessage) -> None:
+        """A commit has come: ours is not needed if it is for no higher block."""
+        if self.held is not None and commit.commit.target_number >= self.held.commit.target_number:
+            self.held = self.held_until = None
+
+    def release(self, now: float) -> None:
+        """Tell our own commit if its time has come."""
+        if self.held is not None and self.held_until is not None and now >= self.held_until:
+            commit, self.held, self.held_until = self.held, None, None
+            self.pass_on_commit(commit)
+
     def pass_on_commit(self, message: CommitMessage, source: PeerId | None = None) -> None:
         """Send a commit to those of its set who have not finalised as much."""
         mark = (message.set_id, message.commit.target_number)
@@ -138,7 +154,7 @@ class Gossip:
         record.sent = {key: sent for key, sent in record.sent.items() if _in_reach(view, key)}
         for round_number in news:
             self._send_votes(peer, record, (view.set_id, round_number))
-        if not self.holding_commit:
+        if self.held is None:
             self._send_commit(peer, record, view)
         return verdict
 

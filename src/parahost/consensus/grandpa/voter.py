@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from parahost.consensus.grandpa.asking import COST_NO_ANSWER, Asking
+from parahost.consensus.grandpa.alarms import Alarms
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.ballots import Ballots
 from parahost.consensus.grandpa.blocks import (
@@ -25,7 +25,8 @@ from parahost.consensus.grandpa.blocks import (
     descends,
     finalized_of,
 )
-from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
+from parahost.consensus.grandpa.catch_up import round_of
+from parahost.consensus.grandpa.catching_up import REPEAT_AFTER, STALLED_AFTER, CatchingUp
 from parahost.consensus.grandpa.commits import first_unsigned, target_of
 from parahost.consensus.grandpa.gossip import Gossip
 from parahost.consensus.grandpa.justification import build_justification, verify_justification
@@ -57,7 +58,6 @@ from parahost.consensus.grandpa.validity import (
     View,
     catch_up_votes,
     judge_catch_up,
-    judge_catch_up_request,
     judge_commit,
     judge_vote,
     usable_part,
@@ -90,12 +90,8 @@ from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
 log = logging.getLogger(__name__)
 
-STALLED_AFTER = 10
-"""In T: how long a round may run before we say again where we are and ask for what we lack."""
 IDLE_ANNOUNCE_EVERY = 60
 """In T: how often we say where we are when nothing happens."""
-REPEAT_AFTER = 5
-"""In T: how soon a peer may repeat itself."""
 COMMITS_HELD = 4
 """Commits kept until their blocks are imported."""
 
@@ -153,20 +149,14 @@ class GrandpaVoter:
             random,
             pause_s=REPEAT_AFTER * gossip_s,
         )
-        self._asking = Asking(random)
+        self._catching_up = CatchingUp(network, random, self._gossip.peers, gossip_s)
         self._many_signatures = trio.Lock()
         """Whose signatures are verified now: of one message, commit or justification at a time."""
         self._held: list[CommitMessage] = []
-        self._own_commit: tuple[float, CommitMessage] | None = None
         self._progress_at = clock.now()
         self._announce_at = clock.now()
-        self._asked_at = float("-inf")
-        self._peer_ahead = False
-        """Whether a peer has said, since we looked last, that it has left our round far behind."""
         self._chain_changed = True
-        self._alarms: list[float] = []
-        """When we shall wake whatever happens; alarms are not called off."""
-        self._wake = trio.Event()
+        self._alarms = Alarms(clock)
         self.seek: Seek = _seek_nowhere
         """Called for a block that a peer names in its messages and that is not known here. Without
         it, a vote for a block of a fork that nobody announces any more holds its round for ever."""
@@ -190,9 +180,8 @@ class GrandpaVoter:
             async with trio.open_nursery() as alarms:
                 while True:
                     self._settle()
-                    self._set_alarm(alarms)
-                    await self._wake.wait()
-                    self._wake = trio.Event()
+                    self._alarms.set(alarms, self._next_due())
+                    await self._alarms.rung()
         finally:
             self._unsubscribe()
 
@@ -217,7 +206,7 @@ class GrandpaVoter:
             )
             if self._authorities.set_id == state.set_id:
                 self._finalize(proof.round, proof.commit, justification)
-                self._wake.set()
+                self._alarms.ring()
 
     # What comes in
 
@@ -226,7 +215,7 @@ class GrandpaVoter:
             block = BlockRef(event.hash, event.header.number)
             self._authorities = self._authorities.with_announced(block, event.header)
         self._chain_changed = True
-        self._wake.set()
+        self._alarms.ring()
 
     def _on_network(self, event: NetworkEvent) -> Awaitable[None] | None:
         match event:
@@ -240,7 +229,7 @@ class GrandpaVoter:
                 self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
-                self._asking.answered(peer)  # who is gone owes nothing
+                self._catching_up.answered(peer)  # who is gone owes nothing
         return None
 
     async def _await_verdict(self, peer: PeerId, verdict: Awaitable[Verdict]) -> None:
@@ -267,15 +256,11 @@ class GrandpaVoter:
             case CommitMessage():
                 return self._receive_commit(peer, message)
             case NeighbourMessage():
-                if (
-                    message.set_id == self._rounds.set_id
-                    and message.round > self._rounds.current.number + 1
-                ):
-                    self._peer_ahead = True
-                    self._wake.set()  # perhaps to catch up
+                if self._catching_up.heard(message, self._rounds):
+                    self._alarms.ring()
                 return self._gossip.heard(peer, message, now)
             case CatchUpRequest():
-                return self._answer_catch_up(peer, message, now)
+                return self._catching_up.answer(peer, message, self._rounds, now)
             case CatchUp():
                 return self._receive_catch_up(peer, message)
 
@@ -290,7 +275,7 @@ class GrandpaVoter:
             if news:
                 self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
                 if self._rounds.may_advance(votes, before):
-                    self._wake.set()
+                    self._alarms.ring()
             if self._rounds.votes_wait:
                 self._seek_target(peer, message.vote.target)
         return verdict
@@ -323,8 +308,8 @@ class GrandpaVoter:
 
     def _judge_commit(self, message: CommitMessage) -> Verdict:
         settled: int = finalized_of(self._chain).number
-        if self._own_commit is not None:
-            settled = min(settled, self._own_commit[1].commit.target_number - 1)
+        if self._gossip.held is not None:
+            settled = min(settled, self._gossip.held.commit.target_number - 1)
         target = message.commit.target_hash
         if self._chain.header(target) is None and any(
             held.commit.target_hash == target for held in self._held
@@ -350,28 +335,15 @@ class GrandpaVoter:
             _, proof = self._rounds.add(message.round, vote)
             if proof is not None:
                 self._on_equivocation(proof)
-        number = message.commit.target_number
-        if self._own_commit is not None and number >= self._own_commit[1].commit.target_number:
-            self._drop_own_commit()
+        self._gossip.others_were_first(message)
         final = self._finalize(message.round, usable)
-        self._wake.set()
+        self._alarms.ring()
         if final is not None:
             self._gossip.pass_on_commit(final, source)
         return Verdict.ACCEPT
 
-    def _answer_catch_up(self, peer: PeerId, message: CatchUpRequest, now: float) -> Verdict:
-        record = self._gossip.peers[peer]
-        pause_s = REPEAT_AFTER * self._gossip_s
-        verdict = judge_catch_up_request(message, record, self._rounds, now, pause_s)
-        votes = self._rounds.prior.votes
-        if verdict is Verdict.ACCEPT and votes is not None:
-            record.asked_us_at = now
-            answer = encode(catch_up_of(self._rounds.set_id, votes), GossipMessage)
-            self._network.notify([peer], PROTOCOL, answer)
-        return verdict
-
     async def _receive_catch_up(self, peer: PeerId, message: CatchUp) -> Verdict:
-        asked = self._asking.answered(peer)
+        asked = self._catching_up.answered(peer)
         async with self._many_signatures:
             verdict = judge_catch_up(message, self._rounds, asked=asked)
             if verdict is Verdict.ACCEPT:
@@ -382,7 +354,7 @@ class GrandpaVoter:
                 return verdict
             if not self._catch_up(message):
                 return Verdict.WAIT
-        self._asking.helped(peer)
+        self._catching_up.helped(peer)
         return verdict
 
     def _catch_up(self, message: CatchUp) -> bool:
@@ -395,7 +367,7 @@ class GrandpaVoter:
         if self._rounds is rounds:  # else that was the last round of its set
             rounds.start_after(prior)
             self._completed(prior)
-        self._wake.set()
+        self._alarms.ring()
         return True
 
     # What follows from it
@@ -413,11 +385,10 @@ class GrandpaVoter:
                 if self._rounds is not rounds:
                     break  # a new set: the rest concerns the old one
         now = self._clock.now()
-        if self._own_commit is not None and now >= self._own_commit[0]:
-            commit = self._own_commit[1]
-            self._drop_own_commit()
-            self._gossip.pass_on_commit(commit)
-        self._ask_to_catch_up(now)
+        self._gossip.release(now)
+        window = STALLED_AFTER * self._gossip_s
+        stalled = self._rounds.current.active and now >= self._progress_at + window
+        self._catching_up.ask(self._rounds, now, stalled=stalled)
         self._announce(now)
 
     def _apply(self, effect: RoundsEffect) -> None:
@@ -435,8 +406,7 @@ class GrandpaVoter:
                 commit = self._finalize(votes.number, votes.commit(block))
                 if commit is not None and self._key is not None:
                     delay = self._gossip_s * self._random.below(1000) / 1000
-                    self._own_commit = (self._clock.now() + delay, commit)
-                    self._gossip.holding_commit = True
+                    self._gossip.hold(commit, until=self._clock.now() + delay)
             case Completed(prior):
                 self._completed(prior)
 
@@ -540,34 +510,6 @@ class GrandpaVoter:
             return
         self._announce_at = now + interval
 
-    def _ask_to_catch_up(self, now: float) -> None:
-        """Ask peers that say that they have left our round behind for the votes to follow."""
-        window = STALLED_AFTER * self._gossip_s
-        for peer in self._asking.overdue(now):
-            self._network.report(peer, COST_NO_ANSWER, "grandpa: no answer to a catch-up request")
-        stalled = self._rounds.current.active and now >= self._progress_at + window
-        if now < self._asked_at + window or not (stalled or self._peer_ahead):
-            return
-        self._peer_ahead = False
-        here = self._rounds.current.number
-        beyond = here + (0 if stalled else 1)
-        ahead = [
-            peer
-            for peer, record in self._gossip.peers.items()
-            if record.view is not None
-            and record.view.set_id == self._rounds.set_id
-            and record.view.round > beyond
-        ]
-        asked = self._asking.ask(ahead, now + window)
-        if asked:
-            self._asked_at = now
-            request = CatchUpRequest(U64(here), U64(self._rounds.set_id))
-            self._network.notify(asked, PROTOCOL, encode(request, GossipMessage))
-
-    def _drop_own_commit(self) -> None:
-        self._own_commit = None
-        self._gossip.holding_commit = False
-
     def _view(self) -> View:
         return View(
             self._authorities.set_id,
@@ -575,23 +517,6 @@ class GrandpaVoter:
             finalized_of(self._chain).number,
         )
 
-    # Waiting
-
-    def _set_alarm(self, alarms: trio.Nursery) -> None:
-        """See to it that we wake when the next thing is due."""
-        now = self._clock.now()
-        due = [self._announce_at]
-        deadline = self._rounds.deadline(now)
-        if deadline is not None:
-            due.append(deadline)
-        if self._own_commit is not None:
-            due.append(self._own_commit[0])
-        next_due = min(due)
-        if not self._alarms or next_due < min(self._alarms):
-            self._alarms.append(next_due)
-            alarms.start_soon(self._ring, next_due, max(next_due - now, 0.0))
-
-    async def _ring(self, alarm: float, seconds: float) -> None:
-        await self._clock.sleep(seconds)
-        self._alarms.remove(alarm)
-        self._wake.set()
+    def _next_due(self) -> float:
+        deadlines = self._rounds.deadline(self._clock.now()), self._gossip.held_until
+        return min([self._announce_at, *(due for due in deadlines if due is not None)])

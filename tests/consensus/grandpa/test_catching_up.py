@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parahost.consensus.grandpa.asking import ASKED_AT_ONCE, MAX_REMEMBERED, Asking
+from parahost.consensus.grandpa.catching_up import ASKED_AT_ONCE, MAX_REMEMBERED, Asking
 from parahost.primitives.basic import PeerId
 from tests.consensus.grandpa.world import SeededRandom
 
