@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
+from parahost.devnet.condition import Condition
 from parahost.devnet.observer import Observer
 from parahost.devnet.processes import Usage
 from parahost.devnet.view import PlainLines, render
 from tests.devnet.test_observer import START, line, observed
 
 
-def shown(observer: Observer, usage: dict[str, Usage]) -> list[str]:
-    console = Console(width=100, height=30, record=True, file=StringIO())
-    console.print(render(observer, usage, 12.0))
+def shown(
+    observer: Observer,
+    usage: dict[str, Usage],
+    size: tuple[int, int] = (100, 30),
+    told: Sequence[str] = (),
+) -> list[str]:
+    width, height = size
+    console = Console(width=width, height=height, record=True, file=StringIO())
+    console.print(render(observer, usage, 12.0, width=width, height=height, told=told))
     return console.export_text().splitlines()
+
+
+def network(validators: int, paras: int) -> tuple[Observer, dict[str, Usage]]:
+    """All up, with a candidate on each core and long numbers."""
+    names = [f"validator-{number}" for number in range(1, validators + 1)]
+    names += [f"collator-{2000 + index}" for index in range(paras)]
+    observer = Observer({2000 + i: "my-own-parachain" for i in range(paras)}, names, START)
+    for name in names:
+        observer.hear(name, line(1, "node.started", best=12345, final=12344))
+    for number in range(1, 20):
+        fields = {"block": f"0x{number:08x}", "parent": f"0x{number - 1:08x}", "best": 1}
+        for name in names:
+            observer.hear(name, line(number, "chain.imported", number=12345 + number, **fields))
+    for index in range(paras):
+        fields = {"candidate": f"0x{index:08x}", "para": 2000 + index, "core": index}
+        observer.hear(names[0], line(20, "chain.backed", **fields))
+    return observer, {name: Usage(1, 123.0, 456.0) for name in names}
 
 
 def test_nodes_paras_cores_and_stages_are_there() -> None:
@@ -26,16 +52,53 @@ def test_nodes_paras_cores_and_stages_are_there() -> None:
     assert "core 0 free" in text
 
 
-def test_many_validators_fit_a_terminal() -> None:
-    names = [f"validator-{number}" for number in range(1, 21)] + ["collator-2000", "collator-2001"]
-    observer = Observer({2000: "adder", 2001: "ledger"}, names, START)
-    for name in names:
-        observer.hear(name, line(1, "node.started", best=12345, final=12344))
-    usage = {name: Usage(1, 123.0, 456.0, restarts=index % 3) for index, name in enumerate(names)}
-    lines = shown(observer, usage)
-    assert len(lines) <= 30
-    assert all(name in "\n".join(lines) for name in names)
-    assert not any(text.rstrip().endswith("…") for text in lines)
+def test_the_default_network_fits_a_small_terminal() -> None:
+    observer, usage = network(4, 3)
+    lines = shown(observer, usage, (80, 24), ["   1.0 s  validator-2 ended"])
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert "validator-2 ended" in text
+    for part in (*observer.nodes, "2002 my-own-parachain", "pending", "#12364 0x00000013"):
+        assert part in text
+
+
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (200, 60), (80, 12)])
+@pytest.mark.parametrize("network_of", [(20, 2), (30, 10), (300, 60)])
+def test_any_network_fits_any_terminal(size: tuple[int, int], network_of: tuple[int, int]) -> None:
+    observer, usage = network(*network_of)
+    lines = shown(observer, usage, size, [f"   1.0 s  line {number}" for number in range(50)])
+    assert len(lines) <= max(size[1], 14)
+    assert max(map(len, lines)) <= size[0]
+
+
+def test_of_many_nodes_those_in_trouble_are_named() -> None:
+    observer, usage = network(30, 2)
+    usage["validator-7"] = Usage()
+    usage["validator-9"] = Usage(1, restarts=3)
+    text = "\n".join(shown(observer, usage, (80, 24)))
+    assert "validator-7 " in text and "down" in text
+    assert "validator-9 " in text and "up ↻3" in text
+    assert "validator-8 " not in text
+    assert "30 others" in text
+
+
+def test_what_is_known_of_an_earlier_run_is_shown_and_not_counted() -> None:
+    earlier, usage = network(4, 2)
+    earlier.hear(
+        "validator-1",
+        line(
+            21, "chain.included", candidate="0x00000001", core=1, block="0x00000013", head="0xabc"
+        ),
+    )
+    observer = Observer({2000: "adder", 2001: "adder"}, list(earlier.nodes), START + 100)
+    observer.recall(earlier)
+    text = "\n".join(shown(observer, usage, (100, 24)))
+    for part in ("best #12364", "#12364 0x00000013", "0x00000001", "0xabc", "core 0"):
+        assert part in text
+    assert not observer.met(Condition.parse("included=1"), START + 200)
+    assert observer.paras[2001].blocks == []
 
 
 def test_plain_lines_tell_each_thing_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,12 @@ MET, NOT_MET = 0, 1
 """Exit statuses, with ``BAD_INPUT``."""
 
 
+HISTORY_BYTES = 256 * 1024
+"""So much of each log is read to know how things stood when an earlier run ended."""
+ALL_LINES = 10_000
+"""A screen high enough for everything."""
+
+
 class JournalTail:
     """Reads what is appended to a log file."""
 
@@ -39,6 +45,10 @@ class JournalTail:
         self._path = path
         self._position = path.stat().st_size if path.exists() else 0
         self._rest = b""
+
+    def go_back(self, count: int) -> None:
+        """Begin so many bytes before."""
+        self._position = max(0, self._position - count)
 
     def lines(self) -> Iterator[JournalLine]:
         """The events since the last call."""
@@ -73,7 +83,10 @@ class Devnet:
         self._stopped = trio.Event()
         self.observer = Observer(plan.paras, list(plan.logs), started_at)
         self.processes = Processes(plan.commands, launcher, self._tell)
+        self._live = False
+        self._told: list[str] = []
         if plan.continued:
+            self.observer.recall(self._earlier(plan))
             self._tell("the network on this base path goes on where it was")
 
     async def run(
@@ -133,26 +146,49 @@ class Devnet:
         if self._plain:
             yield self._print_news
             return
-        with Live(console=self._console, auto_refresh=False) as live:
-            yield lambda: live.update(self._picture(), refresh=True)
-            live.update(self._picture(), refresh=True)
+        self._live = True
+        try:
+            with Live(console=self._console, auto_refresh=False, screen=True) as live:
+                yield lambda: live.update(self._picture(self._console.height), refresh=True)
+        finally:
+            self._live = False
+            for line in self._told:
+                self._console.print(line, highlight=False, soft_wrap=True)
+            self._console.print(self._picture(ALL_LINES))
 
-    def _picture(self) -> RenderableType:
-        return render(self.observer, self.processes.usage(), self._passed_s())
+    def _picture(self, height: int) -> RenderableType:
+        return render(
+            self.observer,
+            self.processes.usage(),
+            self._passed_s(),
+            width=self._console.width,
+            height=height,
+            told=self._told if self._live else (),
+        )
 
     def _print_news(self) -> None:
         for line in self._lines.news(self.observer, self._passed_s()):
             print(line, flush=True)
 
     def _tell(self, line: str) -> None:
-        self._console.print(f"{self._passed_s():8.1f} s  {line}", highlight=False, soft_wrap=True)
+        """At once, or below the live view, and after it."""
+        line = f"{self._passed_s():8.1f} s  {line}"
+        if self._live:
+            self._told.append(line)
+        else:
+            self._console.print(line, highlight=False, soft_wrap=True)
 
     def _hear(self) -> None:
-        heard = [
-            (line.at, name, line) for name, tail in self._tails.items() for line in tail.lines()
-        ]
-        for _, name, line in sorted(heard, key=lambda item: item[:2]):
-            self.observer.hear(name, line)
+        _hear(self.observer, self._tails)
+
+    def _earlier(self, plan: Plan) -> Observer:
+        """How things stood when the logs ended."""
+        earlier = Observer(plan.paras, list(plan.logs), self._started_at)
+        tails = {name: JournalTail(path) for name, path in plan.logs.items()}
+        for tail in tails.values():
+            tail.go_back(HISTORY_BYTES)
+        _hear(earlier, tails)
+        return earlier
 
     # Time and signals
 
@@ -166,3 +202,10 @@ class Devnet:
             task_status.started()
             async for _ in signals:
                 self._stopped.set()
+
+
+def _hear(observer: Observer, tails: Mapping[str, JournalTail]) -> None:
+    """What the logs have that is new, in order of time."""
+    heard = [(line.at, name, line) for name, tail in tails.items() for line in tail.lines()]
+    for _, name, line in sorted(heard, key=lambda item: item[:2]):
+        observer.hear(name, line)

@@ -34,6 +34,8 @@ class Stage(IntEnum):
     TIMED_OUT = 6
 
     def __str__(self) -> str:
+        if self is Stage.PENDING_AVAILABILITY:
+            return "pending"
         return self.name.lower().replace("_", " ")
 
 
@@ -92,13 +94,19 @@ class Candidate:
 
 @dataclass(slots=True)
 class ParaPicture:
-    """One para: its parablocks in order of inclusion, and its newest candidate."""
+    """One para: this run's parablocks in order of inclusion, and its newest candidate. ``before``
+    is the last parablock of an earlier run."""
 
     name: str
     blocks: list[Parablock] = field(default_factory=list)
+    before: Parablock | None = None
     newest: str = ""
     stage: Stage = Stage.WAITING
     timed_out: int = 0
+
+    @property
+    def last(self) -> Parablock | None:
+        return self.blocks[-1] if self.blocks else self.before
 
     @property
     def finalized(self) -> int:
@@ -161,6 +169,22 @@ class Observer:
                 handler(node, line)
         except (KeyError, ValueError):
             return
+
+    def recall(self, earlier: Observer) -> None:
+        """Take over what is known from an earlier run of the same network. It is shown, and not
+        counted as this run's."""
+        self.recent, self.cores = earlier.recent, earlier.cores
+        self.best_number, self.finalized_number = earlier.best_number, earlier.finalized_number
+        self._blocks, self._candidates = earlier._blocks, earlier._candidates
+        for para_id, picture in self.paras.items():
+            before = earlier.paras[para_id]
+            picture.before, picture.newest, picture.stage = (
+                before.last,
+                before.newest,
+                before.stage,
+            )
+        for name, node in self.nodes.items():
+            node.best, node.final = earlier.nodes[name].best, earlier.nodes[name].final
 
     def candidate(self, hash_: str) -> Candidate | None:
         """What is known of a candidate of late."""

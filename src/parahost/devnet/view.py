@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,11 +12,13 @@ from rich.text import Text
 from parahost.devnet.observer import Observer, ParaPicture, Stage
 from parahost.devnet.processes import Usage
 
-MANY_NODES = 9
-"""From so many on, they are shown two to a row, without their CPU time."""
-BLOCKS_SHOWN = 6
-
-_MEASURES = 4
+WIDE = 96
+"""Columns from which on the paras' heads are shown too."""
+_BLOCK_WIDTH = 20
+_NODE_WIDTH = 40
+_OTHER_LINES = 8
+"""Lines beside the rows of nodes and paras: two titles, two headers, two blanks, cores, a hint."""
+_LEAST_PARAS = 3
 
 STAGE_STYLES = {
     Stage.WAITING: "dim",
@@ -30,58 +31,111 @@ STAGE_STYLES = {
 }
 
 
-def render(observer: Observer, usage: Mapping[str, Usage], now_s: float) -> RenderableType:
-    """The whole picture, ``now_s`` seconds after the start."""
+def render(
+    observer: Observer,
+    usage: Mapping[str, Usage],
+    now_s: float,
+    *,
+    width: int,
+    height: int,
+    told: Sequence[str] = (),
+) -> RenderableType:
+    """The whole picture, ``now_s`` seconds after the start, for a terminal of that size. Of what
+    was told, as many of the last lines as there is room for."""
+    room = max(height - _OTHER_LINES, 2)
+    paras = min(len(observer.paras), max(_LEAST_PARAS, room // 2))
+    nodes, node_rows = _nodes(observer, usage, width, room - paras)
+    left = room - paras - node_rows
     return Group(
         _relay_chain(observer, now_s),
-        _nodes(observer, usage),
-        _paras(observer, now_s),
+        _newest_blocks(observer, width),
+        Text(),
+        nodes,
+        Text(),
+        _paras(observer, now_s, width, paras),
         _cores(observer),
-        Text("Ctrl-C ends it; the same command goes on where it was", style="dim"),
+        *(
+            Text(line, style="dim", no_wrap=True, overflow="ellipsis")
+            for line in told[-left:]
+            if left > 0
+        ),
+        Text("Ctrl-C ends it; the same command goes on where it was", style="dim", no_wrap=True),
     )
 
 
-def _relay_chain(observer: Observer, now_s: float) -> RenderableType:
-    blocks = list(observer.recent)
+def _relay_chain(observer: Observer, now_s: float) -> Text:
     line = Text.assemble(
         ("relay chain", "bold"),
         f"  best #{observer.best_number}",
         f"  final #{observer.finalized_number}",
+        no_wrap=True,
     )
+    blocks = [block for block in observer.recent if block.at_s >= 0]
     if len(blocks) > 1:
         rate = 60 * (len(blocks) - 1) / max(blocks[-1].at_s - blocks[0].at_s, 0.001)
         line.append(f"  {rate:.1f} blocks a minute")
     line.append(f"  {now_s:.0f} s", style="dim")
+    return line
+
+
+def _newest_blocks(observer: Observer, width: int) -> Text:
+    blocks = list(observer.recent)[-max(width // _BLOCK_WIDTH, 1) :]
     newest = Text("  ").join(
         Text(
             f"#{block.number} {block.hash}",
             style="green" if block.number <= observer.finalized_number else "yellow",
         )
-        for block in blocks[-BLOCKS_SHOWN:]
+        for block in blocks
     )
-    return Group(line, newest or Text("no block yet", style="dim"))
+    newest.no_wrap = True
+    return newest or Text("no block yet", style="dim")
 
 
-def _nodes(observer: Observer, usage: Mapping[str, Usage]) -> Table:
+# Nodes
+
+
+def _nodes(
+    observer: Observer, usage: Mapping[str, Usage], width: int, room: int
+) -> tuple[Table, int]:
+    """The nodes, side by side if need be, and how many rows they take. Where all do not fit: those
+    that are not as they should be, and how many others there are."""
     names = list(observer.nodes)
-    abreast = 2 if len(names) >= MANY_NODES else 1
+    unwell = [name for name in names if _is_unwell(observer, usage, name)]
+    others = 0
+    abreast = 1
+    if len(names) > room and width >= 2 * _NODE_WIDTH - 2:
+        abreast = 2
+    if len(names) > abreast * room:
+        abreast = 1
+        shown = unwell[: max(room - 1, 0)]
+        others = len(names) - len(shown)
+        names = shown
+    rows = -(-len(names) // abreast)
     table = _table()
     for _ in range(abreast):
         table.add_column("node", no_wrap=True)
         table.add_column("", no_wrap=True)
-        for title in ("best", "final", "MB", "CPU s")[: _MEASURES - abreast + 1]:
+        for title in ("best", "final", "MB", "CPU s")[: 5 - abreast]:
             table.add_column(title, justify="right", no_wrap=True)
-    rows = -(-len(names) // abreast)
-    columns = [names[start : start + rows] for start in range(0, len(names), rows)]
+    columns = [names[start : start + rows] for start in range(0, len(names), max(rows, 1))]
     for row in zip_longest(*columns):
-        cells = (_node(observer, usage, name)[: 3 + _MEASURES - abreast] for name in row)
+        cells = (_node(observer, usage, name)[: 7 - abreast] for name in row)
         table.add_row(*(cell for node in cells for cell in node))
-    return table
+    if others:
+        state = "up" if len(unwell) == len(names) else "not all up"
+        table.add_row(Text(f"{others} others", style="dim"), Text(state, style="dim"))
+    return table, rows + bool(others)
+
+
+def _is_unwell(observer: Observer, usage: Mapping[str, Usage], name: str) -> bool:
+    node, used = observer.nodes[name], usage.get(name, Usage())
+    behind = observer.best_number - node.best > 1
+    return used.pid is None or not node.started or used.restarts > 0 or behind
 
 
 def _node(observer: Observer, usage: Mapping[str, Usage], name: str | None) -> list[Text]:
     if name is None:
-        return [Text()] * (2 + _MEASURES)
+        return [Text()] * 6
     node, used = observer.nodes[name], usage.get(name, Usage())
     if used.pid is None:
         state = Text("down", style="bold red")
@@ -103,38 +157,50 @@ def _node(observer: Observer, usage: Mapping[str, Usage], name: str | None) -> l
     ]
 
 
-def _paras(observer: Observer, now_s: float) -> Table:
-    table = _table("para", "candidate", "stage")
-    for title in ("included", "final", "a minute"):
-        table.add_column(title, justify="right")
-    table.add_column("head", no_wrap=True)
-    table.add_column("in", justify="right")
-    for para_id, para in observer.paras.items():
-        table.add_row(f"{para_id} {para.name}", *_para(para, now_s))
+# Paras and cores
+
+
+def _paras(observer: Observer, now_s: float, width: int, room: int) -> Table:
+    table = _table()
+    for title in ("para", "candidate", "stage"):
+        table.add_column(title, no_wrap=True)
+    for title in ("included", "final", "a minute", "in"):
+        table.add_column(title, justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("head", no_wrap=True)
+    paras = list(observer.paras.items())
+    shown = paras if len(paras) <= room else paras[: room - 1]
+    for para_id, para in shown:
+        cells = _para(para, now_s)
+        table.add_row(f"{para_id} {para.name}", *cells[: 7 if width >= WIDE else 6])
+    if len(shown) < len(paras):
+        table.add_row(Text(f"{len(paras) - len(shown)} more paras", style="dim"))
     return table
 
 
 def _para(para: ParaPicture, now_s: float) -> list[Text | str]:
-    last = para.blocks[-1] if para.blocks else None
+    last = para.last
     return [
         para.newest,
         Text(str(para.stage), style=STAGE_STYLES[para.stage]),
         str(len(para.blocks)),
         str(para.finalized),
         f"{para.rate_per_minute(now_s):.1f}",
-        last.head if last else "",
         f"#{last.relay_number}" if last else "",
+        last.head if last else "",
     ]
 
 
-def _cores(observer: Observer) -> RenderableType:
-    """What occupies each core, in one paragraph."""
+def _cores(observer: Observer) -> Text:
+    """What occupies each core, in one line."""
     if not observer.cores:
         return Text("no core was occupied yet", style="dim")
-    return Text("   ").join(
+    line = Text("   ").join(
         Text.assemble((f"core {core}", "bold"), " ", _occupant(observer, hash_))
         for core, hash_ in sorted(observer.cores.items())
     )
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _occupant(observer: Observer, hash_: str) -> Text:
@@ -144,8 +210,8 @@ def _occupant(observer: Observer, hash_: str) -> Text:
     return Text(f"{candidate.para} {hash_}", style=STAGE_STYLES[candidate.stage])
 
 
-def _table(*titles: str) -> Table:
-    return Table(*titles, box=box.SIMPLE_HEAD, padding=(0, 1), header_style="bold", pad_edge=False)
+def _table() -> Table:
+    return Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
 
 
 class PlainLines:
