@@ -25,6 +25,7 @@ from parahost.network.addresses import parse_address
 from parahost.network.errors import NetworkError, PeerError
 from parahost.network.framing import frame
 from parahost.network.handshake import VERSION, Hello, Verdict, agree, decode_hello
+from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.network.limits import NetworkLimits
@@ -32,7 +33,8 @@ from parahost.network.secure import secure
 from parahost.ports.database import DatabaseError
 from parahost.ports.network import NetworkEvent, ObservedRole, PeerConnected, PeerDisconnected
 from parahost.primitives.basic import H256
-from tests.network.conformance import ASK, SMALL, Listener, until
+from parahost.primitives.limits import MIB
+from tests.network.conformance import ASK, LARGE, SMALL, Listener, until
 from tests.network.local import GENESIS, loopback, network
 
 LIMITS = NetworkLimits(redial_min_s=0.05)
@@ -72,7 +74,7 @@ async def intruder(
     """A peer that shakes hands as it should, and then is in the test's hands."""
     channel = await secure(await tcp(one), INTRUDER, one.local_peer)
     await multistream.propose(channel, yamux.PROTOCOL)
-    mux = yamux.Yamux(channel, yamux.YamuxLimits())
+    mux = yamux.Yamux(channel, yamux.YamuxLimits(), Holdings(NetworkLimits()))
     hello = Hello(VERSION, genesis, ObservedRole.FULL, os.urandom(16), ())
 
     def full_name(name: str) -> str:
@@ -306,6 +308,72 @@ async def test_requests_beyond_the_limit_are_refused() -> None:
         stream = mux.open_stream()
         await multistream.propose(stream, full_name(ASK.name))
         assert await stream.receive_exactly(1) == b"\x01"
+
+
+# What one peer can make the node hold.
+
+
+async def test_answers_that_are_not_read_are_few_and_cost_the_peer_its_place() -> None:
+    """Of requests for large answers, as many are answered at a time as there is room for; who does
+    not read is disconnected, and somebody else is served meanwhile."""
+    made = 0
+    body = bytes(3 * MIB)
+
+    async def answer(peer: object, payload: bytes) -> bytes:
+        nonlocal made
+        made += payload == b"unread"
+        return body
+
+    limits = replace(
+        LIMITS,
+        answer_bytes_of_peer=ASK.max_response,
+        answer_bytes=2 * ASK.max_response,
+        answer_grace_s=1.0,
+    )
+    hasty = replace(ASK, timeout_s=1.0)
+    alice = network(1, limits=limits)
+    alice.on_request(hasty, answer)
+    async with running(alice), intruder(alice) as (mux, full_name):
+        for _ in range(20):
+            stream = mux.open_stream()
+            await multistream.propose(stream, full_name(ASK.name))
+            await stream.send(frame(b"unread"))
+        bob = network(2, alice.listen_addresses)
+        async with running(bob):
+            await until(lambda: alice.local_peer in bob.connected())
+            assert await bob.request(alice.local_peer, ASK, b"") == body
+        await ended(mux)
+        await until(lambda: INTRUDER.peer not in alice.connected())
+    assert 1 <= made <= ASK.max_response // len(body) + 1
+
+
+async def test_who_does_not_read_its_notifications_goes() -> None:
+    """It reads what belongs to the connection, so that this lives; and no stream of ours."""
+    alice = network(1, limits=replace(LIMITS, notification_stall_s=0.3, message_bytes_per_s=1e9))
+    alice.on_notification(LARGE, Listener())
+    async with running(alice), intruder(alice) as (mux, _):
+        await until(lambda: bool(alice.connected()))
+
+        async def agree_to_all() -> None:
+            async for stream in mux.accepted:
+                await multistream.answer(stream, {f"/parahost/{GENESIS.hex()}/{LARGE.name}/1"})
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(agree_to_all)
+            alice.notify([INTRUDER.peer], LARGE.name, bytes(LARGE.max_size))
+            await ended(mux)
+            await until(lambda: not alice.connected())
+
+
+async def test_a_message_that_stops_half_way_ends_its_session() -> None:
+    alice = network(1, limits=replace(LIMITS, message_stall_s=0.3))
+    alice.on_notification(SMALL, Listener())
+    async with running(alice), intruder(alice) as (mux, full_name):
+        stream = mux.open_stream()
+        await multistream.propose(stream, full_name(SMALL.name))
+        await stream.send(frame(b"whole") + frame(b"never finished")[:-1])
+        await ended(mux)
+        await until(lambda: not alice.connected())
 
 
 # What this node fails at stays on its connection.

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.network.errors import PeerError
-from parahost.network.limits import YamuxLimits
+from parahost.network.holdings import Holdings
+from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.secure import SecureChannel
 from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux
 from parahost.primitives.basic import PeerId
@@ -49,8 +50,15 @@ class PlainChannel:
         await self._stream.aclose()
 
 
-def muxed(stream: trio.abc.Stream, *, initiator: bool, limits: YamuxLimits) -> Yamux:
-    return Yamux(cast(SecureChannel, PlainChannel(stream, initiator)), limits)
+def muxed(
+    stream: trio.abc.Stream,
+    *,
+    initiator: bool,
+    limits: YamuxLimits,
+    holdings: Holdings | None = None,
+) -> Yamux:
+    holdings = holdings or Holdings(NetworkLimits())
+    return Yamux(cast(SecureChannel, PlainChannel(stream, initiator)), limits, holdings)
 
 
 @asynccontextmanager
@@ -239,22 +247,21 @@ async def test_a_flood_of_pings_without_reading_is_bounded() -> None:
         nursery.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("flags", [1, 1 | 8, 4])
-async def test_nothing_is_looked_at_after_the_end(flags: int) -> None:
+async def test_nothing_is_looked_at_after_the_end() -> None:
     """Pings whose answers are not read end the connection amidst a message; what else is in it,
     such as a stream's opening, meets a muxer that is over."""
     left, right = trio.testing.lockstep_stream_pair()
-    mux = muxed(left, initiator=False, limits=YamuxLimits(write_stall_s=60))
+    limits = YamuxLimits(write_stall_s=60, frames_burst=1_000_000, max_incoming_streams=100_000)
+    mux = muxed(left, initiator=False, limits=limits)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(mux.run)
-        with trio.fail_after(20):
-            with suppress(trio.BrokenResourceError):
-                for number in range(1, 1000, 2):
-                    with trio.move_on_after(0.5):
-                        pings = header(2, 1, 0, 7) * 5000
-                        await right.send_all(pings + header(1, flags, number, 0))
-            assert await ended(mux) == "the peer does not read"
+        with trio.fail_after(20), suppress(trio.BrokenResourceError):
+            for number in range(1, 50_000, 2):
+                await right.send_all(header(2, 1, 0, 7) * 50 + header(1, 1, number, 0))
+                if mux.ended is not None:
+                    break
         nursery.cancel_scope.cancel()
+    assert mux.ended == "the peer does not read"
     assert mux.failure is None
 
 
@@ -270,3 +277,147 @@ async def test_what_fails_in_the_muxer_ends_its_connection_only(
     async with against_bytes(QUICK) as (mux, _wire):
         assert await ended(mux) == "this node failed"
         assert isinstance(mux.failure, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        header(0, 0, 9, 0),
+        header(1, 0, 9, 1),
+        header(1, 8, 9, 0),
+        header(2, 2, 0, 7),
+        header(0, 0, 9, 1) + b"x",
+    ],
+    ids=["empty", "window", "reset", "ping", "tiny"],
+)
+async def test_frames_beyond_the_rate_are_read_later(
+    autojump_clock: trio.testing.MockClock, frame: bytes
+) -> None:
+    limits = YamuxLimits(frames_per_s=100, frames_burst=100, ping_interval_s=1000)
+    async with against_bytes(limits) as (mux, wire):
+        await wire.send_all(frame * 600 + header(2, 1, 0, 7))
+        assert await wire.receive_some(100) == header(2, 2, 0, 7)
+        assert 4.5 <= trio.current_time() <= 6
+        assert mux.ended is None
+
+
+async def test_opening_a_stream_counts_for_many_frames(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limits = YamuxLimits(frames_per_s=100, frames_burst=100, ping_interval_s=1000)
+    async with against_bytes(limits) as (mux, wire):
+        await wire.send_all(b"".join(header(1, 1 | 8, n, 0) for n in range(1, 60, 2)))
+        await wire.send_all(header(2, 1, 0, 7))
+        answers = b""
+        while header(2, 2, 0, 7) not in answers:
+            answers += await wire.receive_some(10_000)
+        assert trio.current_time() >= (30 * limits.frames_of_a_stream - 100) / 100 - 1
+        assert mux.ended is None
+
+
+async def test_a_flood_of_frames_leaves_turns_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much has come in one go, other tasks run after every few hundred frames."""
+    in_a_row: list[int] = [0]
+    taken = Yamux._on_stream_frame
+
+    def count(mux: Yamux, *frame: int) -> None:
+        in_a_row[-1] += 1
+        taken(mux, *frame)
+
+    async def others() -> None:
+        while True:
+            in_a_row.append(0)
+            await trio.lowlevel.checkpoint()
+
+    class Flood(PlainChannel):
+        async def receive(self) -> bytes:
+            await trio.lowlevel.checkpoint()
+            return header(1, 0, 9, 1) * 5000
+
+    monkeypatch.setattr(Yamux, "_on_stream_frame", count)
+    channel = Flood(trio.testing.memory_stream_pair()[0], initiator=False)
+    limits = YamuxLimits(frames_burst=20_000)
+    mux = Yamux(cast(SecureChannel, channel), limits, Holdings(NetworkLimits()))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        nursery.start_soon(others)
+        while sum(in_a_row) < 20_000:
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert max(in_a_row) <= 1000  # of 5,000 that come in one go
+
+
+# What is held.
+
+
+async def filled(mux: Yamux, wire: trio.StapledStream, number: int, size: int) -> None:
+    """A stream with so many bytes that nobody reads."""
+    await wire.send_all(header(0, 1, number, size) + bytes(size))
+
+
+async def test_a_stranger_may_make_us_hold_little_and_a_peer_more() -> None:
+    holdings = Holdings(NetworkLimits(held_bytes_of_stranger=1000, held_bytes_of_peer=3000))
+    for accepted, size, survives in (
+        (False, 1000, True),
+        (False, 1001, False),
+        (True, 3000, True),
+        (True, 3001, False),
+    ):
+        ours, theirs = trio.testing.memory_stream_pair()
+        mux = muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings)
+        if accepted:
+            mux.account.accepted()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(mux.run)
+            await filled(mux, theirs, 1, size - 600)
+            await filled(mux, theirs, 3, 600)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert (mux.ended is None) is survives
+            assert holdings.held == (size if survives else 0)
+            nursery.cancel_scope.cancel()
+        assert holdings.held == 0
+
+
+async def test_who_holds_most_goes_when_all_hold_too_much() -> None:
+    holdings = Holdings(NetworkLimits(held_bytes=5000))
+    ends = [trio.testing.memory_stream_pair() for _ in range(3)]
+    light, heavy, last = (
+        muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings) for ours, _ in ends
+    )
+    async with trio.open_nursery() as nursery:
+        for mux in (light, heavy, last):
+            nursery.start_soon(mux.run)
+        for mux, (_, theirs), size in zip(
+            (light, heavy, last), ends, (500, 4000, 501), strict=True
+        ):
+            await filled(mux, theirs, 1, size)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (light.ended, last.ended) == (None, None)
+        assert heavy.ended is not None
+        assert "most" in heavy.ended
+        assert holdings.held == 1001
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_is_read_is_held_no_more_and_half_a_message_is() -> None:
+    holdings = Holdings(NetworkLimits())
+    ours, theirs = trio.testing.memory_stream_pair()
+    mux = muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        await filled(mux, theirs, 1, 700)
+        stream = await mux.accepted.receive()
+        with trio.move_on_after(0.05) as scope:
+            nursery.start_soon(stream.receive_exactly, 1000)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            assert holdings.held == 700
+            await theirs.send_all(header(0, 0, 1, 400) + bytes(400))
+            await trio.sleep_forever()
+        assert scope.cancelled_caught
+        assert holdings.held == 100
+        stream.ignore_input()
+        assert holdings.held == 0
+        await theirs.send_all(header(0, 0, 1, 400) + bytes(400))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert holdings.held == 0
+        nursery.cancel_scope.cancel()

@@ -18,7 +18,16 @@ async def receive_frame(stream: ByteStream, max_size: int) -> bytes:
     :raises ProtocolViolation: when it is too long.
     :raises PeerError: when the stream ends.
     """
+    return await stream.receive_exactly(await receive_length(stream, max_size))
+
+
+async def receive_length(stream: ByteStream, max_size: int) -> int:
+    """How long the next message is; as many bytes follow.
+
+    :raises ProtocolViolation: when it is too long.
+    :raises PeerError: when the stream ends.
+    """
     length = int.from_bytes(await stream.receive_exactly(LENGTH_SIZE), "little")
     if length > max_size:
         raise ProtocolViolation(f"a message of {length} bytes where {max_size} are allowed")
-    return await stream.receive_exactly(length)
+    return length

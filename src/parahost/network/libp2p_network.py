@@ -28,6 +28,7 @@ from parahost.network.handshake import (
     agree,
     listen_addresses,
 )
+from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
@@ -90,6 +91,7 @@ class Libp2pNetwork:
         self._incarnation = random.bytes(16)
         self._book = PeerBook(self._identity.peer, clock, random, self._limits)
         self._reputation = ReputationBook(clock, self._limits)
+        self._holdings = Holdings(self._limits)
         self.incidents = Incidents()
         """What went wrong on connections, and was kept to them."""
         self._sessions: dict[PeerId, Session] = {}
@@ -277,7 +279,7 @@ class Libp2pNetwork:
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
-        return yamux.Yamux(channel, self._limits.yamux)
+        return yamux.Yamux(channel, self._limits.yamux, self._holdings)
 
     # A connection's life.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from parahost.ports.clock import Clock
 from parahost.ports.network import REPUTATION_FLOOR
+from parahost.primitives.limits import KIB, MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class YamuxLimits:
     """So many intervals without a byte from the peer, and it is gone."""
     write_stall_s: float = 15.0
     """A peer that does not read for so long is gone."""
+    frames_per_s: float = 4000.0
+    """A peer's further frames are read later. An honest one at 32 MiB/s sends half as many."""
+    frames_burst: float = 20_000.0
+    frames_of_a_stream: int = 20
+    """What opening a stream counts for: so many frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,26 @@ class NetworkLimits:
     queue_bytes: int = 32 * 1024 * 1024
     """Notifications that wait for one peer; more disconnects it."""
     queue_messages: int = 8192
+    held_bytes_of_stranger: int = 4 * MIB
+    """What a connection may make us hold before its handshake is done."""
+    held_bytes_of_peer: int = 64 * MIB
+    """What one peer may make us hold: queued notifications, half and unread messages, answers."""
+    held_bytes: int = 192 * MIB
+    """What all together may make us hold; when it is more, who holds most is disconnected."""
+    answer_bytes_of_peer: int = 24 * MIB
+    """Answers to one peer that are being made or sent; each counts as the largest until it is
+    made. Further requests wait. Not below the largest answer of any protocol."""
+    answer_bytes: int = 96 * MIB
+    """The same for all peers."""
+    answer_grace_s: float = 5.0
+    """An answer that is made is read within its protocol's timeout and this, or the peer goes."""
+    notification_stall_s: float = 60.0
+    """Notifications on their way are taken within this time, and what they take at the rate below,
+    or the peer goes. It may be busy itself for a while."""
+    message_stall_s: float = 15.0
+    message_bytes_per_s: float = 128.0 * KIB
+    """A notification that has begun comes whole within the stall time and the time that it takes
+    at this rate, or the peer goes."""
     max_requests_in: int = 32
     """Requests of one peer that are answered at a time; more are refused."""
     max_requests_out: int = 32

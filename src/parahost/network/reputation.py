@@ -12,6 +12,8 @@ VIOLATION = -600
 """The peer broke a protocol: the second time within a minute is a ban."""
 OVER_RATE = -100
 """The peer sent more than its rate; counted at most once per second."""
+SLOW_READER = -300
+"""The peer does not read what it asked for."""
 MAX_REPUTATION = 1000
 MAX_RECORDS = 4096
 

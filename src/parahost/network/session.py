@@ -18,11 +18,11 @@ import trio
 from parahost.network import multistream
 from parahost.network.addresses import PeerAddress
 from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
-from parahost.network.framing import LENGTH_SIZE, frame, receive_frame
+from parahost.network.framing import frame, receive_frame, receive_length
 from parahost.network.handshake import MAX_TOLD, Hello, decode_told, encode_told
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits, TokenBucket
-from parahost.network.reputation import OVER_RATE, VIOLATION
+from parahost.network.reputation import OVER_RATE, SLOW_READER, VIOLATION
 from parahost.network.yamux import Stream, Yamux
 from parahost.ports.clock import Clock
 from parahost.ports.network import (
@@ -91,24 +91,25 @@ class Outbox:
     """Notifications of one protocol that wait to be sent."""
 
     def __init__(self) -> None:
-        self._frames: deque[bytes] = deque()
+        self._payloads: deque[bytes] = deque()
         self._filled = trio.Event()
 
-    def put(self, data: bytes) -> None:
-        self._frames.append(data)
+    def put(self, payload: bytes) -> None:
+        """Without a copy: the same payload may wait for many peers."""
+        self._payloads.append(payload)
         self._filled.set()
 
     async def take(self) -> list[bytes]:
-        """The next frames: one, or several small ones."""
-        if not self._frames:
+        """The next payloads: one, or several small ones."""
+        if not self._payloads:
             self._filled = trio.Event()
             await self._filled.wait()
-        frames = [self._frames.popleft()]
-        size = len(frames[0])
-        while self._frames and size + len(self._frames[0]) <= _BATCH:
-            size += len(self._frames[0])
-            frames.append(self._frames.popleft())
-        return frames
+        payloads = [self._payloads.popleft()]
+        size = len(payloads[0])
+        while self._payloads and size + len(self._payloads[0]) <= _BATCH:
+            size += len(self._payloads[0])
+            payloads.append(self._payloads.popleft())
+        return payloads
 
 
 class Session:
@@ -132,6 +133,7 @@ class Session:
         self.done = trio.Event()
         """Set once ``PeerDisconnected`` has been heard."""
         self._mux = mux
+        self._account = mux.account
         self._control = control
         self._protocols = protocols
         self._limits = limits
@@ -164,6 +166,7 @@ class Session:
         """Announce the peer, serve it until the connection ends, and take leave of it. Handlers
         of notifications that are at work then are awaited, not cancelled. Nothing that they or
         this session's parts raise leaves it."""
+        self._account.accepted()
         await self._tell(PeerConnected(self.peer, self.role))
         async with trio.open_nursery() as hearing, trio.open_nursery() as working:
             for name in self._outboxes:
@@ -191,7 +194,8 @@ class Session:
             return
         self._unsent_messages += 1
         self._unsent_bytes += size
-        outbox.put(frame(payload))
+        self._account.hold(size)
+        outbox.put(payload)
 
     async def request(self, protocol: RequestProtocol, payload: bytes) -> bytes:
         """:raises RequestFailed: see there."""
@@ -266,7 +270,7 @@ class Session:
 
     async def _send_notifications(self, name: str) -> None:
         outbox = self._outboxes[name]
-        frames = await outbox.take()
+        payloads = await outbox.take()
         stream = self._mux.open_stream()
         spoken = True
         try:
@@ -276,18 +280,36 @@ class Session:
             spoken = False  # nobody there to hear it: what is queued is dropped
         while True:
             if spoken:
-                await stream.send(b"".join(frames))
-            self._unsent_messages -= len(frames)
-            self._unsent_bytes -= sum(map(len, frames)) - LENGTH_SIZE * len(frames)
-            frames = await outbox.take()
+                await self._send_in_time(stream, b"".join(map(frame, payloads)))
+            size = sum(map(len, payloads))
+            self._unsent_messages -= len(payloads)
+            self._unsent_bytes -= size
+            self._account.release(size)
+            payloads = await outbox.take()
 
     async def _hear(self, stream: Stream, name: str) -> None:
         protocol, handler = self._protocols.notifications[name]
         while True:
-            payload = await receive_frame(stream, protocol.max_size)
+            payload = await self._receive_whole(stream, protocol.max_size)
             await self._throttle(len(payload))
             if (taking := handler(Notification(self.peer, name, payload))) is not None:
                 await taking
+
+    async def _send_in_time(self, stream: Stream, data: bytes) -> None:
+        limits = self._limits
+        with trio.move_on_after(
+            limits.notification_stall_s + len(data) / limits.message_bytes_per_s
+        ):
+            await stream.send(data)
+            return
+        raise PeerError("it does not read its notifications")
+
+    async def _receive_whole(self, stream: Stream, max_size: int) -> bytes:
+        size = await receive_length(stream, max_size)
+        patience_s = self._limits.message_stall_s + size / self._limits.message_bytes_per_s
+        with trio.move_on_after(patience_s):
+            return await stream.receive_exactly(size)
+        raise PeerError("a message stopped half-way")
 
     # What the peer asks for.
 
@@ -312,23 +334,35 @@ class Session:
         self, stream: Stream, protocol: RequestProtocol, handler: RequestHandler
     ) -> None:
         if self._requests_in >= self._limits.max_requests_in:
-            await stream.send(bytes((Status.REFUSED,)))
-            stream.finish()
+            await self._reply(stream, bytes((Status.REFUSED,)))
             return
         self._requests_in += 1
         try:
-            with trio.fail_after(protocol.timeout_s):
-                payload = await receive_frame(stream, protocol.max_request)
-                await self._throttle(len(payload))
-                try:
-                    answer = await handler(self.peer, payload)
-                except Exception as error:
-                    self._failed(protocol.name, error)
+            with self._account.reservation() as room:
+                with trio.fail_after(protocol.timeout_s):
+                    payload = await receive_frame(stream, protocol.max_request)
+                    stream.ignore_input()
+                    await self._throttle(len(payload))
+                    await room.wait_for(protocol.max_response)
+                    try:
+                        answer = await handler(self.peer, payload)
+                    except Exception as error:
+                        self._failed(protocol.name, error)
+                        return
+                reply = self._framed_answer(protocol, answer)
+                room.change(len(reply))
+                with trio.move_on_after(protocol.timeout_s + self._limits.answer_grace_s):
+                    await self._reply(stream, reply)
                     return
-                await stream.send(self._framed_answer(protocol, answer))
-                stream.finish()
+                self.abort("it does not read what it asked for")
+                self._talk.report(self.peer, SLOW_READER, f"{protocol.name}: an unread answer")
         finally:
             self._requests_in -= 1
+
+    async def _reply(self, stream: Stream, reply: bytes) -> None:
+        stream.ignore_input()
+        await stream.send(reply)
+        stream.finish()
 
     def _framed_answer(self, protocol: RequestProtocol, answer: bytes | None) -> bytes:
         if answer is None:

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable
 import trio
 
 from parahost.network.errors import PeerError, ProtocolViolation
-from parahost.network.limits import YamuxLimits
+from parahost.network.holdings import Holdings
+from parahost.network.limits import TokenBucket, YamuxLimits
 from parahost.network.secure import MAX_PLAINTEXT, SecureChannel
 
 PROTOCOL = "/yamux/1.0.0"
@@ -33,6 +34,10 @@ MAX_UNSENT = 64_000
 """What one stream may have queued for the connection, in bytes."""
 MAX_QUEUED_FRAMES = 10_000
 """A peer that makes us answer this often without reading the answers is dropped."""
+_FRAMES_PER_TURN = 256
+"""So many frames are looked at before other tasks have a turn: about a millisecond."""
+_LEAST_WAIT_S = 0.02
+"""Shorter waits are put off until they add up."""
 
 
 class Stream:
@@ -40,11 +45,13 @@ class Stream:
 
     def __init__(self, connection: Yamux, stream_id: int, receive_window: int) -> None:
         self._connection = connection
+        self._account = connection.account
         self._id = stream_id
         self._receive_window = receive_window
         self._ungranted = 0
         self._grant_at = receive_window // 2
         self._buffer = bytearray()
+        self._ignores_input = False
         self._send_window = INITIAL_WINDOW
         self._unsent = 0
         self._changed = trio.Event()
@@ -57,21 +64,22 @@ class Stream:
 
         :raises PeerError: when the stream ends before.
         """
-        if len(self._buffer) >= count:
-            return self._take(count)
         parts: list[bytes] = []
         missing = count
-        while missing:
-            while not self._buffer:
-                if self._failure is not None:
-                    raise PeerError(self._failure)
-                if self._peer_finished:
-                    raise PeerError("the peer finished the stream")
-                await self._wait()
-            part = self._take(min(missing, len(self._buffer)))
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+        try:
+            while missing:
+                while not self._buffer:
+                    if self._failure is not None:
+                        raise PeerError(self._failure)
+                    if self._peer_finished:
+                        raise PeerError("the peer finished the stream")
+                    await self._wait()
+                part = self._take(min(missing, len(self._buffer)))
+                parts.append(part)
+                missing -= len(part)
+        finally:
+            self._account.release(count - missing)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def send(self, data: bytes) -> None:
         """Send all of it, as fast as the peer and the connection take it. When it is cancelled,
@@ -107,21 +115,29 @@ class Stream:
             self._connection.forget(self._id)
         self.fail("the stream was reset by us", discard=True)
 
+    def ignore_input(self) -> None:
+        """Whatever else the peer sends is dropped."""
+        self._ignores_input = True
+        self._drop_buffer()
+
     # What the connection tells its stream.
 
     def fail(self, why: str, *, discard: bool = False) -> None:
         if self._failure is None:
             self._failure = why
         if discard:
-            self._buffer.clear()
+            self._drop_buffer()
         self._notice()
 
     def deliver(self, data: bytes) -> None:
         if self._peer_finished:
             raise ProtocolViolation("data after the end of a stream")
         self._receive_window -= len(data)
+        if self._ignores_input:
+            return
         self._buffer += data
         self._notice()
+        self._account.hold(len(data))
 
     def check_window(self, length: int) -> None:
         if length > self._receive_window:
@@ -150,6 +166,10 @@ class Stream:
             self._ungranted = 0
         return data
 
+    def _drop_buffer(self) -> None:
+        self._account.release(len(self._buffer))
+        self._buffer.clear()
+
     def _forget_if_done(self) -> None:
         if self._finished and self._peer_finished:
             self._connection.forget(self._id)
@@ -164,12 +184,52 @@ class Stream:
         await self._changed.wait()
 
 
-class Yamux:
-    """The streams of one connection. ``run`` carries them until the connection ends."""
+class _Inbox:
+    """What has come over a channel and is not looked at yet."""
 
-    def __init__(self, channel: SecureChannel, limits: YamuxLimits) -> None:
+    def __init__(self, channel: SecureChannel) -> None:
+        self._channel = channel
+        self._buffer = bytearray()
+
+    async def exactly(self, count: int) -> bytes:
+        while len(self._buffer) < count:
+            self._buffer += await self._channel.receive()
+        return self._take(count)
+
+    async def some(self, at_most: int) -> bytes:
+        if not self._buffer:
+            self._buffer += await self._channel.receive()
+        return self._take(at_most)
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._buffer[:count])
+        del self._buffer[:count]
+        return data
+
+
+class _SteadyClock:
+    """Time that nobody sets."""
+
+    def now(self) -> float:
+        return trio.current_time()
+
+    async def sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+
+
+class Yamux:
+    """The streams of one connection. ``run`` carries them until the connection ends.
+
+    :param holdings: where what the peer makes us hold is counted.
+    """
+
+    def __init__(self, channel: SecureChannel, limits: YamuxLimits, holdings: Holdings) -> None:
         self._channel = channel
         self._limits = limits
+        self.account = holdings.open(self.abort)
+        self._clock = _SteadyClock()
+        self._pace = TokenBucket(self._clock, limits.frames_per_s, limits.frames_burst)
+        self._frames_in_turn = 0
         self._streams: dict[int, Stream] = {}
         self._next_id = 1 if channel.initiator else 2
         self._incoming_count = 0
@@ -251,6 +311,7 @@ class Yamux:
         for stream in streams:
             stream.fail(self.ended, discard=discard)
         self._scope.cancel()
+        self.account.close()
 
     async def _until_over(self, part: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -296,27 +357,17 @@ class Yamux:
             self.queue(_PING, _SYN, 0, nonce & 0xFFFF_FFFF)
 
     async def _read(self) -> None:
-        buffer = bytearray()
-        wanted = _HEADER.size
+        inbox = _Inbox(self._channel)
         while self.ended is None:
-            while len(buffer) < wanted:
-                buffer += await self._channel.receive()
-                self._received_any = True
-            version, kind, flags, stream_id, length = _HEADER.unpack_from(buffer)
+            header = await inbox.exactly(_HEADER.size)
+            self._received_any = True
+            version, kind, flags, stream_id, length = _HEADER.unpack(header)
             if version != 0:
                 raise ProtocolViolation(f"yamux version {version}")
             if kind == _DATA:
-                wanted = _HEADER.size + self._checked_length(flags, stream_id, length)
-                if len(buffer) < wanted:
-                    continue
-                data = bytes(memoryview(buffer)[_HEADER.size : wanted])
-            else:
-                wanted = _HEADER.size
-                data = b""
-            del buffer[:wanted]
-            wanted = _HEADER.size
-            if kind in (_DATA, _WINDOW_UPDATE):
-                self._on_stream_frame(flags, stream_id, data, 0 if kind == _DATA else length)
+                await self._on_data(inbox, flags, stream_id, length)
+            elif kind == _WINDOW_UPDATE:
+                self._on_stream_frame(flags, stream_id, length)
             elif kind == _PING:
                 if flags & _SYN:
                     self.queue(_PING, _ACK, 0, length)
@@ -324,6 +375,32 @@ class Yamux:
                 raise PeerError("the peer went away")
             else:
                 raise ProtocolViolation(f"yamux frame of type {kind}")
+            await self._slow_down(opens_stream=kind in (_DATA, _WINDOW_UPDATE) and flags & _SYN)
+
+    async def _on_data(self, inbox: _Inbox, flags: int, stream_id: int, length: int) -> None:
+        missing = self._checked_length(flags, stream_id, length)
+        if flags & _SYN:
+            self._accept(stream_id)
+        while missing and self.ended is None:
+            data = await inbox.some(missing)
+            self._received_any = True
+            missing -= len(data)
+            stream = self._streams.get(stream_id)
+            if stream is not None:  # else it is the rest of a stream that we reset
+                stream.deliver(data)
+        self._on_stream_frame(flags & ~_SYN, stream_id, 0)
+
+    async def _slow_down(self, *, opens_stream: int) -> None:
+        """A frame without data costs its sender as much as one with data; nobody else waits."""
+        wait_s = self._pace.take(self._limits.frames_of_a_stream if opens_stream else 1)
+        self._frames_in_turn += 1
+        if wait_s >= _LEAST_WAIT_S:
+            await self._clock.sleep(wait_s)
+        elif self._frames_in_turn >= _FRAMES_PER_TURN:
+            await trio.lowlevel.checkpoint()
+        else:
+            return
+        self._frames_in_turn = 0
 
     def _checked_length(self, flags: int, stream_id: int, length: int) -> int:
         stream = self._streams.get(stream_id)
@@ -333,14 +410,12 @@ class Yamux:
             raise ProtocolViolation("more data than any window allows")
         return length
 
-    def _on_stream_frame(self, flags: int, stream_id: int, data: bytes, increment: int) -> None:
+    def _on_stream_frame(self, flags: int, stream_id: int, increment: int) -> None:
         if flags & _SYN:
             self._accept(stream_id)
         stream = self._streams.get(stream_id)
         if stream is None:
             return  # the rest of a stream that we reset
-        if data:
-            stream.deliver(data)
         if increment:
             stream.widen(increment)
         if flags & _RST:
