@@ -43,6 +43,13 @@ OVERDOES = """
 """
 """Reaches the limit of instructions in about a second: each byte that it fills is one."""
 
+MEMORY_HOG = """
+(drop (memory.grow (i32.const 2047)))
+(memory.fill (i32.const 0) (i32.const 1) (i32.const 134217728))
+(drop (memory.grow (i32.const 2047)))
+"""
+"""Fills the 128 MiB that it may have, and is refused more."""
+
 IMPORTED_MEMORY = '(import "env" "memory" (memory 1))'
 
 
@@ -57,3 +64,26 @@ def imported(name: str, parameters: str = "", results: str = "", *, module: str 
     param = " ".join(words[letter] for letter in parameters)
     result = " ".join(words[letter] for letter in results)
     return f'(import "{module}" "{name}" (func ${name} (param {param}) (result {result})))'
+
+
+def logging_guest(mebibytes: int, eight_bytes: bytes) -> bytes:
+    """Logs one message of that size, the same eight bytes again and again; then as :data:`ECHO`."""
+    size = mebibytes << 20
+    start = 1 << 20
+    return guest(
+        f"""
+        (local $at i32)
+        (drop (memory.grow (i32.const {mebibytes * 16 + 32})))
+        (i64.store (i32.const {start})
+          (i64.const {int.from_bytes(eight_bytes, "little", signed=True)}))
+        (local.set $at (i32.const 8))
+        (loop $again
+          (memory.copy (i32.add (i32.const {start}) (local.get $at)) (i32.const {start})
+            (local.get $at))
+          (local.set $at (i32.mul (local.get $at) (i32.const 2)))
+          (br_if $again (i32.lt_u (local.get $at) (i32.const {size // 2}))))
+        (call $ext_logging_log_version_1 (i32.const 0) {span(start, 0)} {span(start, size)})
+        {ECHO}
+        """,
+        before=imported("ext_logging_log_version_1", "ill"),
+    )

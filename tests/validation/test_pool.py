@@ -1,5 +1,6 @@
 """The pool with real worker processes (D14): three outcomes, and never the wrong one."""
 
+import errno
 import hashlib
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -23,12 +25,15 @@ from parahost.ports.validation import (
 )
 from parahost.primitives import scale
 from parahost.primitives.basic import ValidationCode
-from parahost.validation import InProcessHost, Limits, ValidationPool
+from parahost.validation import Limits, ValidationPool
+from parahost.validation import pool as pool_module
 from parahost.validation.metering import MAX_INSTRUCTIONS
+from parahost.validation.wire import Reply, ReplyKind
 from tests.validation.guests import (
     ECHO,
     FOREVER,
     IMPORTED_MEMORY,
+    MEMORY_HOG,
     OVERDOES,
     PARAMS,
     guest,
@@ -242,6 +247,112 @@ async def test_a_cache_that_cannot_be_written_leaves_it_undecided(tmp_path: Path
     assert "Not a directory" in outcome.reason
 
 
+async def test_a_worker_executes_one_code_only(tmp_path: Path) -> None:
+    """What a function may have done to its worker is its own para's affair."""
+    async with pool_at(tmp_path, workers=2) as pool:
+        seen: list[set[int]] = []
+        for number in (1, 2, 1, 2, 3):
+            wasm = guest(f"(drop (i32.const {number}))" + ECHO)
+            assert isinstance(await pool.execute(code(wasm), PARAMS, BACKING), Returned)
+            seen.append(set(pool.worker_pids))
+        assert len(seen[0]) == 1 and seen[0] < seen[1] == seen[2] == seen[3]
+        assert len(seen[4]) == 2 and not seen[0] & seen[4]  # the least lately used made room
+
+
+async def test_workers_retire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_CALLS_OF_A_LIFE", 2)
+    async with pool_at(tmp_path) as pool:
+        for left in (1, 0, 1):
+            assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+            assert len(pool.worker_pids) == left
+
+
+async def test_a_worker_that_keeps_too_much_memory_retires(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_MEMORY_AT_REST", 1 << 20)
+    async with pool_at(tmp_path) as pool:
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+        assert pool.worker_pids == []
+
+
+async def test_a_worker_that_uses_too_much_memory_is_ended(tmp_path: Path) -> None:
+    async with pool_at(tmp_path, limits=Limits(memory=150 << 20)) as pool:
+        outcome = await pool.execute(code(guest(MEMORY_HOG + FOREVER)), PARAMS, CHECKING)
+        assert isinstance(outcome, Undecided)
+        assert outcome.reason.endswith("150 MiB are allowed")
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+
+
+async def test_a_machine_without_memory_to_give_is_undecided(tmp_path: Path) -> None:
+    """The function is told nothing of it: it might trap."""
+    grows = "(if (i32.eq (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))"
+    async with pool_at(tmp_path) as pool:  # so that the code is prepared
+        assert isinstance(await pool.execute(code(guest(grows + ECHO)), PARAMS, BACKING), Returned)
+    async with pool_at(tmp_path, limits=Limits(memory=60 << 20)) as pool:
+        outcome = await pool.execute(code(guest(grows + ECHO)), PARAMS, BACKING)
+    assert isinstance(outcome, Undecided)
+    assert "bytes of memory cannot be had" in outcome.reason
+
+
+async def test_a_machine_without_processes_to_give_is_undecided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    async with pool_at(tmp_path) as pool:
+        monkeypatch.setattr(subprocess, "Popen", refuse)
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+    assert isinstance(outcome, Undecided)
+    assert "no worker process can be started" in outcome.reason
+
+
+SAYS = """
+import socket, struct, sys
+connection = socket.socket(fileno=int(sys.argv[1]))
+for words in sys.argv[2:]:
+    connection.sendall(bytes.fromhex(words))
+    connection.recv(1 << 16)
+connection.recv(1)
+"""
+READY = Reply(ReplyKind.READY).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ((b"\0" * len(READY),), "says nonsense: 0 is not a valid ReplyKind"),
+        ((Reply(ReplyKind.DONE).encode(),), "says nonsense: DONE is no answer to its start"),
+        ((READY, READY), "says nonsense: READY is no answer to EXECUTE"),
+        (
+            (READY, Reply(ReplyKind.DONE, float("nan")).encode()),
+            "says nonsense: a duration of nan ms",
+        ),
+        ((READY, READY[:1].replace(b"\5", b"\1") + READY[1:-4] + b"\xff" * 4), "exceeds"),
+        ((READY, READY[:5]), "hangs"),
+    ],
+    ids=["no kind", "not ready", "ready twice", "not a number", "too long", "half a word"],
+)
+async def test_what_a_worker_says_that_was_taken_over_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: tuple[bytes, ...], reason: str
+) -> None:
+    started = subprocess.Popen
+
+    def instead(_: object, *, pass_fds: list[int], **options: Any) -> Any:
+        words = [piece.hex() for piece in said]
+        command = [sys.executable, "-c", SAYS, str(pass_fds[0]), *words]
+        return started(command, pass_fds=pass_fds, **options)
+
+    async with pool_at(tmp_path) as pool:  # so that the code is prepared
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+    async with pool_at(tmp_path, limits=Limits(stall_s=0.3)) as pool:
+        monkeypatch.setattr(subprocess, "Popen", instead)
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+    assert isinstance(outcome, Undecided)
+    assert reason in outcome.reason
+
+
 async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Path) -> None:
     outcomes: list[Returned] = []
     async with pool_at(tmp_path, workers=2) as pool:
@@ -281,26 +392,6 @@ async def test_closing_ends_what_is_under_way(tmp_path: Path) -> None:
         nursery.start_soon(execute)
         await wait_for_worker(pool)
     assert len(outcomes) == 1 and isinstance(outcomes[0], Undecided)
-
-
-async def test_both_hosts_come_to_the_same_outcomes(tmp_path: Path) -> None:
-    simulated = InProcessHost()
-    async with pool_at(tmp_path) as pool:
-        for wasm in (
-            guest(ECHO),
-            guest("unreachable"),
-            guest("(i64.const -1)"),
-            guest(ECHO, memory=IMPORTED_MEMORY),
-            bytes(wasmtime.wat2wasm("(module)")),
-            b"no wasm",
-        ):
-            real = await pool.execute(code(wasm), PARAMS, BACKING)
-            same = await simulated.execute(code(wasm), PARAMS, BACKING)
-            assert type(real) is type(same)
-            if isinstance(real, Returned) and isinstance(same, Returned):
-                assert (real.result, real.peak_memory_kb) == (same.result, same.peak_memory_kb)
-            if isinstance(real, Failed) and isinstance(same, Failed):
-                assert (real.reason, real.peak_memory_kb) == (same.reason, same.peak_memory_kb)
 
 
 async def test_a_busy_worker_ends_with_its_parent(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ interrupts it from outside: instructions are counted (:mod:`parahost.validation.
 
 from __future__ import annotations
 
+import re
+
 import wasmtime
 
 from parahost.validation.errors import ArtifactError, FunctionFailed, MachineTrouble
@@ -24,6 +26,8 @@ INITIAL_HEAP_PAGES = 32
 MAX_MEMORY_PAGES = 4096
 """The largest memory of all, declared minimum and heap: 256 MiB."""
 MAX_TABLE_ELEMENTS = 1_000_000
+
+_PREFIXES = re.compile(r"^(\d+: )?(wasm trap: )?")
 
 
 class Engine:
@@ -67,9 +71,8 @@ def one_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    if "Caused by:" in lines:
-        return lines[-1].removeprefix("0: ").removeprefix("wasm trap: ")
-    return "; ".join(lines)[:500].removeprefix("wasm trap: ")
+    text = lines[-1] if "Caused by:" in lines else "; ".join(lines)[:500]
+    return _PREFIXES.sub("", text)
 
 
 def _config() -> wasmtime.Config:
