@@ -22,6 +22,7 @@ from parahost.simulation.network import (
     Endpoint,
     Internet,
 )
+from parahost.simulation.nodes import PowerFailure
 from parahost.simulation.plan import Shape, plan_network
 from parahost.simulation.random import Streams
 from parahost.simulation.scheduler import run_virtual
@@ -75,8 +76,8 @@ def test_conformance(check: Callable[[Factory], Awaitable[None]]) -> None:
     run_virtual(lambda: check(in_memory), seed=1)
 
 
-def test_a_database_that_fails_in_a_handler_takes_its_own_node_down() -> None:
-    """Whether it fails at once or later; the sender and the world go on."""
+def test_a_machine_that_fails_in_a_handler_takes_its_own_node_down() -> None:
+    """Its disk, or its power. Whether it fails at once or later; the sender and the world go on."""
 
     def at_once(event: NetworkEvent) -> None:
         if isinstance(event, Notification):
@@ -109,7 +110,11 @@ def test_a_database_that_fails_in_a_handler_takes_its_own_node_down() -> None:
             await until(lambda: not alice.connected())
             nursery.cancel_scope.cancel()
         [failure] = failures
-        assert isinstance(failure, DatabaseError)
+        assert isinstance(failure, DatabaseError | PowerFailure)
 
-    for handler in (at_once, later):
+    def power_fails(event: NetworkEvent) -> None:
+        if isinstance(event, Notification):
+            raise PowerFailure
+
+    for handler in (at_once, later, power_fails):
         run_virtual(lambda handler=handler: scenario(handler), seed=1)

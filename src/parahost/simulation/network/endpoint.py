@@ -13,7 +13,6 @@ from parahost.network.addresses import AddressError, parse_address
 from parahost.network.incidents import Incidents
 from parahost.network.reputation import VIOLATION, ReputationBook
 from parahost.ports.clock import Clock
-from parahost.ports.database import DatabaseError
 from parahost.ports.network import (
     EventHandler,
     NetworkEvent,
@@ -366,12 +365,9 @@ class Endpoint:
             return
         try:
             taking = lane.handler(event)
-        except Exception as error:
+        except BaseException as failure:
             _taken(event, sender)
-            try:
-                self._failed(event.peer, type(event).__name__, error)
-            except DatabaseError as failure:  # the node's, not the world's
-                nursery.start_soon(_fail, failure)
+            nursery.start_soon(self._fail, event, failure)  # the node's, not the world's
             return
         if taking is not None:
             lane.busy = True
@@ -443,6 +439,11 @@ class Endpoint:
 
     # What should not happen
 
+    async def _fail(self, event: NetworkEvent, failure: BaseException) -> None:
+        if not isinstance(failure, Exception):
+            raise failure
+        self._failed(event.peer, type(event).__name__, failure)
+
     def _failed(self, peer: PeerId, where: str, error: Exception) -> None:
         """Keep an exception to the connection that it came of."""
         side = self.sides.get(peer)
@@ -479,7 +480,3 @@ def _taken(event: NetworkEvent, sender: Side | None) -> None:
     """What the handler is done with waits no more at who sent it."""
     if sender is not None and isinstance(event, Notification):
         sender.take_back(len(event.payload))
-
-
-async def _fail(failure: BaseException) -> None:
-    raise failure
