@@ -1,5 +1,5 @@
 # Two commands do everything: `make devnet` and `make test`.
-PYTHON ?= python3.11
+PYTHON ?= $(or $(shell command -v python3.11),python3.12)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
