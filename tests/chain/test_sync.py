@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from parahost.chain.chain import ChainEvent
+from parahost.chain.sync.fetching import WHOLE
 from parahost.chain.sync.messages import (
     ANNOUNCES,
     MAX_BLOCKS,
@@ -32,8 +34,9 @@ from parahost.chain.sync.server import answer
 from parahost.ports import Notification
 from parahost.ports.network import NetworkEvent
 from parahost.primitives.basic import H256, U8, U32, BlockNumber, Hash, PeerId
-from parahost.primitives.header import Block
+from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.runtime.errors import HeaderTooLong, InvalidBlock
 from tests.chain.wire import Port, Wire, start, until, wire
 from tests.chain.world import Forge, hashes, open_chain
 
@@ -399,6 +402,76 @@ def test_answers_are_bounded_and_in_order(long_line: list[Block]) -> None:
     assert asked(request(FromHash(some_hash(1)), down, 5, head)) == []
     assert asked(request(FromNumber(number(5)), up, 0, head)) == []
     assert asked(request(FromNumber(number(1)), up, 200, Fields.JUSTIFICATION)) == [names[49]]
+
+
+def fat(block: Block, size: int) -> Header:
+    """The block's header with another item, so that it has that many bytes."""
+    room = size - len(encode(block.header))
+    for data in range(room, room - 16, -1):
+        digest = (PreRuntime(b"mine", bytes(data)), *block.header.digest)
+        header = replace(block.header, digest=digest)
+        if len(encode(header)) == size:
+            return header
+    raise AssertionError("no item has this size")
+
+
+def test_the_largest_header_that_import_lets_in_can_be_announced(long_line: list[Block]) -> None:
+    largest = fat(long_line[0], 128 * 1024)
+    announcement = encode(Announce(largest, True), Announcement)
+    assert len(announcement) <= ANNOUNCES.max_size
+    with pytest.raises(HeaderTooLong) as refusal:
+        open_chain().import_block(Block(fat(long_line[0], 128 * 1024 + 1), ()))
+    assert (refusal.value.size, refusal.value.limit) == (128 * 1024 + 1, 128 * 1024)
+    with pytest.raises(InvalidBlock) as other:
+        open_chain().import_block(Block(largest, ()))
+    assert not isinstance(other.value, HeaderTooLong)
+
+
+class Store:
+    """What ``answer`` asks of a chain: a line of blocks that are all the same size."""
+
+    def __init__(self, header: Header, body: tuple[Extrinsic, ...], proof: bytes) -> None:
+        self.best = replace(header, number=number(1000))
+        self._parts = header, body, proof
+
+    def hash_of(self, number: BlockNumber) -> Hash:
+        return some_hash(number)
+
+    def number(self, hash: Hash) -> BlockNumber:
+        return number(int.from_bytes(hash, "big"))
+
+    def ancestors(self, hash: Hash, count: int) -> list[Hash]:
+        return [some_hash(self.number(hash) - back) for back in range(1, count + 1)]
+
+    def header(self, hash: Hash) -> Header:
+        return self._parts[0]
+
+    def body(self, hash: Hash) -> tuple[Extrinsic, ...]:
+        return self._parts[1]
+
+    def justification(self, hash: Hash) -> bytes:
+        return self._parts[2]
+
+
+@pytest.mark.parametrize("body", [0, 1 * 1024 * 1024, 16 * 1024 * 1024])
+def test_the_largest_blocks_can_be_sent(long_line: list[Block], body: int) -> None:
+    """Of largest headers and proofs, with bodies of several sizes: answers are cut so that they
+    may be sent, and each goes on by a block at least."""
+    extrinsics = (Extrinsic(bytes(body // 1024)),) * 1024
+    store = Store(fat(long_line[0], 128 * 1024), extrinsics, bytes(1024 * 1024))
+    for asked in (Fields.HEADER, WHOLE):
+        payload = request(FromNumber(number(1)), Direction.ASCENDING, 64, asked)
+        raw = answer(store, payload)  # type: ignore[arg-type]
+        assert len(raw) <= SYNC.max_response
+        assert len(decode(BlockResponse, raw)) >= 1
+
+
+def test_a_proof_above_the_limit_is_left_out(long_line: list[Block]) -> None:
+    """A database may hold one from before there was a limit."""
+    store = Store(long_line[0].header, (), bytes(1024 * 1024 + 1))
+    payload = request(FromNumber(number(1)), Direction.ASCENDING, 1, WHOLE)
+    [data] = decode(BlockResponse, answer(store, payload))  # type: ignore[arg-type]
+    assert data.header is not None and data.justification is None
 
 
 @given(st.binary(max_size=80))

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from parahost.chain.errors import UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.node.authorship import BlockProposer
 from parahost.node.messages.utility import BlockAuthorshipData
-from parahost.primitives.basic import U32, U64, ParaId, Slot
-from parahost.primitives.header import Extrinsic
+from parahost.primitives.basic import U32, U64, Hash, ParaId, Slot
+from parahost.primitives.header import BABE_ENGINE, Block, Consensus, Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime import inherents
 from parahost.runtime.parathreads import Claim
+from parahost.runtime.storage import State
 from parahost.runtime.weights import millis
 from tests.runtime import world
 from tests.runtime.world import Chain
 
 
 class Provisioner:
-    """Has nothing but an empty inherent."""
+    """Has nothing but an inherent, which is empty unless a test says else."""
 
-    def __init__(self, chain: Chain) -> None:
-        self._chain = chain
+    def __init__(self, chain: Chain, inherent: ParachainsInherentData | None = None) -> None:
+        self._inherent = inherent or ParachainsInherentData((), (), (), chain.header)
 
     async def ask(self, request: object) -> BlockAuthorshipData:
-        return BlockAuthorshipData(ParachainsInherentData((), (), (), self._chain.header), ())
+        return BlockAuthorshipData(self._inherent, ())
 
 
 class At:
@@ -45,16 +48,39 @@ class Silence:
         raise AssertionError(f"{what} {fields}")
 
 
-def proposer(chain: Chain, seconds: float, transactions: Iterable[Extrinsic] = ()) -> BlockProposer:
+class Lines:
+    """Keeps the names of the events that were recorded."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def record(self, what: str, **fields: object) -> None:
+        self.events.append(what)
+
+
+def proposer(
+    chain: Chain,
+    seconds: float,
+    transactions: Iterable[Extrinsic] = (),
+    *,
+    journal: Any = None,
+    inherent: ParachainsInherentData | None = None,
+    state_of: Callable[[Hash], State] | None = None,
+) -> BlockProposer:
     genesis = chain.genesis
     parameters = BabeParameters(
         genesis.slot_duration_ms, U64(genesis.epoch_length), (U64(1), U64(4))
     )
-    parts: Any = (Provisioner(chain), chain.runtime, At(seconds), Silence())
+    parts: Any = (
+        Provisioner(chain, inherent),
+        chain.runtime,
+        At(seconds),
+        journal or Silence(),
+    )
     return BlockProposer(
         *parts,
         header_of=lambda _: chain.header,
-        state_of=lambda _: chain.state,
+        state_of=state_of or (lambda _: chain.state),
         transactions=lambda: transactions,
         parameters=parameters,
     )
@@ -112,4 +138,61 @@ async def test_a_full_block_is_done_however_many_transactions_wait(
     included = (("Alice", large), ("Bob", large), ("Dave", small))
     assert made.extrinsics[2:] == tuple(chain.signed(name, call) for name, call in included)
     assert taken == ["Alice", "Bob", "Charlie", "Dave"] + ["Eve"] * 7
+    chain.execute(made)
+
+
+async def proposed(chain: Chain, **world_of: Any) -> Block | None:
+    slot = Slot(U64(chain.slot + 1))
+    now = slot * chain.genesis.slot_duration_ms / 1000
+    claim = world.pre_digest(chain.claim(slot))
+    waiting = [chain.signed("Alice", Claim(ParaId(U32(1))))]
+    made = proposer(chain, now, waiting, **world_of)
+    return await made.propose(chain.header.hash(), slot, claim, now + 1)
+
+
+async def test_a_parent_that_finality_leaves_meanwhile_costs_the_slot_and_no_more() -> None:
+    chain, lines = Chain(), Lines()
+    chain.step()
+
+    def gone(block: Hash) -> State:
+        raise UnknownBlock(block)
+
+    assert await proposed(chain, journal=lines, state_of=gone) is None
+    assert lines.events == ["author.parent_gone"]
+
+
+async def test_an_inherent_that_is_refused_leaves_a_block_without_parachains() -> None:
+    chain, lines = Chain(), Lines()
+    chain.step()
+    foreign = replace(chain.header, number=chain.header.number + 7)  # type: ignore[arg-type]
+    refused = ParachainsInherentData((), (), (), foreign)
+    made = await proposed(chain, journal=lines, inherent=refused)
+    assert made is not None
+    assert lines.events == ["author.refused", "author.refused"]
+    assert len(made.extrinsics) == 2, "the inherents alone"
+    chain.execute(made)
+
+
+async def test_a_header_that_a_transaction_made_too_long_leaves_a_block_without_transactions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chain, lines = Chain(), Lines()
+    chain.step()
+    deposit = Consensus(BABE_ENGINE, bytes(70 * 1024))
+    apply, applied = chain.runtime._apply_extrinsic, 0
+
+    def apply_and_deposit(store: Any, extrinsic: Extrinsic) -> None:
+        nonlocal applied
+        apply(store, extrinsic)
+        applied += 1
+        if applied == 3:  # after the two inherents
+            for _ in range(2):
+                chain.runtime.modules.system.deposit_log(store, deposit)
+
+    monkeypatch.setattr(chain.runtime, "_apply_extrinsic", apply_and_deposit)
+    made = await proposed(chain, journal=lines)
+    assert made is not None
+    assert lines.events == ["author.refused"]
+    assert len(made.extrinsics) == 2
+    monkeypatch.undo()
     chain.execute(made)

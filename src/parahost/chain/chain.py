@@ -26,7 +26,14 @@ from parahost.primitives.basic import H256, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
-from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot, WrongNumber
+from parahost.primitives.limits import MAX_HEADER_BYTES
+from parahost.primitives.scale import encode
+from parahost.runtime.errors import (
+    HeaderTooLong,
+    InvalidBlock,
+    WrongExtrinsicsRoot,
+    WrongNumber,
+)
 from parahost.runtime.executive import Executed, extrinsics_root
 from parahost.runtime.genesis import genesis_header
 from parahost.runtime.storage import State
@@ -350,6 +357,8 @@ class Chain:
 
     def _import_on(self, parent: Node, hash: Hash, block: Block) -> Imported:
         header = block.header
+        if (size := len(encode(header))) > MAX_HEADER_BYTES:
+            raise HeaderTooLong(size, MAX_HEADER_BYTES)
         if header.number != parent.number + 1:
             raise WrongNumber(header.number, parent.number)
         verified, epoch = self._verify(parent, hash, header)

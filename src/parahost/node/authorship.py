@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Iterable, Sequence
 
 import trio
 
+from parahost.chain.errors import StateUnavailable, UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.node.messages.base import Unanswered
 from parahost.node.messages.utility import (
@@ -26,6 +28,8 @@ from parahost.runtime.executive import BlockBuilder, Runtime
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.storage import State
+
+log = logging.getLogger(__name__)
 
 MAX_WAIT_S = 1.0
 """How long the Provisioner may take; a block without parachains is better than none."""
@@ -67,25 +71,47 @@ class BlockProposer:
         data = await self._authorship_data(parent, header)
         try:
             state = self._state_of(parent)
+        except (UnknownBlock, StateUnavailable) as why:  # finality has left it while we waited
+            self._journal.record("author.parent_gone", relay_parent=parent, reason=str(why))
+            log.warning("slot %d is given up: %s", slot, why)
+            return None
+
+        def begin(paras: ParachainsInherentData) -> BlockBuilder:
             builder = self._runtime.new_block(state, header, (pre_digest,))
             builder.apply(inherents.timestamp(self._timestamp_ms(slot, state)))
-            builder.apply(inherents.parachains(data.inherent))
-        except (InvalidBlock, InvalidTransaction) as why:
-            self._journal.record("author.inherents_refused", relay_parent=parent, reason=str(why))
-            return None
-        self._add(builder, reports_for_chain(data.misbehavior), deadline)
-        self._add(builder, self._transactions(), deadline)
-        block, _ = builder.finish()
-        return block
+            builder.apply(inherents.parachains(paras))
+            return builder
+
+        def whole() -> BlockBuilder:
+            builder = begin(data.inherent)
+            self._add(builder, reports_for_chain(data.misbehavior), deadline)
+            self._add(builder, self._transactions(), deadline)
+            return builder
+
+        smaller = (whole, lambda: begin(data.inherent), lambda: begin(_nothing_of_paras(header)))
+        return self._first_acceptable(parent, slot, smaller)
+
+    def _first_acceptable(
+        self, parent: Hash, slot: Slot, attempts: Sequence[Callable[[], BlockBuilder]]
+    ) -> Block | None:
+        """Whatever import would refuse is not made: something smaller is, and loudly."""
+        for attempt in attempts:
+            try:
+                block, _ = attempt().finish()
+            except (InvalidBlock, InvalidTransaction) as why:
+                self._journal.record("author.refused", relay_parent=parent, reason=str(why))
+                log.warning("slot %d: our block would be refused: %s", slot, why)
+            else:
+                return block
+        return None
 
     async def _authorship_data(self, parent: Hash, header: Header) -> BlockAuthorshipData:
-        empty = ParachainsInherentData((), (), (), header)
         with trio.move_on_after(min(MAX_WAIT_S, self._parameters.slot_duration_s / 4)):
             try:
                 return await self._overseer.ask(RequestBlockAuthorshipData(parent))
             except Unanswered:
                 pass
-        return BlockAuthorshipData(empty, ())
+        return BlockAuthorshipData(_nothing_of_paras(header), ())
 
     def _timestamp_ms(self, slot: Slot, parent: State) -> int:
         """Our time, moved into the slot if it lies outside, and not before what the parent's
@@ -108,6 +134,10 @@ class BlockProposer:
                     return
             except (InvalidTransaction, InvalidBlock) as why:
                 self._journal.record("author.extrinsic_skipped", reason=str(why))
+
+
+def _nothing_of_paras(parent: Header) -> ParachainsInherentData:
+    return ParachainsInherentData((), (), (), parent)
 
 
 def reports_for_chain(reports: Iterable[MisbehaviorReport]) -> list[Extrinsic]:

@@ -38,7 +38,7 @@ class HeaderTooLong(InvalidBlock):
     """The header could not be announced, synced and built upon by everybody (D35)."""
 
     def __init__(self, size: int, limit: int) -> None:
-        super().__init__(f"the header has {size} bytes without its seal, at most {limit} may be")
+        super().__init__(f"the header has {size} bytes, at most {limit} may be")
         self.size = size
         self.limit = limit
 

@@ -126,8 +126,7 @@ class Runtime:
         parent_number = self.modules.system.block_number(parent)
         if header.number != parent_number + 1:
             raise WrongNumber(header.number, parent_number)
-        if (size := len(encode(header))) > MAX_UNSEALED_HEADER_BYTES:
-            raise HeaderTooLong(size, MAX_UNSEALED_HEADER_BYTES)
+        _check_length(header)
         if any(isinstance(item, Seal) for item in header.digest):
             raise InvalidBlock("the header is sealed; the importer strips the one seal it may have")
 
@@ -291,6 +290,7 @@ class BlockBuilder:
         """The block, without a seal, and its post-state.
 
         :raises MisplacedInherent: when an inherent is lacking.
+        :raises HeaderTooLong: when execution has added too much to the digest.
         """
         self._runtime._check_inherents_complete(self._store)
         digest = self._runtime._finalize_block(self._store)
@@ -303,7 +303,13 @@ class BlockBuilder:
             extrinsics_root=extrinsics_root(extrinsics),
             digest=digest,
         )
+        _check_length(header)
         return Block(header, extrinsics), state
+
+
+def _check_length(header: Header) -> None:
+    if (size := len(encode(header))) > MAX_UNSEALED_HEADER_BYTES:
+        raise HeaderTooLong(size, MAX_UNSEALED_HEADER_BYTES)
 
 
 @once(16)

@@ -8,17 +8,28 @@ from typing import Annotated
 from parahost.ports import NotificationProtocol, RequestProtocol
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash
 from parahost.primitives.header import BoundedExtrinsic, Header
-from parahost.primitives.limits import MAX_EXTRINSICS, MAX_JUSTIFICATION_BYTES
+from parahost.primitives.limits import (
+    KIB,
+    MAX_BODY_BYTES,
+    MAX_EXTRINSICS,
+    MAX_HEADER_BYTES,
+    MAX_JUSTIFICATION_BYTES,
+    MIB,
+)
 from parahost.primitives.scale import MaxLen, variant
 from parahost.primitives.values import dataclass
 
 MAX_BLOCKS = 64
 """Blocks in one answer."""
-ANSWER_BYTES = 2 << 20
+ANSWER_BYTES = 2 * MIB
 """An answer ends with the block that takes it over this size."""
+MAX_BLOCK_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + MAX_JUSTIFICATION_BYTES + 128 * KIB
+"""A block with its proof. Each extrinsic has its length before it, of up to four bytes: 64 KiB."""
 
-ANNOUNCES = NotificationProtocol("block-announces", max_size=64 * 1024)
-SYNC = RequestProtocol("sync", max_request=128, max_response=20 << 20, timeout_s=15.0)
+ANNOUNCES = NotificationProtocol("block-announces", max_size=MAX_HEADER_BYTES + 2)
+SYNC = RequestProtocol(
+    "sync", max_request=128, max_response=ANSWER_BYTES + MAX_BLOCK_BYTES, timeout_s=15.0
+)
 
 
 @variant(0)

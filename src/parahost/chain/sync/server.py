@@ -14,6 +14,7 @@ from parahost.chain.sync.messages import (
     FromHash,
 )
 from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.primitives.limits import MAX_JUSTIFICATION_BYTES
 from parahost.primitives.scale import decode, encode
 
 JUSTIFICATIONS_SCANNED = 512
@@ -38,7 +39,7 @@ def answer(chain: Chain, payload: bytes) -> bytes:
         if only_justified and data.justification is None:
             continue
         blocks.append(data)
-        size += len(data.justification or b"") + sum(map(len, data.body or ()))
+        size += len(encode(data))
         if len(blocks) == limit or size > ANSWER_BYTES:
             break
     return encode(tuple(blocks), BlockResponse)
@@ -66,5 +67,11 @@ def _data(chain: Chain, hash: Hash, fields: Fields) -> BlockData:
         hash,
         chain.header(hash) if fields & Fields.HEADER else None,
         chain.body(hash) if fields & Fields.BODY else None,
-        chain.justification(hash) if fields & Fields.JUSTIFICATION else None,
+        _justification(chain, hash) if fields & Fields.JUSTIFICATION else None,
     )
+
+
+def _justification(chain: Chain, hash: Hash) -> bytes | None:
+    """As it was received. One that is too long, kept by an older version, has no use to anybody."""
+    proof = chain.justification(hash)
+    return None if proof is None or len(proof) > MAX_JUSTIFICATION_BYTES else proof

@@ -32,6 +32,7 @@ from parahost.primitives.consensus import (
     SecondaryVrfPreDigest,
 )
 from parahost.primitives.header import BABE_ENGINE, Block, PreRuntime, Seal
+from parahost.runtime.errors import InvalidBlock
 
 log = logging.getLogger(__name__)
 
@@ -166,6 +167,9 @@ class Author:
             return None
         except ImportRefused as why:
             log.warning("slot %d: our block was not taken: %s", claim.pre_digest.slot, why)
+            return None
+        except InvalidBlock:  # a fault of ours; an end of the node would mend nothing
+            log.exception("slot %d: our block is invalid", claim.pre_digest.slot)
             return None
         assert isinstance(imported, Imported), "a block is sealed once"
         return imported
