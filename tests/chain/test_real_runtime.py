@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from parahost.chain.chain import Chain, Imported
-from parahost.chain.pool import PlaceTaken, TransactionGossip, TransactionPool
+from parahost.chain.pool import PlaceTaken, TooLate, TransactionGossip, TransactionPool
 from parahost.chain.pool.pool import AlreadyWaiting, transaction_hash
 from parahost.chain.sync import Sync
 from parahost.consensus.babe.authoring import Author
@@ -97,7 +97,7 @@ class Node:
         self.database = MemoryDatabase()
         self.port: Port = net.port(name)
         self.chain = open_node_chain(self.database, self.clock)
-        self.pool = TransactionPool(self.chain, RUNTIME.validate_transaction)
+        self.pool = TransactionPool(self.chain, RUNTIME)
         self.gossip = TransactionGossip(self.pool, self.port)
         ring = KeyRing.of(
             [(KeyType.BABE, f"//{name}//babe"), (KeyType.GRANDPA, f"//{name}")]
@@ -226,7 +226,7 @@ async def test_after_epochs_without_blocks_the_chain_goes_on(autojump_clock: Moc
         assert header is not None
         chain.import_block(Block(header, body))
     await trio.sleep(20)
-    proposer = Proposing(chain, TransactionPool(chain, RUNTIME.validate_transaction))
+    proposer = Proposing(chain, TransactionPool(chain, RUNTIME))
     keys = KeyRing.of((KeyType.BABE, f"//{name}//babe") for name in NAMES)
     author = Author(
         chain,
@@ -265,7 +265,7 @@ async def test_transactions_travel_wait_for_their_turn_and_are_included(
         await until(lambda: all(len(node.pool) == 0 for node in nodes))
         included = _included(nodes[0].chain)
         assert [one for one in included if one in (first, second, third)] == [first, second, third]
-        with pytest.raises(InvalidTransaction):
+        with pytest.raises(TooLate):
             nodes[0].gossip.submit(first)
         nodes[1].port.notify([nodes[0].port.local_peer], "transactions", b"\x04\x10junk")
         await until(lambda: bool(nodes[0].port.reports))
@@ -285,7 +285,7 @@ class JumpingClock(TrioClock):
 async def test_no_slot_is_tried_twice_whatever_the_clock_does(autojump_clock: MockClock) -> None:
     clock = JumpingClock()
     chain = open_node_chain(MemoryDatabase(), clock)
-    proposer = Proposing(chain, TransactionPool(chain, RUNTIME.validate_transaction))
+    proposer = Proposing(chain, TransactionPool(chain, RUNTIME))
     keys = KeyRing.of((KeyType.BABE, f"//{name}//babe") for name in NAMES)
     author = Author(
         chain,
@@ -316,9 +316,7 @@ async def test_no_slot_is_tried_twice_whatever_the_clock_does(autojump_clock: Mo
 async def test_a_block_that_is_ready_far_too_late_is_dropped(autojump_clock: MockClock) -> None:
     clock = TrioClock()
     chain = open_node_chain(MemoryDatabase(), clock)
-    proposer = Proposing(
-        chain, TransactionPool(chain, RUNTIME.validate_transaction), delay=lambda slot: 2.5
-    )
+    proposer = Proposing(chain, TransactionPool(chain, RUNTIME), delay=lambda slot: 2.5)
     keys = KeyRing.of((KeyType.BABE, f"//{name}//babe") for name in NAMES)
     author = Author(
         chain,

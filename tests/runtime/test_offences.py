@@ -91,7 +91,7 @@ def test_two_blocks_in_a_slot(chain: Chain) -> None:
     [kept] = reports(chain)
     assert kept.offence.kind is OffenceKind.BABE_EQUIVOCATION
     assert kept.offence.offender == account(OFFENDER)
-    assert valid.provides == (kept.offence.id(),)
+    assert valid.deed == kept.offence.id()
     time_slot = SLOT.to_bytes(8, "little")
     assert OffenceReported(b"babe:equivocatio", time_slot) in chain.events()
 

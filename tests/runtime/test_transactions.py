@@ -51,13 +51,11 @@ def refused_everywhere(chain: Chain, extrinsic: Extrinsic) -> InvalidTransaction
 
 def test_nonces_count_up(chain: Chain) -> None:
     first, second = (chain.signed("Alice", CLAIM, nonce=nonce) for nonce in (0, 1))
-    valid = chain.runtime.validate_transaction(chain.state, chain.header, first)
-    after = chain.runtime.validate_transaction(chain.state, chain.header, second)
-    assert valid.requires == ()
-    assert after.requires == valid.provides
-    assert after.provides != valid.provides
+    for extrinsic in (first, second):
+        chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    assert chain.runtime.standing(chain.state, account("Alice")).nonce == 0
     chain.step(first, second)
-    assert chain.runtime.modules.system.nonce(chain.state, account("Alice")) == 2
+    assert chain.runtime.standing(chain.state, account("Alice")).nonce == 2
     assert isinstance(refused_everywhere(chain, first), StaleTransaction)
 
 
@@ -99,7 +97,7 @@ def test_mortal_transactions_die(chain: Chain) -> None:
     era = MortalEra(8, 1)
     extrinsic = chain.signed("Alice", CLAIM, era=era)
     valid = chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
-    assert valid.longevity == 7
+    assert (valid.longevity, valid.born) == (7, 1)
     chain.steps(6)
     valid = chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
     assert valid.longevity == 1
@@ -151,3 +149,22 @@ def test_the_first_block_may_have_transactions() -> None:
     chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
     chain.step(extrinsic)
     assert chain.runtime.modules.system.nonce(chain.state, account("Alice")) == 1
+
+
+def test_a_transaction_says_what_it_offers_before_anything_is_checked(chain: Chain) -> None:
+    extrinsic = chain.signed("Alice", CLAIM, nonce=3, tip=9, era=MortalEra(8, 1))
+    unreadable = Extrinsic(extrinsic[:-5] + b"\xff" * 5)
+    for one in (extrinsic, unreadable):
+        offer = chain.runtime.preview_transaction(one)
+        assert offer is not None
+        assert (offer.signer, offer.nonce, offer.tip) == (account("Alice"), 3, 9)
+        assert offer.fee == 10**9 + 10**6 * len(one) + 9
+        assert offer.is_mortal
+    assert chain.runtime.preview_transaction(inherent(CLAIM)) is None
+    with pytest.raises(MalformedExtrinsic):
+        chain.runtime.preview_transaction(Extrinsic(extrinsic[:60]))
+
+
+def test_an_account_stands_with_what_it_may_spend(chain: Chain) -> None:
+    standing = chain.runtime.standing(chain.state, account("Alice"))
+    assert (standing.nonce, standing.funds) == (0, 1000 * 10**12)

@@ -190,7 +190,7 @@ class Node:
             import_justification=self.grandpa.import_justification,
         )
         self.grandpa.seek = self.sync.seek
-        self.pool = TransactionPool(self.chain, self.runtime.validate_transaction)
+        self.pool = TransactionPool(self.chain, self.runtime)
         self.transactions = TransactionGossip(self.pool, ports.network)
         self.overseer = Overseer(
             self._subsystems(collating),
@@ -251,6 +251,7 @@ class Node:
         async with trio.open_nursery() as nursery:
             await nursery.start(self.overseer.run, self._initial_leaves())
             nursery.start_soon(self.sync.run)
+            nursery.start_soon(self.pool.run)
             nursery.start_soon(self.grandpa.run)
             if self.role is Role.VALIDATOR:
                 nursery.start_soon(self._author().run)

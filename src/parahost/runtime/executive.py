@@ -24,6 +24,7 @@ from parahost.primitives.header import (
 from parahost.primitives.limits import MAX_HEADER_BYTES
 from parahost.primitives.once import once
 from parahost.primitives.scale import encode
+from parahost.runtime.balances import spendable
 from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of, pallet_of
 from parahost.runtime.errors import (
     BodyTooLong,
@@ -42,9 +43,9 @@ from parahost.runtime.errors import (
 from parahost.runtime.events import DispatchClass, DispatchInfo, Pays
 from parahost.runtime.extrinsic import Envelope, open_envelope
 from parahost.runtime.modules import Modules
-from parahost.runtime.origin import NoOrigin, Origin, Signed
+from parahost.runtime.origin import AccountId, NoOrigin, Origin, Signed
 from parahost.runtime.storage import Overlay, Reader, State, StateVersion
-from parahost.runtime.transactions import TransactionChecks, ValidTransaction
+from parahost.runtime.transactions import Offer, Standing, TransactionChecks, ValidTransaction
 from parahost.runtime.weights import call_weight, transaction_weight
 from parahost.trie import ordered_root
 
@@ -106,6 +107,21 @@ class Runtime:
         )
         self._check_header(parent, header)
         return BlockBuilder(self, header, self._initialize_block(parent, header))
+
+    def preview_transaction(self, extrinsic: Extrinsic) -> Offer | None:
+        """What an extrinsic says of itself; ``None`` when nobody has signed it. It costs the same
+        however long it is.
+
+        :raises MalformedExtrinsic: when it cannot be read so far.
+        """
+        envelope = open_envelope(extrinsic)
+        signature = envelope.signature
+        return None if signature is None else Offer.of(signature, envelope.length)
+
+    def standing(self, state: Reader, signer: AccountId) -> Standing:
+        """What an account may do next after the block with that state, and pay."""
+        info = self.modules.system.account.get(state, signer)
+        return Standing(info.nonce, spendable(info))
 
     def validate_transaction(
         self, state: State, header: Header, extrinsic: Extrinsic

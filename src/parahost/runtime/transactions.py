@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from parahost.ports.verifier import Verifier
-from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.primitives.basic import H256, U32, BlockNumber, Hash
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of
 from parahost.runtime.errors import (
@@ -26,8 +27,10 @@ from parahost.runtime.extrinsic import (
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.modules import Modules
 from parahost.runtime.offences import Offence
+from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Reader
 from parahost.runtime.system import BLOCK_HASH_COUNT
+from parahost.runtime.transaction_payment import fee
 
 GENESIS = BlockNumber(U32(0))
 IMMORTAL_BLOCKS = 1 << 32
@@ -35,13 +38,42 @@ REPORT_BLOCKS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class ValidTransaction:
-    """What the pool needs to know. ``provides`` names what no other transaction may provide;
-    what is in ``requires`` must be provided before. ``longevity``: in blocks."""
+class Offer:
+    """What a signed transaction says of itself, whether it is true or not. ``fee`` is all that it
+    pays, the ``tip`` included."""
 
-    provides: tuple[bytes, ...]
-    requires: tuple[bytes, ...]
+    signer: AccountId
+    nonce: int
+    tip: int
+    fee: int
+    is_mortal: bool
+
+    @classmethod
+    def of(cls, signature: Signature, length: int) -> Offer:
+        extra = signature.extra
+        due = fee(length, extra.tip)
+        return cls(signature.signer, extra.nonce, extra.tip, due, extra.era is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as the pool sees it: the next ``nonce``, and what it has to pay fees with."""
+
+    nonce: int
+    funds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValidTransaction:
+    """A transaction whose signature or proof is good. ``longevity``: for so many blocks.
+
+    ``born``: the number of the block whose hash the signature covers; ``None`` if it is the
+    genesis. ``deed``: of a report, the same for every proof of the same deed.
+    """
+
     longevity: int
+    born: BlockNumber | None = None
+    deed: H256 | None = None
 
 
 class TransactionChecks:
@@ -56,17 +88,14 @@ class TransactionChecks:
         signature = envelope.signature
         if signature is None:
             offence = self.check_unsigned(store, transaction_call(envelope))
-            return ValidTransaction((offence.id(),), (), REPORT_BLOCKS)
-        requires: tuple[bytes, ...] = ()
-        try:
+            return ValidTransaction(REPORT_BLOCKS, deed=offence.id())
+        with suppress(FutureTransaction):
             self.check_cost(store, signature, envelope.length)
-        except FutureTransaction:
-            requires = (_nonce_tag(signature, -1),)
         self.check_signature(store, signature, envelope.call_bytes)
         transaction_call(envelope)
-        return ValidTransaction(
-            (_nonce_tag(signature, 0),), requires, self._blocks_left(store, signature.extra.era)
-        )
+        era = signature.extra.era
+        born = None if era is None else era.birth(self._modules.system.block_number(store))
+        return ValidTransaction(self._blocks_left(store, era), born)
 
     def check_cost(self, store: Reader, signature: Signature, length: int) -> None:
         """What costs nothing to look at, before the signature and the call.
@@ -141,7 +170,3 @@ def transaction_call(envelope: Envelope) -> RuntimeCall:
     if isinstance(call, INHERENTS):
         raise UnsignedNotAllowed(f"{name_of(call)} is for the block's author only")
     return call
-
-
-def _nonce_tag(signature: Signature, offset: int) -> bytes:
-    return signature.signer + (signature.extra.nonce + offset).to_bytes(4, "little")
