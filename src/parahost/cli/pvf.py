@@ -61,10 +61,14 @@ def _execute(code: bytes, params: bytes, kind: Kind) -> ExecutionOutcome:
     import trio
 
     from parahost.primitives.basic import ValidationCode
-    from parahost.validation import ExecutionKind, ValidationPool
+    from parahost.validation import ExecutionKind, Limits, ValidationPool
+    from parahost.validation.preparation import PreparationLimits
+
+    # There is no other code here that would have to wait.
+    limits = Limits(preparation=PreparationLimits(first_cpu_s=60, wait_s=600))
 
     async def execute() -> ExecutionOutcome:
-        async with ValidationPool(_cache_dir(), workers=1) as pool:
+        async with ValidationPool(_cache_dir(), workers=1, limits=limits) as pool:
             return await pool.execute(ValidationCode(code), params, ExecutionKind[kind.name])
 
     return trio.run(execute)

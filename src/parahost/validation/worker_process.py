@@ -173,8 +173,8 @@ class WorkerProcess:
         while len(received) < length:
             with trio.move_on_after(_LOOK_S) as scope:
                 piece = await self._stream.receive_some(min(length - len(received), 1 << 20))
+            watch.look()
             if scope.cancelled_caught:
-                watch.look()
                 continue
             if not piece:
                 raise EOFError
@@ -183,12 +183,17 @@ class WorkerProcess:
 
     async def _how_it_ended(self) -> str:
         code = await self.reaped()
-        words = ""
-        if self._last_words >= 0:
-            size = os.fstat(self._last_words).st_size
-            said = os.pread(self._last_words, _LAST_WORDS, max(0, size - _LAST_WORDS))
-            words = printable(said.decode(errors="replace").strip().rpartition("\n")[2])
+        words = self._read_last_words()
         return f"worker {self.pid} ended: {_describe_exit(code)}{words and f' ({words})'}"
+
+    def _read_last_words(self) -> str:
+        """The last line that says something; Rust's advice comes after it."""
+        if self._last_words < 0:
+            return ""
+        size = os.fstat(self._last_words).st_size
+        said = os.pread(self._last_words, _LAST_WORDS, max(0, size - _LAST_WORDS))
+        lines = said.decode(errors="replace").strip().split("\n")
+        return printable(next((line for line in lines[::-1] if line[:5] != "note:"), ""))
 
 
 class _Watch:
@@ -198,15 +203,21 @@ class _Watch:
         self._pid = pid
         self._allowance = allowance
         self._start_s = _cpu_s_of(pid)
-        self._rested_since = trio.current_time()
+        self._rested_since = self._looked_at = trio.current_time()
         self._used_s = self._start_s
 
     def look(self) -> None:
-        """
+        """Called at least every ``_LOOK_S`` while the worker is waited for, also by one that sends
+        a byte now and then.
+
         :raises Overrun: when it used too much.
         :raises MachineFault: when it used next to no CPU for long.
         """
-        allowed, now, used_s = self._allowance, trio.current_time(), _cpu_s_of(self._pid)
+        now = trio.current_time()
+        if now - self._looked_at < _LOOK_S:
+            return
+        self._looked_at = now
+        allowed, used_s = self._allowance, _cpu_s_of(self._pid)
         if used_s - self._start_s > allowed.cpu_s:
             raise Overrun(f"worker {self._pid} used more than {allowed.cpu_s:g} s of CPU time")
         memory = _memory_of(self._pid)
