@@ -316,6 +316,14 @@ for words in sys.argv[2:]:
     connection.recv(1 << 16)
 connection.recv(1)
 """
+DRIPS = """
+import socket, sys, time
+connection = socket.socket(fileno=int(sys.argv[1]))
+connection.sendall(bytes.fromhex(sys.argv[2]))
+while True:
+    connection.sendall(b"\\1")
+    time.sleep(0.02)
+"""
 READY = Reply(ReplyKind.READY).encode()
 
 
@@ -351,6 +359,25 @@ async def test_what_a_worker_says_that_was_taken_over_is_not_believed(
         outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
     assert isinstance(outcome, Undecided)
     assert reason in outcome.reason
+
+
+async def test_a_worker_that_sends_a_byte_now_and_then_hangs_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = subprocess.Popen
+    long = Reply(ReplyKind.DONE).encode()[:-4] + (1 << 20).to_bytes(4, "little")
+
+    def instead(_: object, *, pass_fds: list[int], **options: Any) -> Any:
+        command = [sys.executable, "-c", DRIPS, str(pass_fds[0]), (READY + long).hex()]
+        return started(command, pass_fds=pass_fds, **options)
+
+    async with pool_at(tmp_path) as pool:  # so that the code is prepared
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+    async with pool_at(tmp_path, limits=Limits(stall_s=0.5)) as pool:
+        monkeypatch.setattr(subprocess, "Popen", instead)
+        outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
+    assert isinstance(outcome, Undecided)
+    assert "hangs" in outcome.reason
 
 
 async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Path) -> None:
