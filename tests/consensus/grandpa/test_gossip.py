@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from parahost.consensus.fanout import RELAY_FANOUT
-from parahost.consensus.grandpa.catch_up import catch_up_of, round_of
+from parahost.consensus.grandpa.catch_up import MAX_BELOW_FINAL, catch_up_of, round_of
 from parahost.consensus.grandpa.gossip import Gossip
 from parahost.consensus.grandpa.messages import (
     CatchUp,
@@ -35,7 +35,7 @@ from parahost.consensus.grandpa.validity import (
     usable_part,
 )
 from parahost.consensus.grandpa.voters import VoterSet
-from parahost.consensus.grandpa.votes import RoundState, commit_of
+from parahost.consensus.grandpa.votes import RoundState, RoundVotes, commit_of
 from parahost.crypto import ed25519
 from parahost.primitives.basic import (
     H256,
@@ -197,6 +197,27 @@ def test_a_commit_may_name_blocks_that_nobody_has(tree: Tree) -> None:
     )
     more = replace(commit, precommits=(*commit.precommits, extra))
     assert usable_part(more, SET, VOTERS, tree) == commit
+
+
+def test_a_catch_up_with_a_base_far_below_what_is_final() -> None:
+    """The votes are genuine; the base is what its sender makes of it."""
+    tree = Tree()
+    blocks = chain_of(GENESIS, MAX_BELOW_FINAL + 3)
+    for header in blocks:
+        tree.add(header)
+    final, top = blocks[-2], blocks[-1]
+    tree.finalize(final.hash(), None)
+    prior = PriorRound(0, RoundState.settled(ref(final)))
+    rounds = Rounds(SET, VOTERS, prior, tree, local=None, gossip_s=1)
+    votes = RoundVotes(1, VOTERS, ref(final), tree)
+    for kind in (Prevote, Precommit):
+        for index in range(3):
+            votes.add(signed(kind, top, index))
+    good = catch_up_of(SET, votes)
+    assert round_of(good, rounds, tree) is not None
+    for below, taken in ((blocks[0], False), (blocks[1], True)):
+        lower = replace(good, base_hash=below.hash(), base_number=below.number)
+        assert (round_of(lower, rounds, tree) is not None) is taken
 
 
 def test_an_equivocators_votes_are_one_vote_for_every_block(tree: Tree) -> None:

@@ -11,6 +11,10 @@ from parahost.consensus.grandpa.votes import RoundVotes, commit_of
 from parahost.primitives.basic import U64
 from parahost.primitives.consensus import Precommit, Prevote
 
+MAX_BELOW_FINAL = 1024
+"""How far the base of a round may lie below what is final here: the way from the votes to it is
+walked, and final headers are read from disk."""
+
 
 def catch_up_of(set_id: int, votes: RoundVotes) -> CatchUp:
     """The message for a completed round."""
@@ -34,8 +38,11 @@ def catch_up_of(set_id: int, votes: RoundVotes) -> CatchUp:
 
 def round_of(message: CatchUp, rounds: Rounds, chain: GrandpaChain) -> PriorRound | None:
     """The round that a catch-up, whose signatures were checked, completes, together with the
-    votes that we have of it; ``None`` when it does not, for what we know of the blocks."""
+    votes that we have of it; ``None`` when it does not, for what we know of the blocks, or when
+    its base, which nobody has signed, lies too far below what is final."""
     base, final = BlockRef(message.base_hash, message.base_number), finalized_of(chain)
+    if base.number + MAX_BELOW_FINAL < final.number:
+        return None
     if not descends(chain, base, final) and not descends(chain, final, base):
         return None
     votes = RoundVotes(message.round, rounds.voters, base, chain)
