@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.network import multistream
-from parahost.network.addresses import AddressError, PeerAddress, parse_address
 from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
 from parahost.network.framing import frame, receive_frame
 from parahost.network.handshake import (
@@ -24,6 +23,7 @@ from parahost.network.handshake import (
 )
 from parahost.network.identity import Identity
 from parahost.ports.network import ObservedRole
+from parahost.primitives.addresses import AddressError, PeerAddress, network_of, parse_address
 from parahost.primitives.basic import H256
 from parahost.primitives.scale import encode
 
@@ -46,7 +46,7 @@ addresses = st.builds(
 ) | st.builds(
     PeerAddress,
     kind=st.sampled_from(("dns", "dns4", "dns6")),
-    host=st.lists(st.text("ab-9", min_size=1, max_size=20), min_size=1, max_size=3).map(".".join),
+    host=st.lists(st.text("ab-", min_size=1, max_size=20), min_size=1, max_size=3).map(".".join),
     port=st.integers(0, 65_535),
     peer=st.sampled_from((None, PEER, OTHER)),
 )
@@ -117,11 +117,53 @@ def test_an_unspecified_listener_is_where_its_machine_was_seen() -> None:
     assert listen_addresses(HELLO, OTHER, "192.0.2.7") == []
 
 
-@given(st.lists(addresses, max_size=200))
+@given(st.lists(addresses.filter(lambda each: each.can_be_dialled and each.peer), max_size=200))
 def test_lists_of_peers_round_trip(told: list[PeerAddress]) -> None:
     data = encode_told(told)
     assert len(data) <= MAX_TOLD
     assert decode_told(data) == told[:128]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"/ip6/fe80::1%\u00e9/tcp/1/p2p/{PEER}",
+        f"/ip6/2001:db8::1%eth0/tcp/1/p2p/{PEER}",
+        f"/ip6/fe80::1/tcp/1/p2p/{PEER}",
+        f"/ip6/2001:DB8::1/tcp/1/p2p/{PEER}",
+        f"/ip6/::ffff:192.0.2.1/tcp/1/p2p/{PEER}",
+        f"/ip4/0.0.0.0/tcp/1/p2p/{PEER}",
+        f"/ip4/192.0.2.1/tcp/0/p2p/{PEER}",
+        f"/dns/Example.com/tcp/1/p2p/{PEER}",
+        f"/dns/127.0.0.1/tcp/1/p2p/{PEER}",
+        "/ip4/192.0.2.1/tcp/1",
+        "nonsense",
+    ],
+)
+def test_one_odd_address_makes_a_list_a_violation(odd: str) -> None:
+    """Nobody who admits addresses as we do could tell it: peers pass on what they have read."""
+    good = f"/ip4/192.0.2.1/tcp/1/p2p/{PEER}"
+    assert [str(address) for address in decode_told(encode_texts(good))] == [good]
+    with pytest.raises(ProtocolViolation):
+        decode_told(encode_texts(good, odd))
+
+
+def encode_texts(*texts: str) -> bytes:
+    return encode(texts, tuple[str, ...])
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::/64"),
+    ],
+)
+def test_limits_per_address_count_by_what_one_owner_has(host: str, network: str) -> None:
+    assert network_of(host) == network
 
 
 @given(st.binary(max_size=300))

@@ -21,7 +21,6 @@ from libp2p.peer.peerinfo import info_from_p2p_addr
 from multiaddr import Multiaddr
 
 from parahost.network import multistream, yamux
-from parahost.network.addresses import parse_address
 from parahost.network.errors import NetworkError, PeerError
 from parahost.network.framing import frame
 from parahost.network.handshake import VERSION, Hello, Verdict, agree, decode_hello
@@ -32,6 +31,7 @@ from parahost.network.limits import NetworkLimits
 from parahost.network.secure import secure
 from parahost.ports.database import DatabaseError
 from parahost.ports.network import NetworkEvent, ObservedRole, PeerConnected, PeerDisconnected
+from parahost.primitives.addresses import parse_address
 from parahost.primitives.basic import H256
 from parahost.primitives.limits import MIB
 from tests.network.conformance import ASK, LARGE, SMALL, Listener, until

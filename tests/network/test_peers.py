@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from parahost.network.addresses import parse_address
 from parahost.network.identity import Identity
 from parahost.network.limits import NetworkLimits, TokenBucket
-from parahost.network.peers import MAX_FAILURES, MAX_LEARNED, PeerBook
+from parahost.network.peers import MAX_FAILURES, MAX_LEARNED, MAX_PER_TELLER, PeerBook
 from parahost.network.reputation import MAX_RECORDS, ReputationBook
+from parahost.primitives.addresses import parse_address
 from parahost.primitives.basic import PeerId
+from parahost.primitives.peer_ids import peer_id_of
 
 LOCAL, BOOT, FIRST, SECOND = (Identity(bytes((number,)) * 32).peer for number in range(4))
 LIMITS = NetworkLimits()
@@ -113,9 +116,7 @@ def test_what_is_learned_is_bounded_and_sensible() -> None:
     )
     assert peers.due([]) == []
     for number in range(MAX_LEARNED + 10):
-        address = at(FIRST)
-        object.__setattr__(address, "peer", PeerId(f"peer {number}"))
-        peers.learn([address])
+        peers.learn([replace(at(FIRST), peer=PeerId(f"peer {number}"))])
     assert len(peers.due([])) == MAX_LEARNED
 
 
@@ -161,3 +162,85 @@ def test_token_bucket() -> None:
     assert bucket.take(1) == pytest.approx(0.1)
     clock.time += 1_000_000
     assert bucket.take(21) == pytest.approx(0.1)
+
+
+# What anybody may say
+
+
+TELLER, SECOND_TELLER = (Identity(bytes((number,)) * 32).peer for number in (50, 51))
+
+
+def strangers(count: int) -> list[PeerId]:
+    return [peer_id_of(number.to_bytes(32, "big")) for number in range(1, count + 1)]
+
+
+def tried(peers: PeerBook, peer: PeerId, times: int) -> set[int]:
+    ports = set()
+    for _ in range(times):
+        ports.add(peers.begin(peer).port)
+        peers.ended(peer, 0.0)
+    return ports
+
+
+def test_lies_do_not_replace_what_is_configured() -> None:
+    peers = book(ManualClock())
+    peers.add_permanent(at(BOOT))
+    peers.learn([at(BOOT, port) for port in range(2, 12)], TELLER)
+    peers.learn([at(BOOT, port) for port in range(12, 22)])
+    assert peers.is_permanent(BOOT)
+    assert 1 in tried(peers, BOOT, 5)
+    assert peers.begin(BOOT) == at(BOOT), "and what was said and proved wrong is gone"
+
+
+def test_lies_do_not_replace_where_a_peer_was_reached() -> None:
+    peers = book(ManualClock())
+    peers.learn([at(FIRST)], TELLER)
+    peers.begin(FIRST)
+    peers.reached(FIRST)
+    peers.ended(FIRST, 3600.0)
+    peers.learn([at(FIRST, port) for port in range(2, 12)], TELLER)
+    peers.learn([at(FIRST, port) for port in range(12, 22)], FIRST)
+    assert peers.begin(FIRST) == at(FIRST)
+
+
+def test_who_moved_is_reached_where_it_says_it_is_now() -> None:
+    peers = book(ManualClock())
+    for port in range(1, 5):
+        peers.learn([at(FIRST, port)], FIRST)
+        peers.begin(FIRST)
+        peers.reached(FIRST)
+        peers.ended(FIRST, 3600.0)
+    assert tried(peers, FIRST, 4) == {1, 2, 3, 4}
+    peers.learn([at(FIRST, 9)], FIRST)
+    assert tried(peers, FIRST, 4) == {2, 3, 4, 9}
+
+
+def test_hearsay_goes_no_further() -> None:
+    peers = book(ManualClock())
+    peers.learn([at(FIRST)], TELLER)
+    peers.learn([at(SECOND)], SECOND)
+    assert peers.addresses_of([FIRST, SECOND]) == [at(SECOND)]
+
+
+def test_one_teller_tells_of_so_many_peers_and_no_more() -> None:
+    peers = book(ManualClock())
+    crowd = strangers(MAX_PER_TELLER + 10)
+    peers.learn([at(peer) for peer in crowd], TELLER)
+    assert peers.due([]) == crowd[:MAX_PER_TELLER]
+    peers.learn([at(FIRST)], SECOND_TELLER)
+    assert FIRST in peers.due([])
+    peers.learn([at(crowd[0])], crowd[0])  # it says so itself: the teller was right
+    peers.learn([at(crowd[-1])], TELLER)
+    assert crowd[-1] in peers.due([])
+
+
+def test_a_book_full_of_hearsay_has_room_for_a_signed_record() -> None:
+    peers = book(ManualClock())
+    crowd = strangers(MAX_LEARNED)
+    for number, peer in enumerate(crowd):
+        peers.learn([at(peer)], PeerId(f"teller {number // MAX_PER_TELLER}"))
+    peers.learn([at(FIRST)])
+    peers.add_permanent(at(BOOT))
+    due = peers.due([])
+    assert FIRST in due and BOOT in due and crowd[0] not in due
+    assert len(due) <= MAX_LEARNED + 1

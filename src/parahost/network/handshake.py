@@ -17,11 +17,17 @@ from typing import Annotated
 import trio
 
 from parahost.network import multistream
-from parahost.network.addresses import MAX_ADDRESS_LENGTH, AddressError, PeerAddress, parse_address
 from parahost.network.errors import PeerError, ProtocolViolation
 from parahost.network.framing import frame, receive_frame
 from parahost.network.yamux import Stream, Yamux
 from parahost.ports.network import ObservedRole
+from parahost.primitives.addresses import (
+    MAX_ADDRESS_LENGTH,
+    AddressError,
+    PeerAddress,
+    parse_address,
+    parse_told,
+)
 from parahost.primitives.basic import H256, U32, PeerId
 from parahost.primitives.scale import FixedLen, MaxLen, ScaleDecodeError, decode, encode
 
@@ -79,15 +85,16 @@ def encode_told(addresses: list[PeerAddress]) -> bytes:
 
 
 def decode_told(data: bytes) -> list[PeerAddress]:
-    """The addresses in a list of peers, without those that are none of ours.
+    """The addresses in a list of peers.
 
-    :raises ProtocolViolation: when it is no list.
+    :raises ProtocolViolation: when it is no list, or one of them is none that an honest peer would
+        have kept.
     """
     try:
         texts: tuple[str, ...] = decode(_Told, data)
-    except ScaleDecodeError as error:
+        return [parse_told(text) for text in texts]
+    except (ScaleDecodeError, AddressError) as error:
         raise ProtocolViolation(f"a malformed list of peers: {error}") from error
-    return [address for text in texts if (address := _readable(text)) is not None]
 
 
 def listen_addresses(hello: Hello, peer: PeerId, observed_host: str) -> list[PeerAddress]:

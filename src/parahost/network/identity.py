@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parahost.crypto import ed25519
-from parahost.network.peer_ids import peer_id_of
+from parahost.primitives.peer_ids import peer_id_of
 
 
 class Identity:

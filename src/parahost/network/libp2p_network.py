@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 import trio
 
 from parahost.network import multistream, yamux
-from parahost.network.addresses import AddressError, PeerAddress, is_loopback, parse_address
 from parahost.network.errors import NetworkError, PeerError
 from parahost.network.handshake import (
     MAX_LISTEN_ADDRESSES,
@@ -46,6 +45,13 @@ from parahost.ports.network import (
     RequestProtocol,
 )
 from parahost.ports.random import Random
+from parahost.primitives.addresses import (
+    AddressError,
+    PeerAddress,
+    is_loopback,
+    parse_address,
+    parse_told,
+)
 from parahost.primitives.basic import H256, PeerId
 
 if TYPE_CHECKING:
@@ -169,7 +175,7 @@ class Libp2pNetwork:
         known = []
         for text in addresses:
             try:
-                known.append(parse_address(text))
+                known.append(parse_told(text))
             except AddressError:
                 continue
         self._book.learn(each for each in known if local or not each.is_loopback)
@@ -233,6 +239,7 @@ class Libp2pNetwork:
                     stream = await trio.open_tcp_stream(address.host, address.port)
                     mux = await self._upgrade(stream, peer)
                 connected = True
+                self._book.reached(peer)
             finally:
                 self._dials -= 1
             await self._carry(mux, address.host, lambda: None)
@@ -320,7 +327,7 @@ class Libp2pNetwork:
                 control, theirs = await agree(
                     mux, self.local_peer, self._protocols.full_name(_HANDSHAKE), hello, decide
                 )
-            self._learn(host, listen_addresses(theirs, peer, host))
+            self._learn(host, peer, listen_addresses(theirs, peer, host))
             session = Session(
                 mux,
                 control,
@@ -328,7 +335,7 @@ class Libp2pNetwork:
                 protocols=self._protocols,
                 limits=self._limits,
                 clock=self._clock,
-                talk=PeerTalk(self.report, self._known_addresses, partial(self._learn, host)),
+                talk=PeerTalk(self.report, self._known_addresses, partial(self._learn, host, peer)),
                 incidents=self.incidents,
             )
             while (old := self._sessions.get(peer)) is not None:
@@ -389,10 +396,11 @@ class Libp2pNetwork:
     def _known_addresses(self, asking: PeerId) -> list[PeerAddress]:
         return self._book.addresses_of(peer for peer in self.connected() if peer != asking)
 
-    def _learn(self, told_by_host: str, addresses: list[PeerAddress]) -> None:
+    def _learn(self, host: str, teller: PeerId, addresses: list[PeerAddress]) -> None:
         """Note addresses that a peer told. One on another machine knows nothing about ours."""
-        local = is_loopback(told_by_host)
-        self._book.learn(address for address in addresses if local or not address.is_loopback)
+        local = is_loopback(host)
+        heard = (address for address in addresses if local or not address.is_loopback)
+        self._book.learn(heard, teller)
 
     def _declare(self, name: str) -> None:
         if self._running:

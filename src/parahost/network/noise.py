@@ -18,8 +18,8 @@ from noise.exceptions import NoiseHandshakeError, NoiseInvalidMessage, NoiseValu
 from parahost.crypto import ed25519
 from parahost.network.errors import PeerError
 from parahost.network.identity import Identity
-from parahost.network.peer_ids import peer_id_of
 from parahost.primitives.basic import PeerId
+from parahost.primitives.peer_ids import peer_id_of
 
 MAX_MESSAGE = 65_535
 """One noise message, in bytes, its tag included."""

@@ -16,7 +16,6 @@ from enum import IntEnum
 import trio
 
 from parahost.network import multistream
-from parahost.network.addresses import PeerAddress
 from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
 from parahost.network.framing import frame, receive_frame, receive_length
 from parahost.network.handshake import MAX_TOLD, Hello, decode_told, encode_told
@@ -36,10 +35,13 @@ from parahost.ports.network import (
     RequestHandler,
     RequestProtocol,
 )
+from parahost.primitives.addresses import PeerAddress
 from parahost.primitives.basic import PeerId
 
 log = logging.getLogger(__name__)
 
+MAX_LISTS_AT_ONCE = 4
+"""Lists of peers that may come one upon the other: they may have been held up on their way."""
 _BATCH = 60_000
 """Small notifications are sent together up to about this many bytes."""
 
@@ -391,7 +393,12 @@ class Session:
             await self._clock.sleep(self._limits.peer_exchange_interval_s)
 
     async def _hear_peers(self) -> None:
+        """Twice as often as we tell them ourselves is a peer's right; more costs it."""
+        rate = TokenBucket(
+            self._clock, 2 / self._limits.peer_exchange_interval_s, MAX_LISTS_AT_ONCE
+        )
         while True:
-            told = decode_told(await receive_frame(self._control, MAX_TOLD))
-            self._talk.learn(told)
-            await self._throttle(MAX_TOLD)
+            self._talk.learn(decode_told(await receive_frame(self._control, MAX_TOLD)))
+            if wait_s := rate.take(1):
+                self._talk.report(self.peer, OVER_RATE, "tells of peers more often than it may")
+                await self._clock.sleep(wait_s)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from parahost.network.addresses import AddressError, parse_address
 from parahost.network.incidents import Incidents
 from parahost.network.reputation import VIOLATION, ReputationBook
 from parahost.ports.clock import Clock
@@ -25,6 +24,7 @@ from parahost.ports.network import (
     RequestHandler,
     RequestProtocol,
 )
+from parahost.primitives.addresses import AddressError, parse_told
 from parahost.primitives.basic import PeerId
 from parahost.simulation.journal import WORLD
 from parahost.simulation.network.connection import Call, Lane, Side
@@ -170,11 +170,11 @@ class Endpoint:
     def learn_addresses(self, addresses: Sequence[str]) -> None:
         for text in addresses:
             try:
-                peer = parse_address(text).peer
+                peer = parse_told(text).peer
             except AddressError:
                 continue
-            if peer is not None:
-                self._dialler.learn(peer)
+            assert peer is not None
+            self._dialler.learn(peer)
 
     # Beyond the ports
 

@@ -8,7 +8,7 @@ from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.peer.id import ID
 
 from parahost.network.identity import Identity
-from parahost.network.peer_ids import is_peer_id, peer_id_of
+from parahost.primitives.peer_ids import is_peer_id, peer_id_of
 
 PEERS = st.binary(min_size=32, max_size=32).map(peer_id_of)
 

@@ -25,15 +25,21 @@ def peer_id_of(public: bytes) -> PeerId:
     return PeerId("1" + "".join(reversed(digits)))
 
 
-def is_peer_id(text: str) -> bool:
-    """Whether the text is the peer id of an ed25519 key, in its one canonical form."""
+def public_key_of(text: str) -> bytes | None:
+    """The 32 bytes of the key whose peer id the text is, in its one canonical form; ``None`` when
+    it is none."""
     if len(text) != _LENGTH or text[0] != "1":
-        return False
+        return None
     number = 0
     for character in text:
         digit = _ALPHABET.find(character)
         if digit < 0:
-            return False
+            return None
         number = number * 58 + digit
-    public = number & (1 << 256) - 1
-    return peer_id_of(public.to_bytes(32, "big")) == text
+    public = (number & (1 << 256) - 1).to_bytes(32, "big")
+    return public if peer_id_of(public) == text else None
+
+
+def is_peer_id(text: str) -> bool:
+    """Whether the text is the peer id of an ed25519 key, in its one canonical form."""
+    return public_key_of(text) is not None
