@@ -28,6 +28,7 @@ from parahost.runtime.babe import (
 from parahost.runtime.events import NewAuthorities, NewSession
 from parahost.runtime.grandpa import grandpa_authorities
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
+from parahost.runtime.parachains.shuffle import shuffled
 from parahost.runtime.session import SESSIONS_KEPT, SetKeys, SetValidators, Validator
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import (
@@ -236,6 +237,22 @@ def test_the_author_is_known_while_the_block_executes() -> None:
     builder = chain.runtime.new_block(chain.state, chain.header, (pre_digest(claim),))
     assert chain.runtime.modules.authorship.author(builder._store) == account("Eve")
     assert chain.runtime.modules.authorship.vrf_output(builder._store) == claim.vrf_output
+
+
+@pytest.mark.guide("A27")
+def test_groups_are_drawn_by_the_epochs_randomness() -> None:
+    chain = Chain()
+    chain.step()
+    seen = set()
+    for session in (1, 2, 3):
+        chain.steps(EPOCH_SLOTS)
+        assert api.session_index_for_child(chain.state) == session
+        randomness = api.current_epoch(chain.state).randomness
+        order = shuffled(4, H256(blake2_256(b"paras" + randomness)))
+        groups = api.validator_groups(chain.state).groups
+        assert [member for group in groups for member in group] == order
+        seen.add(randomness)
+    assert len(seen) == 3
 
 
 def test_keys_of_past_sessions_are_forgotten_in_time() -> None:

@@ -24,6 +24,7 @@ from parahost.primitives.runtime_api import (
 from parahost.primitives.scale import BitVec
 from parahost.runtime.parachains.api import time_out_at
 from parahost.runtime.parachains.paras import validation_code_hash
+from parahost.runtime.parachains.scheduler import FreedReason
 from parahost.runtime.storage import Overlay
 
 from .world import World, block, claim, code, collator, core, para, validator_ids
@@ -121,6 +122,48 @@ def test_an_occupied_threads_own_claim_is_next_when_nobody_waits() -> None:
     assert isinstance(occupied, CoreOccupied)
     assert occupied.next_up_on_available is None
     assert occupied.next_up_on_time_out == ScheduledCore(para(11), collator("collator"))
+
+
+@pytest.mark.guide("A37", "A115")
+@pytest.mark.parametrize(
+    ("claims", "after_time_out"),
+    [
+        ((11, 12), (11, None)),  # the next claim goes to core 0
+        ((11, 12, 13), (13, 12)),  # to core 1
+        ((11, 12, 13, 14), (13, 14)),
+    ],
+)
+def test_a_timed_out_claim_goes_to_the_core_whose_turn_it_is(
+    claims: tuple[int, ...], after_time_out: tuple[int | None, ...]
+) -> None:
+    """Two parathread cores, with a candidate of 11 and one of 12; each answer supposes that only
+    its own core times out."""
+    world = World(
+        validators=4,
+        parathreads=[11, 12, 13, 14],
+        parathread_cores=2,
+        parathread_retries=9,
+        scheduling_lookahead=4,
+        parachain_rotation_frequency=0,
+    )
+
+    def add(store: Overlay) -> None:
+        for number in claims:
+            world.host.scheduler.add_parathread_claim(store, claim(number))
+
+    world.add_block(extrinsics=add)
+    world.add_block(world.data(candidates=[world.candidate(11), world.candidate(12)]))
+    cores = world.api.availability_cores(world.state)
+    answers = [core.next_up_on_time_out for core in cores if isinstance(core, CoreOccupied)]
+    assert len(answers) == 2
+    shown = tuple(None if next_ is None else next_.para_id for next_ in answers)
+    assert shown == after_time_out
+
+    for number in range(2):  # what the scheduler does
+        store = world.child()
+        world.host.scheduler.schedule(store, {core(number): FreedReason.TIMED_OUT})
+        now = {each.core: each.para_id for each in world.host.scheduler.scheduled(store)}
+        assert now.get(core(number)) == after_time_out[number]
 
 
 @pytest.mark.guide("A115")

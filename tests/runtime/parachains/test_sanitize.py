@@ -178,6 +178,24 @@ def test_order_is_made_and_the_first_candidate_and_the_fullest_bitfield_stay() -
     assert kept.backed_candidates == (two, four)
 
 
+@pytest.mark.guide("A36", "A103")
+def test_a_candidate_for_a_core_that_times_out_in_this_block_is_kept() -> None:
+    w = World(
+        validators=3,
+        parachains=[1],
+        parachain_rotation_frequency=0,
+        chain_availability_period=2,
+    )
+    w.add_block(w.data(candidates=[w.candidate(1)]))
+    for number, is_timed_out in ((2, False), (3, True)):
+        assert w.number + 1 == number
+        data = w.data(candidates=[w.back(w.receipt(1), group=0)])
+        kept = sanitize(w.host, w.state, data)
+        assert kept == (data if is_timed_out else w.data())
+        w.add_block(kept)
+    assert w.pending_cores() == [0]
+
+
 @pytest.mark.guide("A103")
 def test_disputes_are_dropped() -> None:
     w = world()

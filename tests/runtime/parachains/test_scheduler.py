@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.primitives.basic import U32
+from parahost.primitives.basic import H256, U32, SessionIndex
+from parahost.runtime.origin import NoOrigin
+from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
 from parahost.runtime.parachains.paras import NotRegistered
 from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
 from parahost.runtime.parachains.scheduler import (
@@ -266,6 +268,29 @@ def test_a_session_change_resizes_cores_and_groups() -> None:
     assert [len(group) for group in groups] == [3, 2, 2]
 
 
+@pytest.mark.guide("A27")
+def test_groups_are_drawn_by_the_sessions_seed() -> None:
+    """The vector is of Westend: 17 validators, here in groups of 4, 4, 3, 3, 3."""
+    world = World(validators=17, parachains=[1, 2, 3, 4, 5])
+    seed = bytes.fromhex("9a14667dcf973e46392904593e8caf2fb7a57904edbadf1547531657e7a56b5e")
+    store = Overlay(world.state)
+    notification = world.host.initializer.notification(
+        store,
+        session_index=SessionIndex(U32(1)),
+        validators=world.validators,
+        queued=world.validators,
+        random_seed=H256(seed),
+    )
+    world.host.on_session_change(store, notification)
+    assert scheduler_of(world).validator_groups.get(store) == (
+        (7, 12, 14, 1),
+        (4, 16, 3, 11),
+        (9, 6, 13),
+        (15, 5, 0),
+        (8, 10, 2),
+    )
+
+
 @pytest.mark.guide("A28")
 @pytest.mark.parametrize("cores", [1, 3])
 def test_claims_are_spread_evenly_when_the_number_of_cores_changes(cores: int) -> None:
@@ -388,6 +413,30 @@ def test_without_rotation_a_candidate_times_out_after_its_period() -> None:
         assert world.pending_cores() == [0]
     world.add_block()
     assert world.pending_cores() == []
+
+
+@pytest.mark.guide("A36", "A37")
+def test_a_timed_out_parathread_keeps_its_claim_and_its_tries() -> None:
+    """Its collator could not do anything about it (D5)."""
+    world = threads(
+        validators=8,
+        parathread_cores=1,
+        parachain_rotation_frequency=0,
+        thread_availability_period=2,
+    )
+    add_claims(world, 11)
+    world.add_block()  # scheduled in vain: one try is gone
+    assert queue(world) == [(11, 0, 1)]
+    world.add_block(world.data(candidates=[world.candidate(11)]))
+    world.add_block()
+    assert world.pending_cores() == [2]
+    store = world.child()
+    inherent = world.host.inclusion_inherent
+    inherent.dispatch(store, NoOrigin(), InclusionCall(world.data()))
+    assert list(world.host.inclusion.pending_availability.keys(store)) == []
+    assert scheduled(world, store)[2:] == [(2, 11)]
+    assert scheduler_of(world).scheduled(store)[2].retries == 1
+    assert index(world, store) == (11,)
 
 
 @pytest.mark.guide("A37")
