@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 import wasmtime
+import zstandard
 
 from parahost.ports.validation import (
     ExecutionKind,
@@ -19,6 +20,7 @@ from parahost.ports.validation import (
     Undecided,
 )
 from parahost.primitives.basic import ValidationCode
+from parahost.primitives.compression import COMPRESSED_PREFIX
 from parahost.validation import InProcessHost, Limits, ValidationPool
 from parahost.validation.host_functions import HOST_FUNCTIONS
 from tests.validation.guests import (
@@ -38,8 +40,16 @@ MALLOC = "ext_allocator_malloc_version_1"
 RECURSION = "(func $f (result i32) (i32.add (i32.const 1) (call $f)))"
 ONE_PAGE = '(memory (export "memory") 1)'
 
+
+def compressed(wasm: bytes) -> bytes:
+    return COMPRESSED_PREFIX + zstandard.ZstdCompressor().compress(wasm)
+
+
 GUESTS: dict[str, tuple[bytes, type[ExecutionOutcome]]] = {
     "returns": (guest(ECHO), Returned),
+    "returns, and is compressed": (compressed(guest(ECHO)), Returned),
+    "is compressed, and cut off": (compressed(guest(ECHO))[:-3], Failed),
+    "is compressed zeros without end": (compressed(bytes(1 << 30)), Failed),
     "returns from imported memory": (guest(ECHO, memory=IMPORTED_MEMORY), Returned),
     "fills its memory and returns": (guest(MEMORY_HOG + ECHO), Returned),
     "logs 100 MiB of words": (logging_guest(100, b"ab ab ab"), Returned),

@@ -17,6 +17,7 @@ import resource
 import socket
 import sys
 import time
+from importlib import import_module
 
 from parahost.validation import confinement, host_functions
 from parahost.validation.abi import CallReport, ValidationFunction
@@ -166,6 +167,7 @@ def main() -> None:
     with socket.socket(fileno=descriptor) as connection:
         if purpose == RequestKind.PREPARE:
             os.nice(_NICENESS)
+            import_module("zstandard")  # with which code is decompressed
         else:
             host_functions.preload()
         worker = Worker()
