@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import trio
+
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource
 from parahost.consensus.grandpa.commits import (
     Descent,
@@ -73,29 +75,6 @@ def build_justification(
     return proof if len(proof) <= MAX_JUSTIFICATION_BYTES else None
 
 
-def read_justification(
-    data: bytes, set_id: int, voters: VoterSet, target: BlockRef | None = None
-) -> GrandpaJustification:
-    """Check all of a justification but its signatures; ``target`` is the block that it should be
-    for, if that matters.
-
-    :raises JustificationError: in one of its kinds.
-    """
-    if len(data) > MAX_JUSTIFICATION_BYTES:
-        raise MalformedJustification(f"{len(data)} bytes")
-    try:
-        justification: GrandpaJustification = decode(GrandpaJustification, data)
-    except ScaleDecodeError as error:
-        raise MalformedJustification(str(error)) from error
-    commit = justification.commit
-    if target is not None and target_of(commit) != target:
-        raise WrongTarget(target, target_of(commit))
-    ancestry = _Headers(justification.votes_ancestries)
-    check_commit(commit, set_id, voters, ancestry)
-    _check_needed(justification.votes_ancestries, commit, ancestry)
-    return justification
-
-
 async def verify_justification(
     data: bytes,
     set_id: int,
@@ -103,16 +82,36 @@ async def verify_justification(
     verifier: Verifier,
     target: BlockRef | None = None,
 ) -> GrandpaJustification:
-    """Check a justification against the authorities of a set. All that is cheap to check comes
-    before the signatures, and other tasks get their turn among these.
+    """Check a justification against the authorities of a set; ``target`` is the block that it
+    should be for, if that matters. All that is cheap to check comes before the signatures, and
+    other tasks get their turns in between.
 
     :raises JustificationError: in one of its kinds.
     """
-    justification = read_justification(data, set_id, VoterSet(authorities), target)
-    votes = votes_of(justification.commit)
+    justification = _decoded(data)
+    commit = justification.commit
+    if target is not None and target_of(commit) != target:
+        raise WrongTarget(target, target_of(commit))
+    await trio.lowlevel.checkpoint()
+    ancestry = _Headers(justification.votes_ancestries)
+    check_commit(commit, set_id, VoterSet(authorities), ancestry)
+    await trio.lowlevel.checkpoint()
+    votes = votes_of(commit)
+    _check_needed(justification.votes_ancestries, votes, target_of(commit), ancestry)
+    await trio.lowlevel.checkpoint()
     unsigned = await first_unsigned(votes, justification.round, set_id, verifier)
     if unsigned is not None:
         raise BadSignature(set_id, unsigned.id)
+    return justification
+
+
+def _decoded(data: bytes) -> GrandpaJustification:
+    if len(data) > MAX_JUSTIFICATION_BYTES:
+        raise MalformedJustification(f"{len(data)} bytes")
+    try:
+        justification: GrandpaJustification = decode(GrandpaJustification, data)
+    except ScaleDecodeError as error:
+        raise MalformedJustification(str(error)) from error
     return justification
 
 
@@ -126,14 +125,14 @@ class _Headers:
         return self._by_hash.get(block)
 
 
-def _check_needed(brought: Sequence[Header], commit: GrandpaCommit, headers: _Headers) -> None:
+def _check_needed(
+    brought: Sequence[Header], votes: Sequence[SignedMessage], target: BlockRef, headers: _Headers
+) -> None:
     """Each header is needed by a vote, on the way to the target or, as Polkadot brings them for
     the votes of an equivocator, to the lowest block that is voted for.
 
     :raises UnusedAncestry:
     """
-    votes = votes_of(commit)
-    target = target_of(commit)
     base = min([target, *(vote.target for vote in votes)], key=lambda block: block.number)
     needed: set[Hash] = set()
     for end in {target, base}:
