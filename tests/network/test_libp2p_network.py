@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import socket
+import struct
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -377,6 +378,24 @@ async def test_a_message_that_stops_half_way_ends_its_session() -> None:
 
 
 # What this node fails at stays on its connection.
+
+
+async def test_pings_before_any_hello_end_their_connection_only() -> None:
+    """Their answers are not read, and streams are opened in the same messages; a stranger needs
+    no more than a key for it."""
+    alice = network(1)
+    async with running(alice):
+        for _ in range(2):
+            channel = await secure(await tcp(alice), INTRUDER, alice.local_peer)
+            await multistream.propose(channel, yamux.PROTOCOL)
+            with trio.move_on_after(2), suppress(PeerError):
+                for number in range(1, 80, 2):
+                    pings = struct.pack(">BBHII", 0, 2, 1, 0, 7) * 5400
+                    await channel.send(pings + struct.pack(">BBHII", 0, 1, 1, number, 0))
+            await channel.aclose()
+        async with intruder(alice):
+            await until(lambda: list(alice.connected()) == [INTRUDER.peer])
+    assert not alice.incidents.failures
 
 
 @pytest.mark.parametrize(

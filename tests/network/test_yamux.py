@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.network.errors import PeerError
-from parahost.network.holdings import Holdings
+from parahost.network.holdings import Account, Holdings
 from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.secure import SecureChannel
 from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux
@@ -366,7 +366,7 @@ async def test_a_stranger_may_make_us_hold_little_and_a_peer_more() -> None:
         ours, theirs = trio.testing.memory_stream_pair()
         mux = muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings)
         if accepted:
-            mux.account.accepted()
+            mux.account.accepted(lambda: False)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(mux.run)
             await filled(mux, theirs, 1, size - 600)
@@ -397,6 +397,34 @@ async def test_who_holds_most_goes_when_all_hold_too_much() -> None:
         assert "most" in heavy.ended
         assert holdings.held == 1001
         nursery.cancel_scope.cancel()
+
+
+async def test_strangers_take_no_room_from_the_protected() -> None:
+    """Who is protected holds most and stays; its answers wait for none of the others'."""
+    limits = NetworkLimits(held_bytes=5000, answer_bytes_of_peer=1000, answer_bytes=1000)
+    holdings = Holdings(limits)
+    ended: list[str] = []
+
+    def account(name: str) -> Account:
+        return holdings.open(lambda _: ended.append(name))
+
+    validator, stranger, third = account("validator"), account("stranger"), account("third")
+    validator.accepted(lambda: True)
+    validator.hold(3000)
+    stranger.hold(1400)
+    with stranger.reservation() as room:
+        await room.wait_for(500)
+        with trio.fail_after(1), validator.reservation() as other:
+            validator.release(1000)
+            await other.wait_for(900)
+        with trio.move_on_after(0.05) as scope, third.reservation() as other:
+            await other.wait_for(900)
+        assert scope.cancelled_caught
+    assert not ended
+    validator.hold(1000)
+    third.hold(1000)
+    assert ended == ["stranger"]
+    assert (holdings.held, holdings.reserved) == (4000, 0)
 
 
 async def test_what_is_read_is_held_no_more_and_half_a_message_is() -> None:

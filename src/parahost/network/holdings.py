@@ -4,6 +4,9 @@ them, and answers that they do not read.
 Every connection has an account. One that makes us hold more than a connection may is ended; when
 all together hold more than all may, the one that holds most is. Room for an answer is reserved
 before the answer is made, so that many requests for large things do not make all of them at once.
+
+Protected peers (validators of this and the next session, bootnodes, reserved ones) do not go, and
+do not wait, for what others hold: else strangers could take all the room there is.
 """
 
 from __future__ import annotations
@@ -46,7 +49,9 @@ class Holdings:
 
     def keep_within_limits(self) -> None:
         while self.held > self.limits.held_bytes and self._accounts:
-            heaviest = max(self._accounts, key=lambda account: account.held)
+            heaviest = max(
+                self._accounts, key=lambda account: (not account.is_protected(), account.held)
+            )
             heaviest.end("it held most of what all peers together make us hold")
 
 
@@ -58,11 +63,13 @@ class Account:
         self._end = end
         self._limit = holdings.limits.held_bytes_of_stranger
         self._open = True
+        self.is_protected: Callable[[], bool] = lambda: False
         self.held = 0
         self.reserved = 0
 
-    def accepted(self) -> None:
+    def accepted(self, is_protected: Callable[[], bool]) -> None:
         """The connection became a session."""
+        self.is_protected = is_protected
         self._limit = self._holdings.limits.held_bytes_of_peer
 
     def hold(self, size: int) -> None:
@@ -127,9 +134,9 @@ class Reservation:
         """Wait until there is room for an answer that may be so large."""
         limits = self._holdings.limits
         size = min(size, limits.answer_bytes_of_peer)
-        while (
-            self._account.reserved + size > limits.answer_bytes_of_peer
-            or self._holdings.reserved + size > limits.answer_bytes
+        while self._account.reserved + size > limits.answer_bytes_of_peer or (
+            self._holdings.reserved + size > limits.answer_bytes
+            and not self._account.is_protected()
         ):
             await self._holdings.until_freed()
         self.change(size)

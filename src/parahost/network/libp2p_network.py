@@ -335,7 +335,12 @@ class Libp2pNetwork:
                 protocols=self._protocols,
                 limits=self._limits,
                 clock=self._clock,
-                talk=PeerTalk(self.report, self._known_addresses, partial(self._learn, host, peer)),
+                talk=PeerTalk(
+                    self.report,
+                    self._known_addresses,
+                    partial(self._learn, host, peer),
+                    self._book.is_protected,
+                ),
                 incidents=self.incidents,
             )
             while (old := self._sessions.get(peer)) is not None:

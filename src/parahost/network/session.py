@@ -87,6 +87,7 @@ class PeerTalk:
     report: Callable[[PeerId, int, str], None]
     known_addresses: Callable[[PeerId], list[PeerAddress]]
     learn: Callable[[list[PeerAddress]], None]
+    is_protected: Callable[[PeerId], bool]
 
 
 class Outbox:
@@ -168,7 +169,7 @@ class Session:
         """Announce the peer, serve it until the connection ends, and take leave of it. Handlers
         of notifications that are at work then are awaited, not cancelled. Nothing that they or
         this session's parts raise leaves it."""
-        self._account.accepted()
+        self._account.accepted(lambda: self._talk.is_protected(self.peer))
         await self._tell(PeerConnected(self.peer, self.role))
         async with trio.open_nursery() as hearing, trio.open_nursery() as working:
             for name in self._outboxes:
