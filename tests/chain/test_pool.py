@@ -329,6 +329,17 @@ def test_a_full_pool_lets_the_end_of_the_cheapest_lane_go_for_who_pays_more() ->
     check(pool)
 
 
+def test_who_waits_behind_a_low_tip_is_worth_no_more_than_it() -> None:
+    pool = pool_on(open_chain())
+    older, younger = transaction(b"A", 0, 2), transaction(b"B", 0, 2)
+    with patch.object(limits, "MAX_TRANSACTIONS", 2):
+        pool.submit(older)
+        pool.submit(younger)
+        with pytest.raises(PoolFull):
+            pool.submit(transaction(b"A", 1, 100))
+        assert pool.ready() == [older, younger]
+
+
 def test_room_for_one_more_is_made_without_looking_at_all(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -245,7 +245,7 @@ class System(Module, pallet="System"):
 
 
 def _check_weight(weight: Weight, limit: Weight) -> None:
-    if weight.ref_time > limit.ref_time:
+    if not weight.is_within(limit):
         raise BlockTooHeavy(weight.ref_time, limit.ref_time)
 
 

@@ -37,8 +37,14 @@ class Weight:
     def __add__(self, other: Weight) -> Weight:
         return Weight(self.ref_time + other.ref_time, self.proof_size + other.proof_size)
 
+    def __sub__(self, other: Weight) -> Weight:
+        return Weight(self.ref_time - other.ref_time, self.proof_size - other.proof_size)
+
     def __mul__(self, times: int) -> Weight:
         return Weight(self.ref_time * times, self.proof_size * times)
+
+    def is_within(self, limit: Weight) -> bool:
+        return self.ref_time <= limit.ref_time and self.proof_size <= limit.proof_size
 
 
 def nanos(count: int) -> Weight:

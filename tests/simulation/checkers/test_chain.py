@@ -16,9 +16,11 @@ from parahost.primitives.consensus import GrandpaMessage, Precommit, grandpa_pay
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Block
 from parahost.primitives.scale import encode
+from parahost.runtime.balances import Balances
 from parahost.runtime.errors import InvalidBlock
 from parahost.runtime.executive import Executed
-from parahost.runtime.storage import State
+from parahost.runtime.origin import AccountId
+from parahost.runtime.storage import Overlay, State
 from parahost.simulation import EquivocatingAuthor, FullDisk, Scenario, Shape, Simulation, at
 from parahost.simulation.build import Build
 from parahost.simulation.checkers import OK
@@ -79,6 +81,25 @@ def test_another_state() -> None:
 
     outcome = run_with(mutate, who=("validator-2",), scenario=Scenario(shape=BARE, blocks=3))
     assert "state" in bitten(outcome, "one_state_root")
+
+
+@pytest.mark.parametrize(("kept", "found"), [(True, "accounts have"), (False, "more than before")])
+def test_a_fee_that_gets_lost(monkeypatch: pytest.MonkeyPatch, kept: bool, found: str) -> None:
+    """It is taken from who claims a parathread, and stays in the books; or it is given."""
+    burn = Balances.burn
+
+    def lose(self: Balances, store: Overlay, account: AccountId, amount: int) -> None:
+        if kept:
+            issued = self.total_issuance.get(store)
+            burn(self, store, account, amount)
+            self.total_issuance.put(store, issued)
+        else:
+            burn(self, store, account, -amount)
+
+    monkeypatch.setattr(Balances, "burn", lose)
+    shape = Shape(validators=2, parachains=0, parathreads=1)
+    outcome = run_with(scenario=Scenario(shape=shape, blocks=8))
+    assert found in bitten(outcome, "issuance_agrees")
 
 
 def test_two_votes_in_one_stage() -> None:

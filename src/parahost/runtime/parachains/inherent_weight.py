@@ -2,8 +2,7 @@
 
 The sum of :data:`FIXED`, of :func:`bitfields_weight` and of :func:`candidate_weight` for each
 candidate is the inherent's whole weight. An author adds bitfields, then candidates in the order of
-cores, as long as the sum is at most
-:data:`~parahost.runtime.weights.MAX_INHERENT_WEIGHT` less what :class:`SetTimestamp` weighs.
+cores, as long as the sum ``is_within`` :data:`BUDGET`.
 """
 
 from __future__ import annotations
@@ -12,8 +11,11 @@ from typing import Final
 
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.statements import BackedCandidate
-from parahost.runtime.weights import Weight, micros, nanos
+from parahost.runtime.timestamp import SetTimestamp
+from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, call_weight, micros, nanos
 
+BUDGET: Final = MAX_INHERENT_WEIGHT - call_weight(SetTimestamp(0))
+"""What the two inherents may weigh together, less the timestamp's."""
 FIXED: Final = micros(2000)
 """The inherent without content: timeouts, and the scheduling of cores."""
 BITFIELD: Final = micros(130)

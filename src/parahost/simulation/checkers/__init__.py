@@ -17,11 +17,12 @@ from parahost.simulation.checkers.inclusion import IncludedByTwoThirds, OnePendi
 from parahost.simulation.checkers.liveness import ChainGrows, FinalityCatchesUp, HeadsMove
 from parahost.simulation.checkers.memory import BoundedMemory
 from parahost.simulation.checkers.parathreads import ClaimsGetTheirTries
-from parahost.simulation.checkers.states import OneStateRoot
+from parahost.simulation.checkers.states import IssuanceAgrees, OneStateRoot
 
 ALL: Sequence[type[Checker]] = (
     NoConflictingFinality,
     OneStateRoot,
+    IssuanceAgrees,
     BackedByItsGroup,
     RecoverableAndValid,
     OnePendingPerPara,

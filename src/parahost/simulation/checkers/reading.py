@@ -57,6 +57,11 @@ def paras_in(state: State, pallet: str, item: str) -> list[int]:
     return sorted(int.from_bytes(full[-4:], "little") for full in keys)
 
 
+def accounts(state: State) -> list[bytes]:
+    """What is stored of each account."""
+    return [raw for _, raw in state.items_raw(key("System", "Account"))]
+
+
 @lru_cache(maxsize=256)
 def inherent(block: RecordedBlock) -> ParachainsInherentData | None:
     """What the block's author brought for the parachains; ``None`` for genesis."""

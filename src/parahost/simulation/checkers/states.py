@@ -1,8 +1,10 @@
-"""States: whoever executes a block comes to the state that its header promises."""
+"""States: whoever executes a block comes to the state that its header promises, and no unit of the
+token gets lost in it."""
 
 from __future__ import annotations
 
-from parahost.primitives.basic import Hash
+from parahost.primitives.basic import U128, Hash
+from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker
 from parahost.simulation.record import RecordedBlock
 from parahost.trie import StateVersion, Trie
@@ -32,3 +34,27 @@ class OneStateRoot(Checker):
         root = self.scene.state_of(node, block.hash).root
         if root != block.header.state_root:
             self.violated(f"{node} has a state with the root 0x{root.hex()[:8]}", block)
+
+
+class IssuanceAgrees(Checker):
+    """What all accounts have together is what has been issued, and fees make it less."""
+
+    name = "issuance_agrees"
+
+    def on_block(self, block: RecordedBlock) -> None:
+        issued = _issued(block)
+        held = sum(map(_has, reading.accounts(block.state)))
+        if held != issued:
+            self.violated(f"accounts have {held} together, {issued} are issued", block)
+        if block.parent is not None and issued > _issued(block.parent):
+            self.violated(f"{issued} are issued, more than before", block)
+
+
+def _issued(block: RecordedBlock) -> int:
+    return int(reading.value(block.state, "Balances", "TotalIssuance", U128, 0))
+
+
+def _has(account: bytes) -> int:
+    """Free and reserved of an ``AccountInfo``: behind its four counters."""
+    free, reserved = account[16:32], account[32:48]
+    return int.from_bytes(free, "little") + int.from_bytes(reserved, "little")
