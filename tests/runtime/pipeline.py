@@ -16,6 +16,7 @@ from parahost.primitives.basic import (
     CoreIndex,
     GroupIndex,
     HeadData,
+    ValidationCode,
     ValidatorIndex,
     ValidatorSignature,
 )
@@ -51,9 +52,12 @@ from tests.runtime.world import Chain, key
 COLLATOR = "Ferdie"
 
 
-def inherent_data(chain: Chain, *, with_votes: bool = True) -> ParachainsInherentData:
+def inherent_data(
+    chain: Chain, *, with_votes: bool = True, new_code: ValidationCode | None = None
+) -> ParachainsInherentData:
     """All validators vote that they hold all chunks; each core that is free in the next block, or
-    becomes so by the votes, has a candidate that its whole group backs."""
+    becomes so by the votes, has a candidate that its whole group backs. All announce the new
+    code."""
     bitfields: list[SignedAvailabilityBitfield] = []
     candidates: list[BackedCandidate] = []
     cores = api.availability_cores(chain.state)
@@ -69,7 +73,7 @@ def inherent_data(chain: Chain, *, with_votes: bool = True) -> ParachainsInheren
         elif isinstance(core, CoreOccupied) and with_votes:
             next_up, assumption = core.next_up_on_available, OccupiedCoreAssumption.INCLUDED
         if next_up is not None:
-            candidates.append(_backed(chain, CoreIndex(U32(index)), next_up, assumption))
+            candidates.append(_backed(chain, CoreIndex(U32(index)), next_up, assumption, new_code))
     return ParachainsInherentData(tuple(bitfields), tuple(candidates), (), chain.header)
 
 
@@ -92,12 +96,16 @@ def _bitfield(chain: Chain, bits: BitVec, validator: int) -> SignedAvailabilityB
 
 
 def _backed(
-    chain: Chain, core: CoreIndex, next_up: ScheduledCore, assumption: OccupiedCoreAssumption
+    chain: Chain,
+    core: CoreIndex,
+    next_up: ScheduledCore,
+    assumption: OccupiedCoreAssumption,
+    new_code: ValidationCode | None,
 ) -> BackedCandidate:
     groups = api.validator_groups(chain.state)
     group: GroupIndex = groups.rotation.group_for_core(core, len(groups.groups))
     members = groups.groups[group]
-    candidate = _candidate(chain, next_up, assumption)
+    candidate = _candidate(chain, next_up, assumption, new_code)
     votes: list[ValidityAttestation] = []
     for rank, member in enumerate(members):
         kind = Valid if rank else Seconded
@@ -109,7 +117,10 @@ def _backed(
 
 
 def _candidate(
-    chain: Chain, next_up: ScheduledCore, assumption: OccupiedCoreAssumption
+    chain: Chain,
+    next_up: ScheduledCore,
+    assumption: OccupiedCoreAssumption,
+    new_code: ValidationCode | None,
 ) -> CommittedCandidateReceipt:
     para = next_up.para_id
     data = api.persisted_validation_data(chain.state, para, assumption)
@@ -118,7 +129,7 @@ def _candidate(
     commitments = CandidateCommitments(
         upward_messages=(),
         horizontal_messages=(),
-        new_validation_code=None,
+        new_validation_code=new_code,
         head_data=HeadData(b"para %d on %d" % (para, chain.header.number)),
         processed_downward_messages=U32(0),
         hrmp_watermark=BlockNumber(chain.header.number),

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.primitives.basic import U32, ParaId
+from parahost.primitives.basic import U32, ParaId, ValidationCode
+from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateIncludedEvent,
@@ -16,11 +17,14 @@ from parahost.primitives.runtime_api import (
 )
 from parahost.primitives.scale import BitVec
 from parahost.runtime import api
+from parahost.runtime.parachains import sanitize as sanitizing
 from parahost.runtime.parachains.inclusion_errors import InvalidBitfield
+from parahost.runtime.parachains.inherent_weight import inclusion_weight
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parathreads import Claim
+from parahost.runtime.weights import Weight
 from tests.runtime.pipeline import COLLATOR, inherent_data
-from tests.runtime.world import EPOCH_SLOTS, Chain
+from tests.runtime.world import EPOCH_SLOTS, GENESIS, Chain, para
 
 
 def counted(chain: Chain) -> Counter[type]:
@@ -102,3 +106,44 @@ def test_the_author_filters_what_would_invalidate_its_block() -> None:
     assert acceptable.bitfields == good.bitfields[1:]
     chain.step(data=acceptable)
     assert counted(chain)[CandidateIncludedEvent] == 2
+
+
+@pytest.mark.guide("A103")
+def test_new_code_of_many_paras_comes_in_several_blocks() -> None:
+    """Four paras announce 5 MiB each on one relay parent: three fit into a block. The fourth comes
+    with a later one, and no block is without candidates."""
+    paras = tuple(para(number) for number in (100, 101, 102, 103))
+    configuration = replace(GENESIS.configuration, parathread_cores=U32(0))
+    chain = Chain(replace(GENESIS, paras=paras, configuration=configuration, epoch_length=50))
+    chain.step()
+    code = ValidationCode(b"\0asm".ljust(5 * 1024 * 1024))
+    host = chain.runtime.modules.parachains
+    kept = sanitize(host, chain.state, inherent_data(chain, new_code=code))
+    assert backed_paras(kept) == [100, 101, 102]
+    chain.step(data=kept)
+    kept = sanitize(host, chain.state, inherent_data(chain, new_code=code))
+    assert backed_paras(kept) == [103]  # those before it have announced code already
+    chain.step(data=kept)
+    chain.step(data=sanitize(host, chain.state, inherent_data(chain)))
+    assert sorted(host.paras.future_code.keys(chain.state)) == [100, 101, 102, 103]
+
+
+@pytest.mark.guide("A103")
+def test_candidates_stay_within_the_weight_of_the_inherent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where both just fit, both stay; with a picosecond less, the one on the first core."""
+    chain = Chain()
+    chain.step()
+    data = inherent_data(chain)
+    assert backed_paras(data) == [100, 101]
+    host = chain.runtime.modules.parachains
+    room = inclusion_weight(data)
+    monkeypatch.setattr(sanitizing, "MAX_INCLUSION_WEIGHT", room)
+    assert backed_paras(sanitize(host, chain.state, data)) == [100, 101]
+    monkeypatch.setattr(sanitizing, "MAX_INCLUSION_WEIGHT", Weight(room.ref_time - 1))
+    assert backed_paras(sanitize(host, chain.state, data)) == [100]
+
+
+def backed_paras(data: ParachainsInherentData) -> list[int]:
+    return [backed.candidate.descriptor.para_id for backed in data.backed_candidates]

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import CoreIndex, ValidatorIndex
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.limits import KIB, MAX_BODY_BYTES
+from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.parachains.candidate_checks import RelayParent
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inclusion_errors import InvalidBitfield, InvalidCandidate
+from parahost.runtime.parachains.inherent_weight import candidate_weight, inclusion_weight
 from parahost.runtime.storage import Overlay, State
+from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, millis
+
+MAX_INHERENT_BYTES: Final = MAX_BODY_BYTES - 256 * KIB
+"""The rest of the body is for the timestamp and for small transactions."""
+MAX_INCLUSION_WEIGHT: Final = Weight(MAX_INHERENT_WEIGHT.ref_time - millis(1).ref_time)
+"""The rest is the timestamp's."""
 
 
 def sanitize(
@@ -22,7 +32,9 @@ def sanitize(
     """The part of ``data`` that a child of the block with that state accepts: it always does.
 
     Of several acceptable bitfields of one validator the fullest stays, of several candidates for
-    one core the first. Disputes are dropped: the runtime takes none yet.
+    one core the first. Of the candidates stay, in the order of cores, those that fit into a block
+    together: what does not may come with the next block. Disputes are dropped: the runtime takes
+    none yet.
 
     :raises ValueError: when ``parent_header`` is not of the block with that state; nothing could
         be accepted with it.
@@ -38,7 +50,8 @@ def sanitize(
     _apply(parachains, store, bitfields)
     relay_parent = parachains.inclusion_inherent.relay_parent(store, header)
     candidates = _acceptable_candidates(parachains, store, data.backed_candidates, relay_parent)
-    return replace(data, bitfields=bitfields, backed_candidates=candidates, disputes=())
+    without = replace(data, bitfields=bitfields, backed_candidates=(), disputes=())
+    return replace(without, backed_candidates=_that_fit(without, candidates))
 
 
 def _acceptable_bitfields(
@@ -100,3 +113,18 @@ def _acceptable_candidates(
             continue
         kept[assignment.core] = backed
     return tuple(kept[core] for core in sorted(kept))
+
+
+def _that_fit(
+    without: ParachainsInherentData, candidates: tuple[BackedCandidate, ...]
+) -> tuple[BackedCandidate, ...]:
+    """The candidates that have room in a block beside the rest of the inherent. One that has none
+    does not keep out those after it."""
+    size, weight = len(encode(without)), inclusion_weight(without).ref_time
+    kept = []
+    for backed in candidates:
+        with_it = size + len(encode(backed)), weight + candidate_weight(backed).ref_time
+        if with_it[0] <= MAX_INHERENT_BYTES and with_it[1] <= MAX_INCLUSION_WEIGHT.ref_time:
+            size, weight = with_it
+            kept.append(backed)
+    return tuple(kept)
