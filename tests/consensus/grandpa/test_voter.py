@@ -3,7 +3,7 @@ most f of them fail."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -15,10 +15,12 @@ from parahost.consensus.grandpa import BlockRef, JustificationError, verify_just
 from parahost.consensus.grandpa.catching_up import STALLED_AFTER
 from parahost.consensus.grandpa.messages import (
     CatchUpRequest,
+    CommitMessage,
     GossipMessage,
     NeighbourMessage,
     SignedMessage,
     VoteMessage,
+    compact,
     payload_of,
 )
 from parahost.consensus.grandpa.votes import commit_of
@@ -39,6 +41,7 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.consensus import (
     ForcedChange,
+    GrandpaCommit,
     GrandpaConsensusLog,
     GrandpaJustification,
     Pause,
@@ -420,23 +423,25 @@ async def test_a_justification_from_a_sync(autojump_clock: MockClock) -> None:
         assert other.tree.finalized_hash == block
 
 
+def commit_for(target: Header, blocks: Sequence[Header]) -> GrandpaCommit:
+    """Round 7 of set 0: the first voters' precommits for these blocks."""
+    precommits = []
+    for index, block in enumerate(blocks):
+        key = ed25519.Keypair.from_uri(f"//voter{index}")
+        message = Precommit(block.hash(), block.number)
+        signature = ed25519.sign(key, payload_of(message, 7, 0))
+        voter = GrandpaId(H256(key.public))
+        precommits.append(SignedMessage(message, GrandpaSignature(H512(signature)), voter))
+    return commit_of(ref(target), precommits)
+
+
 async def test_a_justification_is_kept_as_it_came(autojump_clock: MockClock) -> None:
     """One precommit is for a block that who syncs does not have yet. Its header is a part of the
     proof, and is served to the next."""
     async with world(8, 4) as it:
-        keys = [ed25519.Keypair.from_uri(f"//voter{index}") for index in range(3)]
         blocks = chain_of(GENESIS, 3)
         target, above = blocks[1], blocks[2]
-        precommits = []
-        for key, block in zip(keys, (target, target, above), strict=True):
-            message = Precommit(block.hash(), block.number)
-            signature = ed25519.sign(key, payload_of(message, 7, 0))
-            precommits.append(
-                SignedMessage(
-                    message, GrandpaSignature(H512(signature)), GrandpaId(H256(key.public))
-                )
-            )
-        commit = commit_of(ref(target), precommits)
+        commit = commit_for(target, [target, target, above])
         proof = encode(GrandpaJustification(U64(7), commit, (above,)))
         syncing, *_ = it.nodes
         it.start(syncing)
@@ -447,6 +452,34 @@ async def test_a_justification_is_kept_as_it_came(autojump_clock: MockClock) -> 
         assert syncing.tree.finalized_hash == target.hash()
         assert syncing.tree.justifications[target.hash()] == proof
         await verify_justification(proof, 0, it.authorities, it.verifier, ref(target))
+
+
+async def test_a_commit_waits_for_the_blocks_of_its_votes(autojump_clock: MockClock) -> None:
+    """Two peers send the same; it is held once, nobody is blamed, and then it is believed."""
+    async with world(8, 4) as it:
+        blocks = chain_of(GENESIS, 4)
+        target, above = blocks[1], blocks[3]
+        commit = commit_for(target, [target, target, above])
+        payload = encode(CommitMessage(U64(7), U64(0), compact(commit)), GossipMessage)
+        node, *_ = it.nodes
+        it.start(node)
+        for block in blocks[:2]:
+            node.tree.add(block)
+        for name in ("one", "other"):
+            port = it.net.ports[PeerId(name)] = Port(it.net, PeerId(name), lambda event: None)
+            it.net.connect(node.peer, PeerId(name))
+            await trio.sleep(T)
+            port.notify([node.peer], "grandpa", payload)
+        await trio.sleep(T)
+        assert node.voter is not None and node.port is not None
+        assert len(node.voter._held) == 1
+        assert node.tree.finalized.number == 0
+        for block in blocks[2:]:
+            node.tree.add(block)
+        await trio.sleep(T)
+        assert node.tree.finalized_hash == target.hash()
+        assert node.voter._held == []
+        assert node.port.reports == []
 
 
 @pytest.mark.parametrize("liars", [1, 5])

@@ -301,6 +301,7 @@ class GrandpaVoter:
             verdict = self._take_commit(message, peer)
         if verdict is Verdict.WAIT:
             self.seek(peer, message.commit.target_hash, message.commit.target_number)
+        if verdict is Verdict.WAIT and message not in self._held:
             self._held = sorted(
                 [*self._held, message], key=lambda held: held.commit.target_number, reverse=True
             )[:COMMITS_HELD]
