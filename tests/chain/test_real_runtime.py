@@ -15,13 +15,14 @@ from parahost.chain.chain import Chain, Imported
 from parahost.chain.pool import PlaceTaken, TooLate, TransactionGossip, TransactionPool
 from parahost.chain.pool.pool import AlreadyWaiting, transaction_hash
 from parahost.chain.sync import Sync
+from parahost.chain.sync.messages import Status
 from parahost.consensus.babe.authoring import Author
 from parahost.consensus.babe.epochs import EpochView
 from parahost.consensus.grandpa import GrandpaVoter
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import KeyType
-from parahost.primitives.basic import U32, Hash, ParaId, Slot
+from parahost.primitives.basic import H256, U32, BlockNumber, Hash, ParaId, Slot
 from parahost.primitives.header import Block, Extrinsic, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime import inherents
@@ -34,6 +35,7 @@ from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import State
 from parahost.storage.memory import MemoryDatabase
+from tests.chain.test_sync import SlowLiar
 from tests.chain.wire import Port, TrioClock, Wire, naming_its_block, until, wire
 from tests.consensus.babe.world import RealVerifier
 from tests.runtime.world import account, key, validators
@@ -330,3 +332,27 @@ async def test_a_block_that_is_ready_far_too_late_is_dropped(autojump_clock: Moc
     assert len(proposer.proposed) == 1
     assert chain.best.number == 0
     assert isinstance(chain.state(chain.genesis_hash), State)
+
+
+async def test_who_only_claims_to_be_ahead_stops_no_author(autojump_clock: MockClock) -> None:
+    """Three strangers claim a far best block and answer late, again and again."""
+    async with wire() as net:
+        nodes = [Node(net, name) for name in NAMES]
+        connect_all(net, nodes)
+        await until(lambda: nodes[0].chain.best.number > 2)
+        strangers = [SlowLiar(net, f"stranger {index}") for index in range(3)]
+        for stranger in strangers:
+            for node in nodes:
+                net.connect(stranger.port, node.port)
+        before = nodes[0].chain.best.number
+        for turn in range(40):
+            for stranger in strangers:
+                for node in nodes:
+                    far = BlockNumber(U32(10**6 + turn))
+                    claim = Status(
+                        far, Hash(H256(bytes(32))), BlockNumber(U32(0)), node.chain.genesis_hash
+                    )
+                    stranger.say(claim, node.port)
+            await trio.sleep(1)
+        assert {node.chain.best_hash for node in nodes} == {nodes[0].chain.best_hash}
+        assert nodes[0].chain.best.number >= before + 36

@@ -195,6 +195,75 @@ async def test_a_lie_about_the_height_costs_bounded_work_and_hides_nobody(
         assert {peer for peer, _, _ in node.port.reports} == {"liar"}
 
 
+class SlowLiar(Liar):
+    """Claims what it likes, and answers each request late, within the time limit."""
+
+    async def _serve(self, peer: PeerId, payload: bytes) -> bytes | None:
+        await trio.sleep(10)
+        return await super()._serve(peer, payload)
+
+
+async def test_slow_liars_keep_nobody_from_getting_back(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    """Our head is old, so waiting for blocks that follow it is right: but not for those who only
+    claim to have them."""
+    async with wire() as net:
+        node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
+        for turn in range(5):
+            liar = SlowLiar(net, f"liar {turn}")
+            net.connect(node.port, liar.port)
+            liar.say(
+                Status(number(10**9 + turn), some_hash(turn), number(0), some_hash(1)), node.port
+            )
+        await trio.sleep(12)
+        assert not node.sync.catching_up
+        for block in long_line[:300]:
+            honest.chain.import_block(block)
+        net.connect(node.port, honest.port)
+        await until(lambda: node.chain.best.number > 100, seconds=60)
+        assert node.sync.catching_up
+        await until(lambda: node.chain.best == long_line[299].header, seconds=60)
+        assert "honest" not in {peer for peer, _, _ in node.port.reports}
+        await trio.sleep(40)
+        assert {peer for peer, _, _ in node.port.reports} == {f"liar {turn}" for turn in range(5)}
+
+
+async def test_a_slow_source_of_a_block_has_no_monopoly(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    block = long_line[0]
+    async with wire() as net:
+        node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
+        liar = SlowLiar(net)
+        net.connect(node.port, liar.port)
+        await trio.sleep(1)
+        liar.say(Announce(block.header, True), node.port)
+        await trio.sleep(1)
+        honest.chain.import_block(block)
+        net.connect(node.port, honest.port)
+        await until(lambda: node.chain.best == block.header, seconds=5)
+
+
+async def test_finality_that_is_only_claimed_keeps_nobody_from_the_proven(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    async with wire() as net:
+        node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
+        for block in long_line[:40]:
+            node.chain.import_block(block)
+            honest.chain.import_block(block)
+        finalize(honest.chain, long_line[29].header.hash())
+        best = long_line[39].header
+        for turn in range(3):
+            liar = SlowLiar(net, f"liar {turn}")
+            net.connect(node.port, liar.port)
+            liar.say(Status(best.number, best.hash(), number(10**9), best.hash()), node.port)
+        await trio.sleep(1)
+        net.connect(node.port, honest.port)
+        await until(lambda: node.chain.finalized == long_line[29].header, seconds=20)
+
+
 def whole(block: Block, justification: bytes | None = None) -> BlockData:
     return BlockData(block.header.hash(), block.header, block.extrinsics, justification)
 

@@ -15,7 +15,6 @@ import trio
 from parahost.chain.chain import Chain
 from parahost.chain.sync.fetching import COST_EMPTY_CLAIM, Fetcher, Unhelpful
 from parahost.chain.sync.messages import MAX_BLOCKS, BlockData
-from parahost.ports import Network
 from parahost.primitives.basic import U32, BlockNumber, PeerId
 
 RANGES_AT_ONCE = 4
@@ -27,14 +26,15 @@ class CatchUp:
     def __init__(
         self,
         chain: Chain,
-        network: Network,
         fetcher: Fetcher,
         leader: PeerId,
         helpers: Callable[[int], Sequence[PeerId]],
+        progress: Callable[[], None],
     ) -> None:
-        """``helpers`` gives the peers that claim a best block of at least some number."""
+        """``helpers`` gives the peers that claim a best block of at least some number;
+        ``progress`` is told of each block that was new."""
+        self._progress = progress
         self._chain = chain
-        self._network = network
         self._fetcher = fetcher
         self._leader = leader
         self._helpers = helpers
@@ -50,7 +50,7 @@ class CatchUp:
         while position < target:
             reached = await self._round(position, target)
             if reached == position:
-                self._network.report(self._leader, COST_EMPTY_CLAIM, "claims blocks it has not")
+                self._fetcher.blame(self._leader, COST_EMPTY_CLAIM, "claims blocks it has not")
                 raise Unhelpful(f"{self._leader} has nothing after {position}")
             position = reached
 
@@ -61,7 +61,7 @@ class CatchUp:
         """
         low = int(self._chain.finalized.number)
         if not await self._shares(low):
-            self._network.report(self._leader, COST_EMPTY_CLAIM, "lacks our last final block")
+            self._fetcher.blame(self._leader, COST_EMPTY_CLAIM, "lacks our last final block")
             raise Unhelpful(f"{self._leader} does not have our last final block")
         high = min(int(self._chain.best.number), target)
         while low < high:
@@ -129,5 +129,9 @@ class CatchUp:
     async def _import(self, peer: PeerId, start: int, blocks: list[BlockData] | None) -> int:
         if not blocks:
             raise Unhelpful(f"{peer} has nothing from {start} on")
-        await self._fetcher.import_all(peer, blocks)
+        for data in blocks:
+            new = data.hash not in self._chain
+            await self._fetcher.import_all(peer, [data])
+            if new:
+                self._progress()
         return start + len(blocks) - 1

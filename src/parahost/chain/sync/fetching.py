@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from parahost.chain.chain import Chain
+from parahost.chain.chain import Chain, Imported
 from parahost.chain.errors import FutureSlot, ImportRefused
 from parahost.chain.sync.messages import (
     SYNC,
@@ -18,10 +18,12 @@ from parahost.chain.sync.messages import (
     FromHash,
     FromNumber,
 )
+from parahost.chain.sync.patience import Patience
 from parahost.consensus.grandpa import JustificationError
-from parahost.ports import Network, RequestFailed
+from parahost.ports import Clock, Network, RequestFailed
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block
+from parahost.primitives.limits import KIB
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.runtime.errors import InvalidBlock
 
@@ -34,6 +36,11 @@ COST_GARBAGE = -250
 COST_BAD_JUSTIFICATION = -250
 COST_NO_ANSWER = -20
 COST_EMPTY_CLAIM = -100
+COST_SLOW = -20
+
+SLOW_S = 4.0
+SLOW_BYTES_PER_S = 128 * KIB
+"""An answer may take so long, and longer by its size."""
 
 WHOLE = Fields.HEADER | Fields.BODY | Fields.JUSTIFICATION
 
@@ -46,10 +53,16 @@ class Fetcher:
     """Requests to peers. Answers are checked against what was asked before anybody sees them."""
 
     def __init__(
-        self, chain: Chain, network: Network, import_justification: ImportJustification
+        self,
+        chain: Chain,
+        network: Network,
+        clock: Clock,
+        import_justification: ImportJustification,
     ) -> None:
         self._chain = chain
         self._network = network
+        self._clock = clock
+        self.patience = Patience(clock)
         self._import_justification = import_justification
 
     async def ancestry(
@@ -129,19 +142,21 @@ class Fetcher:
         try:
             await self._import_justification(block, proof)
         except JustificationError as why:
-            self._network.report(peer, COST_BAD_JUSTIFICATION, f"bad justification: {why}")
+            self.blame(peer, COST_BAD_JUSTIFICATION, f"bad justification: {why}")
 
     async def _import(self, peer: PeerId, data: BlockData) -> None:
         if data.header is None or data.body is None:
             raise self._fault(peer, COST_NO_ANSWER, "a block without its body")
         try:
-            self._chain.import_block(Block(data.header, data.body))
+            imported = self._chain.import_block(Block(data.header, data.body))
         except InvalidBlock as why:
             raise self._fault(peer, COST_BAD_BLOCK, f"bad block: {why}") from why
         except FutureSlot:
             raise
         except ImportRefused as why:
             raise Unhelpful(str(why)) from why
+        if isinstance(imported, Imported):
+            self.patience.delivered(peer)
         await self.justify(peer, data)
 
     async def _ask(
@@ -153,12 +168,15 @@ class Fetcher:
         fields: Fields,
     ) -> list[BlockData]:
         request = BlockRequest(U8(fields), start, direction, U32(count))
+        began = self._clock.now()
         try:
             raw = await self._network.request(peer, SYNC, encode(request))
         except RequestFailed as why:
             if why.why != "disconnected":
-                self._network.report(peer, COST_NO_ANSWER, f"sync: {why.why}")
+                self.blame(peer, COST_NO_ANSWER, f"sync: {why.why}")
             raise Unhelpful(str(why)) from why
+        if self._clock.now() - began > SLOW_S + len(raw) / SLOW_BYTES_PER_S:
+            self.blame(peer, COST_SLOW, "sync: a slow answer")
         try:
             blocks: tuple[BlockData, ...] = decode_once(BlockResponse, raw)
         except ScaleDecodeError as why:
@@ -168,6 +186,11 @@ class Fetcher:
                 raise self._fault(peer, COST_GARBAGE, "a header with another hash than said")
         return list(blocks[:count])
 
-    def _fault(self, peer: PeerId, cost: int, reason: str) -> Unhelpful:
+    def blame(self, peer: PeerId, cost: int, reason: str) -> None:
+        """Report a peer; it is also asked less."""
         self._network.report(peer, cost, reason)
+        self.patience.failed(peer)
+
+    def _fault(self, peer: PeerId, cost: int, reason: str) -> Unhelpful:
+        self.blame(peer, cost, reason)
         return Unhelpful(f"{peer}: {reason}")

@@ -15,14 +15,12 @@ KNOWN_BLOCKS = 1024
 class Peer:
     """One connected peer. What it claims to have is not believed, only tried.
 
-    ``status`` is ``None`` until it tells; ``busy``: a request for blocks is under way;
-    ``shunned_until``: when it may lead a catch-up again, in seconds by our clock.
+    ``status`` is ``None`` until it tells; ``busy``: a request for blocks is under way.
     """
 
     id: PeerId
     status: Status | None = None
     busy: bool = False
-    shunned_until: float = 0.0
     _known: OrderedDict[Hash, None] = field(default_factory=OrderedDict)
 
     def knows(self, block: Hash) -> bool:

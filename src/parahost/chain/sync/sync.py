@@ -19,6 +19,7 @@ from parahost.chain.errors import FutureSlot
 from parahost.chain.sync.catch_up import CatchUp
 from parahost.chain.sync.fetching import (
     COST_BAD_BLOCK,
+    COST_EMPTY_CLAIM,
     COST_GARBAGE,
     Fetcher,
     ImportJustification,
@@ -54,7 +55,18 @@ log = logging.getLogger(__name__)
 WANTED_PER_PEER = 16
 FINALITY_LAG = 4
 """So far behind a peer's finality we ask for justifications; GRANDPA's own messages do the rest."""
-SHUNNED_S = 30.0
+STALE_SLOTS = 8
+"""A head whose slot is more than so many slots ago is old. So long we wait for a block that follows
+it before we author on it: who claims to have more, and does not deliver, stops nobody."""
+CHASES = 3
+"""Peers that are chased at a time. A further one begins when the others have not delivered for
+``OTHERS_AFTER_S``."""
+FINALITY_ASKED = 3
+"""Peers that are asked for justifications at a time."""
+OTHERS_AFTER_S = 2.0
+"""A block that does not come so long is asked of another peer too."""
+CHASE_WITHOUT_BLOCK_S = 30.0
+RECONSIDER_S = 1.0
 PATIENCE_SLOTS = 4
 """A block that is at most so many slots early is kept until its slot comes."""
 
@@ -86,13 +98,17 @@ class Sync:
         self._chain = chain
         self._network = network
         self._clock = clock
-        self._fetcher = Fetcher(chain, network, import_justification)
+        self._fetcher = Fetcher(chain, network, clock, import_justification)
+        self._patience = self._fetcher.patience
         self._peers: dict[PeerId, Peer] = {}
         self._wanted: OrderedDict[Hash, Wanted] = OrderedDict()
         self._far: dict[PeerId, int] = {}
         """Peers whose best block is too far ahead, or on too old a fork, to be fetched by going
         back from it; with its number."""
-        self._catching_up = False
+        self._chases: dict[PeerId, float] = {}
+        """Whom we chase, and when the last block came of it, or it began."""
+        self._better_at = clock.now()
+        """When the best block was last replaced by a better one, or we began."""
         self._told_final: int = chain.finalized.number
         self._wake = trio.Event()
         self._stirred = trio.Event()
@@ -102,18 +118,24 @@ class Sync:
 
     @property
     def catching_up(self) -> bool:
-        """Whether many blocks are being fetched: our head is stale, and authoring on it vain."""
-        return self._catching_up
+        """Whether authoring is vain: our head is old by its slot and our clock, and blocks that
+        follow it come in. What peers only claim does not count."""
+        parameters, now = self._chain.parameters, self._clock.now()
+        slot = self._chain.slot(self._chain.best_hash)
+        old = slot is None or parameters.slot_at(now) - slot > STALE_SLOTS
+        followed = now - self._better_at < STALE_SLOTS * parameters.slot_duration_s
+        return bool(self._chases) and old and followed
 
     async def run(self) -> None:
         """Fetch what is wanted, for as long as the node runs. Does not return."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_catching_up)
+            nursery.start_soon(self._keep_catching_up, nursery)
             nursery.start_soon(self._keep_up_with_finality)
             while True:
                 woken = self._wake
                 for source, wanted in self._ready():
                     nursery.start_soon(self._fetch, source, wanted)
+                    nursery.start_soon(self._let_others_be_asked, wanted)
                 await woken.wait()
 
     def seek(self, peer: PeerId, hash: Hash, number: BlockNumber) -> None:
@@ -176,7 +198,9 @@ class Sync:
             self._forget_final()
             return
         self._wanted.pop(event.hash, None)
-        if self._catching_up:
+        if event.new_best:
+            self._better_at = self._clock.now()
+        if self.catching_up:
             return
         unaware: Sequence[PeerId] = [
             id for id, peer in self._peers.items() if not peer.knows(event.hash)
@@ -226,9 +250,9 @@ class Sync:
         """The wanted blocks, each with an idle peer to ask for it; marks both as taken."""
         ready: list[tuple[PeerId, Wanted]] = []
         for wanted in self._wanted.values():
-            if wanted.active or self._catching_up:
+            if wanted.active:
                 continue
-            for source in wanted.sources:
+            for source in self._patience.ranked(wanted.sources):
                 if not self._peers[source].busy:
                     wanted.active = self._peers[source].busy = True
                     ready.append((source, wanted))
@@ -249,6 +273,13 @@ class Sync:
             self._wake_up()
             if self._far or self._finality_ahead():
                 self._stir()
+
+    async def _let_others_be_asked(self, wanted: Wanted) -> None:
+        """A slow source has no monopoly."""
+        await self._clock.sleep(OTHERS_AFTER_S)
+        if wanted.active and wanted.hash in self._wanted:
+            wanted.active = False
+            self._wake_up()
 
     async def _fetch_from(self, source: PeerId, wanted: Wanted) -> None:
         gap = min(MAX_BLOCKS, wanted.number - self._chain.finalized.number)
@@ -293,54 +324,80 @@ class Sync:
 
     # Many blocks
 
-    async def _keep_catching_up(self) -> None:
+    async def _keep_catching_up(self, nursery: trio.Nursery) -> None:
         while True:
             stirred = self._stirred
             leader = self._leader()
-            if leader is None:
+            if leader is not None:
+                self._chases[leader] = self._clock.now()
+                nursery.start_soon(self._chase, leader, self._far.pop(leader))
+            elif self._far:  # somebody's pause may end, or a chase may stall
+                with trio.move_on_after(RECONSIDER_S):
+                    await stirred.wait()
+            else:
                 await stirred.wait()
-                continue
-            target = self._far.pop(leader.id)
-            self._catching_up = True
-            try:
-                chase = CatchUp(self._chain, self._network, self._fetcher, leader.id, self._having)
-                await chase.run(target)
-            except (Unhelpful, FutureSlot) as why:
-                log.info("catching up: %s", why)
-                leader.shunned_until = self._clock.now() + SHUNNED_S
-            finally:
-                self._catching_up = False
-            if leader.id in self._peers and leader.status is not None:
-                self._want(leader, leader.status.best_number, leader.status.best_hash)
-            self._tell_status(list(self._peers))
-            self._wake_up()
-            self._stir()
 
-    def _leader(self) -> Peer | None:
-        """Who claims most, of those who have not disappointed lately."""
+    async def _chase(self, leader: PeerId, target: int) -> None:
+        log.info("catching up: at %d, %s says %d", self._chain.best.number, leader, target)
+        within = CHASE_WITHOUT_BLOCK_S
+
+        def progress() -> None:
+            self._chases[leader] = self._clock.now()
+            scope.deadline = trio.current_time() + within
+
+        try:
+            with trio.move_on_after(within) as scope:
+                chase = CatchUp(self._chain, self._fetcher, leader, self._having, progress)
+                await chase.run(target)
+            if scope.cancelled_caught:
+                self._fetcher.blame(leader, COST_EMPTY_CLAIM, "claims blocks and gives none")
+        except (Unhelpful, FutureSlot) as why:
+            log.info("catching up: %s", why)
+            self._patience.failed(leader)
+        finally:
+            del self._chases[leader]
+        log.info("catching up: got to %d with %s", self._chain.best.number, leader)
+        peer = self._peers.get(leader)
+        if peer is not None and peer.status is not None:
+            self._want(peer, peer.status.best_number, peer.status.best_hash)
+        self._tell_status(list(self._peers))
+        self._wake_up()
+        self._stir()
+
+    def _leader(self) -> PeerId | None:
+        """Whom to chase next: of those that claim much, the one that has disappointed least."""
         for id, number in list(self._far.items()):
             if number <= self._chain.finalized.number:
                 del self._far[id]
         now = self._clock.now()
-        able = [self._peers[id] for id in self._far if self._peers[id].shunned_until <= now]
-        return max(able, key=lambda peer: self._far[peer.id], default=None)
+        delivers = any(now - at < OTHERS_AFTER_S for at in self._chases.values())
+        if delivers or len(self._chases) >= CHASES:
+            return None
+        able = [id for id in self._far if id not in self._chases and not self._patience.pauses(id)]
+        return self._patience.ranked(able)[0] if able else None
 
     def _having(self, number: int) -> list[PeerId]:
-        return [peer.id for peer in self._peers.values() if peer.best_number >= number]
+        having = [peer.id for peer in self._peers.values() if peer.best_number >= number]
+        return self._patience.ranked(id for id in having if not self._patience.pauses(id))
 
     # Finality
 
     async def _keep_up_with_finality(self) -> None:
         while True:
             stirred = self._stirred
-            if not await self._learn_finality():
+            if await self._learn_finality():
+                continue
+            if self._finality_ahead():  # somebody's pause may end
+                with trio.move_on_after(RECONSIDER_S):
+                    await stirred.wait()
+            else:
                 await stirred.wait()
 
-    def _finality_ahead(self) -> list[tuple[BlockNumber, Peer]]:
-        """The peers that are far ahead of our finality with a block that we have."""
+    def _finality_ahead(self) -> list[PeerId]:
+        """The peers that say to be far ahead of our finality with a block that we have."""
         final = self._chain.finalized.number
         return [
-            (peer.status.final_number, peer)
+            peer.id
             for peer in self._peers.values()
             if peer.status is not None
             and peer.status.final_number >= final + FINALITY_LAG
@@ -348,18 +405,28 @@ class Sync:
         ]
 
     async def _learn_finality(self) -> bool:
-        """Ask the peer with the highest finality what we have missed; whether it got us on."""
-        final, ahead = self._chain.finalized.number, self._finality_ahead()
-        if not ahead or self._catching_up:
-            return False
-        _, peer = max(ahead, key=lambda entry: entry[0])
-        try:
-            found = await self._fetcher.justifications(peer.id, final + 1, JUSTIFICATIONS_SCANNED)
-        except Unhelpful:
-            return False
-        for data in found:
-            await self._fetcher.justify(peer.id, data)
+        """Ask some peers for what we have missed; whether that got us on."""
+        final = self._chain.finalized.number
+        able = [id for id in self._finality_ahead() if not self._patience.pauses(id)]
+        async with trio.open_nursery() as nursery:
+            for peer in self._patience.ranked(able)[:FINALITY_ASKED]:
+                nursery.start_soon(self._ask_for_finality, peer, final, nursery.cancel_scope)
         return self._chain.finalized.number > final
+
+    async def _ask_for_finality(
+        self, peer: PeerId, final: BlockNumber, others: trio.CancelScope
+    ) -> None:
+        """A claim counts for nothing until its proof is verified; one without a proof costs."""
+        try:
+            found = await self._fetcher.justifications(peer, final + 1, JUSTIFICATIONS_SCANNED)
+        except Unhelpful:
+            return
+        for data in found:
+            await self._fetcher.justify(peer, data)
+        if self._chain.finalized.number > final:
+            others.cancel()
+        else:
+            self._fetcher.blame(peer, COST_EMPTY_CLAIM, "says final what it cannot prove")
 
     def _wake_up(self) -> None:
         """There may be blocks to fetch."""
