@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -70,13 +70,16 @@ async def closed(stream: trio.SocketStream) -> bytes:
 
 @asynccontextmanager
 async def intruder(
-    one: Libp2pNetwork, genesis: H256 = GENESIS
+    one: Libp2pNetwork,
+    genesis: H256 = GENESIS,
+    identity: Identity = INTRUDER,
+    role: ObservedRole = ObservedRole.FULL,
 ) -> AsyncIterator[tuple[yamux.Yamux, Callable[[str], str]]]:
     """A peer that shakes hands as it should, and then is in the test's hands."""
-    channel = await secure(await tcp(one), INTRUDER, one.local_peer)
+    channel = await secure(await tcp(one), identity, one.local_peer)
     await multistream.propose(channel, yamux.PROTOCOL)
     mux = yamux.Yamux(channel, yamux.YamuxLimits(), Holdings(NetworkLimits()))
-    hello = Hello(VERSION, genesis, ObservedRole.FULL, os.urandom(16), ())
+    hello = Hello(VERSION, genesis, role, os.urandom(16), ())
 
     def full_name(name: str) -> str:
         return f"/parahost/{genesis.hex()}/{name}/1"
@@ -86,7 +89,7 @@ async def intruder(
         nursery.start_soon(mux.run)
         try:
             name = full_name("handshake")
-            await agree(mux, INTRUDER.peer, name, hello, lambda _: Verdict.ACCEPT)
+            await agree(mux, identity.peer, name, hello, lambda _: Verdict.ACCEPT)
         except PeerError as error:
             refusal = error
         else:
@@ -136,8 +139,8 @@ async def test_chains_do_not_mix() -> None:
             assert not bob.connected()
 
 
-async def test_a_full_house_keeps_places_for_the_protected() -> None:
-    alice = network(1, limits=replace(LIMITS, max_peers=1))
+async def test_a_full_house_has_places_for_the_protected() -> None:
+    alice = network(1, limits=replace(LIMITS, max_unproven_validators=1))
     async with running(alice):
         bob, carol = network(2, alice.listen_addresses), network(3, alice.listen_addresses)
         async with running(bob):
@@ -146,7 +149,26 @@ async def test_a_full_house_keeps_places_for_the_protected() -> None:
                 await trio.sleep(0.5)
                 assert list(alice.connected()) == [bob.local_peer]
                 alice.prioritise([carol.local_peer])
-                await until(lambda: list(alice.connected()) == [carol.local_peer])
+                await until(lambda: len(alice.connected()) == 2)
+
+
+async def test_full_nodes_do_not_take_the_places_of_collators_and_validators() -> None:
+    """All are at one address, and stay as long as they like."""
+    alice = network(1, limits=replace(LIMITS, max_full_nodes=2))
+    crowd = [Identity(bytes((number,)) * 32) for number in range(60, 66)]
+    async with running(alice), AsyncExitStack() as stack:
+        refused = 0
+        for one in crowd:
+            try:
+                await stack.enter_async_context(intruder(alice, identity=one))
+            except PeerError:
+                refused += 1
+        assert (refused, len(alice.connected())) == (4, 2)
+        for number, role in ((70, ObservedRole.COLLATOR), (71, ObservedRole.AUTHORITY)):
+            identity = Identity(bytes((number,)) * 32)
+            await stack.enter_async_context(intruder(alice, identity=identity, role=role))
+            await until(lambda peer=identity.peer: peer in alice.connected())
+        assert len(alice.connected()) == 4
 
 
 async def test_reaching_somebody_else_is_no_connection() -> None:
@@ -201,19 +223,32 @@ async def test_garbage_closes_its_connection_only(data: bytes) -> None:
         assert list(alice.connected()) == [INTRUDER.peer]
 
 
-async def test_strangers_that_say_nothing_are_closed() -> None:
-    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=0.2))
+async def test_strangers_that_say_nothing_are_closed_and_hear_nothing() -> None:
+    alice = network(1, limits=replace(LIMITS, silence_timeout_s=0.2))
     async with running(alice):
-        assert await closed(await tcp(alice)) == multistream.pack(multistream.HEADER)
+        assert await closed(await tcp(alice)) == b""
 
 
 async def test_a_crowd_of_silent_strangers_keeps_nobody_out() -> None:
-    alice = network(1, limits=replace(LIMITS, max_pending_connections=4))
+    alice = network(1, limits=replace(LIMITS, max_silent_connections=4))
     async with running(alice):
         crowd = [await tcp(alice) for _ in range(10)]
         async with intruder(alice):
             await until(lambda: list(alice.connected()) == [INTRUDER.peer])
         await closed(crowd[0])
+
+
+async def test_bare_connections_displace_no_handshake() -> None:
+    limits = replace(LIMITS, max_silent_connections=4, max_pending_connections=4)
+    alice = network(1, limits=limits)
+    async with running(alice):
+        slow = await tcp(alice)
+        await slow.send_all(multistream.pack(multistream.HEADER)[:1])
+        await trio.sleep(0.05)
+        for _ in range(20):
+            await tcp(alice)
+        await slow.send_all(multistream.pack(multistream.HEADER)[1:])
+        assert await slow.receive_some(100) == multistream.pack(multistream.HEADER)
 
 
 async def test_a_peer_that_says_nothing_after_noise_is_closed() -> None:

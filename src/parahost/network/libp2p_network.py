@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import count
+from socket import MSG_PEEK
 from typing import TYPE_CHECKING
 
 import trio
 
 from parahost.network import multistream, yamux
+from parahost.network.arrivals import Arrival, Arrivals
 from parahost.network.errors import NetworkError, PeerError
 from parahost.network.handshake import (
     MAX_LISTEN_ADDRESSES,
@@ -32,6 +35,7 @@ from parahost.network.identity import Identity
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
 from parahost.network.peers import PeerBook
+from parahost.network.places import NoPlace, Place, room_for, share_of
 from parahost.network.reputation import ReputationBook
 from parahost.network.secure import secure
 from parahost.network.session import PeerTalk, Protocols, Session
@@ -49,6 +53,7 @@ from parahost.primitives.addresses import (
     AddressError,
     PeerAddress,
     is_loopback,
+    network_of,
     parse_address,
     parse_told,
 )
@@ -101,9 +106,10 @@ class Libp2pNetwork:
         self.incidents = Incidents()
         """What went wrong on connections, and was kept to them."""
         self._sessions: dict[PeerId, Session] = {}
+        self._places: dict[PeerId, Place] = {}
+        """Of those who have sessions."""
         self._establishing: set[PeerId] = set()
-        self._pending: dict[int, Callable[[], None]] = {}
-        self._connection_numbers = count()
+        self._arrivals = Arrivals(clock, self._limits)
         self._dials = 0
         self._listening: list[PeerAddress] = []
         self._running = False
@@ -224,7 +230,7 @@ class Libp2pNetwork:
             for peer in self._book.due([*self._sessions, *self._establishing]):
                 if self._dials >= MAX_DIALS:
                     break
-                if self._reputation.is_banned(peer) or not self._has_place(peer):
+                if self._reputation.is_banned(peer) or not self._is_wanted(peer):
                     continue
                 self._dials += 1
                 nursery.start_soon(self._dial, peer, self._book.begin(peer))
@@ -242,7 +248,7 @@ class Libp2pNetwork:
                 self._book.reached(peer)
             finally:
                 self._dials -= 1
-            await self._carry(mux, address.host, lambda: None)
+            await self._carry(mux, str(stream.socket.getpeername()[0]), lambda: None)
         except (OSError, PeerError, trio.TooSlowError) as error:
             log.debug("dialling %s: %s", address, error)
         except Exception as error:
@@ -251,27 +257,27 @@ class Libp2pNetwork:
             self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
 
     async def _on_inbound(self, stream: trio.SocketStream) -> None:
-        number = next(self._connection_numbers)
-        if len(self._pending) >= self._limits.max_pending_connections:
-            self._pending.pop(next(iter(self._pending)))()
+        arrival: Arrival | None = None
         try:
             host = str(stream.socket.getpeername()[0])
-            with trio.move_on_after(self._limits.handshake_timeout_s) as scope:
-                self._pending[number] = scope.cancel
+            with trio.move_on_after(self._limits.silence_timeout_s) as scope:
+                arrival = self._arrivals.arrives(network_of(host), scope.cancel)
+                said = await stream.socket.recv(1, MSG_PEEK)
+                if not said or not self._arrivals.speaks(arrival):
+                    return
+                scope.deadline = trio.current_time() + self._limits.handshake_timeout_s
                 mux = await self._upgrade(stream, None)
-            if scope.cancelled_caught or number not in self._pending:
+            if scope.cancelled_caught or arrival not in self._arrivals:
                 return
-            self._pending[number] = partial(mux.abort, "newer connections took its place")
-            await self._carry(mux, host, lambda: self._settle(number))
+            arrival.end = partial(mux.abort, "newer connections took its place")
+            await self._carry(mux, host, partial(self._arrivals.left, arrival))
         except (OSError, PeerError) as error:
             log.debug("an inbound connection: %s", error)
         except Exception as error:
             self.incidents.failed("an inbound connection", None, error)
         finally:
-            self._settle(number)
-
-    def _settle(self, number: int) -> None:
-        self._pending.pop(number, None)
+            if arrival is not None:
+                self._arrivals.left(arrival)
 
     async def _upgrade(self, stream: trio.SocketStream, expected: PeerId | None) -> yamux.Yamux:
         """Make a secured, multiplexed connection of a TCP connection, or close it."""
@@ -316,7 +322,7 @@ class Libp2pNetwork:
 
         def decide(theirs: Hello) -> Verdict:
             nonlocal claimed
-            verdict = self._judge(peer, theirs)
+            verdict = self._judge(peer, theirs, host)
             if verdict is Verdict.ACCEPT and self._decides_for(peer):
                 self._establishing.add(peer)
                 claimed = True
@@ -346,7 +352,7 @@ class Libp2pNetwork:
             while (old := self._sessions.get(peer)) is not None:
                 old.abort("replaced by a newer connection")
                 await old.done.wait()
-            self._make_place(peer)
+            self._make_place(peer, theirs.role, host)
             self._sessions[peer] = session
         finally:
             if claimed:
@@ -357,7 +363,7 @@ class Libp2pNetwork:
         try:
             await session.run()
         finally:
-            del self._sessions[peer]
+            del self._sessions[peer], self._places[peer]
             session.done.set()
             self._book.ended(peer, self._clock.now() - begun)
             log.info("disconnected: %s: %s", peer, session.ended)
@@ -366,7 +372,7 @@ class Libp2pNetwork:
         """Whether it is us who choose among the connections with a peer."""
         return self.local_peer < peer
 
-    def _judge(self, peer: PeerId, theirs: Hello) -> Verdict:
+    def _judge(self, peer: PeerId, theirs: Hello, host: str) -> Verdict:
         if self._reputation.is_banned(peer):
             return Verdict.BANNED
         session = self._sessions.get(peer)
@@ -375,21 +381,47 @@ class Libp2pNetwork:
                 return Verdict.DUPLICATE
             if session and session.is_live and session.incarnation == theirs.incarnation:
                 return Verdict.DUPLICATE
-        if session is None and not self._has_place(peer):
-            return Verdict.FULL
+        if session is None:
+            try:
+                self._who_leaves_for(peer, theirs.role, host)
+            except NoPlace:
+                return Verdict.FULL
         return Verdict.ACCEPT
 
-    def _has_place(self, peer: PeerId) -> bool:
-        taken = len(self._sessions) + len(self._establishing)
-        return taken < self._limits.max_peers or self._book.is_protected(peer)
+    # Places.
 
-    def _make_place(self, peer: PeerId) -> None:
-        """When all places are taken, the least reputed of the unprotected peers leaves."""
-        if len(self._sessions) < self._limits.max_peers:
-            return
-        others = [other for other in self.connected() if not self._book.is_protected(other)]
-        if others:
-            self._drop(min(others, key=self._reputation.of), "its place went to another peer")
+    def _is_wanted(self, peer: PeerId) -> bool:
+        """Whether it is worth dialling: we do not know yet what it is."""
+        taken = Counter(place.role for place in self._taken().values())
+        free = any(taken[role] < share_of(role, self._limits) for role in ObservedRole)
+        return free or self._book.is_protected(peer)
+
+    def _who_leaves_for(self, peer: PeerId, role: ObservedRole, host: str) -> PeerId | None:
+        """:raises NoPlace: when nobody does, and all places are taken."""
+        if self._book.is_protected(peer):
+            return None
+        return room_for(self._place(role, host), self._taken(peer), self._limits)
+
+    def _make_place(self, peer: PeerId, role: ObservedRole, host: str) -> None:
+        """:raises PeerError: when others have taken all places meanwhile."""
+        try:
+            leaves = self._who_leaves_for(peer, role, host)
+        except NoPlace:
+            raise PeerError("all places were taken meanwhile") from None
+        if leaves is not None:
+            self._drop(leaves, "its place went to another peer")
+        self._places[peer] = self._place(role, host)
+
+    def _place(self, role: ObservedRole, host: str) -> Place:
+        return Place(role, network_of(host), self._clock.now())
+
+    def _taken(self, but: PeerId | None = None) -> dict[PeerId, Place]:
+        """The places of peers that are not protected."""
+        return {
+            peer: replace(place, reputation=self._reputation.of(peer))
+            for peer, place in self._places.items()
+            if peer != but and self._sessions[peer].is_live and not self._book.is_protected(peer)
+        }
 
     def _drop(self, peer: PeerId, why: str) -> None:
         session = self._sessions.get(peer)

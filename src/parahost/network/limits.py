@@ -30,9 +30,25 @@ class YamuxLimits:
 class NetworkLimits:
     """The defaults suit a validator of a small chain. Units are last in the names."""
 
-    max_peers: int = 64
+    max_full_nodes: int = 24
+    max_collators: int = 48
+    max_unproven_validators: int = 64
+    """Peers that say that they are validators, and of which no signed record says so yet. Those
+    whose records do are protected, and count for no share (:mod:`places`)."""
+    max_per_network: int = 8
+    """Places of peers of one address, IPv6: of one /64, that are not protected. Loopback is this
+    machine, where devnets live: its peers have their shares only."""
+    place_grace_s: float = 20.0
+    """So long a peer may earn nothing before it makes room for another."""
+    max_silent_connections: int = 256
     max_pending_connections: int = 64
-    """Connections that have not finished their handshake; a newer one displaces the oldest."""
+    """Connections that are in their handshake (:mod:`arrivals`)."""
+    max_pending_per_network: int = 16
+    """Of them, those of one address; but for loopback."""
+    pending_grace_s: float = 2.0
+    """So long a handshake may take before it makes room for another; honest ones need less."""
+    silence_timeout_s: float = 3.0
+    """So long a connection may say nothing at all."""
     dial_timeout_s: float = 5.0
     handshake_timeout_s: float = 10.0
     redial_min_s: float = 0.5

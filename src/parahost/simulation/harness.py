@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -92,7 +92,12 @@ class Simulation:
         self.trace = Trace(trace_file)
         weather = Weather(scenario.links)
         # Everybody may be connected to everybody, as on a small chain.
-        limits = NetworkLimits(max_peers=max(NetworkLimits().max_peers, len(plan.nodes)))
+        count, least = len(plan.nodes), NetworkLimits()
+        limits = replace(
+            least,
+            max_unproven_validators=max(least.max_unproven_validators, count),
+            max_collators=max(least.max_collators, count),
+        )
         self.internet = Internet(self.trace, weather, limits)
         if scenario.geography is not None:
             names = [node.name for node in plan.nodes]

@@ -47,6 +47,8 @@ class Side:
     away: Endpoint
     other: Side | None = None
     live: bool = True
+    since: float = 0.0
+    """When it was opened, by this end's clock."""
     unread_messages: int = 0
     unread_bytes: int = 0
     calls: dict[Call, None] = field(default_factory=dict)

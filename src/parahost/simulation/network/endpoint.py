@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from parahost.network.incidents import Incidents
+from parahost.network.places import NoPlace, Place, room_for, share_of
 from parahost.network.reputation import VIOLATION, ReputationBook
 from parahost.ports.clock import Clock
 from parahost.ports.network import (
@@ -214,7 +215,7 @@ class Endpoint:
             return
         internet = self._internet
         gone = internet.find(peer) is not away or internet.find(self._peer) is not self
-        if gone or not (self._accepts(peer) and away._accepts(self._peer)):
+        if gone or not (self._accepts(away) and away._accepts(self)):
             self._dialler.failed(peer)
             return
         stale = away.sides.get(self._peer)
@@ -226,31 +227,46 @@ class Endpoint:
         away._open(theirs)
         internet.trace.record(WORLD, "network.connected", {"from": self.name, "to": away.name})
 
-    def _accepts(self, peer: PeerId) -> bool:
+    def _accepts(self, other: Endpoint) -> bool:
+        """Whether it gets a place here (:mod:`parahost.network.places`); each node of a simulation
+        has an address of its own."""
+        peer = other.local_peer
         if self._reputation.is_banned(peer):
             return False
-        return len(self.sides) < self._limits.max_peers or self._make_place(peer)
-
-    def _make_place(self, peer: PeerId) -> bool:
-        """A peer that matters always finds a place: the least reputed of those that do not matter
-        leaves, if there are any."""
-        if not self._dialler.is_protected(peer):
+        if self._dialler.is_protected(peer):
+            return True
+        try:
+            leaves = room_for(self._place_of(other), self._taken(), self._limits)
+        except NoPlace:
             return False
-        others = [other for other in sorted(self.sides) if not self._dialler.is_protected(other)]
-        if others:
-            worst = min(others, key=self._reputation.of)
-            self._close(self.sides[worst], "its place went to another peer")
+        if leaves is not None:
+            self._close(self.sides[leaves], "its place went to another peer")
         return True
+
+    def _taken(self) -> dict[PeerId, Place]:
+        return {
+            peer: self._place_of(side.away, side.since)
+            for peer, side in sorted(self.sides.items())
+            if not self._dialler.is_protected(peer)
+        }
+
+    def _place_of(self, other: Endpoint, since: float | None = None) -> Place:
+        since = self._clock.now() if since is None else since
+        return Place(other.role, other.name, since, self._reputation.of(other.local_peer))
 
     def wants(self, peer: PeerId) -> bool:
         """Whether it is worth dialling now."""
         if self._reputation.is_banned(peer):
             return False
-        return len(self.sides) < self._limits.max_peers or self._dialler.is_protected(peer)
+        if self._dialler.is_protected(peer):
+            return True
+        taken = Counter(place.role for place in self._taken().values())
+        return any(taken[role] < share_of(role, self._limits) for role in ObservedRole)
 
     def _open(self, side: Side) -> None:
         peer = side.away.local_peer
         self.sides[peer] = side
+        side.since = self._clock.now()
         lanes = self._lanes.get(peer)
         if lanes is None:
             lanes = self._lanes[peer] = [Lane(handler) for handler in self._handlers]
