@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+import trio
+import trio.testing
 
 from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.node.availability import bitfield_distribution
@@ -14,6 +16,7 @@ from parahost.node.gossip import (
     CATCH_UP_COPIES,
     COST_BAD_SIGNATURE,
     COST_DUPLICATE,
+    CatchingUp,
     GossipPeers,
 )
 from parahost.node.messages.base import Message
@@ -134,3 +137,51 @@ def test_what_a_peer_had_to_gain_goes_with_it() -> None:
     peers.note(PeerDisconnected(P))
     report(peers, reports, P, BENEFIT_NEW)
     assert reports.made == []
+
+
+# Who comes late
+
+
+class Room:
+    """A bus that has room for as many as the test lets in."""
+
+    def __init__(self) -> None:
+        self.places = trio.Semaphore(0)
+
+    async def room(self) -> None:
+        await self.places.acquire()
+
+
+async def test_those_who_come_late_are_served_as_the_bus_has_room() -> None:
+    room, served = Room(), list[tuple[PeerId, Hash, int]]()
+    catching_up = CatchingUp(lambda *what: served.append(what))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(catching_up.run, room)
+        catching_up.add(P, HEAD, 0)
+        for number in range(63):
+            catching_up.add(PeerId(f"peer {number}"), HEAD, 1 + number)
+        await trio.testing.wait_all_tasks_blocked()
+        assert served == []
+        for _ in range(5):
+            room.places.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert served == [(PeerId(f"peer {number}"), HEAD, 1 + number) for number in range(5)]
+        for _ in range(100):
+            room.places.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(served) == 63, "nobody twice, and not who lacks nothing"
+        catching_up.add(Q, HEAD, 7)
+        await trio.testing.wait_all_tasks_blocked()
+        assert served[63:] == [(Q, HEAD, 7)]
+        nursery.cancel_scope.cancel()
+
+
+def test_the_heads_that_are_new_to_a_peer_are_named_once() -> None:
+    others = [Hash(H256(bytes([number]) * 32)) for number in range(1, 4)]
+    peers = GossipPeers()
+    assert peers.note(PeerConnected(P, ObservedRole.FULL)) == ()
+    assert peers.note(PeerViewChange(P, View((HEAD, others[0])))) == (HEAD, others[0])
+    assert peers.note(PeerViewChange(P, View((HEAD, others[0], others[1])))) == (others[1],)
+    assert peers.note(PeerViewChange(P, View((others[1],)))) == ()
+    assert peers.note(PeerViewChange(P, View((HEAD, HEAD)))) == (HEAD,)
+    assert peers.note(PeerDisconnected(P)) == ()

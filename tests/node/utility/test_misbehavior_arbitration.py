@@ -214,6 +214,19 @@ async def test_a_disagreement_is_kept_with_all_that_was_said() -> None:
     assert (await run(database.crash()))[0] == (more,)
 
 
+async def test_what_the_disk_refused_to_delete_goes_at_the_next_start() -> None:
+    database = MemoryDatabase()
+    more = replace(
+        DISAGREEMENT, statements=(*DISAGREEMENT.statements, says(Valid(hash_of(FIRST)), 3))
+    )
+    batch = Batch()
+    for number, report in enumerate((DISAGREEMENT, more)):
+        batch.put(TABLE, number.to_bytes(8, "big"), encode(Evidence(SESSION, report)))
+    database.write(batch, durable=True)
+    assert (await run(database))[0] == (more,)
+    assert [key for key, _ in database.scan(TABLE)] == [bytes(7) + b"\x01"]
+
+
 @pytest.mark.guide("A109")
 async def test_one_offender_does_not_crowd_out_the_others() -> None:
     """4 reports of a kind are kept of one validator, whatever it does."""

@@ -27,11 +27,15 @@ from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import (
     H512,
     U32,
+    U64,
     ZERO_HASH,
+    BabeId,
     SessionIndex,
+    Slot,
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.header import Header
 from parahost.primitives.misbehavior import DoubleVote
 from parahost.primitives.statements import (
@@ -120,8 +124,14 @@ async def test_the_newest_reports_of_misbehaviour_are_handed_out() -> None:
         )
         for number in range(MAX_MISBEHAVIOR + 1)
     ]
-    data = await provide(chain, chain.genesis, [ProvisionMisbehavior(r) for r in reports])
-    assert data.misbehavior == tuple(reports[1:])
+    header = chain.genesis
+    equivocation = BabeEquivocationProof(
+        BabeId(ZERO_HASH), Slot(U64(1)), header, replace(header, state_root=ZERO_HASH)
+    )
+    said = [ProvisionMisbehavior(report) for report in (equivocation, *reports)]
+    data = await provide(chain, chain.genesis, said)
+    assert len(reports) == 65
+    assert data.misbehavior == (equivocation, *reports[1:]), "the gravest first, and kept"
 
 
 @pytest.mark.guide("A104")

@@ -44,6 +44,11 @@ _WEIGHT: dict[type[MisbehaviorReport], int] = {
 }
 
 
+def weight_of(report: MisbehaviorReport) -> int:
+    """What weighs more is kept longer and brought to the chain sooner."""
+    return _WEIGHT[type(report)]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """A report with the session to which it belongs, in its stored form."""
@@ -108,7 +113,7 @@ class EvidenceTable:
         whom it names has room for one more. A disagreement in which more was said is news."""
         if not proves_anything(report):
             return False
-        known = self._by_weight[_WEIGHT[type(report)]].get(offence_of(report))
+        known = self._by_weight[weight_of(report)].get(offence_of(report))
         if known is not None:
             return _says_more(report, known[1].report)
         return any(
@@ -120,9 +125,9 @@ class EvidenceTable:
         """Keep what is to be kept; gives the keys of what had to go for it."""
         gone = []
         offence, report = offence_of(evidence.report), evidence.report
-        if offence in self._by_weight[_WEIGHT[type(report)]]:
+        if offence in self._by_weight[weight_of(report)]:
             gone.append(self._remove(type(report), offence))
-        self._by_weight[_WEIGHT[type(report)]][offence] = (key, evidence)
+        self._by_weight[weight_of(report)][offence] = (key, evidence)
         self._count(report, 1)
         while len(self) > MAX_REPORTS or self._bytes > MAX_REPORT_BYTES:
             weakest = next(kept for kept in self._by_weight if kept)

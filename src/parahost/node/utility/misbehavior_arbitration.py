@@ -46,6 +46,8 @@ class MisbehaviorArbitration(Subsystem):
         self._session = SessionIndex(U32(0))
         self._next_key = 0
         self._unknown: list[int] = []
+        self._excess: list[int] = []
+        """What the disk refused to delete before a restart."""
         for key, form in database.scan(TABLE):
             self._restore(int.from_bytes(key, "big"), form)
 
@@ -56,14 +58,14 @@ class MisbehaviorArbitration(Subsystem):
         except ScaleDecodeError:
             self._unknown.append(key)
             return
-        self._table.put(key, evidence)
+        self._excess += self._table.put(key, evidence)
         self._session = max(self._session, evidence.session)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
         if self._unknown:
             ctx.journal.record("misbehavior.unknown_form", dropped=len(self._unknown))
-            self._write(gone=self._unknown)
+        self._write(gone=self._unknown + self._excess)
         for evidence in self._table.all():
             ctx.send(ProvisionMisbehavior(evidence.report))
 

@@ -24,6 +24,7 @@ from parahost.node.messages.utility import (
     RuntimeCall,
 )
 from parahost.node.overseer import Subsystem
+from parahost.node.utility.evidence import weight_of
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import CandidateHash, Hash, ParaId, ValidatorIndex
 from parahost.primitives.inherent import ParachainsInherentData
@@ -37,7 +38,7 @@ Sanitize = Callable[[State, ParachainsInherentData], ParachainsInherentData]
 MAX_BACKABLE_PER_PARA = 8
 """Candidates kept for one para; the first one that the runtime accepts is used."""
 MAX_MISBEHAVIOR = 64
-"""Reports handed out at a time: the newest."""
+"""Reports of one weight that are handed out at a time: the newest."""
 
 
 @dataclass(slots=True)
@@ -85,7 +86,8 @@ class Provisioner(Subsystem):
     def __init__(self, sanitize: Sanitize) -> None:
         self._sanitize = sanitize
         self._jobs: dict[Hash, ProvisioningJob] = {}
-        self._misbehavior: deque[MisbehaviorReport] = deque(maxlen=MAX_MISBEHAVIOR)
+        self._misbehavior: dict[int, deque[MisbehaviorReport]] = {}
+        """By weight, so that what weighs little crowds out nothing else."""
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
@@ -103,7 +105,8 @@ class Provisioner(Subsystem):
                 if head in self._jobs:
                     self._jobs[head].add_backable(backed)
             case ProvisionMisbehavior(report):
-                self._misbehavior.append(report)
+                newest = deque[MisbehaviorReport](maxlen=MAX_MISBEHAVIOR)
+                self._misbehavior.setdefault(weight_of(report), newest).append(report)
             case RequestBlockAuthorshipData():
                 self._provide(message)
 
@@ -114,9 +117,14 @@ class Provisioner(Subsystem):
             except Unanswered:
                 request.reply.drop()
             else:
-                request.reply.answer(BlockAuthorshipData(data, tuple(self._misbehavior)))
+                request.reply.answer(BlockAuthorshipData(data, self._reports()))
 
         self.ctx.spawn(None, provide, "provide inherent")
+
+    def _reports(self) -> tuple[MisbehaviorReport, ...]:
+        """What weighs most comes first."""
+        weights = sorted(self._misbehavior, reverse=True)
+        return tuple(report for weight in weights for report in self._misbehavior[weight])
 
     async def _collect(self, relay_parent: Hash) -> ParachainsInherentData:
         """:raises Unanswered: when the relay parent is not known."""
