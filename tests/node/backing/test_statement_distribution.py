@@ -621,8 +621,9 @@ def with_commitments(signed: SignedStatement, commitments: bytes) -> StatementNe
 async def test_nobodys_commitments_are_read_before_the_author_is_known(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Six million empty messages: a stranger sends them under a signature that it invents, a
-    validator's name, or another's receipt."""
+    """Six million empty messages: a stranger sends them under a receipt that it invents, with a
+    signature that is none, under a validator's name that may not vouch for the para, or under
+    another's receipt."""
 
     def read(type_: Any, payload: bytes) -> Any:
         raise AssertionError("the commitments were read")
@@ -632,7 +633,10 @@ async def test_nobodys_commitments_are_read_before_the_author_is_known(
     bomb = (many << 2 | 2).to_bytes(4, "little") + bytes(many)
     async with on_stage(distribution()) as stage:
         await stage.say(*peers("p"))
-        await stage.say(with_commitments(forged(seconded(0, A)), bomb))
+        invented = replace(A.to_plain(), commitments_hash=blake2_256(bomb))
+        unsigned = StatementOnWire(SecondedOnWire(invented, bomb), 0, valid(0, A).signature)
+        gossip = Statements(RELAY_PARENT, (unsigned,))
+        await stage.say(StatementNetwork(PeerMessage(P, encode(gossip, StatementGossip))))
         await stage.say(with_commitments(replace(seconded(0, A), validator_index=3), bomb))
         await stage.say(with_commitments(seconded(0, A), bomb))
         assert changes(stage, P) == [COST_BAD_SIGNATURE, COST_NOT_ASSIGNED, COST_WRONG_COMMITMENTS]
