@@ -67,6 +67,7 @@ from parahost.primitives.basic import (
     SessionIndex,
     ValidatorIndex,
 )
+from parahost.primitives.limits import MAX_CORES
 from parahost.primitives.scale import BitVec, decode, encode
 from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
@@ -403,7 +404,7 @@ async def test_who_comes_late_gets_our_own_bitfield_and_all_in_one_message() -> 
 
 
 def test_bitfields_are_split_into_messages() -> None:
-    bitfield = signed(1, CONTEXT, length=2000)
+    bitfield = signed(1, CONTEXT, length=MAX_CORES)
     for count, expected in ((0, []), (64, [64]), (130, [64, 64, 2])):
         payloads = list(messages(CONTEXT.parent_hash, [bitfield] * count))
         assert [len(decode(BitfieldGossip, each).bitfields) for each in payloads] == expected

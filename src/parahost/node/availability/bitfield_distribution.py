@@ -48,7 +48,7 @@ from parahost.runtime import api
 CATCH_UP_COPIES = 2
 """How many give a bitfield to a peer that comes late, on average: with 17 of 20 it has enough."""
 MAX_BATCH = 64
-"""Bitfields in one message: with the most cores that there may be, 21 KiB."""
+"""Bitfields in one message: with the most cores that there may be, 7 KiB."""
 MAX_WAITING = 1024
 """Bitfields kept for a head whose session is still being looked up."""
 COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for each core")
