@@ -177,6 +177,24 @@ def test_a_node_goes_down() -> None:
     assert "validator-3 went down: RuntimeError: a bug" in bitten(outcome, "nodes_stay_up")
 
 
+def test_a_node_fails_at_what_a_peer_sends() -> None:
+    """It goes on without that connection, and yet it is a fault of an honest node."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    async def plant(node: Node) -> None:
+        node.sync._on_announcement = fail  # type: ignore[method-assign]
+
+    outcome = run_with(
+        lambda build: build.jobs.append(plant),
+        who=("validator-3",),
+        scenario=Scenario(shape=BARE, blocks=3),
+    )
+    verdict = bitten(outcome, "nodes_stay_up")
+    assert "validator-3 failed at a peer: RuntimeError: a bug" in verdict
+
+
 def test_a_node_that_does_not_come_back_from_a_full_disk() -> None:
     """It may go down while there is no room, and must find back when there is."""
     scenario = Scenario(
