@@ -54,7 +54,10 @@ class InProcessHost:
         key = (digest, code_hash(params))
         outcome = self._outcomes.get(key)
         if outcome is None:
-            outcome = self._outcomes[key] = self._execute(code, digest, params)
+            outcome = self._execute(code, digest, params)
+            if isinstance(outcome, Undecided):
+                return outcome
+            self._outcomes[key] = outcome
             if len(self._outcomes) > _KNOWN_OUTCOMES:
                 self._outcomes.popitem(last=False)
         return outcome

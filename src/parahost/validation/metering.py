@@ -15,7 +15,7 @@ from parahost.validation.errors import InstructionsUsedUp
 MAX_INSTRUCTIONS = 8_000_000_000
 """What a call may execute: about what a core gets through in the 2 s of CPU time that backing
 gives, where instructions are plain and wait for nothing. Blocks of published parachains execute
-less than a twentieth of it."""
+less than a hundredth of it."""
 INSTRUCTIONS_PER_BYTE = 16
 """What a host function is charged for each byte between it and the guest."""
 

@@ -42,7 +42,7 @@ _DESCRIPTORS = 16
 _FILE_SIZE = 1 << 16
 """The only file that a worker writes is its last words (stderr)."""
 _PIECE = 1 << 20
-_NICENESS = 10
+_NICENESS = 5
 """Preparing makes way for executing."""
 
 
