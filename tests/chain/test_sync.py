@@ -31,7 +31,7 @@ from parahost.chain.sync.messages import (
     Status,
 )
 from parahost.chain.sync.server import answer
-from parahost.ports import Notification
+from parahost.ports import Notification, RequestFailed
 from parahost.ports.network import NetworkEvent
 from parahost.primitives.basic import H256, U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
@@ -471,6 +471,28 @@ def test_answers_are_bounded_and_in_order(long_line: list[Block]) -> None:
     assert asked(request(FromHash(some_hash(1)), down, 5, head)) == []
     assert asked(request(FromNumber(number(5)), up, 0, head)) == []
     assert asked(request(FromNumber(number(1)), up, 200, Fields.JUSTIFICATION)) == [names[49]]
+
+
+async def test_whoever_asks_without_end_pays(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    """A hundred full answers are asked for at once: some are given, then the asking costs."""
+    async with wire() as net:
+        node, greedy = start(net, "node", open_chain()), Liar(net, "greedy")
+        for block in long_line[:100]:
+            node.chain.import_block(block)
+        net.connect(node.port, greedy.port)
+        await trio.sleep(1)
+        payload = request(FromNumber(number(1)), Direction.ASCENDING, 64, WHOLE)
+        given = 0
+        for _ in range(100):
+            with suppress(RequestFailed):
+                await greedy.port.request(node.port.local_peer, SYNC, payload)
+                given += 1
+        assert 60 <= given <= 75, "4,096 blocks, and 500 more for each second"
+        assert len(node.port.reports) == 100 - given
+        await trio.sleep(10)
+        await greedy.port.request(node.port.local_peer, SYNC, payload)
 
 
 def fat(block: Block, size: int) -> Header:

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 
 from parahost.chain.sync.messages import Status
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
+from parahost.primitives.limits import KIB
 
 KNOWN_BLOCKS = 1024
+SERVED_PER_S = 500.0
+SERVED_AT_ONCE = 4096.0
+"""What a peer may make us serve: in blocks that it asks for, or 32 KiB of answer each."""
+SERVED_UNIT_BYTES = 32 * KIB
 
 
 @dataclass(slots=True)
@@ -21,6 +26,8 @@ class Peer:
     id: PeerId
     status: Status | None = None
     busy: bool = False
+    _allowance: float = SERVED_AT_ONCE
+    _allowed_at: float = 0.0
     _known: OrderedDict[Hash, None] = field(default_factory=OrderedDict)
 
     def knows(self, block: Hash) -> bool:
@@ -32,6 +39,17 @@ class Peer:
         self._known.move_to_end(block)
         if len(self._known) > KNOWN_BLOCKS:
             self._known.popitem(last=False)
+
+    def may_ask(self, now: float) -> bool:
+        """Whether it has an allowance left, at ``now`` in seconds by our clock."""
+        grown = SERVED_PER_S * max(0.0, now - self._allowed_at)
+        self._allowance = min(SERVED_AT_ONCE, self._allowance + grown)
+        self._allowed_at = now
+        return self._allowance > 0
+
+    def note_served(self, blocks: int, size: int) -> None:
+        """It has asked for so many blocks, and was sent so many bytes."""
+        self._allowance -= 1 + blocks + size / SERVED_UNIT_BYTES
 
     @property
     def best_number(self) -> int:

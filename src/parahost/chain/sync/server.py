@@ -21,6 +21,15 @@ JUSTIFICATIONS_SCANNED = 512
 """Blocks that are looked through for justifications, at most."""
 
 
+def looked_at(payload: bytes) -> int:
+    """How many blocks a request makes us look at, at most.
+
+    :raises ScaleDecodeError: when it is no request.
+    """
+    request: BlockRequest = decode(BlockRequest, payload)
+    return min(request.max_blocks, JUSTIFICATIONS_SCANNED)
+
+
 def answer(chain: Chain, payload: bytes) -> bytes:
     """The SCALE answer to a SCALE request. Its size and the work for it are bounded, whatever is
     asked.

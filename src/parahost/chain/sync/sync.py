@@ -35,7 +35,7 @@ from parahost.chain.sync.messages import (
     Status,
 )
 from parahost.chain.sync.peers import Peer
-from parahost.chain.sync.server import JUSTIFICATIONS_SCANNED, answer
+from parahost.chain.sync.server import JUSTIFICATIONS_SCANNED, answer, looked_at
 from parahost.consensus.fanout import sample
 from parahost.ports import (
     Clock,
@@ -53,6 +53,7 @@ from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 log = logging.getLogger(__name__)
 
 WANTED_PER_PEER = 16
+COST_GREEDY = -50
 FINALITY_LAG = 4
 """So far behind a peer's finality we ask for justifications; GRANDPA's own messages do the rest."""
 STALE_SLOTS = 8
@@ -183,11 +184,19 @@ class Sync:
         self._want(peer, header.number, hash)
 
     async def _on_request(self, peer: PeerId, payload: bytes) -> bytes | None:
+        source = self._peers.get(peer)
+        if source is not None and not source.may_ask(self._clock.now()):
+            self._network.report(peer, COST_GREEDY, "asks for more blocks than it is allowed")
+            return None
         try:
-            return answer(self._chain, payload)
+            blocks = looked_at(payload)
+            found = answer(self._chain, payload)
         except ScaleDecodeError:
             self._network.report(peer, COST_GARBAGE, "unreadable sync request")
             return None
+        if source is not None:  # a request may come before word of the connection
+            source.note_served(blocks, len(found))
+        return found
 
     # What we say
 
