@@ -66,7 +66,7 @@ MAX_INHERENT_WEIGHT: Final = millis(1500)
 """What the inherents may take of it. 1,000 bitfields and 1,000 candidates of 5 votes each fit."""
 BLOCK_BASE: Final = millis(100)
 """Beginning and ending a block; with 1,000 validators, also where a session ends."""
-TRANSACTION_BASE: Final = micros(300)
+TRANSACTION_BASE: Final = micros(360)
 """Admitting any transaction: decoding, signature, nonce, fee, events."""
 TRANSACTION_BYTE: Final = nanos(15)
 """Hashing and keeping each of its bytes."""

@@ -99,27 +99,31 @@ class Lane:
         self._by_nonce[one.offer.nonce] = one
         insort(self._nonces, one.offer.nonce)
         self.fees += one.offer.fee
-        self._changed()
+        self.version += 1
+        self._count_ready()
 
     def take(self, nonce: int) -> Waiting:
         one = self._by_nonce.pop(nonce)
         del self._nonces[bisect_left(self._nonces, nonce)]
         self.fees -= one.offer.fee
-        self._changed()
+        self.version += 1
+        if 0 <= nonce - self.standing.nonce < self.ready_count:
+            self.ready_count = nonce - self.standing.nonce
         return one
 
     def follow(self, standing: Standing) -> list[Waiting]:
         """Take the signer's standing on another block; gives those that go: whose nonce is used,
         and from the end what the signer cannot pay any more."""
         self.standing = standing
+        self.ready_count = 0
         gone = [self.take(nonce) for nonce in list(self._nonces) if nonce < standing.nonce]
         while self.fees > standing.funds:
             gone.append(self.take(self._nonces[-1]))
-        self._changed()
+        self.version += 1
+        self._count_ready()
         return gone
 
-    def _changed(self) -> None:
-        self.version += 1
-        self.ready_count = 0
+    def _count_ready(self) -> None:
+        """Count on from those that are known to be ready."""
         while self.standing.nonce + self.ready_count in self._by_nonce:
             self.ready_count += 1

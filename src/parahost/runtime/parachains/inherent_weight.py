@@ -18,7 +18,7 @@ BUDGET: Final = MAX_INHERENT_WEIGHT - call_weight(SetTimestamp(0))
 """What the two inherents may weigh together, less the timestamp's."""
 FIXED: Final = micros(2000)
 """The inherent without content: timeouts, and the scheduling of cores."""
-BITFIELD: Final = micros(130)
+BITFIELD: Final = micros(150)
 """Decoding, one signature, and the votes for what is pending."""
 CANDIDATE: Final = micros(600)
 """Decoding, the collator's signature, the checks, and later the inclusion or the timeout."""
