@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from parahost.network.identity import Identity
 from parahost.ports.network import (
     EventHandler,
     NetworkEvent,
@@ -20,16 +21,23 @@ from parahost.ports.network import (
     RequestProtocol,
 )
 from parahost.primitives.basic import PeerId
+from parahost.primitives.hashing import blake2_256
 from tests.node.network import take
+
+
+def identity_of(name: str) -> Identity:
+    """Who the node of that name is."""
+    return Identity(blake2_256(name.encode()))
 
 
 class TinyNode:
     """``ports.Network`` and ``ports.PeerSteering`` of one node."""
 
     def __init__(self, name: str, role: ObservedRole) -> None:
-        self.local_peer = PeerId(name)
+        self.identity = identity_of(name)
+        self.local_peer = self.identity.peer
         self.role = role
-        self.listen_addresses = (f"/ip4/127.0.0.1/tcp/1/p2p/{name}",)
+        self.listen_addresses = (f"/ip4/127.0.0.1/tcp/1/p2p/{self.local_peer}",)
         self.prioritised: list[tuple[PeerId, ...]] = []
         self.learned: list[str] = []
         self.reports: list[tuple[PeerId, int, str]] = []
@@ -70,6 +78,9 @@ class TinyNode:
 
     def connected(self) -> Sequence[PeerId]:
         return tuple(self._peers)
+
+    def sign(self, message: bytes) -> bytes:
+        return self.identity.sign(message)
 
     def prioritise(self, peers: Sequence[PeerId]) -> None:
         self.prioritised.append(tuple(peers))

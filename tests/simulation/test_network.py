@@ -23,12 +23,15 @@ from parahost.simulation.network import (
     Internet,
 )
 from parahost.simulation.nodes import PowerFailure
-from parahost.simulation.plan import Shape, plan_network
+from parahost.simulation.plan import Shape, node_identity, plan_network
 from parahost.simulation.random import Streams
 from parahost.simulation.scheduler import run_virtual
 from tests.network.conformance import CHECKS, SMALL, Declare, Factory, until
 
-PEERS = [node.peer for node in plan_network(Shape(validators=8, parachains=0)).nodes]
+IDENTITIES = [
+    node_identity(node.name) for node in plan_network(Shape(validators=8, parachains=0)).nodes
+]
+PEERS = [identity.peer for identity in IDENTITIES]
 
 
 class World:
@@ -40,7 +43,7 @@ class World:
             Endpoint(
                 self.internet,
                 f"node-{index}",
-                PEERS[index],
+                IDENTITIES[index],
                 role=ObservedRole.AUTHORITY,
                 known=PEERS[:count],
                 clock=NodeClock(),

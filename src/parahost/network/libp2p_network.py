@@ -170,6 +170,9 @@ class Libp2pNetwork:
         """Where this node listens, with real ports and its peer id; empty before it runs."""
         return [str(address) for address in self._listening]
 
+    def sign(self, message: bytes) -> bytes:
+        return self._identity.sign(message)
+
     def prioritise(self, peers: Sequence[PeerId]) -> None:
         """From now on, dial these peers first and never give up their places to others: the
         validators of this and the next session (D18). Replaces what was said before."""

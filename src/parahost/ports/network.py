@@ -142,6 +142,11 @@ class PeerSteering(Protocol):
         """Multiaddresses at which this node listens, with its peer id; empty before it runs."""
         ...
 
+    def sign(self, message: bytes) -> bytes:
+        """Sign with the key that this node's peer id holds: ed25519, 64 bytes. So others know that
+        what names this peer is its own word."""
+        ...
+
     def prioritise(self, peers: Sequence[PeerId]) -> None:
         """From now on, dial these peers first, in this order, and never give up their places to
         others. Replaces what was said before."""

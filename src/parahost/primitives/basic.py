@@ -37,6 +37,8 @@ BabeId = NewType("BabeId", H256)
 GrandpaId = NewType("GrandpaId", H256)
 """An ed25519 public key that votes on finality."""
 GrandpaSignature = NewType("GrandpaSignature", H512)
+PeerSignature = NewType("PeerSignature", H512)
+"""An ed25519 signature by the key that a peer id holds."""
 
 BlockNumber = NewType("BlockNumber", U32)
 ParaId = NewType("ParaId", U32)

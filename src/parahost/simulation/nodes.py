@@ -20,7 +20,7 @@ from parahost.simulation.clock import NodeClock
 from parahost.simulation.journal import NodeJournal, Trace
 from parahost.simulation.keystore import OnSignature, WatchedKeyStore
 from parahost.simulation.network import Endpoint, Internet
-from parahost.simulation.plan import NodePlan
+from parahost.simulation.plan import NodePlan, node_identity
 from parahost.simulation.random import SeededRandom, Streams
 from parahost.simulation.sharing import Sharing
 from parahost.simulation.workers import Trouble, Workers
@@ -154,7 +154,7 @@ class SimulatedNode:
         self._endpoint = Endpoint(
             around.internet,
             self.name,
-            plan.peer,
+            node_identity(self.name),
             role=plan.role.observed,
             known=around.bootnodes,
             clock=self.clock,

@@ -148,14 +148,14 @@ def plan_network(shape: Shape) -> NetworkPlan:
     chains, threads = specs[: shape.parachains], specs[shape.parachains :]
     names = [validator_name(index) for index in range(shape.validators)]
     validators = [
-        NodePlan(name, Role.VALIDATOR, _peer(name), tuple(session_uris(name).items()))
+        NodePlan(name, Role.VALIDATOR, node_identity(name).peer, tuple(session_uris(name).items()))
         for name in names
     ]
     collators = [
         NodePlan(
             name := collator_name(spec),
             Role.COLLATOR,
-            _peer(name),
+            node_identity(name).peer,
             ((KeyType.COLLATOR, collator_uri(name)),),
             spec,
         )
@@ -219,5 +219,6 @@ def _genesis(
     ).build()
 
 
-def _peer(name: str) -> PeerId:
-    return Identity(blake2_256(f"node key of {name}".encode())).peer
+def node_identity(name: str) -> Identity:
+    """Who the node of that name is on the network."""
+    return Identity(blake2_256(f"node key of {name}".encode()))

@@ -57,6 +57,7 @@ from parahost.primitives.basic import (
     BlockNumber,
     Hash,
     PeerId,
+    PeerSignature,
     ValidatorId,
     ValidatorIndex,
     ValidatorSignature,
@@ -68,10 +69,17 @@ from parahost.runtime import api
 from parahost.storage import MemoryDatabase
 from tests.node.collation.world import NAMES, Scripted, States, chain, validator_keys
 from tests.node.harness import make_overseer, running
-from tests.node.tiny_network import TinyNode
+from tests.node.tiny_network import TinyNode, identity_of
 from tests.runtime.world import RealVerifier, key
 
-HERE, THERE, THIRD, FOURTH = map(PeerId, ("here", "there", "third", "fourth"))
+HERE, THERE, THIRD, FOURTH = (
+    identity_of(name).peer for name in ("here", "there", "third", "fourth")
+)
+IDENTITIES = {
+    identity.peer: identity
+    for name in ("here", "there", "third", "fourth", *NAMES, "Eve")
+    if (identity := identity_of(name))
+}
 
 
 def validator(name: str) -> ValidatorId:
@@ -79,25 +87,34 @@ def validator(name: str) -> ValidatorId:
 
 
 def record(
-    name: str, peer: PeerId, made_at: int = 1, genesis: Hash | None = None
+    name: str,
+    peer: PeerId,
+    made_at: int = 1,
+    genesis: Hash | None = None,
+    agreed_by: PeerId | None = None,
+    addresses: tuple[str, ...] | None = None,
 ) -> ValidatorRecord:
     draft = ValidatorRecord(
         validator(name),
         peer,
-        (f"/ip4/10.0.0.1/tcp/1/p2p/{peer}", "/ip4/10.0.0.9/tcp/1/p2p/somebody-else"),
+        (f"/ip4/10.0.0.1/tcp/1/p2p/{peer}",) if addresses is None else addresses,
         U64(made_at),
         ValidatorSignature(H512(bytes(64))),
+        PeerSignature(H512(bytes(64))),
     )
     payload = draft.payload(genesis or chain().genesis_hash)
-    signature = sr25519.sign(key(name, "para"), payload)
-    return replace(draft, signature=ValidatorSignature(H512(signature)))
+    return replace(
+        draft,
+        signature=ValidatorSignature(H512(sr25519.sign(key(name, "para"), payload))),
+        peer_signature=PeerSignature(H512(IDENTITIES[agreed_by or peer].sign(payload))),
+    )
 
 
 class Node:
     def __init__(self, keys: KeyStore) -> None:
         self.chain = chain()
         self.states = States()
-        self.network = TinyNode(HERE, ObservedRole.AUTHORITY)
+        self.network = TinyNode("here", ObservedRole.AUTHORITY)
         self.neighbours = Scripted([RegisterEventProducer, SendMessage, ReportPeer])
         self.manager = PeerSetManager(
             keys, RealVerifier(), self.network, HERE, self.chain.genesis_hash
@@ -169,7 +186,6 @@ async def test_a_record_is_believed_and_resolved() -> None:
             await node.connect(peer)
         await node.hear(THERE, record("Bob", THERE))
         assert await node.resolve("Alice", "Bob") == {"Bob": THERE}
-        # Only addresses of that very peer are learned.
         assert node.network.learned == [f"/ip4/10.0.0.1/tcp/1/p2p/{THERE}"]
         assert node.costs() == []
         assert node.told(THIRD) == node.told(THERE) == [], "who lacks it asks"
@@ -232,7 +248,9 @@ async def test_who_lacks_records_asks_for_them_ever_less_often(autojump_clock: M
         assert node.asked()[1:] == [(THERE, rest)] * 5
         await trio.sleep(40)
         assert len(node.asked()) == 16
-        await node.hear(THERE, *(record(name, PeerId(name)) for name in NAMES if name != "Bob"))
+        await node.hear(
+            THERE, *(record(name, identity_of(name).peer) for name in NAMES if name != "Bob")
+        )
         await trio.sleep(40)
         assert len(node.asked()) == 16, "all are known"
         assert node.costs() == []
@@ -281,13 +299,15 @@ async def test_it_wants_to_hear_of_peers_in_both_sets_and_of_no_views() -> None:
 @pytest.mark.parametrize(
     "forged",
     [
-        replace(record("Bob", THERE), peer=THIRD),
+        replace(record("Bob", THERE, addresses=()), peer=THIRD),
         replace(record("Bob", THERE), validator=validator("Alice")),
         replace(record("Bob", THERE), made_at=U64(2)),
         replace(record("Bob", THERE), addresses=()),
         record("Bob", THERE, genesis=Hash(H256(bytes(32)))),
+        record("Bob", THERE, agreed_by=THIRD),
+        record("Bob", HERE, agreed_by=THERE),
     ],
-    ids=["peer", "validator", "time", "addresses", "chain"],
+    ids=["peer", "validator", "time", "addresses", "chain", "another peer", "ourselves"],
 )
 async def test_nobody_speaks_for_another(forged: ValidatorRecord) -> None:
     async with a_node() as node:
@@ -295,6 +315,26 @@ async def test_nobody_speaks_for_another(forged: ValidatorRecord) -> None:
         await node.hear(THERE, forged)
         assert await node.resolve(*NAMES) == {}
         assert node.costs() == [COST_BAD_SIGNATURE]
+        assert node.network.learned == []
+
+
+@pytest.mark.guide("A98")
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"/ip4/10.0.0.1/tcp/1/p2p/{THIRD}",
+        "/ip4/10.0.0.1/tcp/1",
+        f"/ip6/fe80::1%eth0/tcp/1/p2p/{THERE}",
+        f"/ip4/0.0.0.0/tcp/1/p2p/{THERE}",
+        f"/dns/EXAMPLE.com/tcp/1/p2p/{THERE}",
+    ],
+)
+async def test_a_record_with_an_odd_address_goes_no_further(odd: str) -> None:
+    async with a_node() as node:
+        await node.connect(THERE)
+        await node.hear(THERE, record("Bob", THERE, addresses=(odd,)))
+        assert await node.resolve(*NAMES) == {}
+        assert node.costs() == [COST_MALFORMED]
         assert node.network.learned == []
 
 
@@ -360,7 +400,7 @@ async def test_the_own_group_is_preferred_then_the_session(autojump_clock: MockC
     async with a_node(validator_keys("Alice")) as node:
         await node.connect(THERE)
         others = [name for name in NAMES if name != "Alice"]
-        await node.hear(THERE, *(record(name, PeerId(name)) for name in others))
+        await node.hear(THERE, *(record(name, identity_of(name).peer) for name in others))
         validators = api.validators(node.chain.state)
         own = validators.index(validator("Alice"))
         [group] = [g for g in api.validator_groups(node.chain.state).groups if own in g]
@@ -368,7 +408,9 @@ async def test_the_own_group_is_preferred_then_the_session(autojump_clock: MockC
         first = [names[validators[i]] for i in group if i != own]
         rest = [names[v] for v in validators if names[v] not in (*first, "Alice")]
         await trio.sleep(2 * ASK_FIRST_S)  # records that come together are looked at together
-        assert node.network.prioritised == [tuple(map(PeerId, [*first, *rest]))]
+        assert node.network.prioritised == [
+            tuple(identity_of(name).peer for name in [*first, *rest])
+        ]
 
 
 def head_of_two_sessions(*following: str) -> HeadValidators:
@@ -397,7 +439,7 @@ def test_a_validator_of_the_next_session_counts_already() -> None:
 
 def test_the_largest_message_fits_both_peer_sets() -> None:
     peer = PeerId("p" * 128)
-    full = replace(record("Bob", peer), addresses=("a" * 256,) * MAX_ADDRESSES)
+    full = replace(record("Bob", THERE), peer=peer, addresses=("a" * 256,) * MAX_ADDRESSES)
     for message in (Known((full,) * MAX_RECORDS), Lacking((validator("Bob"),) * MAX_LACKING)):
         payload = encode(message, Discovery)
         assert decode(Discovery, payload) == message

@@ -44,16 +44,19 @@ from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import VALIDATOR_DISCOVERY
 from parahost.node.session import ChildSession, session_of
 from parahost.ports import KeyStore, KeyType, PeerSteering, Verifier
+from parahost.primitives.addresses import AddressError, parse_told
 from parahost.primitives.basic import (
     H256,
     H512,
     U64,
     Hash,
     PeerId,
+    PeerSignature,
     ValidatorId,
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.peer_ids import public_key_of
 from parahost.primitives.runtime_api import ValidatorGroups
 from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode, variant
 from parahost.runtime import api
@@ -89,9 +92,11 @@ class ValidatorRecord:
     addresses: Annotated[tuple[Annotated[str, MaxLen(256)], ...], MaxLen(MAX_ADDRESSES)]
     made_at: U64
     signature: ValidatorSignature
+    peer_signature: PeerSignature
+    """By the key in the peer id: a validator cannot name a peer that does not agree."""
 
     def payload(self, genesis_hash: Hash) -> bytes:
-        """What the validator signs: domain, chain, and every field before the signature."""
+        """What validator and peer sign: domain, chain, and every field before the signatures."""
         fields = (self.validator, self.peer, self.addresses, self.made_at)
         return RECORD_DOMAIN + genesis_hash + encode(fields, _Fields)
 
@@ -165,15 +170,28 @@ def validators_of(state: State, head: Hash) -> HeadValidators:
 def judge(
     directory: Directory, record: ValidatorRecord, verifier: Verifier, genesis_hash: Hash
 ) -> Verdict:
-    """New, of a validator that counts, and signed by it."""
+    """New, of a validator that counts, about addresses of one peer, and signed by both."""
     if record.validator not in directory.expected:
         return Verdict(Acceptance.IGNORE)
     held = directory.records.get(record.validator)
     if held is not None and held.made_at >= record.made_at:
         return Verdict(Acceptance.IGNORE)
-    if not verifier.sr25519(record.validator, record.payload(genesis_hash), record.signature):
+    peer_key = public_key_of(record.peer)
+    if peer_key is None or not all(_is_address_of(record.peer, it) for it in record.addresses):
+        return Verdict(Acceptance.REJECT, COST_MALFORMED)
+    payload = record.payload(genesis_hash)
+    if not verifier.sr25519(record.validator, payload, record.signature):
+        return Verdict(Acceptance.REJECT, COST_BAD_SIGNATURE)
+    if not verifier.ed25519(peer_key, payload, record.peer_signature):
         return Verdict(Acceptance.REJECT, COST_BAD_SIGNATURE)
     return Verdict(Acceptance.ACCEPT, BENEFIT_NEW)
+
+
+def _is_address_of(peer: str, text: str) -> bool:
+    try:
+        return parse_told(text).peer == peer
+    except AddressError:
+        return False
 
 
 def preference(head: HeadValidators, own: ValidatorIndex | None) -> list[ValidatorId]:
@@ -351,9 +369,7 @@ class PeerSetManager(Subsystem):
         self._directory.records[record.validator] = record
         peers: Sequence[PeerId] = self._peers.all()
         if record.peer != self._local_peer:
-            self._steering.learn_addresses(
-                [text for text in record.addresses if text.endswith(f"/p2p/{record.peer}")]
-            )
+            self._steering.learn_addresses(record.addresses)
             peers = ()
             if outdated is not None:
                 validators = len(self._directory.expected)
@@ -394,7 +410,7 @@ class PeerSetManager(Subsystem):
 
     def _make_known(self) -> None:
         """Sign a record of our own when there is none, or it is old or outdated."""
-        addresses = tuple(self._steering.listen_addresses[:MAX_ADDRESSES])
+        addresses = self._own_addresses()
         now_ms = int(self.ctx.clock.now() * 1000)
         for key in self._keys.public_keys(KeyType.PARACHAIN):
             validator = ValidatorId(H256(key))
@@ -404,12 +420,32 @@ class PeerSetManager(Subsystem):
             if held is not None and self._is_current(held, addresses, now_ms):
                 continue
             newer = max(now_ms, held.made_at + 1 if held is not None else 0)
-            unsigned = ValidatorSignature(H512(bytes(64)))
-            draft = ValidatorRecord(validator, self._local_peer, addresses, U64(newer), unsigned)
-            payload = draft.payload(self._genesis_hash)
-            signature = self._keys.sign(KeyType.PARACHAIN, key, payload, [])
-            self._take(replace(draft, signature=ValidatorSignature(H512(signature))))
+            self._take(self._signed(key, addresses, U64(newer)))
             self.ctx.journal.record("peers.made_known", validator=key, peer=self._local_peer)
+
+    def _own_addresses(self) -> tuple[str, ...]:
+        """Those at which others can reach us; one that stands for all of a machine says nothing."""
+        ours = self._steering.listen_addresses
+        return tuple(it for it in ours if _is_address_of(self._local_peer, it))[:MAX_ADDRESSES]
+
+    def _signed(self, key: bytes, addresses: tuple[str, ...], made_at: U64) -> ValidatorRecord:
+        """A record of ours, by one of our keys."""
+        unsigned = H512(bytes(64))
+        draft = ValidatorRecord(
+            ValidatorId(H256(key)),
+            self._local_peer,
+            addresses,
+            made_at,
+            ValidatorSignature(unsigned),
+            PeerSignature(unsigned),
+        )
+        payload = draft.payload(self._genesis_hash)
+        signature = self._keys.sign(KeyType.PARACHAIN, key, payload, [])
+        return replace(
+            draft,
+            signature=ValidatorSignature(H512(signature)),
+            peer_signature=PeerSignature(H512(self._steering.sign(payload))),
+        )
 
     def _is_current(self, held: ValidatorRecord, addresses: Sequence[str], now_ms: int) -> bool:
         same = held.peer == self._local_peer and held.addresses == addresses

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from parahost.network.identity import Identity
 from parahost.network.incidents import Incidents
 from parahost.network.places import NoPlace, Place, room_for, share_of
 from parahost.network.reputation import VIOLATION, ReputationBook
@@ -48,7 +49,7 @@ class Endpoint:
         self,
         internet: Internet,
         name: str,
-        peer: PeerId,
+        identity: Identity,
         *,
         role: ObservedRole,
         known: Sequence[PeerId],
@@ -63,7 +64,8 @@ class Endpoint:
         self.name = name
         self.role = role
         self._internet = internet
-        self._peer = peer
+        self._identity = identity
+        self._peer = identity.peer
         self._clock = clock
         self._random = random
         self._limits = internet.limits
@@ -164,6 +166,9 @@ class Endpoint:
     def listen_addresses(self) -> Sequence[str]:
         """An address that only tells who it is: the simulation needs no more."""
         return [f"/dns/{self.name}/tcp/{_PORT}/p2p/{self._peer}"]
+
+    def sign(self, message: bytes) -> bytes:
+        return self._identity.sign(message)
 
     def prioritise(self, peers: Sequence[PeerId]) -> None:
         self._dialler.prioritise(peers)
