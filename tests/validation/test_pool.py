@@ -324,6 +324,15 @@ while True:
     connection.sendall(b"\\1")
     time.sleep(0.02)
 """
+SPINS = """
+import socket, sys
+connection = socket.socket(fileno=int(sys.argv[1]))
+connection.sendall(bytes.fromhex(sys.argv[2]))
+connection.recv(1 << 16)
+connection.sendall(bytes.fromhex(sys.argv[3]))
+while True:
+    pass
+"""
 READY = Reply(ReplyKind.READY).encode()
 
 
@@ -378,6 +387,29 @@ async def test_a_worker_that_sends_a_byte_now_and_then_hangs_too(
         outcome = await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
     assert isinstance(outcome, Undecided)
     assert "hangs" in outcome.reason
+
+
+async def test_a_worker_that_works_unasked_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool_module, "_LOOK_AT_IDLE_S", 0.05)
+    monkeypatch.setattr(pool_module, "_CPU_AT_REST_S", 0.1)
+    started = subprocess.Popen
+    words = [READY.hex(), Reply(ReplyKind.DONE).encode().hex()]
+
+    def instead(_: object, *, pass_fds: list[int], **options: Any) -> Any:
+        command = [sys.executable, "-c", SPINS, str(pass_fds[0]), *words]
+        return started(command, pass_fds=pass_fds, **options)
+
+    async with pool_at(tmp_path) as pool:
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+        await trio.sleep(0.5)
+        assert len(pool.worker_pids) == 1  # which rests
+    async with pool_at(tmp_path) as pool:
+        monkeypatch.setattr(subprocess, "Popen", instead)
+        assert isinstance(await pool.execute(code(guest(ECHO)), PARAMS, BACKING), Returned)
+        while pool.worker_pids:
+            await trio.sleep(0.01)
 
 
 async def test_requests_for_the_same_code_wait_for_one_preparation(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ _log = logging.getLogger(__name__)
 _ATTEMPTS = 2
 _CALLS_OF_A_LIFE = 512
 _CPU_OF_A_LIFE_S = 300.0
+_LOOK_AT_IDLE_S = 5.0
+_CPU_AT_REST_S = 0.5
+"""A worker that used more since its last call works for somebody else."""
 _MEMORY_AT_REST = 256 << 20
 """A worker that keeps more than this after a call, in bytes, is not used again."""
 
@@ -66,6 +69,13 @@ class Limits:
         return Allowance(cpu_s, self.memory, self.stall_s)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Idle:
+    executed: bytes
+    worker: WorkerProcess
+    cpu_s: float
+
+
 class ValidationPool:
     """Runs validation functions in up to ``workers`` processes, in order of arrival; up to two more
     prepare code meanwhile.
@@ -82,7 +92,7 @@ class ValidationPool:
         self._limits = limits or Limits()
         self._workers = workers
         self._slots = trio.Semaphore(workers)
-        self._idle: list[tuple[bytes, WorkerProcess]] = []
+        self._idle: list[_Idle] = []
         self._executing: set[WorkerProcess] = set()
         self._preparing: set[WorkerProcess] = set()
         self._dead: list[WorkerProcess] = []
@@ -96,6 +106,7 @@ class ValidationPool:
         self._nursery = await self._background.__aenter__()
         limits = self._limits.preparation
         self._preparations = Preparations(self._compile, limits, self._nursery)
+        self._nursery.start_soon(self._look_at_idle)
         return self
 
     async def __aexit__(
@@ -123,7 +134,7 @@ class ValidationPool:
 
     @property
     def _running(self) -> list[WorkerProcess]:
-        return [*self._executing, *self._preparing, *(worker for _, worker in self._idle)]
+        return [*self._executing, *self._preparing, *(idle.worker for idle in self._idle)]
 
     async def execute(
         self, code: ValidationCode, params: bytes, kind: ExecutionKind
@@ -204,16 +215,15 @@ class ValidationPool:
         """One that has executed this code before, or a new one; one of the others makes room."""
         if self._closed:
             raise MachineFault("the validation pool is closed")
-        for died in [worker for _, worker in self._idle if not worker.running]:
-            self._discard(died)
-        self._idle = [(executed, worker) for executed, worker in self._idle if worker.running]
-        for place, (executed, worker) in enumerate(self._idle):
-            if executed == digest:
-                del self._idle[place]
-                self._executing.add(worker)
-                return worker
+        for idle in [idle for idle in self._idle if not idle.worker.running]:
+            self._retire(idle)
+        for idle in self._idle:
+            if idle.executed == digest:
+                self._idle.remove(idle)
+                self._executing.add(idle.worker)
+                return idle.worker
         if len(self._idle) + len(self._executing) >= self._workers:
-            self._discard(self._idle.pop(0)[1])
+            self._retire(self._idle[0])
         worker = WorkerProcess(RequestKind.EXECUTE, self._limits.memory)
         self._executing.add(worker)
         return worker
@@ -227,7 +237,24 @@ class ValidationPool:
         ):
             self._discard(worker)
         else:
-            self._idle.append((digest, worker))
+            self._idle.append(_Idle(digest, worker, worker.cpu_s))
+
+    async def _look_at_idle(self) -> None:
+        """A worker that was taken over may go on working when it is not asked."""
+        while True:
+            await trio.sleep(_LOOK_AT_IDLE_S)
+            for idle in [*self._idle]:
+                if idle.worker.cpu_s - idle.cpu_s > _CPU_AT_REST_S:
+                    _log.warning(
+                        "worker %d of code 0x%s works without being asked, and is ended",
+                        idle.worker.pid,
+                        idle.executed.hex(),
+                    )
+                    self._retire(idle)
+
+    def _retire(self, idle: _Idle) -> None:
+        self._idle.remove(idle)
+        self._discard(idle.worker)
 
     # Preparing
 
