@@ -13,8 +13,8 @@ from parahost.runtime.errors import BlockTooHeavy
 from parahost.runtime.events import DispatchClass, ExtrinsicFailed, ExtrinsicSuccess, Pays
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.inherent_weight import (
-    BUDGET,
     FIXED,
+    MAX_INCLUSION_WEIGHT,
     bitfields_weight,
     candidate_weight,
     inclusion_weight,
@@ -114,10 +114,10 @@ def test_a_block_may_weigh_exactly_the_limit(chain: Chain, monkeypatch: pytest.M
 
 def test_inherents_have_a_limit_of_their_own(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     """So there is room for transactions in every block."""
-    monkeypatch.setattr(Inclusion, "__weight__", BUDGET)
+    monkeypatch.setattr(Inclusion, "__weight__", MAX_INCLUSION_WEIGHT)
     block = finished(chain, chain.signed("Alice", CLAIM))
     chain.execute(block)
-    monkeypatch.setattr(Inclusion, "__weight__", BUDGET + Weight(1))
+    monkeypatch.setattr(Inclusion, "__weight__", MAX_INCLUSION_WEIGHT + Weight(1))
     with pytest.raises(BlockTooHeavy):
         chain.builder()
     with pytest.raises(BlockTooHeavy) as refusal:
@@ -139,8 +139,8 @@ def test_the_largest_honest_inherent_fits() -> None:
     """1,000 validators and as many cores, each of one validator."""
     candidate = micros(600 + 110)
     heaviest = FIXED + bitfields_weight(1000) + candidate * 1000
-    assert heaviest.is_within(BUDGET)
-    assert not (heaviest * 2).is_within(BUDGET)
+    assert heaviest.is_within(MAX_INCLUSION_WEIGHT)
+    assert not (heaviest * 2).is_within(MAX_INCLUSION_WEIGHT)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 The sum of :data:`FIXED`, of :func:`bitfields_weight` and of :func:`candidate_weight` for each
 candidate is the inherent's whole weight. An author adds bitfields, then candidates in the order of
-cores, as long as the sum ``is_within`` :data:`BUDGET`.
+cores, as long as the sum ``is_within`` :data:`MAX_INCLUSION_WEIGHT`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.timestamp import SetTimestamp
 from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, call_weight, micros, nanos
 
-BUDGET: Final = MAX_INHERENT_WEIGHT - call_weight(SetTimestamp(0))
+MAX_INCLUSION_WEIGHT: Final = MAX_INHERENT_WEIGHT - call_weight(SetTimestamp(0))
 """What the two inherents may weigh together, less the timestamp's."""
 FIXED: Final = micros(2000)
 """The inherent without content: timeouts, and the scheduling of cores."""

@@ -16,14 +16,15 @@ from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.parachains.candidate_checks import RelayParent
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inclusion_errors import InvalidBitfield, InvalidCandidate
-from parahost.runtime.parachains.inherent_weight import candidate_weight, inclusion_weight
+from parahost.runtime.parachains.inherent_weight import (
+    MAX_INCLUSION_WEIGHT,
+    candidate_weight,
+    inclusion_weight,
+)
 from parahost.runtime.storage import Overlay, State
-from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, millis
 
 MAX_INHERENT_BYTES: Final = MAX_BODY_BYTES - 256 * KIB
 """The rest of the body is for the timestamp and for small transactions."""
-MAX_INCLUSION_WEIGHT: Final = Weight(MAX_INHERENT_WEIGHT.ref_time - millis(1).ref_time)
-"""The rest is the timestamp's."""
 
 
 def sanitize(
