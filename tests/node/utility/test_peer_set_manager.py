@@ -367,6 +367,14 @@ async def test_a_stranger_is_kept_aside_until_it_counts() -> None:
         assert node.costs() == []
 
 
+def test_few_records_of_strangers_are_kept() -> None:
+    directory, some = Directory(), record("Bob", THERE)
+    for number in range(200):
+        stranger = ValidatorId(H256(number.to_bytes(32, "big")))
+        directory.keep_early(replace(some, validator=stranger))
+    assert len(directory.early) == 128
+
+
 @pytest.mark.guide("A98")
 async def test_a_validator_makes_itself_known_and_again_when_that_is_old(
     autojump_clock: MockClock,
