@@ -42,6 +42,7 @@ def network(
     listen: str = ANY_PORT,
     genesis: H256 = GENESIS,
     limits: NetworkLimits | None = None,
+    public: Sequence[str] = (),
 ) -> Libp2pNetwork:
     """The node with that number in its key."""
     return Libp2pNetwork(
@@ -53,6 +54,7 @@ def network(
         clock=SystemClock(),
         random=SystemRandom(),
         limits=limits or NetworkLimits(redial_min_s=0.05),
+        public_addresses=public,
     )
 
 

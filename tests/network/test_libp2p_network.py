@@ -198,6 +198,52 @@ async def test_the_protocols_of_others_understand_ours() -> None:
         assert (hello.genesis, hello.listen) == (GENESIS, tuple(alice.listen_addresses))
 
 
+async def test_a_public_address_is_told_before_where_a_node_listens() -> None:
+    alice = network(1, public=["/ip4/192.0.2.1/tcp/30333"])
+    bob = network(2)
+    async with running(alice, bob):
+        public = f"/ip4/192.0.2.1/tcp/30333/p2p/{alice.local_peer}"
+        assert alice.listen_addresses[0] == public
+        assert len(alice.listen_addresses) == 2
+        bob.add_reserved(alice.listen_addresses[1])
+        await until(lambda: bool(bob.connected()))
+        known = map(str, bob._book.addresses_of([alice.local_peer]))
+        assert public in known
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "192.0.2.1:30333",
+        "/ip4/0.0.0.0/tcp/30333",
+        "/ip4/192.0.2.1/tcp/0",
+        f"/ip4/192.0.2.1/tcp/30333/p2p/{INTRUDER.peer}",
+    ],
+)
+def test_a_public_address_must_be_one_of_ours_that_can_be_dialled(odd: str) -> None:
+    with pytest.raises(NetworkError):
+        network(1, public=[odd])
+
+
+async def test_a_bootnode_that_is_not_there_gets_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alice = network(1, [f"/ip4/127.0.0.1/tcp/1/p2p/{INTRUDER.peer}"])
+    async with running(alice):
+        await trio.sleep(1)
+    [line] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert INTRUDER.peer in line and "not reached" in line
+
+
+async def test_a_bootnode_of_another_chain_gets_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    alice = network(1, genesis=H256(bytes(32)))
+    async with running(alice):
+        bob = network(2, alice.listen_addresses)
+        async with running(bob):
+            await until(lambda: "on another chain" in caplog.text)
+            assert not bob.connected()
+
+
 # Garbage.
 
 

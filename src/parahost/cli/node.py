@@ -27,6 +27,12 @@ def node(
     bootnode: Annotated[
         list[str] | None, typer.Option(help="Where to find other nodes: /ip4/.../tcp/.../p2p/...")
     ] = None,
+    public_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where others reach this node, if not where it listens (NAT): /ip4/.../tcp/..."
+        ),
+    ] = None,
     parachain: Annotated[
         str | None,
         typer.Option(help="For a collator: a shipped example's name, or a TOML file."),
@@ -68,6 +74,7 @@ def node(
         base_path=base_path,
         listen=tuple(listen or ("/ip4/127.0.0.1/tcp/0",)),
         bootnodes=tuple(bootnode or ()),
+        public_addresses=tuple(public_address or ()),
         parachain=load_spec(parachain, para_id) if parachain is not None else None,
         archive=archive,
         log=log,

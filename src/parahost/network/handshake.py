@@ -17,7 +17,7 @@ from typing import Annotated
 import trio
 
 from parahost.network import multistream
-from parahost.network.errors import PeerError, ProtocolViolation
+from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
 from parahost.network.framing import frame, receive_frame
 from parahost.network.yamux import Stream, Yamux
 from parahost.ports.network import ObservedRole
@@ -133,7 +133,10 @@ async def agree(
 async def _control_stream(mux: Yamux, protocol: str) -> Stream:
     if mux.initiator:
         control = mux.open_stream()
-        await multistream.propose(control, protocol)
+        try:
+            await multistream.propose(control, protocol)
+        except Unsupported:  # protocols have the genesis hash in their names
+            raise PeerError("the peer is on another chain, or no node of ours") from None
         return control
     async for control in mux.accepted:
         try:

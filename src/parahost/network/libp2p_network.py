@@ -77,6 +77,8 @@ class Libp2pNetwork:
     :param listen: multiaddresses; port 0 lets the system choose.
     :param genesis: the chain: nodes of another one are not spoken to.
     :param bootnodes: multiaddresses with ``/p2p/<peer id>``, dialled until this node stops.
+    :param public_addresses: multiaddresses at which others reach this node, told before those at
+        which it listens.
     :raises NetworkError: when an address is malformed.
     """
 
@@ -91,6 +93,7 @@ class Libp2pNetwork:
         clock: Clock,
         random: Random,
         limits: NetworkLimits | None = None,
+        public_addresses: Sequence[str] = (),
     ) -> None:
         self._identity = Identity(seed)
         self._listen = [_parse_listen(text) for text in listen]
@@ -109,8 +112,11 @@ class Libp2pNetwork:
         self._places: dict[PeerId, Place] = {}
         """Of those who have sessions."""
         self._establishing: set[PeerId] = set()
+        self._told_why: dict[PeerId, str] = {}
+        """Why a bootnode was not reached last, as the operator was told."""
         self._arrivals = Arrivals(clock, self._limits)
         self._dials = 0
+        self._public = [_parse_public(text, self._identity.peer) for text in public_addresses]
         self._listening: list[PeerAddress] = []
         self._running = False
         for text in bootnodes:
@@ -167,8 +173,11 @@ class Libp2pNetwork:
 
     @property
     def listen_addresses(self) -> Sequence[str]:
-        """Where this node listens, with real ports and its peer id; empty before it runs."""
-        return [str(address) for address in self._listening]
+        """Where this node is reached, with real ports and its peer id: first its public addresses,
+        then where it listens; empty before it runs."""
+        if not self._listening:
+            return []
+        return [str(address) for address in dict.fromkeys([*self._public, *self._listening])]
 
     def sign(self, message: bytes) -> bytes:
         return self._identity.sign(message)
@@ -254,10 +263,21 @@ class Libp2pNetwork:
             await self._carry(mux, str(stream.socket.getpeername()[0]), lambda: None)
         except (OSError, PeerError, trio.TooSlowError) as error:
             log.debug("dialling %s: %s", address, error)
+            self._unreached(peer, error)
         except Exception as error:
             self.incidents.failed("dialling", peer, error)
         finally:
             self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
+
+    def _unreached(self, peer: PeerId, error: Exception) -> None:
+        """No session with a peer came about. Whom our operator told us to reach gets a line for it,
+        once for each reason until it is reached."""
+        why = str(error) or "nobody answered in time"
+        if not self._book.is_permanent(peer) or peer in self._sessions:
+            return
+        if self._told_why.get(peer) != why:
+            self._told_why[peer] = why
+            log.warning("bootnode %s is not reached: %s", peer, why)
 
     async def _on_inbound(self, stream: trio.SocketStream) -> None:
         arrival: Arrival | None = None
@@ -307,6 +327,7 @@ class Libp2pNetwork:
                 await self._serve(mux, host, settled)
             except (PeerError, trio.TooSlowError) as error:
                 log.debug("connection with %s: %s", mux.peer, error)
+                self._unreached(mux.peer, error)
             finally:
                 mux.abort("the session is over")
         if mux.failure is not None:
@@ -361,6 +382,7 @@ class Libp2pNetwork:
             if claimed:
                 self._establishing.discard(peer)
         settled()
+        self._told_why.pop(peer, None)
         log.info("connected: %s (%s)", peer, session.role.name.lower())
         begun = self._clock.now()
         try:
@@ -470,6 +492,18 @@ def _parse_bootnode(text: str) -> PeerAddress:
     if not address.can_be_dialled:
         raise NetworkError(text, "nobody can be reached there", remedy)
     return address
+
+
+def _parse_public(text: str, local: PeerId) -> PeerAddress:
+    try:
+        address = parse_address(text)
+    except AddressError as error:
+        raise NetworkError(text, str(error), "announce e.g. /ip4/192.0.2.1/tcp/30333") from None
+    if address.peer not in (None, local):
+        raise NetworkError(text, f"it names {address.peer}, we are {local}", "leave /p2p/ away")
+    if not address.can_be_dialled:
+        raise NetworkError(text, "nobody can be reached there", "name the address and port outside")
+    return replace(address, peer=local)
 
 
 def _cannot_listen(address: PeerAddress, error: OSError) -> NetworkError:

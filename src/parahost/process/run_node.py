@@ -56,6 +56,8 @@ class NodeOptions:
     base_path: Path
     listen: Sequence[str] = ("/ip4/127.0.0.1/tcp/0",)
     bootnodes: Sequence[str] = ()
+    public_addresses: Sequence[str] = ()
+    """Where others reach the node, if not where it listens."""
     parachain: ParachainSpec | None = None
     """For a collator: its parachain."""
     archive: bool = False
@@ -150,6 +152,7 @@ async def _run(
         genesis=spec.genesis_hash(),
         role=options.role.observed,
         bootnodes=[*spec.boot_nodes, *options.bootnodes],
+        public_addresses=options.public_addresses,
         clock=clock,
         random=random,
     )
