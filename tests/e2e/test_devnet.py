@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from parahost.devnet.usage import children_of
 from parahost.process.journal import JournalLine, parse_line
 from tests.e2e.command import Command, eventually, parahost, processes_with
 
@@ -47,8 +48,10 @@ class Network:
     def pids(self) -> set[int]:
         return set(processes_with(str(self.base)))
 
-    def command_lines(self) -> list[str]:
-        return list(processes_with(str(self.base)).values())
+    def workers(self) -> set[int]:
+        """The nodes' processes that execute validation functions."""
+        workers = processes_with("parahost.validation.worker").keys()
+        return {child for node in self.pids() for child in children_of(node)} & workers
 
     def later(self, count: Callable[[], int], by: int = 2) -> None:
         """Wait until the count has grown."""
@@ -156,9 +159,12 @@ def check_report(report: dict[str, Any]) -> None:
 def test_no_process_is_left_when_the_command_is_killed(network: Network, tmp_path: Path) -> None:
     with parahost(tmp_path / "out", *network.arguments()) as devnet:
         devnet.wait_for("all 6 nodes are up")
-        eventually(lambda: any("validation.worker" in line for line in network.command_lines()))
+        eventually(lambda: bool(network.workers()), "a worker")
+        workers = network.workers()
         devnet.process.kill()
-        eventually(lambda: not network.pids(), "the end of all processes")
+        eventually(lambda: not network.pids(), "the end of all nodes")
+        running = processes_with("parahost.validation.worker").keys
+        eventually(lambda: not workers & running(), "the end of their workers")
 
 
 def test_a_node_that_cannot_start_ends_the_network_at_once(
