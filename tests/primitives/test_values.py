@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import runpy
+from typing import Any
 
-from parahost.primitives.values import dataclass
+import pytest
+
+from parahost.ports.network import PeerDisconnected
+from parahost.primitives import values
+from parahost.primitives.basic import PeerId
+
+
+def cheap_dataclass() -> Any:
+    """The module's own, which the tests' set-up has replaced for everybody else."""
+    return runpy.run_path(str(values.__file__))["dataclass"]
+
+
+dataclass = cheap_dataclass()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,3 +57,9 @@ def test_without_eq_each_is_its_own() -> None:
     one = Single(1)
     assert one != Single(1)
     assert len({one, Single(1), one}) == 2
+
+
+def test_under_test_values_are_frozen() -> None:
+    event = PeerDisconnected(PeerId("peer"))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        event.peer = PeerId("other")  # type: ignore[misc]
