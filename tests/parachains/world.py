@@ -11,7 +11,15 @@ from parahost.parachains.collator import Collator, Job, Services
 from parahost.parachains.store import Store
 from parahost.ports import BuildContext, Database, ParachainBlock
 from parahost.ports.validation import ExecutionKind
-from parahost.primitives.basic import H256, U32, ZERO_HASH, BlockNumber, HeadData, ParaId
+from parahost.primitives.basic import (
+    H256,
+    U32,
+    ZERO_HASH,
+    BlockNumber,
+    HeadData,
+    ParaId,
+    ValidationCodeHash,
+)
 from parahost.storage import MemoryDatabase
 from parahost.validation import InProcessHost
 from tests.node.harness import ListJournal, TrioClock
@@ -46,8 +54,15 @@ class Bench:
     async def build(
         self, parent: HeadData, max_pov_size: int = 10 * 1024 * 1024
     ) -> ParachainBlock | None:
+        number = BlockNumber(U32(RELAY_PARENT_NUMBER))
         context = BuildContext(
-            ZERO_HASH, BlockNumber(U32(RELAY_PARENT_NUMBER)), H256(bytes(32)), max_pov_size, 1.0
+            ZERO_HASH,
+            number,
+            H256(bytes(32)),
+            max_pov_size,
+            time_limit_s=1.0,
+            validation_code_hash=ValidationCodeHash(ZERO_HASH),
+            new_code_allowed_from=number,
         )
         return await self.collator.build(parent, context)
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from parahost.primitives.basic import H256, BlockNumber, Hash, HeadData, ValidationCode
+from parahost.primitives.basic import (
+    H256,
+    BlockNumber,
+    Hash,
+    HeadData,
+    ValidationCode,
+    ValidationCodeHash,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +25,9 @@ class BuildContext:
     """On what a parachain block is to be built, beside its parent's head.
 
     ``max_pov_size`` is in bytes, of the block data with their length before them. What is not
-    ready by ``time_limit_s`` seconds from now is of no use.
+    ready by ``time_limit_s`` seconds from now is of no use. ``validation_code_hash`` is BLAKE2b-256
+    of the code that judges this block. From ``new_code_allowed_from`` on, as the relay parent's
+    number, the relay chain accepts a block with new code.
     """
 
     relay_parent: Hash
@@ -26,6 +35,8 @@ class BuildContext:
     relay_parent_storage_root: H256
     max_pov_size: int
     time_limit_s: float
+    validation_code_hash: ValidationCodeHash
+    new_code_allowed_from: BlockNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +46,31 @@ class ParachainBlock:
     ``block_data`` is what the validation function is given to judge it by, ``head`` the new head
     that the function will return. ``new_code`` asks for another validation function. A function
     that returns another ``hrmp_watermark`` than the relay parent's number says so here.
+
+    :raises TypeError: when a field has another type.
+    :raises ValueError: when ``hrmp_watermark`` is no block number.
     """
 
     block_data: bytes
     head: HeadData
     new_code: ValidationCode | None = None
     hrmp_watermark: BlockNumber | None = None
+
+    def __post_init__(self) -> None:
+        """Here, so that the author's traceback leads to where the block was made."""
+        _check_type("block_data", self.block_data, bytes)
+        _check_type("head", self.head, bytes)
+        if self.new_code is not None:
+            _check_type("new_code", self.new_code, bytes)
+        if self.hrmp_watermark is not None:
+            _check_type("hrmp_watermark", self.hrmp_watermark, int)
+            if not 0 <= self.hrmp_watermark < 1 << 32:
+                raise ValueError(f"hrmp_watermark: {self.hrmp_watermark} is not 0 to 2^32-1")
+
+
+def _check_type(name: str, value: object, expected: type) -> None:
+    if type(value) is not expected:
+        raise TypeError(f"{name}: {type(value).__name__}, not {expected.__name__}")
 
 
 class Collator(Protocol):

@@ -118,6 +118,7 @@ async def test_a_job_learns_its_relay_parent_and_the_duty_of_its_key() -> None:
         (assignments_of, (RELAY_PARENT,)),
         (api.persisted_validation_data, (PARA, FREE)),
         (api.validation_code, (PARA, FREE)),
+        (api.acceptance_criteria, (PARA, FREE)),
     }
 
 

@@ -28,6 +28,7 @@ from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.session import ChildSession, session_of
 from parahost.ports import Database, KeyType, ObservedRole
+from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     H256,
     H512,
@@ -84,6 +85,9 @@ thread with a claim."""
 GROUPS = ((2, 0, 1), (3, 4), (5,))
 CODE = ValidationCode(b"code")
 VALIDATORS = 6
+CRITERIA = AcceptanceCriteria(
+    max_head_data_size=1024, max_code_size=4096, new_code_allowed_from=0, relay_parent_number=1
+)
 
 
 def claim_owner() -> bytes:
@@ -193,6 +197,7 @@ def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[...
         api.availability_cores: cores,
         api.persisted_validation_data: lambda para, assumption: validation_data(assumption),
         api.validation_code: lambda para, assumption: CODE,
+        api.acceptance_criteria: lambda para, assumption: CRITERIA,
     }
 
     def session(relay_parent: Hash) -> ChildSession:

@@ -118,16 +118,17 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
             while not (recommended := seconded.of(Second)):
                 await trio.sleep(0.01)
             [second] = recommended
-            data = api.persisted_validation_data(
-                relay.state, PARACHAIN, OccupiedCoreAssumption.FREE
-            )
-            assert data is not None
+            assumed = (relay.state, PARACHAIN, OccupiedCoreAssumption.FREE)
+            data = api.persisted_validation_data(*assumed)
+            criteria = api.acceptance_criteria(*assumed)
+            assert data is not None and criteria is not None
             verdict = await at_validator.ask(
                 ValidateCandidate(
                     second.candidate.descriptor,
                     second.candidate.commitments.hash(),
                     data,
                     example_code("adder"),
+                    criteria,
                     second.pov,
                     ExecutionKind.BACKING,
                 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -22,9 +24,10 @@ from parahost.ports import (
     ParachainBlock,
     Returned,
 )
-from parahost.primitives.basic import HeadData, ParaId
+from parahost.primitives.basic import U32, BlockNumber, HeadData, ParaId, ValidationCode
 from parahost.primitives.candidates import Collation, ValidationParams
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.runtime_api import (
     CandidateIncludedEvent,
@@ -47,11 +50,23 @@ from tests.node.collation.world import (
     collator_keys,
     started,
 )
-from tests.node.harness import make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import Chain, RealVerifier
 
 HOST = InProcessHost()
+
+
+class Clocks:
+    """The test's clock, for a collator that holds the loop."""
+
+    clock: MockClock
+
+    def jump(self, seconds: float) -> None:
+        self.clock.jump(seconds)
+
+
+CLOCK = Clocks()
 
 
 class Node:
@@ -76,6 +91,12 @@ class Node:
             [generation, self.distribution, RuntimeApi(self.states)]
         )
 
+    @property
+    def journal(self) -> ListJournal:
+        journal = self.overseer._journal
+        assert isinstance(journal, ListJournal)
+        return journal
+
     async def show(self) -> list[Collation]:
         """Import the chain's newest block; the collations made so far."""
         block = self.states.note(self.chain)
@@ -93,12 +114,14 @@ def judged(
     """What a validator says of it on the chain's newest block."""
     descriptor = collation.receipt.descriptor
     data = api.persisted_validation_data(chain.state, descriptor.para_id, assumption)
-    assert data is not None
+    criteria = api.acceptance_criteria(chain.state, descriptor.para_id, assumption)
+    assert data is not None and criteria is not None
     request = ValidateCandidate(
         descriptor,
         collation.receipt.commitments.hash(),
         data,
         example_code("adder"),
+        criteria,
         collation.pov,
         ExecutionKind.BACKING,
     )
@@ -168,21 +191,70 @@ class Hopeless(AdderCollator):
         super().__init__()
         self.how = how
 
-    async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock | None:
+    async def build(self, parent_head: HeadData, context: BuildContext) -> Any:
+        head, limit = HeadData(b"head"), context.max_pov_size
         match self.how:
             case "raises":
                 raise KeyError("the author's mistake")
+            case "exits":
+                raise SystemExit(3)
+            case "its task exits":
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._exit)
+            case "fails when cancelled":
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    raise KeyError("the author's mistake")
             case "slow":
                 await trio.sleep(context.time_limit_s + 1)
+            case "blocks":
+                CLOCK.jump(context.time_limit_s + 1)
+                return ParachainBlock(b"data", head)
             case "large":
-                return ParachainBlock(bytes(context.max_pov_size), HeadData(b"head"))
+                return ParachainBlock(bytes(limit), head)
+            case "bytes":
+                return b"block"
+            case "text":
+                return ParachainBlock("block", head)  # type: ignore[arg-type]
+            case "array":
+                return ParachainBlock(b"block", bytearray(head))  # type: ignore[arg-type]
+            case "watermark":
+                return ParachainBlock(b"block", head, hrmp_watermark=BlockNumber(U32(1 << 32)))
+            case "large head":
+                return ParachainBlock(b"block", HeadData(bytes(2 << 20)))
+            case "no code":
+                return ParachainBlock(b"block", head, new_code=ValidationCode(b""))
         return None
 
+    async def _exit(self) -> None:
+        raise SystemExit(3)
 
-@pytest.mark.parametrize("how", ["raises", "slow", "large", "none"])
-async def test_a_collator_without_a_block_stops_nothing(
-    how: str, autojump_clock: MockClock
+
+HOPELESS = {
+    "raises": "build failed: KeyError",
+    "exits": "build failed: SystemExit(3)",
+    "its task exits": "SystemExit(3)",
+    "fails when cancelled": "build failed: KeyError",
+    "slow": "build took longer than 1 s",
+    "blocks": "build took longer than 1 s",
+    "large": "the PoV has 10485764 bytes, 10485760 are allowed",
+    "bytes": "build returned bytes",
+    "text": "block_data: str, not bytes",
+    "array": "head: bytearray, not bytes",
+    "watermark": "hrmp_watermark: 4294967296",
+    "large head": "the relay chain would not accept it: the head has 2097152 bytes",
+    "no code": "the relay chain would not accept it: the validation code is no Wasm",
+    "none": "",
+}
+
+
+@pytest.mark.parametrize(("how", "why"), HOPELESS.items())
+async def test_a_collator_without_a_block_stops_nothing_and_reads_why(
+    how: str, why: str, autojump_clock: MockClock
 ) -> None:
+    """Whatever an author's code does is the author's to see (D17)."""
+    CLOCK.clock = autojump_clock
     node = Node(await started(Hopeless(how)))
     node.chain.step()
     async with running(node.overseer):
@@ -191,6 +263,50 @@ async def test_a_collator_without_a_block_stops_nothing(
         assert node.made() == []
         node.chain.step()
         assert await node.show() == []
+    told = [str(fields["reason"]) for name, fields in node.journal.events if name.endswith("_made")]
+    assert all(why in reason for reason in told) and bool(told) == bool(why)
+
+
+async def test_an_exactly_full_block_is_offered() -> None:
+    class Full(AdderCollator):
+        async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock:
+            return ParachainBlock(bytes(context.max_pov_size - 4), HeadData(bytes(32 * 1024)))
+
+    node = Node(await started(Full()))
+    node.chain.step()
+    async with running(node.overseer):
+        (collation,) = await node.show()
+    assert len(encode(collation.pov)) == 10 * 1024 * 1024
+
+
+async def test_the_collator_learns_which_code_judges_its_block() -> None:
+    seen: list[BuildContext] = []
+
+    class Curious(AdderCollator):
+        async def build(self, parent_head: HeadData, context: BuildContext) -> None:
+            seen.append(context)
+
+    node = Node(await started(Curious()))
+    node.chain.step()
+    async with running(node.overseer):
+        await node.show()
+    (context,) = seen
+    assert context.validation_code_hash == blake2_256(example_code("adder"))
+    assert context.new_code_allowed_from == 0
+
+
+@pytest.mark.parametrize("error", [ValueError("the author's mistake"), SystemExit(1)])
+async def test_a_failing_hook_stops_nothing(error: BaseException) -> None:
+    class Listener(AdderCollator):
+        def on_included(self, head: HeadData) -> None:
+            raise error
+
+    node = Node(await started(Listener()))
+    node.chain.step()
+    async with running(node.overseer):
+        assert len(await node.show()) == 1
+    failed = [fields["reason"] for name, fields in node.journal.events if name.endswith(".failed")]
+    assert failed == [repr(error)]
 
 
 async def test_the_collator_hears_what_is_included_and_final() -> None:

@@ -16,7 +16,16 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.utility.candidate_validation import CandidateValidation
 from parahost.ports import ExecutionKind, ExecutionOutcome, Failed, Returned, Undecided
-from parahost.primitives.basic import H512, U32, CollatorSignature, HeadData, ParaId, ValidationCode
+from parahost.primitives.acceptance import AcceptanceCriteria
+from parahost.primitives.basic import (
+    H512,
+    U32,
+    BlockNumber,
+    CollatorSignature,
+    HeadData,
+    ParaId,
+    ValidationCode,
+)
 from parahost.primitives.candidates import (
     OutboundHrmpMessage,
     PersistedValidationData,
@@ -49,6 +58,12 @@ class Host:
 CHAIN = RelayChain(World(validators=4, parachains=[100]))
 BACKED, DATA = CHAIN.candidate(100)
 CANDIDATE = BACKED.candidate
+CRITERIA = AcceptanceCriteria(
+    max_head_data_size=U32(len(CANDIDATE.commitments.head_data)),
+    max_code_size=U32(len(code(100, 2))),
+    new_code_allowed_from=BlockNumber(U32(0)),
+    relay_parent_number=DATA.validation_data.relay_parent_number,
+)
 OUTPUTS = ValidationResult(
     head_data=CANDIDATE.commitments.head_data,
     new_validation_code=None,
@@ -65,6 +80,7 @@ def request() -> ValidateCandidate:
         CANDIDATE.commitments.hash(),
         DATA.validation_data,
         code(100),
+        CRITERIA,
         DATA.pov,
         ExecutionKind.BACKING,
     )
@@ -136,19 +152,45 @@ async def test_what_contradicts_the_descriptor_is_invalid_before_any_execution()
 
 @pytest.mark.guide("A102")
 async def test_what_the_function_does_wrong_makes_it_invalid() -> None:
-    horizontal = (OutboundHrmpMessage(ParaId(U32(1)), b"message"),)
     other_head = HeadData(b"other head")
     cases: dict[str, ExecutionOutcome] = {
         "trapped": Failed("it trapped"),
         "no ValidationResult": Returned(b"\xff", 0.0, 0.0, 0),
         "head's hash": returned(replace(OUTPUTS, head_data=other_head)),
         "commits to": returned(replace(OUTPUTS, new_validation_code=code(100, 2))),
-        "sends messages": returned(replace(OUTPUTS, horizontal_messages=horizontal)),
-        "messages, which": returned(replace(OUTPUTS, upward_messages=(b"message",))),
     }
     for reason, returns in cases.items():
         outcome = await judge(request(), Host(returns))
         assert isinstance(outcome, CandidateInvalid) and reason in outcome.reason
+
+
+@pytest.mark.guide("A102")
+async def test_what_the_relay_chain_would_not_accept_is_invalid_though_it_was_promised() -> None:
+    """So a group never vouches for what nobody can include (D35)."""
+    new_code = code(100, 2)
+    upgrade = replace(OUTPUTS, new_validation_code=new_code)
+    too_soon = replace(CRITERIA, new_code_allowed_from=BlockNumber(U32(9)))
+    small_head = replace(CRITERIA, max_head_data_size=U32(CRITERIA.max_head_data_size - 1))
+    small_code = replace(CRITERIA, max_code_size=U32(len(new_code) - 1))
+    horizontal = (OutboundHrmpMessage(ParaId(U32(1)), b"message"),)
+    cases = [
+        (small_head, OUTPUTS, "the head has"),
+        (small_code, upgrade, "the validation code has"),
+        (too_soon, upgrade, "too soon"),
+        (CRITERIA, replace(OUTPUTS, new_validation_code=ValidationCode(b"text")), "no Wasm"),
+        (CRITERIA, replace(OUTPUTS, horizontal_messages=horizontal), "not carried"),
+        (CRITERIA, replace(OUTPUTS, upward_messages=(b"message",)), "not carried"),
+        (CRITERIA, replace(OUTPUTS, hrmp_watermark=BlockNumber(U32(77))), "hrmp_watermark"),
+    ]
+    for criteria, outputs, reason in cases:
+        asked = request()
+        asked.criteria = criteria
+        asked.commitments_hash = outputs.commitments().hash()
+        outcome = await judge(asked, Host(returned(outputs)))
+        assert isinstance(outcome, CandidateInvalid) and reason in outcome.reason
+    exact = request()
+    exact.commitments_hash = upgrade.commitments().hash()
+    assert isinstance(await judge(exact, Host(returned(upgrade))), CandidateValid)
 
 
 @pytest.mark.guide("A102")

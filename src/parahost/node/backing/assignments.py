@@ -14,8 +14,17 @@ from collections.abc import Mapping, Sequence
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context
 from parahost.node.session import ChildSession, session_of
-from parahost.primitives.basic import U32, CollatorId, CoreIndex, Hash, ParaId, ValidatorIndex
-from parahost.primitives.candidates import CandidateDescriptor
+from parahost.primitives.acceptance import AcceptanceCriteria
+from parahost.primitives.basic import (
+    U32,
+    CollatorId,
+    CoreIndex,
+    Hash,
+    ParaId,
+    ValidationCode,
+    ValidatorIndex,
+)
+from parahost.primitives.candidates import CandidateDescriptor, PersistedValidationData
 from parahost.primitives.runtime_api import (
     CoreOccupied,
     CoreScheduled,
@@ -51,6 +60,15 @@ class Assignment:
         if self.collator not in (None, descriptor.collator):
             return "the claim on the core is another collator's"
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """By what a para's next candidate is made and judged, on one relay parent."""
+
+    validation_data: PersistedValidationData
+    code: ValidationCode
+    criteria: AcceptanceCriteria
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +132,19 @@ async def learn_assignments(ctx: Context, relay_parent: Hash) -> Assignments:
     :raises Unanswered: when the relay parent's state is not known.
     """
     return await ctx.ask(RuntimeCall(relay_parent, assignments_of, (relay_parent,)))
+
+
+async def learn_basis(ctx: Context, relay_parent: Hash, assignment: Assignment) -> Basis | None:
+    """Ask the runtime; ``None`` when the para is not registered, or the assumption does not fit.
+
+    :raises Unanswered: when the relay parent's state is not known.
+    """
+    arguments = (assignment.para_id, assignment.assumption)
+    data, code, criteria = await ctx.ask_all(
+        RuntimeCall(relay_parent, api.persisted_validation_data, arguments),
+        RuntimeCall(relay_parent, api.validation_code, arguments),
+        RuntimeCall(relay_parent, api.acceptance_criteria, arguments),
+    )
+    if data is None or code is None or criteria is None:
+        return None
+    return Basis(data, code, criteria)

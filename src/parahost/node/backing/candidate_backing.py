@@ -9,7 +9,13 @@ from typing import ClassVar
 
 from parahost.erasure import encode as erasure_encode
 from parahost.erasure import erasure_root
-from parahost.node.backing.assignments import Assignment, Assignments, learn_assignments
+from parahost.node.backing.assignments import (
+    Assignment,
+    Assignments,
+    Basis,
+    learn_assignments,
+    learn_basis,
+)
 from parahost.node.backing.statement_table import StatementTable, Taken
 from parahost.node.messages.availability import QueryPoV, StoreAvailableData
 from parahost.node.messages.backing import (
@@ -39,7 +45,6 @@ from parahost.primitives.basic import (
     H512,
     CandidateHash,
     Hash,
-    ValidationCode,
     ValidatorId,
     ValidatorIndex,
     ValidatorSignature,
@@ -47,7 +52,6 @@ from parahost.primitives.basic import (
 from parahost.primitives.candidates import (
     AvailableData,
     CommittedCandidateReceipt,
-    PersistedValidationData,
     PoV,
 )
 from parahost.primitives.scale import encode
@@ -61,7 +65,6 @@ from parahost.primitives.statements import (
     Valid,
     statement_payload,
 )
-from parahost.runtime import api
 
 MAX_WAITING = 1024
 """Messages kept for a relay parent whose assignments are still being looked up."""
@@ -93,8 +96,7 @@ class Duty:
     validators: int
     signing: SigningContext
     assignment: Assignment
-    validation_data: PersistedValidationData
-    code: ValidationCode
+    basis: Basis
 
 
 @dataclass(slots=True)
@@ -167,12 +169,8 @@ class CandidateBacking(Subsystem):
         assignment = assignments.of(own)
         if own is None or assignment is None:
             return None
-        arguments = (assignment.para_id, assignment.assumption)
-        data, code = await self.ctx.ask_all(
-            RuntimeCall(relay_parent, api.persisted_validation_data, arguments),
-            RuntimeCall(relay_parent, api.validation_code, arguments),
-        )
-        if data is None or code is None:
+        basis = await learn_basis(self.ctx, relay_parent, assignment)
+        if basis is None:
             return None
         validators = assignments.session.validators
         return Duty(
@@ -181,8 +179,7 @@ class CandidateBacking(Subsystem):
             len(validators),
             assignments.session.signing,
             assignment,
-            data,
-            code,
+            basis,
         )
 
     # Handlers
@@ -280,7 +277,10 @@ class CandidateBacking(Subsystem):
         about = candidate.hash()
         pov = await self.ctx.ask(
             FetchPoV(
-                job.relay_parent, about, candidate.descriptor, duty.validation_data.max_pov_size
+                job.relay_parent,
+                about,
+                candidate.descriptor,
+                duty.basis.validation_data.max_pov_size,
             )
         )
         if about in job.stated:
@@ -321,8 +321,9 @@ class CandidateBacking(Subsystem):
             ValidateCandidate(
                 candidate.descriptor,
                 candidate.commitments.hash(),
-                duty.validation_data,
-                duty.code,
+                duty.basis.validation_data,
+                duty.basis.code,
+                duty.basis.criteria,
                 pov,
                 ExecutionKind.BACKING,
             )
@@ -332,7 +333,7 @@ class CandidateBacking(Subsystem):
         if isinstance(outcome, CandidateUndecided):
             return Judgement.UNDECIDED, outcome.reason
         root = candidate.descriptor.erasure_root
-        data = AvailableData(pov, duty.validation_data)
+        data = AvailableData(pov, duty.basis.validation_data)
         is_stored = await self.ctx.ask(
             StoreAvailableData(candidate.hash(), data, root, duty.validators, duty.own)
         )

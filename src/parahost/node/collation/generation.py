@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, ClassVar
 
-import trio
-
 from parahost import erasure
-from parahost.node.backing.assignments import Assignment, Assignments, learn_assignments
+from parahost.node.backing.assignments import (
+    Assignment,
+    Assignments,
+    Basis,
+    learn_assignments,
+    learn_basis,
+)
+from parahost.node.collation.building import NoBlock, build_block, tell
 from parahost.node.collation.claims import Claimant, Submit
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import DistributeCollation
@@ -27,6 +32,7 @@ from parahost.ports import (
     KeyType,
     ParachainBlock,
 )
+from parahost.primitives.acceptance import refusal
 from parahost.primitives.basic import (
     H256,
     H512,
@@ -51,7 +57,7 @@ from parahost.primitives.candidates import (
 )
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
-from parahost.primitives.scale import Compact, ScaleEncodeError, encode
+from parahost.primitives.scale import Compact, encode
 from parahost.runtime import api
 
 BUILD_SLOTS = 0.5
@@ -71,6 +77,29 @@ def pov_size(block: ParachainBlock) -> int:
     return len(encode(len(block.block_data), Annotated[int, Compact()])) + len(block.block_data)
 
 
+def unfit(block: ParachainBlock, basis: Basis) -> str | None:
+    """Why validators or the relay chain would refuse the block whatever its function says; ``None``
+    when they would not."""
+    size, limit = pov_size(block), basis.validation_data.max_pov_size
+    if size > limit:
+        return f"the PoV has {size} bytes, {limit} are allowed"
+    refused = refusal(commitments_of(block, basis.validation_data), basis.criteria)
+    return None if refused is None else f"the relay chain would not accept it: {refused}"
+
+
+def commitments_of(block: ParachainBlock, data: PersistedValidationData) -> CandidateCommitments:
+    """What a candidate with that block promises of its function's outputs."""
+    watermark = block.hrmp_watermark
+    return CandidateCommitments(
+        upward_messages=(),
+        horizontal_messages=(),
+        new_validation_code=block.new_code,
+        head_data=block.head,
+        processed_downward_messages=U32(0),
+        hrmp_watermark=data.relay_parent_number if watermark is None else watermark,
+    )
+
+
 def make_collation(
     *,
     para_id: ParaId,
@@ -87,15 +116,6 @@ def make_collation(
     pov = PoV(block.block_data)
     pov_hash, data_hash = pov.hash(), data.hash()
     code_hash = ValidationCodeHash(blake2_256(code))
-    watermark = block.hrmp_watermark
-    commitments = CandidateCommitments(
-        upward_messages=(),
-        horizontal_messages=(),
-        new_validation_code=block.new_code,
-        head_data=block.head,
-        processed_downward_messages=U32(0),
-        hrmp_watermark=data.relay_parent_number if watermark is None else watermark,
-    )
     payload = collator_payload(relay_parent, para_id, data_hash, pov_hash, code_hash)
     chunks = erasure.encode(encode(AvailableData(pov, data)), validators)
     descriptor = CandidateDescriptor(
@@ -109,7 +129,7 @@ def make_collation(
         para_head=blake2_256(block.head),
         validation_code_hash=code_hash,
     )
-    return Collation(CommittedCandidateReceipt(descriptor, commitments), pov)
+    return Collation(CommittedCandidateReceipt(descriptor, commitments_of(block, data)), pov)
 
 
 class CollationGeneration(Subsystem):
@@ -164,33 +184,28 @@ class CollationGeneration(Subsystem):
     async def _collate(
         self, relay_parent: Hash, assignments: Assignments, assignment: Assignment
     ) -> None:
-        arguments = (self._para_id, assignment.assumption)
-        data = await self.ctx.ask(
-            RuntimeCall(relay_parent, api.persisted_validation_data, arguments)
-        )
-        code = await self.ctx.ask(RuntimeCall(relay_parent, api.validation_code, arguments))
-        if data is None or code is None:
+        basis = await learn_basis(self.ctx, relay_parent, assignment)
+        if basis is None:
             return
-        block = await self._build(relay_parent, data)
-        if block is None:
+        block = await self._build(relay_parent, basis)
+        if isinstance(block, NoBlock):
+            if block.reason:
+                self._record("collation.not_made", relay_parent, block.reason)
             return
         try:
             collation = make_collation(
                 para_id=self._para_id,
                 relay_parent=relay_parent,
                 collator=self._collator_id,
-                data=data,
-                code=code,
+                data=basis.validation_data,
+                code=basis.code,
                 block=block,
                 validators=len(assignments.session.validators),
                 sign=lambda payload: self._sign(relay_parent, payload),
             )
-        except ScaleEncodeError as error:
-            self._record("collation.too_large", relay_parent, str(error))
-            return
         except ContradictionRefused:
             # Before a restart we made another one here, and it may be out.
-            self._record("collation.refused", relay_parent)
+            self._record("collation.not_made", relay_parent, "another was made here already")
             return
         self.ctx.journal.record(
             "collation.made",
@@ -201,31 +216,23 @@ class CollationGeneration(Subsystem):
         )
         self.ctx.send(DistributeCollation(relay_parent, collation))
 
-    async def _build(
-        self, relay_parent: Hash, data: PersistedValidationData
-    ) -> ParachainBlock | None:
-        """The collator's block, when it is there in time and fits. What goes wrong in an author's
-        code is the author's to see, and no reason for the node to stop."""
+    async def _build(self, relay_parent: Hash, basis: Basis) -> ParachainBlock | NoBlock:
+        """The collator's block, if validators and the relay chain can accept it."""
+        data = basis.validation_data
         context = BuildContext(
-            relay_parent,
-            data.relay_parent_number,
-            data.relay_parent_storage_root,
-            data.max_pov_size,
-            self._time_limit_s,
+            relay_parent=relay_parent,
+            relay_parent_number=data.relay_parent_number,
+            relay_parent_storage_root=data.relay_parent_storage_root,
+            max_pov_size=data.max_pov_size,
+            time_limit_s=self._time_limit_s,
+            validation_code_hash=ValidationCodeHash(blake2_256(basis.code)),
+            new_code_allowed_from=basis.criteria.new_code_allowed_from,
         )
-        block: ParachainBlock | None = None
-        with trio.move_on_after(self._time_limit_s) as limit:
-            try:
-                block = await self._collator.build(data.parent_head, context)
-            except Exception as error:
-                self._record("collation.build_failed", relay_parent, repr(error))
-        if limit.cancelled_caught:
-            self._record("collation.too_slow", relay_parent)
-        if block is not None and (size := pov_size(block)) > data.max_pov_size:
-            why = f"the PoV has {size} bytes, {data.max_pov_size} are allowed"
-            self._record("collation.too_large", relay_parent, why)
-            return None
-        return block
+        block = await build_block(self._collator, data.parent_head, context)
+        if isinstance(block, NoBlock):
+            return block
+        why = unfit(block, basis)
+        return block if why is None else NoBlock(why)
 
     def _sign(self, relay_parent: Hash, payload: bytes) -> bytes:
         promise = collation_promise(relay_parent, self._para_id)
@@ -251,10 +258,8 @@ class CollationGeneration(Subsystem):
         return None if data is None else data.parent_head
 
     def _tell(self, hook: Callable[[HeadData], None], head: HeadData) -> None:
-        try:
-            hook(head)
-        except Exception as error:
-            self.ctx.journal.record("collator.failed", para=self._para_id, reason=repr(error))
+        if (why := tell(hook, head)) is not None:
+            self.ctx.journal.record("collator.failed", para=self._para_id, reason=why)
 
-    def _record(self, event: str, relay_parent: Hash, reason: str = "") -> None:
+    def _record(self, event: str, relay_parent: Hash, reason: str) -> None:
         self.ctx.journal.record(event, relay_parent=relay_parent, para=self._para_id, reason=reason)

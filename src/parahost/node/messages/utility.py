@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from parahost.node.messages.base import Message, Request
 from parahost.ports.validation import ExecutionKind
+from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import BlockNumber, Hash, ValidationCode
 from parahost.primitives.candidates import (
@@ -95,12 +96,14 @@ ValidationOutcome = CandidateValid | CandidateInvalid | CandidateUndecided
 
 @dataclass(eq=False, slots=True)
 class ValidateCandidate(Request[ValidationOutcome]):
-    """Judge a candidate (A102, D14). With ``commitments``, its outputs must be these."""
+    """Judge a candidate (A102, D14). With ``commitments_hash``, its outputs must be these; in any
+    case they must be what the relay chain accepts by ``criteria``."""
 
     descriptor: CandidateDescriptor
     commitments_hash: bytes | None
     validation_data: PersistedValidationData
     code: ValidationCode
+    criteria: AcceptanceCriteria
     pov: PoV
     kind: ExecutionKind
 

@@ -16,6 +16,7 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.overseer import Subsystem
 from parahost.ports import Failed, Undecided, ValidationHost, Verifier
+from parahost.primitives.acceptance import refusal
 from parahost.primitives.candidates import ValidationParams, ValidationResult
 from parahost.primitives.compression import BadCompression, maybe_decompress
 from parahost.primitives.hashing import blake2_256
@@ -45,18 +46,19 @@ def check_before_execution(request: ValidateCandidate, verifier: Verifier) -> st
 
 
 def judge_result(request: ValidateCandidate, result: bytes) -> ValidationOutcome:
-    """Hold what the function returned against what the candidate promised."""
+    """Hold what the function returned against what the candidate promised, and against what the
+    relay chain accepts."""
     try:
         outputs: ValidationResult = decode(ValidationResult, result)
     except ScaleDecodeError as error:
         return CandidateInvalid(f"the function's result is no ValidationResult: {error}")
-    if outputs.upward_messages or outputs.horizontal_messages:
-        return CandidateInvalid("the candidate sends messages, which are not carried (D10)")
     if blake2_256(outputs.head_data) != request.descriptor.para_head:
         return CandidateInvalid("the head's hash is not the descriptor's")
     commitments = outputs.commitments()
     if request.commitments_hash is not None and commitments.hash() != request.commitments_hash:
         return CandidateInvalid("the outputs are not those that the candidate commits to")
+    if (refused := refusal(commitments, request.criteria)) is not None:
+        return CandidateInvalid(f"the relay chain would not accept it: {refused}")
     return CandidateValid(commitments, request.validation_data)
 
 
