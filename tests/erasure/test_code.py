@@ -1,6 +1,7 @@
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import reed_solomon_leopard as leopard
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost import erasure
+from parahost.erasure import code
 from parahost.erasure.hashing import hash_all, node_hash
 from parahost.primitives.basic import H256
 from parahost.primitives.candidates import PoV
@@ -58,6 +60,33 @@ def test_any_third_brings_the_data_back(data: bytes, n: int, chance: random.Rand
     with pytest.raises(erasure.NotEnoughChunks) as refused:
         erasure.reconstruct(too_few, n)
     assert (refused.value.received, refused.value.needed) == (k - 1, k)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 7, 100, 256, 257, 1000])
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+def test_pieces_are_the_whole(n: int, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held against what the wheel makes of whole chunks, whose length is no multiple of a piece's
+    where there are several."""
+    width, chance = 128, random.Random(n)
+    length = pieces * width - 64 if pieces > 1 else width
+    k = erasure.threshold(n)
+    data = chance.randbytes(k * length - 5)
+    originals = [
+        data[at : at + length].ljust(length, b"\x00") for at in range(0, len(data), length)
+    ]
+    whole = originals + list(leopard.encode(originals, n - k))
+    asked: list[int] = []
+
+    def watched(given: list[bytes], count: int) -> list[bytes]:
+        asked.append(max(map(len, given)))
+        return list(leopard.encode(given, count))
+
+    monkeypatch.setattr(code, "_PIECE_BYTES", n * width)
+    monkeypatch.setattr(code, "leopard", SimpleNamespace(encode=watched, decode=leopard.decode))
+    assert code._encoded(data, n) == whole
+    assert len(asked) == pieces and max(asked) <= width
+    kept = chance.sample(range(n), k)
+    assert erasure.reconstruct({index: whole[index] for index in kept}, n) == b"".join(originals)
 
 
 @pytest.mark.guide("A90")

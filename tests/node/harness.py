@@ -10,6 +10,7 @@ import trio
 
 from parahost.node.overseer import Interceptor, Overseer, Subsystem
 from parahost.primitives.basic import BlockNumber, Hash
+from parahost.simulation.executor import InlineExecutor
 
 
 class TrioClock:
@@ -61,6 +62,7 @@ def make_overseer(
         clock=TrioClock(),
         random=SeededRandom(),
         journal=ListJournal(),
+        executor=InlineExecutor(),
         capacity=capacity,
         interceptors=interceptors,
         pick=None if seed is None else random.Random(seed).randrange,

@@ -126,6 +126,7 @@ def declared() -> _Declared:
         steering=idle,
         verifier=idle,
         validation_host=idle,
+        executor=idle,
     )
     genesis = plan_network(Shape(validators=1, parachains=0)).genesis
     Node(genesis, Role.VALIDATOR, ports)

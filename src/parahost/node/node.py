@@ -49,6 +49,7 @@ from parahost.node.utility.runtime_api import Ask, RuntimeApi, ask_state
 from parahost.ports import (
     Clock,
     Database,
+    Executor,
     Journal,
     KeyStore,
     Network,
@@ -108,6 +109,7 @@ class Ports:
     steering: PeerSteering
     verifier: Verifier
     validation_host: ValidationHost
+    executor: Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,7 @@ class Node:
             clock=ports.clock,
             random=ports.random,
             journal=ports.journal,
+            executor=ports.executor,
             capacity=tweaks.capacity,
             pick=tweaks.pick,
             interceptors=tweaks.interceptors,

@@ -4,6 +4,7 @@ below ``cli`` and ``simulation`` constructs one, everything is handed them."""
 from parahost.ports.clock import Clock
 from parahost.ports.collator import BuildContext, Collator, ParachainBlock
 from parahost.ports.database import Batch, Database, DatabaseDamaged, DatabaseError
+from parahost.ports.executor import Executor
 from parahost.ports.journal import Journal
 from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType, VrfSignature
 from parahost.ports.network import (
@@ -40,6 +41,7 @@ __all__ = [
     "DatabaseError",
     "ExecutionKind",
     "ExecutionOutcome",
+    "Executor",
     "Failed",
     "Journal",
     "KeyStore",

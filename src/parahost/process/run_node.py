@@ -26,6 +26,7 @@ from parahost.node.node import Collating, Node, Ports, Role
 from parahost.parachains import Collator, ParachainSpec, running
 from parahost.ports import DatabaseDamaged, KeyStore, KeyType
 from parahost.process.base_path import BasePath
+from parahost.process.executor import ThreadExecutor
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.promises import open_keys
 from parahost.process.system import SystemClock, SystemRandom
@@ -170,6 +171,7 @@ async def _run(
             network,
             DirectVerifier(),
             host,
+            ThreadExecutor(),
         )
         collating = None
         if options.parachain is not None:

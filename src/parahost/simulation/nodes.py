@@ -17,6 +17,7 @@ from parahost.primitives.basic import PeerId
 from parahost.runtime.storage import State
 from parahost.simulation.build import Alteration, Build
 from parahost.simulation.clock import NodeClock
+from parahost.simulation.executor import InlineExecutor
 from parahost.simulation.journal import NodeJournal, Trace
 from parahost.simulation.keystore import OnSignature, WatchedKeyStore
 from parahost.simulation.network import Endpoint, Internet
@@ -173,6 +174,7 @@ class SimulatedNode:
                 steering=self._endpoint,
                 verifier=around.sharing.verifier(),
                 validation_host=Workers(around.sharing.validation_host(), self._workers_trouble),
+                executor=InlineExecutor(),
             ),
             self._keys,
             streams,

@@ -33,12 +33,13 @@ from parahost.node.gossip import COST_NOT_IN_VIEW, Acceptance
 from parahost.node.messages.availability import (
     AvailabilityNetwork,
     BitfieldNetwork,
-    QueryAvailableData,
     QueryChunk,
     RecoverAvailableData,
     RecoveryFailure,
     StoreAvailableData,
     StoreChunk,
+    Stored,
+    TakeChunks,
 )
 from parahost.node.messages.backing import PoVRequested, StatementNetwork
 from parahost.node.messages.base import Message, Unanswered
@@ -125,7 +126,7 @@ class Node:
         root = candidate.candidate.descriptor.erasure_root
         own = ValidatorIndex(U32(self.index))
         request = StoreAvailableData(hash_of(candidate), data, root, VALIDATORS, own)
-        assert await self.overseer.ask(request)
+        assert await self.overseer.ask(request) is Stored.KEPT
 
     async def chunk(self, candidate: BackedCandidate, index: int | None = None) -> bool:
         wanted = ChunkIndex(U32(self.index if index is None else index))
@@ -699,7 +700,7 @@ async def test_so_many_candidates_that_were_live_are_remembered() -> None:
         Ancestors: lambda request: (),
         ResolveValidators: lambda request: {},
         QueryChunk: lambda request: None,
-        QueryAvailableData: lambda request: None,
+        TakeChunks: lambda request: None,
     }
     async with on_stage(subsystem, answers=answers) as stage:
         for number in range(300):

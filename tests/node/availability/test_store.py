@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ import trio.testing
 from trio.testing import MockClock
 
 from parahost import erasure
+from parahost.node.availability import encoding
 from parahost.node.availability.retention import DAY_S, HOUR_S
 from parahost.node.availability.store import AvailabilityStore
 from parahost.node.messages.availability import (
@@ -21,13 +23,15 @@ from parahost.node.messages.availability import (
     QueryPoV,
     StoreAvailableData,
     StoreChunk,
+    Stored,
+    TakeChunks,
 )
 from parahost.node.overseer import Overseer
 from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import Batch, Database, DatabaseError
 from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.basic import U32, ChunkIndex, ValidatorIndex
+from parahost.primitives.basic import H256, U32, CandidateHash, ChunkIndex, ValidatorIndex
 from parahost.primitives.candidates import AvailableData
 from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
@@ -67,7 +71,7 @@ class Node:
         finalize(self.chain, self.overseer, header)
         await trio.testing.wait_all_tasks_blocked()
 
-    async def store(self, candidate: BackedCandidate, data: AvailableData) -> bool:
+    async def store(self, candidate: BackedCandidate, data: AvailableData) -> Stored:
         root = candidate.candidate.descriptor.erasure_root
         request = StoreAvailableData(hash_of(candidate), data, root, VALIDATORS, OWN)
         return await self.overseer.ask(request)
@@ -101,13 +105,58 @@ async def test_what_is_stored_is_given_back(
         ask = one.overseer.ask
         assert await ask(QueryPoV(name)) is None
         assert await ask(QueryChunk(name, OWN_CHUNK)) is None
-        assert await one.store(candidate, data)
+        assert await one.store(candidate, data) is Stored.KEPT
         assert await ask(QueryPoV(name)) == data.pov
         assert await ask(QueryAvailableData(name)) == data
         assert await ask(QueryChunk(name, OWN_CHUNK)) == chunk_of(data)
         assert await ask(StoreChunk(name, chunk_of(data, 0)))
         assert await ask(QueryChunks(name)) == (chunk_of(data, 0), chunk_of(data))
         assert await ask(QueryChunk(name, ChunkIndex(U32(1)))) is None
+
+
+@pytest.mark.guide("A92")
+async def test_chunks_are_made_once_and_handed_on(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    made: list[int] = []
+
+    def counted(data: bytes, n: int) -> list[bytes]:
+        made.append(n)
+        return erasure.encode(data, n)
+
+    wheel = SimpleNamespace(encode=counted, root_and_proofs=erasure.root_and_proofs)
+    monkeypatch.setattr(encoding, "erasure", wheel)
+    take = TakeChunks(hash_of(candidate), VALIDATORS)
+    expected = tuple(chunk_of(data, index) for index in range(VALIDATORS))
+    async with node(chain) as one:
+        assert await one.overseer.ask(replace(take)) is None, "what is not kept is not handed on"
+        assert await one.store(candidate, data) is Stored.KEPT
+        handed_on = await one.overseer.ask(replace(take))
+        assert handed_on is not None and handed_on.chunks == expected
+        assert made == [VALIDATORS]
+        again = await one.overseer.ask(replace(take))
+        assert again is not None and again.chunks == expected
+        assert made == [VALIDATORS, VALIDATORS], "who asks once more waits for it"
+        others = await one.overseer.ask(TakeChunks(hash_of(candidate), 7))
+        assert others is not None and len(others.chunks) == 7
+
+
+def test_what_waits_to_be_handed_on_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, data = relay_chain().candidate(100)
+    one = encoding.Encoding.of(data, VALIDATORS)
+    assert one.size == VALIDATORS * len(one.chunks[0].chunk)
+    monkeypatch.setattr(encoding, "MAX_MADE_BYTES", 2 * one.size)
+    made = encoding.Made()
+    first, second, third = (CandidateHash(H256(bytes([number] * 32))) for number in range(3))
+    for candidate in (first, second, second, third):
+        made.put(candidate, one)
+    assert [made.take(candidate) for candidate in (first, second, third)] == [None, one, one]
+    assert made.take(third) is None
+    made.put(first, one)
+    made.put(second, one)
+    assert made.take(first) is one, "what was taken makes room"
 
 
 async def test_data_that_do_not_give_the_erasure_root_are_refused(
@@ -117,7 +166,7 @@ async def test_data_that_do_not_give_the_erasure_root_are_refused(
     candidate, _ = chain.candidate(100)
     _, other = chain.candidate(100, b"other proof")
     async with node(chain) as one:
-        assert not await one.store(candidate, other)
+        assert await one.store(candidate, other) is Stored.WRONG_ROOT
         assert await one.holds(candidate) == (False, False)
 
 
@@ -133,11 +182,11 @@ async def test_what_the_disk_refuses_is_not_claimed(
 
     async with node(chain, database) as one:
         database.before_write = full
-        assert not await one.store(candidate, data)
+        assert await one.store(candidate, data) is Stored.REFUSED
         assert not await one.overseer.ask(StoreChunk(hash_of(candidate), chunk_of(data)))
         database.before_write = None
         assert await one.holds(candidate) == (False, False)
-        assert await one.store(candidate, data)
+        assert await one.store(candidate, data) is Stored.KEPT
 
 
 async def test_a_full_disk_delays_what_is_read_from_the_chain_and_loses_nothing(

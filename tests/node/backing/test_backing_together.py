@@ -15,7 +15,7 @@ from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
 from parahost.node.backing.statement_distribution import StatementDistribution
 from parahost.node.backing.statement_wire import StatementOnWire, messages
-from parahost.node.messages.availability import QueryPoV, StoreAvailableData
+from parahost.node.messages.availability import QueryPoV, StoreAvailableData, Stored
 from parahost.node.messages.backing import (
     CollationAdvertised,
     DistributePoV,
@@ -109,7 +109,7 @@ class Village:
             SendRequest: request,
             SendMessage: send,
             ValidateCandidate: validate,
-            StoreAvailableData: lambda message: True,
+            StoreAvailableData: lambda message: Stored.KEPT,
             QueryPoV: lambda message: None,
             FetchCollation: lambda message: self.collations.get(message.collator),
             ResolveValidators: lambda message: {

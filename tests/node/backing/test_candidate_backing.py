@@ -10,7 +10,7 @@ import pytest
 from parahost.crypto import sr25519
 from parahost.node.backing.assignments import assignments_of
 from parahost.node.backing.candidate_backing import MAX_WAITING, CandidateBacking
-from parahost.node.messages.availability import QueryPoV, StoreAvailableData
+from parahost.node.messages.availability import QueryPoV, StoreAvailableData, Stored
 from parahost.node.messages.backing import (
     CollationInvalid,
     CollationSeconded,
@@ -90,7 +90,7 @@ def neighbours(**changes: Callable[[Any], Any]) -> dict[type[Message], Callable[
     """All goes well, but for what is changed: ``validate``, ``store``, ``fetch``."""
     return {
         ValidateCandidate: changes.get("validate", valid_outcome),
-        StoreAvailableData: changes.get("store", lambda request: True),
+        StoreAvailableData: changes.get("store", lambda request: Stored.KEPT),
         FetchPoV: changes.get("fetch", lambda request: POVS[request.descriptor.pov_hash]),
     }
 
@@ -347,7 +347,7 @@ async def test_a_recommended_candidate_that_is_invalid_is_reported_and_nothing_i
 async def test_a_wrong_erasure_root_is_the_candidates_fault() -> None:
     wrong = candidate(1, erasure_root=bytes(32))
     async with on_stage(
-        CandidateBacking(keystore(0)), answers=neighbours(store=lambda request: False)
+        CandidateBacking(keystore(0)), answers=neighbours(store=lambda request: Stored.WRONG_ROOT)
     ) as stage:
         await stage.say(second(wrong, 1))
         assert [message.candidate for message in stage.heard(CollationInvalid)] == [
@@ -359,7 +359,7 @@ async def test_a_wrong_erasure_root_is_the_candidates_fault() -> None:
 
 async def test_a_full_disk_is_nobodys_fault() -> None:
     async with on_stage(
-        CandidateBacking(keystore(0)), answers=neighbours(store=lambda request: False)
+        CandidateBacking(keystore(0)), answers=neighbours(store=lambda request: Stored.REFUSED)
     ) as stage:
         await stage.say(second())
         assert stage.heard(CollationUndecided) and not stage.heard(CollationInvalid)

@@ -113,7 +113,7 @@ def collation(relay_parent: Hash = HEAD, block_data: bytes = b"block") -> Collat
         data=PersistedValidationData(HeadData(b""), BlockNumber(U32(1)), H256(bytes(32)), U32(99)),
         code=ValidationCode(b"code"),
         block=ParachainBlock(block_data, HeadData(b"head")),
-        validators=4,
+        erasure_root=H256(bytes(32)),
         sign=lambda payload: sr25519.sign(COLLATOR, payload),
     )
 

@@ -12,6 +12,7 @@ from parahost.node.messages.availability import (
     QueryChunk,
     StoreAvailableData,
     StoreChunk,
+    Stored,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import ProvisionBackable
@@ -86,8 +87,10 @@ def test_availability_that_is_only_claimed() -> None:
         match message:
             case QueryChunk() if sender == "bitfield-signing":
                 message.reply.answer(chunk)
-            case StoreChunk() | StoreAvailableData():
+            case StoreChunk():
                 message.reply.answer(True)
+            case StoreAvailableData():
+                message.reply.answer(Stored.KEPT)
             case _:
                 return (message,)
         return ()

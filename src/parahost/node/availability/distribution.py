@@ -24,7 +24,6 @@ from typing import ClassVar
 
 import trio
 
-from parahost import erasure
 from parahost.consensus.fanout import RELAY_FANOUT, sample
 from parahost.node.availability.chunk_gossip import (
     RELAY_HOPS,
@@ -43,9 +42,9 @@ from parahost.node.gossip import (
 from parahost.node.messages.availability import (
     AvailabilityNetwork,
     ChunkRequested,
-    QueryAvailableData,
     QueryChunk,
     StoreChunk,
+    TakeChunks,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
@@ -95,7 +94,7 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 
 class AvailabilityDistribution(Subsystem):
-    """One long-lived job looks up views and sends; short ones encode and ask."""
+    """One long-lived job looks up views and sends; short ones take the store's chunks, and ask."""
 
     name = "availability-distribution"
     receives = (AvailabilityNetwork, ChunkRequested)
@@ -108,9 +107,9 @@ class AvailabilityDistribution(Subsystem):
         ResolveValidators,
         RuntimeCall,
         Ancestors,
-        QueryAvailableData,
         QueryChunk,
         StoreChunk,
+        TakeChunks,
     )
 
     def __init__(self, keys: KeyStore) -> None:
@@ -244,7 +243,7 @@ class AvailabilityDistribution(Subsystem):
             self.ctx.spawn(None, partial(self._obtain, new), "obtain own chunks")
         for live in self._live.values():
             if not live.is_complete and live.place is not None:
-                self.ctx.spawn(None, partial(self._share, live), "encode and share")
+                self.ctx.spawn(None, partial(self._share, live), "share")
         self._followed = view
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         for peer, gossip in waiting:
@@ -286,16 +285,15 @@ class AvailabilityDistribution(Subsystem):
         self._met = sessions if complete else None
 
     async def _share(self, live: LiveCandidate) -> None:
-        """If we have the data: encode, keep our own chunk, send the others their own (A92)."""
-        data = await self.ctx.ask(QueryAvailableData(live.pending.hash))
-        if data is None or live.is_complete or not self._is_live(live):
+        """If we have the data: keep our own chunk, send the others their own (A92)."""
+        pending = live.pending
+        made = await self.ctx.ask(TakeChunks(pending.hash, len(pending.validators)))
+        if made is None or live.is_complete or not self._is_live(live):
             return
-        chunks = erasure.encode(encode(data), len(live.pending.validators))
-        root, proofs = erasure.root_and_proofs(chunks)
-        assert root == live.pending.erasure_root, "the store keeps only what gives the root"
-        for index, (chunk, proof) in enumerate(zip(chunks, proofs, strict=True)):
-            if index not in live.chunks:
-                self._hold(live, ErasureChunk(chunk, _chunk_index(index), proof), RELAY_HOPS)
+        assert made.erasure_root == pending.erasure_root, "the store keeps only what gives the root"
+        for chunk in made.chunks:
+            if chunk.index not in live.chunks:
+                self._hold(live, chunk, RELAY_HOPS)
         self.ctx.journal.record("availability.sharing", candidate=live.pending.hash)
         self._offer_to(self._peers.all())
 

@@ -98,7 +98,8 @@ class AvailabilityRecovery(Subsystem):
         if len(chunks) < gathering.needed:
             outcome: Outcome = RecoveryFailure.UNAVAILABLE
         else:
-            outcome = rebuild(chunks, len(validators), gathering.erasure_root)
+            count, root = len(validators), gathering.erasure_root
+            outcome = await self.ctx.executor.run(lambda: rebuild(chunks, count, root))
         if isinstance(outcome, RecoveryFailure):
             self.ctx.journal.record(
                 "recovery.failed", candidate=candidate, reason=outcome.value, chunks=len(chunks)

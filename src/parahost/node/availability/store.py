@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import trio
 
-from parahost import erasure
 from parahost.node.availability.archive import Archive
+from parahost.node.availability.encoding import Encoding, Made
 from parahost.node.availability.retention import BlockNote, BlockRef, Retention
 from parahost.node.messages.availability import (
     QueryAvailableData,
@@ -16,6 +17,8 @@ from parahost.node.messages.availability import (
     QueryPoV,
     StoreAvailableData,
     StoreChunk,
+    Stored,
+    TakeChunks,
 )
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
@@ -23,14 +26,14 @@ from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeCa
 from parahost.node.overseer import Context, Subsystem
 from parahost.ports import Database, DatabaseError
 from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.basic import U32, U64, BlockNumber, CandidateHash, ChunkIndex, Hash
+from parahost.primitives.basic import U32, U64, BlockNumber, CandidateHash, Hash
+from parahost.primitives.candidates import AvailableData
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateEvent,
     CandidateIncludedEvent,
     CoreOccupied,
 )
-from parahost.primitives.scale import encode
 from parahost.runtime import api
 
 MAX_MISSED = 512
@@ -41,7 +44,8 @@ PRUNED_AT_A_TIME = 64
 
 
 class AvailabilityStore(Subsystem):
-    """Answers at once, from disk. One long-lived job follows the chain and prunes.
+    """Answers at once, from disk; encoding is a job. One long-lived job follows the chain and
+    prunes.
 
     That job takes heads, finality and time one after another, so that a block is never judged
     before it was read. ``prune_every_s`` is how often the time is looked at.
@@ -55,6 +59,7 @@ class AvailabilityStore(Subsystem):
         QueryChunks,
         StoreChunk,
         StoreAvailableData,
+        TakeChunks,
     )
     sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader, FinalizedHash)
 
@@ -67,6 +72,7 @@ class AvailabilityStore(Subsystem):
     ) -> None:
         self._archive = Archive(database, retention or Retention())
         self._prune_every_s = prune_every_s
+        self._made = Made()
         self._heads: dict[Hash, BlockRef] = {}
         self._final: BlockRef | None = None
         self._wake = trio.Event()
@@ -105,7 +111,9 @@ class AvailabilityStore(Subsystem):
             case StoreChunk(candidate, chunk):
                 message.reply.answer(self._store_chunk(candidate, chunk))
             case StoreAvailableData():
-                message.reply.answer(self._store_data(message))
+                self.ctx.spawn(None, partial(self._store_data, message), "encode and store")
+            case TakeChunks():
+                self.ctx.spawn(None, partial(self._hand_on, message), "hand chunks on")
 
     def _store_chunk(self, candidate: CandidateHash, chunk: ErasureChunk) -> bool:
         try:
@@ -115,27 +123,39 @@ class AvailabilityStore(Subsystem):
             return False
         return True
 
-    def _store_data(self, request: StoreAvailableData) -> bool:
-        chunks = erasure.encode(encode(request.data), request.validators)
-        root, proofs = erasure.root_and_proofs(chunks)
-        if root != request.erasure_root:
+    # Jobs
+
+    async def _store_data(self, request: StoreAvailableData) -> None:
+        encoding = await self._encode(request.data, request.validators)
+        request.reply.answer(self._keep(request, encoding))
+
+    def _keep(self, request: StoreAvailableData, encoding: Encoding) -> Stored:
+        if encoding.erasure_root != request.erasure_root:
             self.ctx.journal.record(
                 "availability.wrong_root",
                 candidate=request.candidate,
                 reason="the data give another erasure root than the candidate's",
             )
-            return False
-        own = request.own
-        kept = () if own is None else (ErasureChunk(chunks[own], ChunkIndex(own), proofs[own]),)
+            return Stored.WRONG_ROOT
+        kept = () if request.own is None else (encoding.chunks[request.own],)
         try:
             self._archive.keep(request.candidate, self._now(), data=request.data, chunks=kept)
         except DatabaseError as error:
             self._refused(error, request.candidate)
-            return False
+            return Stored.REFUSED
+        self._made.put(request.candidate, encoding)
         self.ctx.journal.record("availability.stored", candidate=request.candidate)
-        return True
+        return Stored.KEPT
 
-    # Jobs
+    async def _hand_on(self, request: TakeChunks) -> None:
+        encoding = self._made.take(request.candidate)
+        if encoding is None or len(encoding.chunks) != request.validators:
+            data = self._archive.available_data(request.candidate)
+            encoding = None if data is None else await self._encode(data, request.validators)
+        request.reply.answer(encoding)
+
+    async def _encode(self, data: AvailableData, validators: int) -> Encoding:
+        return await self.ctx.executor.run(lambda: Encoding.of(data, validators))
 
     async def _tick(self) -> None:
         while True:

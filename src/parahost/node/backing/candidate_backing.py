@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
-from parahost.erasure import encode as erasure_encode
-from parahost.erasure import erasure_root
 from parahost.node.backing.assignments import (
     Assignment,
     Assignments,
@@ -17,7 +15,7 @@ from parahost.node.backing.assignments import (
     learn_basis,
 )
 from parahost.node.backing.statement_table import StatementTable, Taken
-from parahost.node.messages.availability import QueryPoV, StoreAvailableData
+from parahost.node.messages.availability import QueryPoV, StoreAvailableData, Stored
 from parahost.node.messages.backing import (
     CollationInvalid,
     CollationSeconded,
@@ -54,7 +52,6 @@ from parahost.primitives.candidates import (
     CommittedCandidateReceipt,
     PoV,
 )
-from parahost.primitives.scale import encode
 from parahost.primitives.statements import (
     BackedCandidate,
     Invalid,
@@ -334,15 +331,16 @@ class CandidateBacking(Subsystem):
             return Judgement.UNDECIDED, outcome.reason
         root = candidate.descriptor.erasure_root
         data = AvailableData(pov, duty.basis.validation_data)
-        is_stored = await self.ctx.ask(
+        stored = await self.ctx.ask(
             StoreAvailableData(candidate.hash(), data, root, duty.validators, duty.own)
         )
-        if is_stored:
-            return Judgement.VALID, "executed and stored"
-        # Was it the data or the disk? That is the difference between a vote and none.
-        if erasure_root(erasure_encode(encode(data), duty.validators)) != root:
-            return Judgement.INVALID, "the data do not give the erasure root"
-        return Judgement.UNDECIDED, "the data could not be stored"
+        match stored:
+            case Stored.KEPT:
+                return Judgement.VALID, "executed and stored"
+            case Stored.WRONG_ROOT:
+                return Judgement.INVALID, stored.value
+            case Stored.REFUSED:  # our trouble is no vote
+                return Judgement.UNDECIDED, stored.value
 
     # Routines
 

@@ -100,6 +100,12 @@ def commitments_of(block: ParachainBlock, data: PersistedValidationData) -> Cand
     )
 
 
+def data_root(block: ParachainBlock, data: PersistedValidationData, validators: int) -> H256:
+    """The erasure root of what must be available of a parachain block."""
+    available = AvailableData(PoV(block.block_data), data)
+    return erasure.erasure_root(erasure.encode(encode(available), validators))
+
+
 def make_collation(
     *,
     para_id: ParaId,
@@ -108,23 +114,21 @@ def make_collation(
     data: PersistedValidationData,
     code: ValidationCode,
     block: ParachainBlock,
-    validators: int,
+    erasure_root: H256,
     sign: Sign,
 ) -> Collation:
-    """A candidate from a parachain block; ``sign`` signs the collator's 132 bytes (D10), and
-    ``validators`` is into how many chunks its data will be cut."""
+    """A candidate from a parachain block; ``sign`` signs the collator's 132 bytes (D10)."""
     pov = PoV(block.block_data)
     pov_hash, data_hash = pov.hash(), data.hash()
     code_hash = ValidationCodeHash(blake2_256(code))
     payload = collator_payload(relay_parent, para_id, data_hash, pov_hash, code_hash)
-    chunks = erasure.encode(encode(AvailableData(pov, data)), validators)
     descriptor = CandidateDescriptor(
         para_id=para_id,
         relay_parent=relay_parent,
         collator=collator,
         persisted_validation_data_hash=data_hash,
         pov_hash=pov_hash,
-        erasure_root=H256(erasure.erasure_root(chunks)),
+        erasure_root=erasure_root,
         signature=CollatorSignature(H512(sign(payload))),
         para_head=blake2_256(block.head),
         validation_code_hash=code_hash,
@@ -192,15 +196,17 @@ class CollationGeneration(Subsystem):
             if block.reason:
                 self._record("collation.not_made", relay_parent, block.reason)
             return
+        data, validators = basis.validation_data, len(assignments.session.validators)
         try:
+            root = await self.ctx.executor.run(lambda: data_root(block, data, validators))
             collation = make_collation(
                 para_id=self._para_id,
                 relay_parent=relay_parent,
                 collator=self._collator_id,
-                data=basis.validation_data,
+                data=data,
                 code=basis.code,
                 block=block,
-                validators=len(assignments.session.validators),
+                erasure_root=root,
                 sign=lambda payload: self._sign(relay_parent, payload),
             )
         except ContradictionRefused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from parahost.node.availability.encoding import Encoding
 from parahost.node.messages.base import Message, Reply, Request
 from parahost.node.messages.network import NetworkBridgeEvent
 from parahost.primitives.availability import ErasureChunk, SignedAvailabilityBitfield
@@ -52,17 +53,33 @@ class StoreChunk(Request[bool]):
     chunk: ErasureChunk
 
 
+class Stored(Enum):
+    """Whether available data are kept, and if not, why."""
+
+    KEPT = "kept"
+    WRONG_ROOT = "the data do not give the erasure root"
+    REFUSED = "the disk refused it"
+
+
 @dataclass(eq=False, slots=True)
-class StoreAvailableData(Request[bool]):
+class StoreAvailableData(Request[Stored]):
     """Keep a PoV that we validated, with its validation data and, when we are validator ``own``
-    of the session, our chunk (A75). Answered once it is on disk; ``False``: the disk refused it,
-    or the data does not give the erasure root."""
+    of the session, our chunk (A75). Answered once it is on disk."""
 
     candidate: CandidateHash
     data: AvailableData
     erasure_root: bytes
     validators: int
     own: ValidatorIndex | None
+
+
+@dataclass(eq=False, slots=True)
+class TakeChunks(Request[Encoding | None]):
+    """All chunks of a candidate whose data this node keeps, for so many validators. They are
+    handed on: what was made when the data were stored is given once."""
+
+    candidate: CandidateHash
+    validators: int
 
 
 # To Availability Distribution

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from parahost.node.messages.base import Message, Request
 from parahost.node.messages.signals import OverseerSignal
-from parahost.ports import Clock, Journal, Random
+from parahost.ports import Clock, Executor, Journal, Random
 from parahost.primitives.basic import Hash
 
 T = TypeVar("T")
@@ -20,6 +20,7 @@ class Context(Protocol):
     clock: Clock
     random: Random
     journal: Journal
+    executor: Executor
 
     def send(self, message: Message) -> None:
         """Put a message on the bus. It arrives after every signal that was given before, and

@@ -15,7 +15,7 @@ from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StopW
 from parahost.node.overseer.context import Subsystem
 from parahost.node.overseer.graph import MessageGraph
 from parahost.node.overseer.leaves import ActiveLeaves
-from parahost.ports import Clock, Journal, Random
+from parahost.ports import Clock, Executor, Journal, Random
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 
@@ -96,6 +96,7 @@ class Overseer:
         clock: Clock,
         random: Random,
         journal: Journal,
+        executor: Executor,
         capacity: int = DEFAULT_CAPACITY,
         pick: Pick | None = None,
         interceptors: Sequence[Interceptor] = (),
@@ -103,6 +104,7 @@ class Overseer:
         self.graph = MessageGraph(subsystems)
         self.leaves = ActiveLeaves()
         self._clock, self._random, self._journal = clock, random, journal
+        self._executor = executor
         self._capacity = capacity
         self._pick = pick
         self._interceptors = interceptors
@@ -358,6 +360,7 @@ class _Hands:
         self.clock: Clock = overseer._clock
         self.random: Random = overseer._random
         self.journal: Journal = overseer._journal
+        self.executor: Executor = overseer._executor
 
     async def ask(self, request: Request[T]) -> T:
         self._overseer._ask(self._seat, (request,))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from parahost import erasure
-from parahost.node.messages.availability import StoreAvailableData
+from parahost.node.messages.availability import StoreAvailableData, Stored
 from parahost.node.messages.backing import DistributePoV, Share
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import CandidateValid, ValidateCandidate
@@ -132,7 +132,7 @@ class _Blind(Insider):
                 message.reply.answer(CandidateValid(outputs, data))
                 return ()
             case StoreAvailableData():
-                message.reply.answer(True)
+                message.reply.answer(Stored.KEPT)
                 return (replace(message),)  # a copy, whose answer nobody hears
         return (message,)
 

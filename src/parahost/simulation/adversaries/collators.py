@@ -14,7 +14,7 @@ import trio
 
 from parahost.crypto import sr25519
 from parahost.node.backing.assignments import assign
-from parahost.node.collation.generation import make_collation
+from parahost.node.collation.generation import data_root, make_collation
 from parahost.node.collation.wire import Advertise, CollationFetch, CollationGossip
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import CollationRequested, DistributeCollation
@@ -233,13 +233,14 @@ class _Twins(Insider):
         key = self._keys.get(KeyType.COLLATOR, descriptor.collator)
         assert data is not None and code is not None, "the collation was made of them"
         assert isinstance(key, sr25519.Keypair), "collators' keys are"
+        block = self._collator.twins[head]
         return make_collation(
             para_id=para,
             relay_parent=head,
             collator=descriptor.collator,
             data=data,
             code=code,
-            block=self._collator.twins[head],
-            validators=len(api.validators(state)),
+            block=block,
+            erasure_root=data_root(block, data, len(api.validators(state))),
             sign=partial(sr25519.sign, key),
         )

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from parahost import erasure
 from parahost.node.backing.assignments import assign
-from parahost.node.messages.availability import StoreAvailableData
+from parahost.node.messages.availability import StoreAvailableData, Stored
 from parahost.node.messages.backing import Second
 from parahost.node.messages.base import Message
 from parahost.node.node import Node
@@ -59,7 +59,7 @@ class _Conspirator(Insider):
                 other = _other(message.data)
                 if _root(other, message.validators) != message.erasure_root:
                     # As if the disk refused it: then backing says nothing of the candidate.
-                    message.reply.answer(False)
+                    message.reply.answer(Stored.REFUSED)
                     return ()
                 message.data = other
                 self._journal.record("adversary.wrong_data", candidate=message.candidate)
