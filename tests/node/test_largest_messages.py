@@ -345,7 +345,11 @@ NOTIFIED: list[tuple[str, type | str, Made]] = [
             type(made),
             lambda made=made: gossip(COLLATION, encode(made, collation.CollationGossip)),
         )
-        for made in (collation.Declare(_32, _4, _64), collation.Advertise(_32, _4))
+        for made in (
+            collation.Declare(_32, _4, _64),
+            collation.Advertise(_32, _4),
+            collation.refused(_32, "x" * 10_000, 86_400.0),
+        )
     ),
 ]
 

@@ -29,6 +29,15 @@ def devnet(
         float | None, typer.Option(help="Give up after so many seconds, with status 1.")
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Write a JSON report there.")] = None,
+    collator_ban: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=86400,
+            help="Seconds for which validators do not hear a collator after an invalid block;"
+            " doubled each time.",
+        ),
+    ] = 10.0,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines, no live view.")] = False,
 ) -> None:
     """Run a relay chain with its parachains on this machine: validators and a collator for each
@@ -56,7 +65,9 @@ def devnet(
             parachain, parathread = ["adder", "ledger"], ["adder"]
         specs = load_specs([*(parachain or []), *(parathread or [])])
         chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
-        options = DevnetOptions(validators, tuple(chains), tuple(threads), slot, base_path)
+        options = DevnetOptions(
+            validators, tuple(chains), tuple(threads), slot, base_path, collator_ban
+        )
         with base_path_taken(base_path):
             network = Devnet(make_plan(options), launcher, started_at=begun, plain=plain)
             status = trio.run(

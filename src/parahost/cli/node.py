@@ -46,6 +46,15 @@ def node(
     log: Annotated[
         Path | None, typer.Option(help="The log file; node.log in the base path if not given.")
     ] = None,
+    collator_ban: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=86400,
+            help="For a validator: for how many seconds it does not hear a collator after an"
+            " invalid block; doubled each time.",
+        ),
+    ] = 10.0,
     insecure_workers: Annotated[
         bool,
         typer.Option(
@@ -78,6 +87,7 @@ def node(
         parachain=load_spec(parachain, para_id) if parachain is not None else None,
         archive=archive,
         log=log,
+        collator_ban_s=collator_ban,
         insecure_workers=insecure_workers,
     )
     trio.run(run_node, options)

@@ -20,6 +20,7 @@ from pathlib import Path
 from parahost.crypto.keystore import KeyDirectory
 from parahost.devnet.processes import NodeCommand
 from parahost.network.identity import Identity
+from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U32
@@ -62,6 +63,7 @@ class DevnetOptions:
     parathreads: tuple[ParachainSpec, ...]
     slot_s: float
     base_path: Path
+    collator_ban_s: float = FIRST_BAN_S
 
     @property
     def paras(self) -> tuple[ParachainSpec, ...]:
@@ -150,7 +152,7 @@ def make_plan(options: DevnetOptions) -> Plan:
             argv += ["--role", "collator", "--parachain", collators[name].source]
             argv += ["--para-id", str(collators[name].id)]
         else:
-            argv += ["--role", "validator"]
+            argv += ["--role", "validator", "--collator-ban", f"{options.collator_ban_s:g}"]
             if confinement.lacking():  # a devnet's code is its user's own
                 argv.append("--insecure-workers")
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
 from parahost.node.backing.statement_distribution import StatementDistribution
 from parahost.node.chain_journal import record_finality, record_import
+from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
 from parahost.node.collation.collator_side import CollatorSide
 from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.generation import CollationGeneration
@@ -148,6 +149,7 @@ class Node:
         *,
         collating: Collating | None = None,
         archive: bool = False,
+        collator_ban_s: float = FIRST_BAN_S,
         tweaks: Tweaks | None = None,
     ) -> None:
         """Opens the chain in the database, or begins it there.
@@ -195,7 +197,7 @@ class Node:
         self.pool = TransactionPool(self.chain, self.runtime)
         self.transactions = TransactionGossip(self.pool, ports.network)
         self.overseer = Overseer(
-            self._subsystems(collating),
+            self._subsystems(collating, CollatorBans(ports.database, collator_ban_s)),
             clock=ports.clock,
             random=ports.random,
             journal=ports.journal,
@@ -207,13 +209,13 @@ class Node:
         self.chain.on_equivocation = self._report
         self.chain.subscribe(self._on_chain)
 
-    def _subsystems(self, collating: Collating | None) -> list[Subsystem]:
+    def _subsystems(self, collating: Collating | None, bans: CollatorBans) -> list[Subsystem]:
         """The same on every node, but for the two sides of collation: what a role does not need
         stays idle without its keys."""
         ports, slot_s = self.ports, self.parameters.slot_duration_s
         keys, verifier = ports.keystore, ports.verifier
         peer, genesis = ports.network.local_peer, self.chain.genesis_hash
-        collation: list[Subsystem] = [ValidatorSide(verifier)]
+        collation: list[Subsystem] = [ValidatorSide(verifier, bans)]
         if collating is not None:
             collation = [
                 CollatorSide(collating.para_id, keys, peer),

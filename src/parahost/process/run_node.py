@@ -22,6 +22,7 @@ from parahost.chain.errors import ForeignDatabase
 from parahost.crypto.keystore import KeyDirectory
 from parahost.crypto.verifier import DirectVerifier
 from parahost.network.libp2p_network import Libp2pNetwork
+from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.node.node import Collating, Node, Ports, Role
 from parahost.parachains import Collator, ParachainSpec, running
 from parahost.ports import DatabaseDamaged, KeyStore, KeyType
@@ -63,6 +64,8 @@ class NodeOptions:
     """For a collator: its parachain."""
     archive: bool = False
     log: Path | None = None
+    collator_ban_s: float = FIRST_BAN_S
+    """For how long a validator does not hear a collator after an invalid block, at first."""
     insecure_workers: bool = False
     """Let a validator execute code where the kernel cannot confine its workers."""
 
@@ -185,6 +188,7 @@ async def _run(
                 ports,
                 collating=collating,
                 archive=options.archive,
+                collator_ban_s=options.collator_ban_s,
             )
         except ForeignDatabase as error:
             raise BadBasePath(f"{base.database}: {error}") from error

@@ -217,7 +217,8 @@ async def test_each_of_a_group_may_second_its_own_and_vouch_for_the_others() -> 
 async def test_an_invalid_collation_goes_no_further_than_its_collator() -> None:
     async with village(3, bad=[A]) as nodes:
         await nodes.advertise(0, A, 1)
-        assert nodes.stages[0].heard(BanCollator) == [BanCollator(collator(9).public)]
+        (ban,) = nodes.stages[0].heard(BanCollator)
+        assert ban.collator == collator(9).public
         assert nodes.stages[0].heard(SendMessage) == []
 
 

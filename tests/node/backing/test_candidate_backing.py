@@ -196,6 +196,7 @@ async def test_judging_stops_with_the_relay_parent() -> None:
         held[0].reply.answer(valid_outcome(held[0]))
         await stage.rest()
         assert stage.heard(Share) == [] and stage.heard(StoreAvailableData) == []
+        assert stage.journal().count("backing.abandoned") == 1
 
 
 # Seconding
@@ -338,7 +339,9 @@ async def test_a_recommended_candidate_that_is_invalid_is_reported_and_nothing_i
     bad = neighbours(validate=lambda request: CandidateInvalid("a trap"))
     async with on_stage(CandidateBacking(keystore(0)), answers=bad) as stage:
         await stage.say(second())
-        assert stage.heard(CollationInvalid) == [CollationInvalid(RELAY_PARENT, A.to_plain())]
+        assert stage.heard(CollationInvalid) == [
+            CollationInvalid(RELAY_PARENT, A.to_plain(), "a trap")
+        ]
         assert stage.heard(Share) == [] and stage.heard(StoreAvailableData) == []
         assert stage.heard(DistributePoV) == []
 
@@ -382,7 +385,9 @@ async def test_undecided_signs_nothing() -> None:
     unsure = neighbours(validate=lambda request: CandidateUndecided("the worker was killed"))
     async with on_stage(CandidateBacking(keystore(0)), answers=unsure) as stage:
         await stage.say(second(), *received(seconded(2, B)))
-        assert stage.heard(CollationUndecided) == [CollationUndecided(RELAY_PARENT, A.to_plain())]
+        assert stage.heard(CollationUndecided) == [
+            CollationUndecided(RELAY_PARENT, A.to_plain(), "the worker was killed")
+        ]
         assert len(stage.heard(ValidateCandidate)) == 2
         assert stage.heard(Share) == []
 

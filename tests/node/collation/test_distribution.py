@@ -13,20 +13,22 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.crypto import sr25519
+from parahost.node.collation import collator_side
+from parahost.node.collation.bans import CollatorBans
 from parahost.node.collation.collator_side import (
     COST_NO_OFFER,
+    COST_UNEXPECTED,
     MAX_OFFERS,
-    MAX_SERVED,
     CollatorSide,
 )
 from parahost.node.collation.generation import make_collation
 from parahost.node.collation.validator_side import (
-    BAN_S,
     COST_AGAIN,
     COST_BAD_DECLARATION,
     COST_BROKEN_PROMISE,
     COST_DECLARED_TWICE,
     COST_MALFORMED,
+    COST_NO_COLLATORS,
     COST_NOT_DELIVERED,
     COST_TOO_LARGE,
     COST_UNDECLARED,
@@ -40,8 +42,10 @@ from parahost.node.collation.wire import (
     CollationFetch,
     CollationGossip,
     Declare,
+    Refused,
     declare_payload,
     fetch_time_s,
+    refused,
 )
 from parahost.node.messages.backing import CollationAdvertised
 from parahost.node.messages.base import Message, Reply
@@ -50,12 +54,11 @@ from parahost.node.messages.collation import (
     CollationNetwork,
     CollationRequested,
     DistributeCollation,
+    ExplainToCollator,
     FetchCollation,
 )
 from parahost.node.messages.network import (
-    DisconnectPeer,
     PeerConnected,
-    PeerDisconnected,
     PeerMessage,
     RegisterEventProducer,
     RegisterRequestProducer,
@@ -68,7 +71,7 @@ from parahost.node.messages.network import (
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Overseer
 from parahost.node.utility.runtime_api import RuntimeApi
-from parahost.ports import ObservedRole, ParachainBlock, RequestFailed
+from parahost.ports import Database, ObservedRole, ParachainBlock, RequestFailed
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -87,6 +90,7 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
 from parahost.runtime import api
+from parahost.storage import MemoryDatabase
 from tests.node.collation.world import (
     COLLATOR,
     PARACHAIN,
@@ -96,7 +100,7 @@ from tests.node.collation.world import (
     chain,
     collator_keys,
 )
-from tests.node.harness import make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.world import RealVerifier
 
 ME = CollatorId(H256(COLLATOR.public))
@@ -129,8 +133,9 @@ def declaration(peer: PeerId = PEER) -> Declare:
 class Validator:
     """The validator's side among neighbours; ``answer`` is what the network brings to requests."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: Database | None = None) -> None:
         self.answer: bytes | RequestFailed | None = None
+        bans = CollatorBans(disk or MemoryDatabase())
         self.neighbours = Scripted(
             [
                 RegisterEventProducer,
@@ -138,14 +143,13 @@ class Validator:
                 SendMessage,
                 SendRequest,
                 ReportPeer,
-                DisconnectPeer,
                 ResolveValidators,
                 RuntimeCall,
                 CollationAdvertised,
             ],
             self._script,
         )
-        self.overseer = make_overseer([ValidatorSide(RealVerifier()), self.neighbours])
+        self.overseer = make_overseer([ValidatorSide(RealVerifier(), bans), self.neighbours])
 
     def _script(self, message: Message) -> None:
         if isinstance(message, SendRequest) and self.answer is not None:
@@ -174,6 +178,10 @@ class Validator:
     def advertised(self) -> list[CollationAdvertised]:
         return self.neighbours.of(CollationAdvertised)
 
+    def told(self) -> list[tuple[PeerId, CollationGossip]]:
+        sent = self.neighbours.of(SendMessage)
+        return [(peer, decode(CollationGossip, m.payload)) for m in sent for peer in m.peers]
+
     async def fetch(self, relay_parent: Hash = HEAD) -> Collation | None:
         fetched = await self.overseer.ask(FetchCollation(relay_parent, PARACHAIN, ME, PEER))
         await wait_all_tasks_blocked()
@@ -181,8 +189,8 @@ class Validator:
 
 
 @asynccontextmanager
-async def a_validator() -> AsyncIterator[Validator]:
-    validator = Validator()
+async def a_validator(disk: Database | None = None) -> AsyncIterator[Validator]:
+    validator = Validator(disk)
     async with running(validator.overseer, [(HEAD, BlockNumber(U32(1)))]):
         await validator.connect()
         yield validator
@@ -205,7 +213,9 @@ async def test_a_declared_collators_advertisement_reaches_selection_once() -> No
         ([replace(declaration(), para_id=PARATHREAD)], COST_BAD_DECLARATION),
         ([declaration(), declaration()], COST_DECLARED_TWICE),
         ([declaration(), Advertise(HEAD, U32(1 << 30))], COST_TOO_LARGE),
+        ([refused(HEAD, "why")], COST_NO_COLLATORS),
         ([b"\x02"], COST_MALFORMED),
+        ([b"\x03"], COST_MALFORMED),
         ([b""], COST_MALFORMED),
     ],
 )
@@ -248,27 +258,49 @@ async def test_an_early_advertisement_is_kept_until_its_head_comes_and_few_are()
 
 
 @pytest.mark.guide("A97", "A82")
-async def test_a_banned_collator_is_disconnected_and_not_heard_for_a_time(
+async def test_a_banned_collator_is_told_why_and_not_heard_for_a_time(
     autojump_clock: MockClock,
 ) -> None:
+    """Its node stays connected: it follows the relay chain through us."""
+    async with a_validator() as validator:
+        await validator.hear(declaration(), Advertise(HEAD, U32(10)))
+        await validator.tell(BanCollator(HEAD, ME, "it trapped"))
+        assert validator.told() == [(PEER, Refused(HEAD, "it trapped", U32(10)))]
+        assert await validator.fetch() is None, "what was on offer is not fetched"
+        await validator.hear(Advertise(NEXT, U32(10)))
+        await validator.import_block(NEXT, 2, HEAD)
+        await validator.connect(OTHER)
+        await validator.hear(declaration(OTHER), Advertise(NEXT, U32(10)), peer=OTHER)
+        assert len(validator.advertised()) == 1, "under no peer id"
+        [(peer, notice)] = validator.told()[1:]
+        assert (peer, notice) == (OTHER, refused(None, "an earlier collation was invalid", 10))
+        await trio.sleep(10.1)
+        await validator.hear(Advertise(NEXT, U32(10)))
+        assert validator.advertised()[1:] == [CollationAdvertised(NEXT, PARACHAIN, ME, PEER)]
+        assert validator.costs() == []
+
+
+@pytest.mark.guide("A82")
+async def test_a_ban_survives_a_restart(autojump_clock: MockClock) -> None:
+    disk = MemoryDatabase()
+    for restart in range(2):
+        async with a_validator(disk) as validator:
+            await validator.hear(declaration(), Advertise(HEAD, U32(10)))
+            assert len(validator.advertised()) == (0 if restart else 1)
+            if not restart:
+                await validator.tell(BanCollator(HEAD, ME, "it trapped"))
+
+
+@pytest.mark.guide("A82")
+async def test_whoever_is_not_to_blame_hears_why_as_well() -> None:
     async with a_validator() as validator:
         await validator.hear(declaration())
-        await validator.tell(BanCollator(ME))
+        await validator.tell(ExplainToCollator(HEAD, PEER, "the worker was killed" * 100))
+        [(peer, refusal)] = validator.told()
+        assert peer == PEER and isinstance(refusal, Refused)
+        assert refusal.reason.startswith("the worker was killed") and refusal.ban_s == 0
+        assert len(refusal.reason) == 256
         await validator.hear(Advertise(HEAD, U32(10)))
-        assert validator.advertised() == [], "what was on its way is not heard"
-        assert [each.peer for each in validator.neighbours.of(DisconnectPeer)] == [PEER]
-        await validator.tell(CollationNetwork(PeerDisconnected(PEER)))
-        for peer in (PEER, OTHER):
-            await validator.connect(peer)
-            await validator.hear(declaration(peer), peer=peer)
-        assert [each.peer for each in validator.neighbours.of(DisconnectPeer)] == [
-            PEER,
-            PEER,
-            OTHER,
-        ]
-        await trio.sleep(BAN_S + 1)
-        await validator.connect()
-        await validator.hear(declaration(), Advertise(HEAD, U32(10)))
         assert len(validator.advertised()) == 1
 
 
@@ -363,7 +395,6 @@ class CollatorsNode:
                 SendMessage,
                 SendRequest,
                 ReportPeer,
-                DisconnectPeer,
                 ResolveValidators,
                 CollationAdvertised,
             ],
@@ -394,6 +425,16 @@ class CollatorsNode:
         reply: Reply[bytes | None] = Reply()
         await self.tell(CollationRequested(peer, payload, reply))
         return reply.value
+
+    async def hear(self, *gossip: CollationGossip | bytes, peer: PeerId) -> None:
+        for each in gossip:
+            payload = each if isinstance(each, bytes) else encode(each, CollationGossip)
+            await self.tell(CollationNetwork(PeerMessage(peer, payload)))
+
+    def lines(self) -> list[dict[str, object]]:
+        journal = self.overseer._journal
+        assert isinstance(journal, ListJournal)
+        return [fields for name, fields in journal.events if name == "collation.refused"]
 
     def gossip(self) -> list[tuple[PeerId, CollationGossip]]:
         return [
@@ -440,7 +481,7 @@ async def test_it_advertises_once_to_the_group_and_serves_those_alone(
         await trio.sleep(1)
         adverts = [(p, each) for p, each in node.gossip() if isinstance(each, Advertise)]
         assert adverts == [(PeerId("member"), Advertise(node.head, U32(len(encode(offered)))))]
-        for _ in range(MAX_SERVED):
+        for _ in range(3):
             assert await node.asked(PeerId("member"), fetch) == encode(offered)
         assert await node.asked(PeerId("member"), fetch) is None
         costs = [(report.peer, report.change) for report in node.neighbours.of(ReportPeer)]
@@ -469,3 +510,31 @@ async def test_it_keeps_the_last_few_offers() -> None:
         for number in range(MAX_OFFERS):
             await node.tell(DistributeCollation(Hash(blake2_256(bytes([number]))), collation()))
         assert await node.asked(OTHER, encode(CollationFetch(node.head, PARACHAIN))) is None
+
+
+@pytest.mark.guide("A97")
+async def test_it_writes_down_why_its_collation_was_refused_once_for_each_validator() -> None:
+    async with a_collator() as node:
+        await node.connect(OTHER)
+        node.known[node.group()[0]] = OTHER
+        await node.tell(DistributeCollation(node.head, collation(node.head)))
+        refusal = refused(node.head, "it trapped", 10)
+        await node.hear(refusal, refused(None, "banned", 10), peer=OTHER)
+        assert node.lines() == [
+            {
+                "peer": OTHER,
+                "para": PARACHAIN,
+                "relay_parent": node.head,
+                "reason": "it trapped",
+                "ban_s": 10,
+            },
+            {"peer": OTHER, "para": PARACHAIN, "reason": "banned", "ban_s": 10},
+        ]
+        assert node.neighbours.of(ReportPeer) == []
+        # Nobody fills our log.
+        await node.hear(refusal, refused(None, "banned", 10), refused(NEXT, "x"), peer=OTHER)
+        await node.hear(refusal, Advertise(node.head, U32(1)), peer=PeerId("stranger"))
+        await node.hear(b"garbage", peer=PeerId("stranger"))
+        assert len(node.lines()) == 2
+        costs = [report.change for report in node.neighbours.of(ReportPeer)]
+        assert costs == [COST_UNEXPECTED] * 4 + [collator_side.COST_MALFORMED]

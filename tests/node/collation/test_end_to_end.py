@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from parahost.node.backing.candidate_selection import CandidateSelection
+from parahost.node.collation.bans import CollatorBans
 from parahost.node.collation.collator_side import CollatorSide
 from parahost.node.collation.generation import CollationGeneration
 from parahost.node.collation.validator_side import ValidatorSide
@@ -33,6 +34,7 @@ from parahost.ports import ExecutionKind, KeyStore, ObservedRole
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
 from parahost.runtime import api
+from parahost.storage import MemoryDatabase
 from parahost.validation import InProcessHost
 from tests.node.collation.world import (
     NAMES,
@@ -86,7 +88,7 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
         validators,
         member,
         [
-            ValidatorSide(RealVerifier()),
+            ValidatorSide(RealVerifier(), CollatorBans(MemoryDatabase())),
             CandidateSelection(member),
             CandidateValidation(InProcessHost(), RealVerifier()),
             seconded,

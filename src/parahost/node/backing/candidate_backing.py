@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar
 
+import trio
+
 from parahost.node.backing.assignments import (
     Assignment,
     Assignments,
@@ -205,12 +207,13 @@ class CandidateBacking(Subsystem):
     def _on_second(self, job: BackingJob, candidate: CommittedCandidateReceipt, pov: PoV) -> None:
         duty = job.duty
         if duty is None:
-            self.ctx.send(CollationUndecided(job.relay_parent, candidate.to_plain()))
+            why = "this validator has nothing to judge on that relay parent"
+            self.ctx.send(CollationUndecided(job.relay_parent, candidate.to_plain(), why))
             return
         misfit = duty.assignment.misfit(job.relay_parent, candidate.descriptor)
         if misfit is not None:
             self._record(job, "backing.misfit", candidate, reason=misfit)
-            self.ctx.send(CollationInvalid(job.relay_parent, candidate.to_plain()))
+            self.ctx.send(CollationInvalid(job.relay_parent, candidate.to_plain(), misfit))
             return
         self.ctx.spawn(
             job.relay_parent, lambda: self._second(job, duty, candidate, pov), "second candidate"
@@ -244,13 +247,16 @@ class CandidateBacking(Subsystem):
     ) -> None:
         """Validate it and second it; tell Candidate Selection how it went (A77, A79)."""
         receipt = candidate.to_plain()
-        judgement = await self._judge(job, duty, candidate, pov)
+        judgement, reason = await self._judge(job, duty, candidate, pov)
         if judgement is Judgement.INVALID:
-            self.ctx.send(CollationInvalid(job.relay_parent, receipt))
-        elif judgement is Judgement.VALID and self._put_forward(job, duty, candidate):
+            self.ctx.send(CollationInvalid(job.relay_parent, receipt, reason))
+        elif judgement is Judgement.UNDECIDED:
+            self.ctx.send(CollationUndecided(job.relay_parent, receipt, reason))
+        elif self._put_forward(job, duty, candidate):
             self.ctx.send(CollationSeconded(job.relay_parent, receipt))
         else:
-            self.ctx.send(CollationUndecided(job.relay_parent, receipt))
+            why = "this validator has put another candidate forward"
+            self.ctx.send(CollationUndecided(job.relay_parent, receipt, why))
 
     def _put_forward(
         self, job: BackingJob, duty: Duty, candidate: CommittedCandidateReceipt
@@ -282,7 +288,7 @@ class CandidateBacking(Subsystem):
         )
         if about in job.stated:
             return  # our own collator's copy was faster
-        judgement = await self._judge(job, duty, candidate, pov)
+        judgement, _ = await self._judge(job, duty, candidate, pov)
         if about not in job.stated and judgement is not Judgement.UNDECIDED:
             is_valid = judgement is Judgement.VALID
             self._state(job, duty, Valid(about) if is_valid else Invalid(about))
@@ -299,17 +305,22 @@ class CandidateBacking(Subsystem):
 
     async def _judge(
         self, job: BackingJob, duty: Duty, candidate: CommittedCandidateReceipt, pov: PoV
-    ) -> Judgement:
+    ) -> tuple[Judgement, str]:
         """Validate a candidate; what is valid is stored, durably, before anything is signed."""
         try:
             judgement, reason = await self._validate_and_store(duty, candidate, pov)
         except Unanswered:
             judgement, reason = Judgement.UNDECIDED, "a question about it was left unanswered"
+        except trio.Cancelled:
+            if job.relay_parent not in self._jobs:
+                why = "work on the relay parent ended before the verdict"
+                self._record(job, "backing.abandoned", candidate, reason=why)
+            raise
         self._record(job, f"backing.judged_{judgement.value}", candidate, reason=reason)
         if judgement is Judgement.VALID:
             para = candidate.descriptor.para_id
             self.ctx.send(DistributePoV(job.relay_parent, candidate.hash(), para, pov))
-        return judgement
+        return judgement, reason
 
     async def _validate_and_store(
         self, duty: Duty, candidate: CommittedCandidateReceipt, pov: PoV

@@ -1,18 +1,23 @@
 """Candidate Selection: at most one collation per relay parent is put forward (A81, A82, D17).
 
-Collations are fetched one at a time, in the order in which they were advertised, but collators that
-were served least lately go first: who is merely fastest does not win every time. The first that
-Candidate Backing finds valid is seconded.
+Collators have turns of a second in which to deliver, one after the other, in the order of
+:mod:`~parahost.node.backing.collator_records`. Who needs longer goes on beside the next one's
+turn, and one that is known to deliver does not wait for a stranger's turn to end. So silence costs
+a group a second at most, and a good collator nothing. The first collation that Candidate Backing
+finds valid is seconded.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import trio
+
 from parahost.node.backing.assignments import Assignment, learn_assignments
+from parahost.node.backing.collator_records import CollatorRecords, Standing
 from parahost.node.messages.backing import (
     CollationAdvertised,
     CollationInvalid,
@@ -21,21 +26,44 @@ from parahost.node.messages.backing import (
     Second,
 )
 from parahost.node.messages.base import Message, Unanswered
-from parahost.node.messages.collation import BanCollator, FetchCollation, NoteGoodCollation
+from parahost.node.messages.collation import (
+    BanCollator,
+    ExplainToCollator,
+    FetchCollation,
+    NoteGoodCollation,
+)
 from parahost.node.messages.network import ReportPeer, ReputationChange
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Subsystem
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import CandidateHash, CollatorId, Hash
+from parahost.primitives.candidates import Collation
 
 MAX_ADVERTISED = 64
-"""Advertisements kept per relay parent; one per collator."""
-MAX_REMEMBERED = 1024
-"""Collators of whom we remember when they were served."""
+"""Advertisements kept per relay parent; one per collator. The one that is asked last gives way."""
+TURN_S = 1.0
+"""How long one collator may let all others wait (D17)."""
 
-COST_INVALID_COLLATION = ReputationChange(-1000, "an invalid collation")
+COST_INVALID_COLLATION = ReputationChange(-100, "an invalid collation")
+"""The collator is banned besides. Its node may stay, unless it comes with key after key."""
 BENEFIT_COLLATION = ReputationChange(10, "a collation that was seconded")
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """A collator's time to deliver. It may go on delivering when its turn is over."""
+
+    advertised: CollationAdvertised
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of an advertisement."""
+
+    advertised: CollationAdvertised
+    collation: Collation
 
 
 @dataclass(slots=True)
@@ -46,16 +74,24 @@ class SelectionJob:
     assignment: Assignment | None = None
     advertised: dict[CollatorId, CollationAdvertised] = field(default_factory=dict)
     """What is not fetched yet, in order of arrival."""
-    served: dict[CollatorId, None] = field(default_factory=dict)
-    in_hand: CollationAdvertised | None = None
-    """What is being fetched or judged."""
-    candidate: CandidateHash | None = None
-    """Its candidate, once it is fetched."""
+    asked: dict[CollatorId, None] = field(default_factory=dict)
+    turn: Turn | None = None
+    """For whom the others wait."""
+    delivered: deque[Delivery] = field(default_factory=deque)
+    """What waits to be judged."""
+    in_hand: Delivery | None = None
+    """What is being judged."""
     is_done: bool = False
     """A candidate was seconded, or there is nothing for us to select."""
 
     def is_in_hand(self, candidate: CandidateHash) -> bool:
-        return self.in_hand is not None and self.candidate == candidate
+        return self.in_hand is not None and self.in_hand.collation.receipt.hash() == candidate
+
+    def finish(self) -> None:
+        self.is_done = True
+        self.turn = None
+        self.advertised.clear()
+        self.delivered.clear()
 
 
 class CandidateSelection(Subsystem):
@@ -68,6 +104,7 @@ class CandidateSelection(Subsystem):
         FetchCollation,
         Second,
         BanCollator,
+        ExplainToCollator,
         NoteGoodCollation,
         ReportPeer,
     )
@@ -75,8 +112,7 @@ class CandidateSelection(Subsystem):
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
         self._jobs: dict[Hash, SelectionJob] = {}
-        self._last_served: OrderedDict[CollatorId, None] = OrderedDict()
-        """Least lately first."""
+        self._records = CollatorRecords()
 
     # Signals
 
@@ -87,15 +123,22 @@ class CandidateSelection(Subsystem):
                     job = self._jobs[relay_parent] = SelectionJob(relay_parent)
                     self.ctx.spawn(relay_parent, lambda: self._prepare(job), "learn assignments")
             case StopWork(relay_parent):
-                self._jobs.pop(relay_parent, None)
+                self._leave(relay_parent)
+
+    def _leave(self, relay_parent: Hash) -> None:
+        """The next relay block has come. Whose collation was still being judged hears of it."""
+        job = self._jobs.pop(relay_parent, None)
+        if job is not None and job.in_hand is not None:
+            why = "the next relay block came before it was judged"
+            peer = job.in_hand.advertised.peer
+            self.ctx.send(ExplainToCollator(relay_parent, peer, why))
 
     async def _prepare(self, job: SelectionJob) -> None:
         assignments = await learn_assignments(self.ctx, job.relay_parent)
         own = assignments.session.own_index(self._keys)
         job.assignment = assignments.of(own)
         if job.assignment is None:
-            job.is_done = True
-            job.advertised.clear()
+            job.finish()
         self._go_on(job)
 
     # Handlers
@@ -114,72 +157,102 @@ class CandidateSelection(Subsystem):
 
     def _on_advertised(self, job: SelectionJob, advertised: CollationAdvertised) -> None:
         collator = advertised.collator
-        if not job.is_done and collator not in job.served and len(job.advertised) < MAX_ADVERTISED:
-            job.advertised.setdefault(collator, advertised)
-            self._go_on(job)
+        if job.is_done or collator in job.asked or collator in job.advertised:
+            return
+        job.advertised[collator] = advertised
+        if len(job.advertised) > MAX_ADVERTISED:
+            del job.advertised[self._records.last(tuple(job.advertised))]
+        self._go_on(job)
 
     def _on_judged(
         self, job: SelectionJob, verdict: CollationInvalid | CollationSeconded | CollationUndecided
     ) -> None:
         assert job.in_hand is not None
-        collator, peer = job.in_hand.collator, job.in_hand.peer
+        collator, peer = job.in_hand.advertised.collator, job.in_hand.advertised.peer
+        job.in_hand = None
         match verdict:
             case CollationSeconded():
-                job.is_done = True
-                job.advertised.clear()
+                self._records.note_delivered(collator)
+                job.finish()
                 self.ctx.send(NoteGoodCollation(job.relay_parent, collator))
                 self.ctx.send(ReportPeer(peer, BENEFIT_COLLATION))
-            case CollationInvalid():
+            case CollationInvalid(reason=reason):
                 self._forget(collator)
-                self.ctx.send(BanCollator(collator))
+                self.ctx.send(BanCollator(job.relay_parent, collator, reason))
                 self.ctx.send(ReportPeer(peer, COST_INVALID_COLLATION))
-            case CollationUndecided():
-                pass  # nobody is to blame; another collator may have more luck
-        self._put_down(job)
+            case CollationUndecided(reason=reason):
+                # Nobody is to blame; another collator may have more luck.
+                self._records.note_delivered(collator)
+                self.ctx.send(ExplainToCollator(job.relay_parent, peer, reason))
+        self._go_on(job)
 
     # Jobs
 
-    async def _fetch(self, job: SelectionJob, advertised: CollationAdvertised) -> None:
-        """Fetch what is in hand and recommend it; a message will bring the verdict."""
-        collation = None
-        with suppress(Unanswered):
-            collation = await self.ctx.ask(
-                FetchCollation(
-                    job.relay_parent, advertised.para_id, advertised.collator, advertised.peer
+    async def _fetch(self, job: SelectionJob, turn: Turn) -> None:
+        """Fetch it. The turn ends when the collator has delivered, has failed, or has taken too
+        long."""
+        advertised, collation = turn.advertised, None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_in_time, job, turn)
+            with suppress(Unanswered):
+                collation = await self.ctx.ask(
+                    FetchCollation(
+                        job.relay_parent, advertised.para_id, advertised.collator, advertised.peer
+                    )
                 )
-            )
-        if collation is None:
-            self._put_down(job)
-            return
-        job.candidate = collation.receipt.hash()
-        self.ctx.journal.record(
-            "selection.recommended",
-            relay_parent=job.relay_parent,
-            candidate=job.candidate,
-            para=advertised.para_id,
-            peer=advertised.peer,
-        )
-        self.ctx.send(Second(job.relay_parent, collation.receipt, collation.pov))
+            nursery.cancel_scope.cancel()
+        if collation is not None and not job.is_done:
+            job.delivered.append(Delivery(advertised, collation))
+        self._end(job, turn, delivered=collation is not None)
+
+    async def _end_in_time(self, job: SelectionJob, turn: Turn) -> None:
+        await self.ctx.clock.sleep(TURN_S)
+        self._end(job, turn, delivered=False)
 
     # Routines
 
-    def _put_down(self, job: SelectionJob) -> None:
-        job.in_hand = job.candidate = None
+    def _end(self, job: SelectionJob, turn: Turn, *, delivered: bool) -> None:
+        if not turn.is_over and not delivered:
+            self._records.note_missed(turn.advertised.collator)
+        turn.is_over = True
+        if job.turn is turn:
+            job.turn = None
         self._go_on(job)
 
     def _go_on(self, job: SelectionJob) -> None:
-        """Take the next collation in hand, if we are free to and there is one."""
-        if job.assignment is None or job.in_hand is not None:
+        """Judge what is there, or else give the next collator its turn, if we are free to."""
+        if job.assignment is None or job.in_hand is not None or job.is_done:
+            return
+        if job.delivered:
+            self._recommend(job, job.delivered.popleft())
             return
         self._sort_out(job, job.assignment)
         if not job.advertised:
             return
-        ranks = {collator: rank for rank, collator in enumerate(self._last_served)}
-        collator = min(job.advertised, key=lambda waiting: ranks.get(waiting, -1))
-        advertised = job.in_hand = job.advertised.pop(collator)
-        job.served[collator] = None
-        self._note_served(collator)
-        self.ctx.spawn(job.relay_parent, lambda: self._fetch(job, advertised), "fetch collation")
+        collator = self._records.next(tuple(job.advertised), self.ctx.random)
+        if job.turn is not None and not self._goes_before(collator, job.turn.advertised.collator):
+            return
+        turn = job.turn = Turn(job.advertised.pop(collator))
+        job.asked[collator] = None
+        self.ctx.spawn(job.relay_parent, lambda: self._fetch(job, turn), "fetch collation")
+
+    def _goes_before(self, collator: CollatorId, other: CollatorId) -> bool:
+        """Whether it need not wait for the other's turn to end."""
+        own, others = self._records.standing(collator), self._records.standing(other)
+        return own is Standing.DELIVERS and others is not Standing.DELIVERS
+
+    def _recommend(self, job: SelectionJob, delivery: Delivery) -> None:
+        """Hand it to Candidate Backing; a message will bring the verdict."""
+        job.in_hand = delivery
+        receipt = delivery.collation.receipt
+        self.ctx.journal.record(
+            "selection.recommended",
+            relay_parent=job.relay_parent,
+            candidate=receipt.hash(),
+            para=delivery.advertised.para_id,
+            peer=delivery.advertised.peer,
+        )
+        self.ctx.send(Second(job.relay_parent, receipt, delivery.collation.pov))
 
     def _sort_out(self, job: SelectionJob, assignment: Assignment) -> None:
         """Forget advertisements of other paras, and of others than the claim's owner."""
@@ -189,14 +262,9 @@ class CandidateSelection(Subsystem):
             if advertised.para_id == assignment.para_id and assignment.collator in (None, collator)
         }
 
-    def _note_served(self, collator: CollatorId) -> None:
-        self._last_served[collator] = None
-        self._last_served.move_to_end(collator)
-        if len(self._last_served) > MAX_REMEMBERED:
-            self._last_served.popitem(last=False)
-
     def _forget(self, collator: CollatorId) -> None:
         """A collator is banned: what it advertised elsewhere counts no more either. For how long,
         Collation Distribution knows, which hears it no more."""
+        self._records.forget(collator)
         for job in self._jobs.values():
             job.advertised.pop(collator, None)

@@ -13,6 +13,7 @@ from parahost.node.collation.wire import (
     CollationFetch,
     CollationGossip,
     Declare,
+    Refused,
     declare_payload,
 )
 from parahost.node.messages.base import Message, Reply
@@ -60,17 +61,19 @@ MAX_SERVED = 3
 RESOLVE_S = 0.2
 """How often it is asked anew who the group's validators are, until all have been told."""
 
-COST_UNEXPECTED = ReputationChange(-50, "a collator speaks to a collator")
+COST_UNEXPECTED = ReputationChange(-50, "tells a collator what only collators say, or tells again")
 COST_NO_OFFER = ReputationChange(-10, "asks for a collation that it was not offered")
-COST_MALFORMED = ReputationChange(-100, "a request for a collation that does not decode")
+COST_MALFORMED = ReputationChange(-100, "a collation message that does not decode")
 
 
 @dataclass(slots=True)
 class Offer:
-    """A collation of ours. ``told`` counts for each peer that heard of it how often it got it."""
+    """A collation of ours. ``told`` counts for each peer that heard of it how often it got it.
+    ``refused`` has those who said why they do not put it forward."""
 
     payload: bytes
     told: dict[PeerId, int] = field(default_factory=dict)
+    refused: dict[PeerId, None] = field(default_factory=dict)
 
 
 def may_have(offer: Offer | None, peer: PeerId) -> bool:
@@ -89,6 +92,8 @@ class CollatorSide(CollationDistribution):
         self._para_id = para_id
         self._declaration = _gossip(Declare(collator, para_id, CollatorSignature(signature)))
         self._validators: dict[PeerId, None] = {}
+        self._deaf: dict[PeerId, None] = {}
+        """Those who have said that they do not hear us."""
         self._offers: OrderedDict[Hash, Offer] = OrderedDict()
 
     def start(self, ctx: Context) -> None:
@@ -116,10 +121,47 @@ class CollatorSide(CollationDistribution):
                 self.ctx.send(SendMessage((peer,), COLLATION, self._declaration))
             case PeerDisconnected(peer):
                 self._validators.pop(peer, None)
+                self._deaf.pop(peer, None)
                 for offer in self._offers.values():
                     offer.told.pop(peer, None)
-            case PeerMessage(peer):
-                self.ctx.send(ReportPeer(peer, COST_UNEXPECTED))
+            case PeerMessage(peer, payload):
+                self._on_gossip(peer, payload)
+
+    def _on_gossip(self, peer: PeerId, payload: bytes) -> None:
+        try:
+            gossip: CollationGossip = decode(CollationGossip, payload)
+        except ScaleDecodeError:
+            self.ctx.send(ReportPeer(peer, COST_MALFORMED))
+            return
+        if not isinstance(gossip, Refused) or peer not in self._validators:
+            self.ctx.send(ReportPeer(peer, COST_UNEXPECTED))
+            return
+        if gossip.relay_parent is not None and gossip.relay_parent not in self._offers:
+            return  # of an offer that is over
+        if not self._is_news(peer, gossip):
+            self.ctx.send(ReportPeer(peer, COST_UNEXPECTED))
+            return
+        self.ctx.journal.record(
+            "collation.refused",
+            peer=peer,
+            para=self._para_id,
+            **({} if gossip.relay_parent is None else {"relay_parent": gossip.relay_parent}),
+            reason=gossip.reason,
+            ban_s=gossip.ban_s,
+        )
+
+    def _is_news(self, peer: PeerId, refusal: Refused) -> bool:
+        """One for each collation that the peer was told of, and one for each connection."""
+        heard = self._deaf
+        if refusal.relay_parent is not None:
+            offer = self._offers[refusal.relay_parent]
+            if peer not in offer.told:
+                return False
+            heard = offer.refused
+        if peer in heard:
+            return False
+        heard[peer] = None
+        return True
 
     def _distribute(self, relay_parent: Hash, collation: Collation) -> None:
         if relay_parent in self._offers:

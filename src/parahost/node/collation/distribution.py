@@ -16,11 +16,11 @@ from parahost.node.messages.collation import (
     CollationNetwork,
     CollationRequested,
     DistributeCollation,
+    ExplainToCollator,
     FetchCollation,
     NoteGoodCollation,
 )
 from parahost.node.messages.network import (
-    DisconnectPeer,
     RegisterEventProducer,
     RegisterRequestProducer,
     ReportPeer,
@@ -42,6 +42,7 @@ class CollationDistribution(Subsystem):
         CollationRequested,
         FetchCollation,
         BanCollator,
+        ExplainToCollator,
         NoteGoodCollation,
     )
     sends: ClassVar[tuple[type[Message], ...]] = (
@@ -50,7 +51,6 @@ class CollationDistribution(Subsystem):
         SendMessage,
         SendRequest,
         ReportPeer,
-        DisconnectPeer,
         ResolveValidators,
         RuntimeCall,
         CollationAdvertised,

@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 
 import trio
 
+from parahost.node.collation.bans import CollatorBans
 from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.wire import (
     Advertise,
     CollationFetch,
     CollationGossip,
     Declare,
+    Refused,
     broken_promise,
     declare_payload,
     fetch_time_s,
+    refused,
 )
 from parahost.node.gossip import Acceptance, Verdict
 from parahost.node.messages.backing import CollationAdvertised
@@ -24,11 +27,11 @@ from parahost.node.messages.collation import (
     BanCollator,
     CollationNetwork,
     CollationRequested,
+    ExplainToCollator,
     FetchCollation,
     NoteGoodCollation,
 )
 from parahost.node.messages.network import (
-    DisconnectPeer,
     NetworkBridgeEvent,
     PeerConnected,
     PeerDisconnected,
@@ -38,19 +41,17 @@ from parahost.node.messages.network import (
     RegisterRequestProducer,
     ReportPeer,
     ReputationChange,
+    SendMessage,
     SendRequest,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.overseer import Context
 from parahost.node.protocols import COLLATION, COLLATION_REQUEST
-from parahost.ports import RequestFailed, Verifier
+from parahost.ports import DatabaseError, RequestFailed, Verifier
 from parahost.primitives.basic import CollatorId, Hash, ParaId, PeerId
 from parahost.primitives.candidates import Collation
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
-BAN_S = 600.0
-"""For how long a collator that delivered an invalid collation is not heard (A82)."""
-MAX_BANS = 1024
 MAX_EARLY = 3
 """Advertisements kept per peer for relay parents that we do not know yet: a collator may have a
 block before us."""
@@ -63,6 +64,7 @@ COST_DECLARED_TWICE = ReputationChange(-50, "a second declaration")
 COST_UNDECLARED = ReputationChange(-50, "an advertisement of an undeclared collator")
 COST_AGAIN = ReputationChange(-20, "a second advertisement on one relay parent")
 COST_TOO_LARGE = ReputationChange(-100, "advertises more bytes than a collation may have")
+COST_NO_COLLATORS = ReputationChange(-50, "a refusal, which is not a collator's to send")
 COST_UNKNOWN_HEADS = ReputationChange(-5, "advertises on relay parents that nobody knows")
 COST_NOT_DELIVERED = ReputationChange(-20, "a collation that was advertised did not come in time")
 COST_BROKEN_PROMISE = ReputationChange(-300, "a collation is not the one that was advertised")
@@ -120,11 +122,11 @@ def judge_advertisement(sender: CollatorPeer, advert: Advertise, heads: Heads) -
 class ValidatorSide(CollationDistribution):
     """Tells Candidate Selection of what is on offer, and fetches what it wants to see."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, bans: CollatorBans) -> None:
         self._verifier = verifier
+        self._bans = bans
         self._peers: dict[PeerId, CollatorPeer] = {}
         self._heads = Heads()
-        self._banned_until: OrderedDict[CollatorId, float] = OrderedDict()
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -154,8 +156,10 @@ class ValidatorSide(CollationDistribution):
                 self._on_network(event)
             case FetchCollation():
                 self._fetch(message)
-            case BanCollator(collator):
-                self._ban(collator)
+            case BanCollator(relay_parent, collator, reason):
+                self._ban(relay_parent, collator, reason)
+            case ExplainToCollator(relay_parent, peer, reason):
+                self._tell(peer, refused(relay_parent, reason))
             case NoteGoodCollation(_, collator):
                 self.ctx.journal.record("collation.good", collator=collator)
             case CollationRequested(reply=reply):
@@ -173,23 +177,27 @@ class ValidatorSide(CollationDistribution):
                 except ScaleDecodeError:
                     self.ctx.send(ReportPeer(peer, COST_MALFORMED))
                     return
-                if isinstance(gossip, Declare):
-                    self._on_declaration(peer, sender, gossip)
-                else:
-                    self._on_advertisement(peer, sender, gossip)
+                match gossip:
+                    case Declare():
+                        self._on_declaration(peer, sender, gossip)
+                    case Advertise():
+                        self._on_advertisement(peer, sender, gossip)
+                    case Refused():
+                        self.ctx.send(ReportPeer(peer, COST_NO_COLLATORS))
 
     def _on_declaration(self, peer: PeerId, sender: CollatorPeer, declaration: Declare) -> None:
         verdict = judge_declaration(sender, peer, declaration, self._verifier)
         self._report(peer, verdict)
         if verdict.acceptance is Acceptance.ACCEPT:
-            if self._is_banned(declaration.collator):
-                self.ctx.send(DisconnectPeer(peer))
-            else:
-                sender.declared = declaration
+            sender.declared = declaration
+            if (left_s := self._ban_left_s(declaration.collator)) > 0:
+                self._tell(peer, refused(None, "an earlier collation was invalid", left_s))
 
     def _on_advertisement(self, peer: PeerId, sender: CollatorPeer, advert: Advertise) -> None:
         verdict = judge_advertisement(sender, advert, self._heads)
         self._report(peer, verdict)
+        if sender.declared is not None and self._ban_left_s(sender.declared.collator) > 0:
+            return
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(peer, sender, advert)
         elif (
@@ -256,18 +264,32 @@ class ValidatorSide(CollationDistribution):
 
     # Bans
 
-    def _ban(self, collator: CollatorId) -> None:
-        self._banned_until[collator] = self.ctx.clock.now() + BAN_S
-        self._banned_until.move_to_end(collator)
-        if len(self._banned_until) > MAX_BANS:
-            self._banned_until.popitem(last=False)
-        self.ctx.journal.record("collation.banned", collator=collator)
+    def _ban(self, relay_parent: Hash, collator: CollatorId, reason: str) -> None:
+        """Its key is not heard for a time. Its node stays connected: it follows the chain, and
+        hears why."""
+        now = self.ctx.clock.now()
+        try:
+            self._bans.add(collator, now)
+        except DatabaseError as error:
+            self.ctx.journal.record("collation.ban_not_stored", reason=str(error))
+        lasts_s = self._bans.left_s(collator, now)
+        self.ctx.journal.record(
+            "collation.banned",
+            collator=collator,
+            relay_parent=relay_parent,
+            seconds=lasts_s,
+            reason=reason,
+        )
         for peer in self._peers_of(collator):
-            self._peers[peer] = CollatorPeer()
-            self.ctx.send(DisconnectPeer(peer))
+            self._peers[peer].advertised.clear()
+            self._peers[peer].early.clear()
+            self._tell(peer, refused(relay_parent, reason, lasts_s))
 
-    def _is_banned(self, collator: CollatorId) -> bool:
-        return self._banned_until.get(collator, 0.0) > self.ctx.clock.now()
+    def _ban_left_s(self, collator: CollatorId) -> float:
+        return self._bans.left_s(collator, self.ctx.clock.now())
+
+    def _tell(self, peer: PeerId, refusal: Refused) -> None:
+        self.ctx.send(SendMessage((peer,), COLLATION, encode(refusal, CollationGossip)))
 
     def _peers_of(self, collator: CollatorId) -> list[PeerId]:
         return [

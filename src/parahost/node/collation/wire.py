@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from parahost.node.protocols import COLLATION_REQUEST
 from parahost.primitives.basic import U32, CollatorId, CollatorSignature, Hash, ParaId, PeerId
 from parahost.primitives.candidates import Collation
-from parahost.primitives.scale import variant
+from parahost.primitives.scale import MaxLen, variant
 
+MAX_REASON_BYTES = 256
+"""Of a validator's words to a collator, in UTF-8."""
 DECLARE_DOMAIN = b"CDCL"
 FETCH_BASE_S = 1.0
 """How long a collation may take to come (D17) ..."""
@@ -38,7 +42,18 @@ class Advertise:
     size: U32
 
 
-CollationGossip = Declare | Advertise
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A validator tells a collator why it does not put a collation forward, or, without a relay
+    parent, that it does not hear the collator. ``ban_s``: for so many seconds from now."""
+
+    relay_parent: Hash | None
+    reason: Annotated[str, MaxLen(MAX_REASON_BYTES)]
+    ban_s: U32
+
+
+CollationGossip = Declare | Advertise | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,12 @@ class CollationFetch:
 def declare_payload(para_id: ParaId, peer: PeerId) -> bytes:
     """What a collator signs to be known by: domain, para (u32), and the peer id that it has."""
     return DECLARE_DOMAIN + para_id.to_bytes(4, "little") + peer.encode()
+
+
+def refused(relay_parent: Hash | None, reason: str, ban_s: float = 0.0) -> Refused:
+    """The message, with as much of the reason as there is room for."""
+    cut = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+    return Refused(relay_parent, cut, U32(math.ceil(ban_s)))
 
 
 def fetch_time_s(size: int) -> float:

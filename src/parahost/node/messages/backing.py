@@ -71,6 +71,7 @@ class CollationInvalid(Message):
 
     relay_parent: Hash
     candidate: CandidateReceipt
+    reason: str
 
 
 @dataclass(slots=True)
@@ -83,10 +84,12 @@ class CollationSeconded(Message):
 
 @dataclass(slots=True)
 class CollationUndecided(Message):
-    """A candidate that we recommended could not be judged on this machine: nobody is to blame."""
+    """A candidate that we recommended is not put forward, and nobody is to blame: this machine
+    could not judge it, or another was faster."""
 
     relay_parent: Hash
     candidate: CandidateReceipt
+    reason: str
 
 
 # To Statement Distribution

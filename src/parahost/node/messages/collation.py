@@ -36,9 +36,21 @@ class FetchCollation(Request[Collation | None]):
 
 @dataclass(slots=True)
 class BanCollator(Message):
-    """This collator delivered an invalid collation: disconnect it and hear it no more (A82)."""
+    """This collator delivered an invalid collation: hear it no more for a time, and tell it why
+    (A82)."""
 
+    relay_parent: Hash
     collator: CollatorId
+    reason: str
+
+
+@dataclass(slots=True)
+class ExplainToCollator(Message):
+    """Tell this peer why its collation was not put forward, though it is not to blame."""
+
+    relay_parent: Hash
+    peer: PeerId
+    reason: str
 
 
 @dataclass(slots=True)
