@@ -102,7 +102,7 @@ def test_the_author_filters_what_would_invalidate_its_block() -> None:
     builder.apply(chain.parachains())
     assert builder.finish()[1].root == root, "the refused inherent has left nothing"
 
-    acceptable = sanitize(chain.runtime.modules.parachains, chain.state, bad)
+    acceptable = sanitize(chain.runtime.modules.parachains, chain.state, bad).inherent
     assert acceptable.bitfields == good.bitfields[1:]
     chain.step(data=acceptable)
     assert counted(chain)[CandidateIncludedEvent] == 2
@@ -118,13 +118,15 @@ def test_new_code_of_many_paras_comes_in_several_blocks() -> None:
     chain.step()
     code = ValidationCode(b"\0asm".ljust(5 * 1024 * 1024))
     host = chain.runtime.modules.parachains
-    kept = sanitize(host, chain.state, inherent_data(chain, new_code=code))
+    sanitized = sanitize(host, chain.state, inherent_data(chain, new_code=code))
+    kept = sanitized.inherent
     assert backed_paras(kept) == [100, 101, 102]
+    assert [each.reason for each in sanitized.dropped] == ["the block has no room left for it"]
     chain.step(data=kept)
-    kept = sanitize(host, chain.state, inherent_data(chain, new_code=code))
+    kept = sanitize(host, chain.state, inherent_data(chain, new_code=code)).inherent
     assert backed_paras(kept) == [103]  # those before it have announced code already
     chain.step(data=kept)
-    chain.step(data=sanitize(host, chain.state, inherent_data(chain)))
+    chain.step(data=sanitize(host, chain.state, inherent_data(chain)).inherent)
     assert sorted(host.paras.future_code.keys(chain.state)) == [100, 101, 102, 103]
 
 
@@ -140,9 +142,9 @@ def test_candidates_stay_within_the_weight_of_the_inherent(
     host = chain.runtime.modules.parachains
     room = inclusion_weight(data)
     monkeypatch.setattr(sanitizing, "MAX_INCLUSION_WEIGHT", room)
-    assert backed_paras(sanitize(host, chain.state, data)) == [100, 101]
+    assert backed_paras(sanitize(host, chain.state, data).inherent) == [100, 101]
     monkeypatch.setattr(sanitizing, "MAX_INCLUSION_WEIGHT", Weight(room.ref_time - 1))
-    assert backed_paras(sanitize(host, chain.state, data)) == [100]
+    assert backed_paras(sanitize(host, chain.state, data).inherent) == [100]
 
 
 def backed_paras(data: ParachainsInherentData) -> list[int]:

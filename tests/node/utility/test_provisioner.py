@@ -21,7 +21,11 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.overseer import Overseer
 from parahost.node.utility.chain_api import ChainApi
-from parahost.node.utility.provisioner import MAX_MISBEHAVIOR, Provisioner
+from parahost.node.utility.provisioner import (
+    MAX_MISBEHAVIOR,
+    Provisioner,
+    ProvisioningJob,
+)
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import (
@@ -46,7 +50,7 @@ from parahost.primitives.statements import (
 )
 from parahost.runtime.parachains.sanitize import sanitize
 from tests.node.availability.world import RelayChain, hash_of, imported
-from tests.node.harness import make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.parachains.world import World
 
 VALIDATORS = 6
@@ -108,6 +112,41 @@ async def test_a_backing_with_more_votes_replaces_its_like() -> None:
     messages = [ProvisionBackable(hash_, backed) for backed in (part, whole, part)]
     data = await provide(chain, chain.genesis, messages)
     assert data.inherent.backed_candidates == (whole,)
+
+
+async def test_it_writes_down_why_a_candidate_stays_out() -> None:
+    chain = relay_chain()
+    early, _ = chain.candidate(101, b"early")
+    late, _ = chain.candidate(101, b"late")
+    head = chain.genesis
+    overseer = node(chain)
+    async with running(overseer, [(head.hash(), head.number)]):
+        for backed in (early, late):
+            overseer.send(ProvisionBackable(head.hash(), backed))
+        await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+    journal = overseer._journal
+    assert isinstance(journal, ListJournal)
+    told = [fields for name, fields in journal.events if name == "provisioner.dropped"]
+    assert told == [
+        {
+            "relay_parent": head.hash(),
+            "candidate": hash_of(late),
+            "para": 101,
+            "reason": "core 1 has another candidate",
+        }
+    ]
+
+
+def test_of_each_para_eight_candidates_are_kept_and_of_each_the_most_votes() -> None:
+    chain = relay_chain()
+    whole, _ = chain.candidate(100, b"0")
+    part = chain.world.back(whole.candidate, positions=[0, 1])
+    others = [chain.candidate(100, b"%d" % number)[0] for number in range(1, 9)]
+    elsewhere, _ = chain.candidate(101)
+    job = ProvisioningJob()
+    for backed in (part, *others, whole, elsewhere):
+        job.add_backable(backed)
+    assert job.all_backable() == (whole, *others[:7], elsewhere)
 
 
 @pytest.mark.guide("A103")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -17,6 +18,7 @@ from parahost.primitives.basic import (
     U32,
     CandidateHash,
     CollatorSignature,
+    ParaId,
     SessionIndex,
     ValidatorIndex,
     ValidatorSignature,
@@ -26,7 +28,7 @@ from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
-from parahost.runtime.parachains.sanitize import sanitize
+from parahost.runtime.parachains.sanitize import Dropped, sanitize
 from parahost.runtime.storage import Overlay
 
 from .world import World, claim, code, para
@@ -146,13 +148,17 @@ def test_what_is_kept_is_always_accepted(
     if all_vote:
         bitfields += [valid_bitfield(v, frozenset([0, 2])) for v in range(VALIDATORS)]
     data = w.data(bitfields, candidates)
-    kept = sanitize(w.host, w.state, data)
+    sanitized = sanitize(w.host, w.state, data)
+    kept = sanitized.inherent
+    assert Counter(candidates) == Counter(
+        (*kept.backed_candidates, *(dropped.backed for dropped in sanitized.dropped))
+    ), "what is not kept is named"
     store = w.child()
     w.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(kept))
     w.host.finalize(store)
     assert set(kept.bitfields) <= set(bitfields)
     assert set(kept.backed_candidates) <= set(candidates)
-    assert sanitize(w.host, w.state, kept) == kept
+    assert sanitize(w.host, w.state, kept).inherent == kept
 
 
 @pytest.mark.guide("A103")
@@ -161,7 +167,7 @@ def test_what_is_acceptable_is_kept() -> None:
     bitfields = [valid_bitfield(v, frozenset([0, 2])) for v in range(VALIDATORS)]
     candidates = [valid_candidate(n, b"one", n in (1, 3), False) for n in (1, 2, 3, 4, 11)]
     data = w.data(bitfields, candidates)
-    assert sanitize(w.host, w.state, data) == data
+    assert sanitize(w.host, w.state, data).inherent == data
 
 
 @pytest.mark.guide("A103")
@@ -173,9 +179,24 @@ def test_order_is_made_and_the_first_candidate_and_the_fullest_bitfield_stay() -
     with_free_core = valid_bitfield(5, frozenset([0, 2, 3]))
     first = valid_bitfield(1, frozenset([2]))
     data = w.data([thin, with_free_core, full, first], [four, two, one])
-    kept = sanitize(w.host, w.state, data)
+    sanitized = sanitize(w.host, w.state, data)
+    kept = sanitized.inherent
     assert kept.bitfields == (first, full)
     assert kept.backed_candidates == (two, four)
+    assert sanitized.dropped == (Dropped(one, "core 1 has another candidate"),)
+
+
+def test_it_is_said_why_a_candidate_stays_out() -> None:
+    w = world()
+    elsewhere = valid_candidate(2, b"one", False, False)
+    descriptor = replace(elsewhere.candidate.descriptor, para_id=ParaId(U32(99)))
+    elsewhere = replace(elsewhere, candidate=replace(elsewhere.candidate, descriptor=descriptor))
+    unbacked = replace(valid_candidate(4, b"one", False, False), validity_votes=())
+    sanitized = sanitize(w.host, w.state, w.data(candidates=[elsewhere, unbacked]))
+    assert sanitized.inherent == w.data()
+    first, second = sanitized.dropped
+    assert first == Dropped(elsewhere, "para 99 has no free core in the block")
+    assert second.backed == unbacked and "votes" in second.reason
 
 
 @pytest.mark.guide("A36", "A103")
@@ -190,7 +211,7 @@ def test_a_candidate_for_a_core_that_times_out_in_this_block_is_kept() -> None:
     for number, is_timed_out in ((2, False), (3, True)):
         assert w.number + 1 == number
         data = w.data(candidates=[w.back(w.receipt(1), group=0)])
-        kept = sanitize(w.host, w.state, data)
+        kept = sanitize(w.host, w.state, data).inherent
         assert kept == (data if is_timed_out else w.data())
         w.add_block(kept)
     assert w.pending_cores() == [0]
@@ -200,7 +221,7 @@ def test_a_candidate_for_a_core_that_times_out_in_this_block_is_kept() -> None:
 def test_disputes_are_dropped() -> None:
     w = world()
     dispute = DisputeStatementSet(CandidateHash(H256(bytes(32))), SessionIndex(U32(0)), ())
-    kept = sanitize(w.host, w.state, replace(w.data(), disputes=(dispute,)))
+    kept = sanitize(w.host, w.state, replace(w.data(), disputes=(dispute,))).inherent
     assert kept == w.data()
 
 

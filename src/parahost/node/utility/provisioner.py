@@ -30,9 +30,10 @@ from parahost.primitives.basic import CandidateHash, Hash, ParaId, ValidatorInde
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.parachains.sanitize import Sanitized
 from parahost.runtime.storage import State
 
-Sanitize = Callable[[State, ParachainsInherentData], ParachainsInherentData]
+Sanitize = Callable[[State, ParachainsInherentData], Sanitized]
 """What of an inherent the runtime of a child of the state's block accepts."""
 
 MAX_BACKABLE_PER_PARA = 8
@@ -138,14 +139,20 @@ class Provisioner(Subsystem):
             (),
             header,
         )
-        accepted = await self.ctx.ask(
+        sanitized = await self.ctx.ask(
             RuntimeCall(relay_parent, self._sanitize, (collected,), keep=False)
         )
-        for backed in accepted.backed_candidates:
-            self.ctx.journal.record(
-                "provisioner.provided",
-                relay_parent=relay_parent,
-                candidate=backed.candidate.hash(),
-                para=backed.candidate.descriptor.para_id,
-            )
-        return accepted
+        for backed in sanitized.inherent.backed_candidates:
+            self._record("provisioner.provided", backed)
+        for each in sanitized.dropped:
+            self._record("provisioner.dropped", each.backed, reason=each.reason)
+        return sanitized.inherent
+
+    def _record(self, event: str, backed: BackedCandidate, **fields: object) -> None:
+        self.ctx.journal.record(
+            event,
+            relay_parent=backed.candidate.descriptor.relay_parent,
+            candidate=backed.candidate.hash(),
+            para=backed.candidate.descriptor.para_id,
+            **fields,
+        )

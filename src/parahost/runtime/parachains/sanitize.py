@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -27,9 +27,23 @@ MAX_INHERENT_BYTES: Final = MAX_BODY_BYTES - 256 * KIB
 """The rest of the body is for the timestamp and for small transactions."""
 
 
-def sanitize(
-    parachains: Parachains, state: State, data: ParachainsInherentData
-) -> ParachainsInherentData:
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A candidate that stays out of the block, and why."""
+
+    backed: BackedCandidate
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sanitized:
+    """What an author may put into its block, and the candidates that it may not."""
+
+    inherent: ParachainsInherentData
+    dropped: tuple[Dropped, ...]
+
+
+def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData) -> Sanitized:
     """The part of ``data`` that a child of the block with that state accepts: it always does.
 
     Of several acceptable bitfields of one validator the fullest stays, of several candidates for
@@ -50,9 +64,13 @@ def sanitize(
     bitfields = _acceptable_bitfields(parachains, store, data.bitfields)
     _apply(parachains, store, bitfields)
     relay_parent = parachains.inclusion_inherent.relay_parent(store, header)
-    candidates = _acceptable_candidates(parachains, store, data.backed_candidates, relay_parent)
+    dropped: list[Dropped] = []
+    candidates = _acceptable_candidates(
+        parachains, store, data.backed_candidates, relay_parent, dropped
+    )
     without = replace(data, bitfields=bitfields, backed_candidates=(), disputes=())
-    return replace(without, backed_candidates=_that_fit(without, candidates))
+    fitting = _that_fit(without, candidates, dropped)
+    return Sanitized(replace(without, backed_candidates=fitting), tuple(dropped))
 
 
 def _acceptable_bitfields(
@@ -96,31 +114,41 @@ def _acceptable_candidates(
     store: Overlay,
     given: Iterable[BackedCandidate],
     relay_parent: RelayParent,
+    dropped: list[Dropped],
 ) -> tuple[BackedCandidate, ...]:
-    """The first valid candidate for each scheduled core, ascending by core."""
+    """The first valid candidate for each scheduled core, ascending by core; the others are put to
+    ``dropped``."""
     inclusion = parachains.inclusion
     assignments = {
         assignment.para_id: assignment for assignment in parachains.scheduler.scheduled(store)
     }
     kept: dict[CoreIndex, BackedCandidate] = {}
     for backed in given:
-        assignment = assignments.get(backed.candidate.descriptor.para_id)
-        if assignment is None or assignment.core in kept:
+        para = backed.candidate.descriptor.para_id
+        assignment = assignments.get(para)
+        if assignment is None:
+            dropped.append(Dropped(backed, f"para {para} has no free core in the block"))
+            continue
+        if assignment.core in kept:
+            dropped.append(Dropped(backed, f"core {assignment.core} has another candidate"))
             continue
         candidate_hash = backed.candidate.hash()
         try:
             inclusion.check_candidate(store, backed, candidate_hash, assignment, relay_parent)
-        except InvalidCandidate:
+        except InvalidCandidate as why:
+            dropped.append(Dropped(backed, str(why)))
             continue
         kept[assignment.core] = backed
     return tuple(kept[core] for core in sorted(kept))
 
 
 def _that_fit(
-    without: ParachainsInherentData, candidates: tuple[BackedCandidate, ...]
+    without: ParachainsInherentData,
+    candidates: tuple[BackedCandidate, ...],
+    dropped: list[Dropped],
 ) -> tuple[BackedCandidate, ...]:
-    """The candidates that have room in a block beside the rest of the inherent. One that has none
-    does not keep out those after it."""
+    """The candidates that have room in a block beside the rest of the inherent; the others are put
+    to ``dropped``. One that has none does not keep out those after it."""
     size, weight = len(encode(without)), inclusion_weight(without).ref_time
     kept = []
     for backed in candidates:
@@ -128,4 +156,6 @@ def _that_fit(
         if with_it[0] <= MAX_INHERENT_BYTES and with_it[1] <= MAX_INCLUSION_WEIGHT.ref_time:
             size, weight = with_it
             kept.append(backed)
+        else:
+            dropped.append(Dropped(backed, "the block has no room left for it"))
     return tuple(kept)
