@@ -109,3 +109,35 @@ def test_plain_lines_tell_each_thing_once() -> None:
         "     5.0 s  relay chain: best #2, final #0",
     ]
     assert plain.news(observer, 6.0) == []
+
+
+def test_the_last_refusal_of_each_para_is_shown_where_there_is_room() -> None:
+    observer, usage = network(4, 3)
+    fields = {"para": 2001, "candidate": "0x00000001"}
+    observer.hear("a", line(3, "backing.judged_invalid", reason="it trapped", **fields))
+    observer.hear("a", line(4, "collation.not_made", para=2002, reason="long " * 100))
+    lines = shown(observer, usage, (80, 24), [f"   1.0 s  line {number}" for number in range(9)])
+    assert len(lines) <= 24 and max(map(len, lines)) <= 80
+    assert "2001 refused 9 s ago: it trapped" in lines
+    assert any(each.startswith("2002 refused 8 s ago: long") for each in lines)
+    assert any("line 8" in each for each in lines)
+
+
+def test_a_peers_words_do_not_move_the_cursor() -> None:
+    observer, usage = network(4, 3)
+    words = "\x1b[2Jgone\nand more [red]not red"
+    observer.hear("a", line(3, "collation.refused", para=2000, reason=words))
+    assert "2000 refused 9 s ago:  [2Jgone and more [red]not red" in shown(
+        observer, usage, (80, 24)
+    )
+
+
+def test_plain_lines_tell_a_refusal_once() -> None:
+    observer, plain = observed(), PlainLines()
+    plain.news(observer, 5.0)
+    for at, reason in ((6, "it trapped"), (7, "it trapped"), (8, "too large")):
+        observer.hear("a", line(at, "backing.judged_invalid", para=100, reason=reason))
+        if at != 7:
+            assert plain.news(observer, at) == [f"     {at}.0 s  para 100 adder: refused: {reason}"]
+        else:
+            assert plain.news(observer, at) == []

@@ -49,6 +49,20 @@ STAGES = {
 }
 """The journal events that move a candidate on."""
 
+REFUSALS = (
+    "collation.not_made",
+    "collation.not_fetched",
+    "collation.refused",
+    "collation.no_place",
+    "backing.misfit",
+    "backing.judged_invalid",
+    "backing.judged_undecided",
+    "backing.abandoned",
+    "provisioner.dropped",
+)
+"""The journal events that say why a para's candidate goes no further, or why there is none."""
+REASON_LENGTH = 200
+
 
 @dataclass(slots=True)
 class RelayBlock:
@@ -92,10 +106,18 @@ class Candidate:
     parablock: Parablock | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a candidate went no further; ``at_s`` since the start."""
+
+    at_s: float
+    reason: str
+
+
 @dataclass(slots=True)
 class ParaPicture:
-    """One para: this run's parablocks in order of inclusion, and its newest candidate. ``before``
-    is the last parablock of an earlier run."""
+    """One para: this run's parablocks in order of inclusion, its newest candidate, and its last
+    refusal. ``before`` is the last parablock of an earlier run."""
 
     name: str
     blocks: list[Parablock] = field(default_factory=list)
@@ -103,6 +125,7 @@ class ParaPicture:
     newest: str = ""
     stage: Stage = Stage.WAITING
     timed_out: int = 0
+    refusal: Refusal | None = None
 
     @property
     def last(self) -> Parablock | None:
@@ -156,6 +179,7 @@ class Observer:
             "chain.backed": self._on_backed,
             "chain.included": self._on_included,
             "chain.timed_out": self._on_timed_out,
+            **dict.fromkeys(REFUSALS, self._on_refused),
         }
 
     def hear(self, node: str, line: JournalLine) -> None:
@@ -266,6 +290,12 @@ class Observer:
 
     def _on_timed_out(self, node: str, line: JournalLine) -> None:
         self._free_core(line)
+
+    def _on_refused(self, node: str, line: JournalLine) -> None:
+        """The words may be a peer's, or a collator's author's: none of them moves the cursor."""
+        words = line.fields["reason"][:REASON_LENGTH]
+        reason = "".join(letter if letter.isprintable() else " " for letter in words)
+        self.paras[int(line.fields["para"])].refusal = Refusal(self.seconds(line.at), reason)
 
     # What follows from them
 

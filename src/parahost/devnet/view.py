@@ -40,12 +40,15 @@ def render(
     height: int,
     told: Sequence[str] = (),
 ) -> RenderableType:
-    """The whole picture, ``now_s`` seconds after the start, for a terminal of that size. Of what
-    was told, as many of the last lines as there is room for."""
+    """The whole picture, ``now_s`` seconds after the start, for a terminal of that size. Where
+    there is room left: the paras' last refusals, and of what was told the last lines."""
     room = max(height - _OTHER_LINES, 2)
     paras = min(len(observer.paras), max(_LEAST_PARAS, room // 2))
     nodes, node_rows = _nodes(observer, usage, width, room - paras)
-    left = room - paras - node_rows
+    left = max(room - paras - node_rows, 0)
+    notes = _refusals(observer, now_s)[:left]
+    left -= len(notes)
+    notes += [_line(words) for words in told[len(told) - min(left, len(told)) :]]
     return Group(
         _relay_chain(observer, now_s),
         _newest_blocks(observer, width),
@@ -54,11 +57,7 @@ def render(
         Text(),
         _paras(observer, now_s, width, paras),
         _cores(observer),
-        *(
-            Text(line, style="dim", no_wrap=True, overflow="ellipsis")
-            for line in told[-left:]
-            if left > 0
-        ),
+        *notes,
         Text("Ctrl-C ends it; the same command goes on where it was", style="dim", no_wrap=True),
     )
 
@@ -191,6 +190,22 @@ def _para(para: ParaPicture, now_s: float) -> list[Text | str]:
     ]
 
 
+def _refusals(observer: Observer, now_s: float) -> list[Text]:
+    """Why candidates went no further, by para; dim where one has been included since."""
+    lines = []
+    for para_id, para in observer.paras.items():
+        if (refusal := para.refusal) is None:
+            continue
+        is_over = para.last is not None and para.last.included_s > refusal.at_s
+        words = f"{para_id} refused {max(now_s - refusal.at_s, 0):.0f} s ago: {refusal.reason}"
+        lines.append(_line(words, "dim" if is_over else "yellow"))
+    return lines
+
+
+def _line(words: str, style: str = "dim") -> Text:
+    return Text(words, style=style, no_wrap=True, overflow="ellipsis")
+
+
 def _cores(observer: Observer) -> Text:
     """What occupies each core, in one line."""
     if not observer.cores:
@@ -220,6 +235,8 @@ class PlainLines:
     def __init__(self) -> None:
         self._best = self._final = 0
         self._told: dict[int, float] = {}
+        self._refusals: dict[int, str] = {}
+        """By para, the last that was told."""
         self._booted = False
 
     def news(self, observer: Observer, now_s: float) -> list[str]:
@@ -237,6 +254,12 @@ class PlainLines:
                         f"{block.included_s:8.1f} s  para {para_id} {para.name}: "
                         f"{block.candidate} included in relay block #{block.relay_number}"
                     )
+            if para.refusal is not None and para.refusal.reason != self._refusals.get(para_id):
+                self._refusals[para_id] = para.refusal.reason
+                lines.append(
+                    f"{para.refusal.at_s:8.1f} s  para {para_id} {para.name}: "
+                    f"refused: {para.refusal.reason}"
+                )
         if (observer.best_number, observer.finalized_number) != (self._best, self._final):
             self._best, self._final = observer.best_number, observer.finalized_number
             lines.append(f"{now_s:8.1f} s  relay chain: best #{self._best}, final #{self._final}")
