@@ -12,6 +12,7 @@ import trio
 from trio.testing import MockClock
 
 from parahost.chain.chain import Chain, Imported
+from parahost.chain.importing import Importer
 from parahost.chain.pool import PlaceTaken, TooLate, TransactionGossip, TransactionPool
 from parahost.chain.pool.pool import AlreadyWaiting, transaction_hash
 from parahost.chain.sync import Sync
@@ -34,6 +35,7 @@ from parahost.runtime.extrinsic import signed
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import State
+from parahost.simulation.executor import InlineExecutor
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.test_sync import SlowLiar
 from tests.chain.wire import Port, TrioClock, Wire, naming_its_block, until, wire
@@ -123,8 +125,10 @@ class Node:
             )
             justify = self.voter.import_justification
             net.start(self.voter.run)
+        self.importer = Importer(self.chain, InlineExecutor())
         self.sync = Sync(
             self.chain,
+            self.importer,
             self.port,
             self.clock,
             random=SeededRandom(name),
@@ -133,6 +137,7 @@ class Node:
         self.proposer = Proposing(self.chain, self.pool)
         self.author = Author(
             self.chain,
+            self.importer,
             self.chain.parameters,
             keys,
             self.clock,
@@ -232,6 +237,7 @@ async def test_after_epochs_without_blocks_the_chain_goes_on(autojump_clock: Moc
     keys = KeyRing.of((KeyType.BABE, f"//{name}//babe") for name in NAMES)
     author = Author(
         chain,
+        Importer(chain, InlineExecutor()),
         chain.parameters,
         ProtectedKeyStore(keys, MemoryDatabase()),
         clock,
@@ -291,6 +297,7 @@ async def test_no_slot_is_tried_twice_whatever_the_clock_does(autojump_clock: Mo
     keys = KeyRing.of((KeyType.BABE, f"//{name}//babe") for name in NAMES)
     author = Author(
         chain,
+        Importer(chain, InlineExecutor()),
         chain.parameters,
         ProtectedKeyStore(keys, MemoryDatabase()),
         clock,
@@ -322,6 +329,7 @@ async def test_a_block_that_is_ready_far_too_late_is_dropped(autojump_clock: Moc
     keys = KeyRing.of((KeyType.BABE, f"//{name}//babe") for name in NAMES)
     author = Author(
         chain,
+        Importer(chain, InlineExecutor()),
         chain.parameters,
         ProtectedKeyStore(keys, MemoryDatabase()),
         clock,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import trio
 
 from parahost.chain.chain import Chain
+from parahost.chain.importing import Importer
 from parahost.chain.sync import Sync
 from parahost.chain.sync.fetching import ImportJustification
 from parahost.consensus.grandpa.errors import MalformedJustification
@@ -25,6 +26,7 @@ from parahost.ports import (
 )
 from parahost.ports.network import EventHandler, RequestHandler
 from parahost.primitives.basic import Hash, PeerId
+from parahost.simulation.executor import InlineExecutor
 from tests.consensus.grandpa.world import SeededRandom
 
 
@@ -162,6 +164,7 @@ def start(net: Wire, name: str, chain: Chain) -> SyncNode:
     port = net.port(name)
     sync = Sync(
         chain,
+        Importer(chain, InlineExecutor()),
         port,
         TrioClock(),
         random=SeededRandom(name),

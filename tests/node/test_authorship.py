@@ -19,6 +19,7 @@ from parahost.runtime import inherents
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import State
 from parahost.runtime.weights import millis
+from parahost.simulation.executor import InlineExecutor
 from tests.runtime import world
 from tests.runtime.world import Chain
 
@@ -76,6 +77,7 @@ def proposer(
         chain.runtime,
         At(seconds),
         journal or Silence(),
+        InlineExecutor(),
     )
     return BlockProposer(
         *parts,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from parahost.chain.errors import (
     BelowFinality,
@@ -14,6 +13,7 @@ from parahost.chain.errors import (
     UnknownBlock,
     UnknownParent,
 )
+from parahost.chain.importing import AlreadyKnown, Begun, Execute, Imported, Result
 from parahost.chain.states import States
 from parahost.chain.store import ChainStore
 from parahost.chain.tree import BlockTree, Node, Route
@@ -22,7 +22,7 @@ from parahost.consensus.babe.epochs import BabeParameters, Epoch, EpochView
 from parahost.consensus.babe.equivocation import EquivocationDetector
 from parahost.consensus.babe.verification import Verified, verify_header
 from parahost.ports import Clock, Database, Verifier
-from parahost.primitives.basic import H256, BlockNumber, Hash, Slot
+from parahost.primitives.basic import BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
@@ -34,41 +34,22 @@ from parahost.runtime.errors import (
     WrongExtrinsicsRoot,
     WrongNumber,
 )
-from parahost.runtime.executive import Executed, extrinsics_root
 from parahost.runtime.genesis import genesis_header
 from parahost.runtime.storage import State
 
 _BAD_BLOCKS_KEPT = 1024
 
 
-Execute = Callable[[State, Block], Executed]
-"""Executes a block, given without its seal, on its parent's state; raises ``InvalidBlock``. A
-pure function: the nodes of one simulation may share a cache around it."""
-
 ChainEvent = BlockImportEvent | BlockFinalizationEvent
 Listener = Callable[[ChainEvent], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The block was executed and is stored. ``new_best``: it is the best block now."""
-
-    hash: Hash
-    new_best: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AlreadyKnown:
-    """The block had been imported before; nothing has changed."""
-
-    hash: Hash
 
 
 class Chain:
     """Blocks, fork choice, finality and states.
 
     Everything is synchronous: a call that returns has happened, in memory and in the database,
-    and a call that raises has changed nothing. Listeners are called when what they are told is
+    and a call that raises has changed nothing. An ``Importer`` does what takes long of an import
+    elsewhere. Listeners are called when what they are told is
     stored, in the order in which it came about; what a listener itself brings about is told after
     what is being told.
     """
@@ -293,23 +274,45 @@ class Chain:
         :raises FutureSlot: when its slot has not come by our clock, with one slot of grace.
         :raises InvalidBlock: when it breaks a rule; it is remembered as bad.
         """
+        begun = self.begin_import(block)
+        imported = (
+            begun if isinstance(begun, AlreadyKnown) else self.end_import(begun, begun.result())
+        )
+        if justification is not None:
+            self.finalize(imported.hash, justification)
+        return imported
+
+    def begin_import(self, block: Block) -> Begun | AlreadyKnown:
+        """The part of an import before its execution: where the block belongs, and its header.
+
+        :raises ImportRefused: or ``InvalidBlock``, as :meth:`import_block`.
+        """
         hash = block.header.hash()
         if hash in self:
-            if justification is not None:
-                self.finalize(hash, justification)
             return AlreadyKnown(hash)
         if hash in self._bad:
             raise KnownBad(hash)
         parent = self._parent_of(hash, block.header)
         try:
-            imported = self._import_on(parent, hash, block)
-        except WrongExtrinsicsRoot:
-            raise  # The body is not this header's: whoever sent it is bad, the block may be good.
+            return self._begin_on(parent, hash, block)
         except InvalidBlock:
             self._remember_bad(hash)
             raise
-        if justification is not None:
-            self.finalize(hash, justification)
+
+    def end_import(self, begun: Begun, result: Result | InvalidBlock) -> Imported | AlreadyKnown:
+        """The part after its execution: all that may have changed meanwhile is looked at again.
+
+        :raises ImportRefused: when finality has left its parent.
+        :raises InvalidBlock: when that is the result.
+        """
+        if isinstance(result, InvalidBlock):
+            # With a body that is not the header's, whoever sent it is bad; the block may be good.
+            if not isinstance(result, WrongExtrinsicsRoot):
+                self._remember_bad(begun.hash)
+            raise result
+        if begun.hash in self:
+            return AlreadyKnown(begun.hash)
+        imported = self._insert(begun, result)
         self._tell()
         return imported
 
@@ -355,7 +358,7 @@ class Chain:
             raise BelowFinality(hash, header.number, final.number)
         raise UnknownParent(hash, header.parent_hash)
 
-    def _import_on(self, parent: Node, hash: Hash, block: Block) -> Imported:
+    def _begin_on(self, parent: Node, hash: Hash, block: Block) -> Begun:
         header = block.header
         if (size := len(encode(header))) > MAX_HEADER_BYTES:
             raise HeaderTooLong(size, MAX_HEADER_BYTES)
@@ -363,27 +366,26 @@ class Chain:
             raise WrongNumber(header.number, parent.number)
         verified, epoch = self._verify(parent, hash, header)
         epochs = parent.epochs.after(header, epoch)
-        root = extrinsics_root(block.extrinsics)
-        if root != header.extrinsics_root:
-            raise WrongExtrinsicsRoot(header.extrinsics_root, H256(root))
-        unsealed, _ = header.without_seal()
-        executed = self._execute(self._states.get(parent.hash), Block(unsealed, block.extrinsics))
+        state = self._states.get(parent.hash)
+        return Begun(hash, block, verified, epochs, state, self._execute)
+
+    def _insert(self, begun: Begun, result: Result) -> Imported:
+        hash, header, verified = begun.hash, begun.block.header, begun.verified
+        parent = self._parent_of(hash, header)
         self._store.add_block(
             hash,
-            header,
-            block.extrinsics,
-            executed.changes,
+            result.forms,
             order=self._next_order,
             primary=verified.primary,
-            epochs=None if epochs is parent.epochs else epochs,
+            epochs=None if begun.epochs is parent.epochs else begun.epochs,
         )
-        self._states.put(hash, executed.state)
+        self._states.put(hash, result.state)
         node = self._tree.insert(
             hash,
             header,
             slot=verified.slot,
             primary=verified.primary,
-            epochs=epochs,
+            epochs=begun.epochs,
             order=self._next_order,
         )
         self._next_order += 1

@@ -61,6 +61,21 @@ class OpenBlock:
     primary: U8
 
 
+@dataclass(frozen=True, slots=True)
+class BlockForms:
+    """A block and what it changes, as they are stored."""
+
+    header: bytes
+    body: bytes
+    delta: bytes
+
+    @classmethod
+    def of(
+        cls, header: Header, body: tuple[Extrinsic, ...], delta: Mapping[bytes, bytes | None]
+    ) -> BlockForms:
+        return cls(encode(header), _encoded_body(body), _encoded_delta(tuple(delta.items())))
+
+
 class ChainStore:
     """Reads and writes the tables. Everything read is checked as far as bytes allow.
 
@@ -156,9 +171,7 @@ class ChainStore:
     def add_block(
         self,
         hash: Hash,
-        header: Header,
-        body: Sequence[Extrinsic],
-        delta: Mapping[bytes, bytes | None],
+        forms: BlockForms,
         *,
         order: int,
         primary: bool,
@@ -166,9 +179,9 @@ class ChainStore:
     ) -> None:
         """Keep an executed block; ``epochs`` when it begins an epoch."""
         batch = Batch()
-        batch.put("headers", hash, encode(header))
-        batch.put("bodies", hash, _encoded_body(tuple(body)))
-        batch.put("deltas", hash, _encoded_delta(tuple(delta.items())))
+        batch.put("headers", hash, forms.header)
+        batch.put("bodies", hash, forms.body)
+        batch.put("deltas", hash, forms.delta)
         batch.put("open", _order_key(order), encode(OpenBlock(hash, U8(primary))))
         if epochs is not None:
             batch.put("epochs", hash, encode(epochs))

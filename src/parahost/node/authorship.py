@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 
 import trio
 
@@ -15,7 +16,7 @@ from parahost.node.messages.utility import (
     RequestBlockAuthorshipData,
 )
 from parahost.node.overseer import Overseer
-from parahost.ports import Clock, Journal
+from parahost.ports import Clock, Executor, Journal
 from parahost.primitives.basic import Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
@@ -47,6 +48,7 @@ class BlockProposer:
         runtime: Runtime,
         clock: Clock,
         journal: Journal,
+        executor: Executor,
         *,
         header_of: Callable[[Hash], Header | None],
         state_of: Callable[[Hash], State],
@@ -55,7 +57,7 @@ class BlockProposer:
     ) -> None:
         """``transactions`` gives those that are ready on the best block, in order."""
         self._overseer, self._runtime = overseer, runtime
-        self._clock, self._journal = clock, journal
+        self._clock, self._journal, self._executor = clock, journal, executor
         self._header_of, self._state_of = header_of, state_of
         self._transactions = transactions
         self._parameters = parameters
@@ -76,28 +78,35 @@ class BlockProposer:
             log.warning("slot %d is given up: %s", slot, why)
             return None
 
-        def begin(paras: ParachainsInherentData) -> BlockBuilder:
+        timestamp = inherents.timestamp(self._timestamp_ms(slot, state))
+
+        def begun(paras: ParachainsInherentData) -> BlockBuilder:
             builder = self._runtime.new_block(state, header, (pre_digest,))
-            builder.apply(inherents.timestamp(self._timestamp_ms(slot, state)))
+            builder.apply(timestamp)
             builder.apply(inherents.parachains(paras))
             return builder
 
-        def whole() -> BlockBuilder:
-            builder = begin(data.inherent)
-            self._add(builder, reports_for_chain(data.misbehavior), deadline)
-            self._add(builder, self._transactions(), deadline)
+        async def begin(paras: ParachainsInherentData) -> BlockBuilder:
+            return await self._executor.run(partial(begun, paras))
+
+        async def whole() -> BlockBuilder:
+            builder = await begin(data.inherent)
+            await self._add(builder, reports_for_chain(data.misbehavior), deadline)
+            await self._add(builder, self._transactions(), deadline)
             return builder
 
-        smaller = (whole, lambda: begin(data.inherent), lambda: begin(_nothing_of_paras(header)))
-        return self._first_acceptable(parent, slot, smaller)
+        empty = _nothing_of_paras(header)
+        attempts = (whole, partial(begin, data.inherent), partial(begin, empty))
+        return await self._first_acceptable(parent, slot, attempts)
 
-    def _first_acceptable(
-        self, parent: Hash, slot: Slot, attempts: Sequence[Callable[[], BlockBuilder]]
+    async def _first_acceptable(
+        self, parent: Hash, slot: Slot, attempts: Sequence[Callable[[], Awaitable[BlockBuilder]]]
     ) -> Block | None:
         """Whatever import would refuse is not made: something smaller is, and loudly."""
         for attempt in attempts:
             try:
-                block, _ = attempt().finish()
+                builder = await attempt()
+                block, _ = await self._executor.run(builder.finish)
             except (InvalidBlock, InvalidTransaction) as why:
                 self._journal.record("author.refused", relay_parent=parent, reason=str(why))
                 log.warning("slot %d: our block would be refused: %s", slot, why)
@@ -121,9 +130,13 @@ class BlockProposer:
         now = min(max(int(self._clock.now() * 1000), start), start + duration - 1)
         return max(now, self._runtime.modules.timestamp.earliest_ms(parent))
 
-    def _add(self, builder: BlockBuilder, extrinsics: Iterable[Extrinsic], deadline: float) -> None:
+    async def _add(
+        self, builder: BlockBuilder, extrinsics: Iterable[Extrinsic], deadline: float
+    ) -> None:
+        """Add what fits and is fit, others having their turns between."""
         unfit = 0
         for extrinsic in extrinsics:
+            await trio.lowlevel.checkpoint()
             if self._clock.now() >= deadline:
                 return
             try:

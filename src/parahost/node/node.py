@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from parahost.chain.chain import Chain, ChainEvent, Execute
+from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import StateUnavailable, UnknownBlock
+from parahost.chain.importing import Execute, Importer
 from parahost.chain.pool import PoolRefused, TransactionGossip, TransactionPool
 from parahost.chain.sync import Sync
 from parahost.consensus.babe.authoring import Author
@@ -173,6 +174,7 @@ class Node:
             clock=ports.clock,
             archive=archive,
         )
+        self.importer = Importer(self.chain, ports.executor)
         self.grandpa = GrandpaVoter(
             self.chain,
             network=ports.network,
@@ -188,6 +190,7 @@ class Node:
         )
         self.sync = Sync(
             self.chain,
+            self.importer,
             ports.network,
             ports.clock,
             random=ports.random,
@@ -271,6 +274,7 @@ class Node:
             self.runtime,
             ports.clock,
             ports.journal,
+            ports.executor,
             header_of=self.chain.header,
             state_of=self.chain.state,
             transactions=self.pool.ready,
@@ -278,6 +282,7 @@ class Node:
         )
         return Author(
             self.chain,
+            self.importer,
             self.parameters,
             ports.keystore,
             ports.clock,

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from parahost.chain.chain import Execute
+from parahost.chain.importing import Execute
 from parahost.crypto.verifier import DirectVerifier
 from parahost.node.utility.runtime_api import ask_state
 from parahost.ports import ValidationHost, Verifier

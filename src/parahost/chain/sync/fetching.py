@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
-from parahost.chain.chain import Chain, Imported
+from parahost.chain.chain import Chain
 from parahost.chain.errors import FutureSlot, ImportRefused
+from parahost.chain.importing import Imported, Importer
 from parahost.chain.sync.messages import (
     SYNC,
     BlockData,
@@ -55,11 +56,13 @@ class Fetcher:
     def __init__(
         self,
         chain: Chain,
+        importer: Importer,
         network: Network,
         clock: Clock,
         import_justification: ImportJustification,
     ) -> None:
         self._chain = chain
+        self._importer = importer
         self._network = network
         self._clock = clock
         self.patience = Patience(clock)
@@ -148,7 +151,7 @@ class Fetcher:
         if data.header is None or data.body is None:
             raise self._fault(peer, COST_NO_ANSWER, "a block without its body")
         try:
-            imported = self._chain.import_block(Block(data.header, data.body))
+            imported = await self._importer.import_block(Block(data.header, data.body))
         except InvalidBlock as why:
             raise self._fault(peer, COST_BAD_BLOCK, f"bad block: {why}") from why
         except FutureSlot:

@@ -16,6 +16,7 @@ import trio
 
 from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import FutureSlot
+from parahost.chain.importing import Importer
 from parahost.chain.sync.catch_up import CatchUp
 from parahost.chain.sync.fetching import (
     COST_BAD_BLOCK,
@@ -88,6 +89,7 @@ class Sync:
     def __init__(
         self,
         chain: Chain,
+        importer: Importer,
         network: Network,
         clock: Clock,
         *,
@@ -99,7 +101,7 @@ class Sync:
         self._chain = chain
         self._network = network
         self._clock = clock
-        self._fetcher = Fetcher(chain, network, clock, import_justification)
+        self._fetcher = Fetcher(chain, importer, network, clock, import_justification)
         self._patience = self._fetcher.patience
         self._peers: dict[PeerId, Peer] = {}
         self._wanted: OrderedDict[Hash, Wanted] = OrderedDict()

@@ -12,8 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from parahost.chain.chain import Chain, Imported
+import trio
+
+from parahost.chain.chain import Chain
 from parahost.chain.errors import ImportRefused
+from parahost.chain.importing import Imported, Importer
 from parahost.consensus.babe.digests import pre_digest_item
 from parahost.consensus.babe.epochs import BabeParameters, Epoch
 from parahost.consensus.babe.lottery import (
@@ -109,6 +112,7 @@ class Author:
     def __init__(
         self,
         chain: Chain,
+        importer: Importer,
         parameters: BabeParameters,
         keys: KeyStore,
         clock: Clock,
@@ -119,6 +123,7 @@ class Author:
         """``ready`` says whether the node is near the head of the chain: while it catches up,
         blocks of its own would be stale."""
         self._chain = chain
+        self._importer = importer
         self._parameters = parameters
         self._keys = keys
         self._clock = clock
@@ -139,7 +144,10 @@ class Author:
             await self._clock.sleep(min(max(wait, _SHORTEST_SLEEP_S), longest))
 
     async def author(self, slot: Slot) -> Imported | None:
-        """Author one block, if the slot is ours and its parent is older."""
+        """Author one block, if the slot is ours and its parent is older. What is being imported
+        when the slot begins may be that parent."""
+        with trio.move_on_after(self._parameters.slot_duration_s / 4):
+            await self._importer.settled()
         parent = self._chain.best_hash
         parent_slot = self._chain.slot(parent)
         if not self._ready() or (parent_slot is not None and parent_slot >= slot):
@@ -157,11 +165,11 @@ class Author:
         if self._clock.now() >= end + self._parameters.slot_duration_s:
             log.warning("slot %d: the block was ready a slot too late and is dropped", slot)
             return None
-        return self._publish(block, claim)
+        return await self._publish(block, claim)
 
-    def _publish(self, block: Block, claim: Claim) -> Imported | None:
+    async def _publish(self, block: Block, claim: Claim) -> Imported | None:
         try:
-            imported = self._chain.import_block(seal(block, claim, self._keys))
+            imported = await self._importer.import_block(seal(block, claim, self._keys))
         except ContradictionRefused:
             log.warning("slot %d: another block was signed already", claim.pre_digest.slot)
             return None

@@ -42,6 +42,10 @@ MAX_MISBEHAVIOR = 64
 """Reports of one weight that are handed out at a time: the newest."""
 
 
+def _whole_state(state: State) -> State:
+    return state
+
+
 @dataclass(slots=True)
 class ProvisioningJob:
     """What was collected for children of one relay parent."""
@@ -139,9 +143,8 @@ class Provisioner(Subsystem):
             (),
             header,
         )
-        sanitized = await self.ctx.ask(
-            RuntimeCall(relay_parent, self._sanitize, (collected,), keep=False)
-        )
+        state = await self.ctx.ask(RuntimeCall(relay_parent, _whole_state, keep=False))
+        sanitized = await self.ctx.executor.run(lambda: self._sanitize(state, collected))
         for backed in sanitized.inherent.backed_candidates:
             self._record("provisioner.provided", backed)
         for each in sanitized.dropped:

@@ -39,6 +39,9 @@ class Cell:
     A cell is shared by every state in which the value is the same, across forks and children,
     so a value is encoded and decoded at most once per version. For that to be sound, values are
     immutable: frozen dataclasses, tuples, integers, bytes. Compare cells by :attr:`raw`.
+
+    Threads may share cells: each works out the same, and what is left behind is complete when it
+    is seen. All forms in which one key is asked for have the same type.
     """
 
     __slots__ = ("_form", "_raw", "_tail", "_value")
@@ -88,8 +91,8 @@ class Cell:
         assert self._form is not None, "what is appended has the form of the whole"
         elements = []
         cell: Cell | None = self
-        while cell is not None and cell._tail is not None:
-            cell, element = cell._tail
+        while cell is not None and (tail := cell._tail) is not None:
+            cell, element = tail
             elements.append(element)
         start = () if cell is None else cell.decoded(self._form)
         self._value, self._tail = (*start, *reversed(elements)), None

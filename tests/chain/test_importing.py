@@ -1,0 +1,182 @@
+"""Importing while everything else goes on: what happens between the two parts of an import."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from parahost.chain.chain import AlreadyKnown, Chain, Imported
+from parahost.chain.errors import KnownBad, UnknownParent
+from parahost.chain.importing import Importer
+from parahost.consensus.babe.authoring import Author
+from parahost.consensus.babe.digests import pre_digest_of
+from parahost.primitives.basic import Hash, Slot
+from parahost.primitives.header import Block, Extrinsic, PreRuntime
+from parahost.process.executor import ThreadExecutor
+from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot
+from parahost.runtime.executive import Executed
+from parahost.runtime.storage import State
+from parahost.storage.memory import MemoryDatabase
+from tests.chain.world import (
+    GENESIS,
+    PARAMETERS,
+    Forge,
+    ManualClock,
+    execute,
+    hashes,
+    open_chain,
+)
+from tests.consensus.babe.world import NAMES, RealVerifier, genesis_view, key_store
+
+T = TypeVar("T")
+
+
+class HeldExecutor:
+    """Works when it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.let_go = trio.Event()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        self.asked += 1
+        await self.let_go.wait()
+        return work()
+
+
+async def test_the_chain_answers_while_a_block_is_executed() -> None:
+    forge, chain, executor = Forge(), open_chain(), HeldExecutor()
+    importer = Importer(chain, executor)
+    one, two = forge.line(forge.genesis, 2)
+    results: list[Imported | AlreadyKnown] = []
+
+    async def bring(block: Block) -> None:
+        results.append(await importer.import_block(block))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bring, one)
+        await wait_all_tasks_blocked()
+        assert chain.best_hash == forge.genesis and one.header.hash() not in chain
+        nursery.start_soon(bring, two)
+        nursery.start_soon(bring, one)
+        await wait_all_tasks_blocked()
+        assert executor.asked == 1, "one block is executed at a time"
+        executor.let_go.set()
+    assert sorted(type(result).__name__ for result in results) == [
+        "AlreadyKnown",
+        "Imported",
+        "Imported",
+    ]
+    assert chain.best_hash == two.header.hash()
+    assert executor.asked == 2, "what is known by then is not executed again"
+
+
+async def test_finality_may_leave_the_parent_meanwhile() -> None:
+    forge, chain, executor = Forge(), open_chain(), HeldExecutor()
+    kept, left = forge.block(forge.genesis, b"a1"), forge.block(forge.genesis, b"b1", after=2)
+    late = forge.block(left.header.hash(), b"b2")
+    for block in (kept, left):
+        chain.import_block(block)
+
+    async def bring() -> None:
+        with pytest.raises(UnknownParent):
+            await Importer(chain, executor).import_block(late)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bring)
+        await wait_all_tasks_blocked()
+        chain.finalize(kept.header.hash(), None)
+        executor.let_go.set()
+    assert late.header.hash() not in chain and not chain.is_bad(late.header.hash())
+
+
+async def test_somebody_else_may_bring_the_same_block_meanwhile() -> None:
+    forge, chain, executor = Forge(), open_chain(), HeldExecutor()
+    (block,) = forge.line(forge.genesis, 1)
+    told: list[Hash] = []
+    chain.subscribe(lambda event: told.append(event.hash))
+
+    async def bring() -> None:
+        again = await Importer(chain, executor).import_block(block)
+        assert again == AlreadyKnown(block.header.hash())
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bring)
+        await wait_all_tasks_blocked()
+        assert isinstance(chain.import_block(block), Imported)
+        executor.let_go.set()
+    assert told == hashes([block])
+
+
+async def test_an_invalid_block_is_remembered_and_a_wrong_body_is_not() -> None:
+    forge, chain = Forge(), open_chain()
+    importer = Importer(chain, ThreadExecutor())
+    poisoned = forge.block(forge.genesis, b"x1", poisoned=True)
+    with pytest.raises(InvalidBlock, match="poison"):
+        await importer.import_block(poisoned)
+    with pytest.raises(KnownBad):
+        await importer.import_block(poisoned)
+    good = forge.block(forge.genesis, b"a1")
+    with pytest.raises(WrongExtrinsicsRoot):
+        await importer.import_block(Block(good.header, (Extrinsic(b"z9"),)))
+    assert await importer.import_block(good) == Imported(good.header.hash(), True)
+
+
+async def test_a_node_executes_on_another_thread_and_is_told_on_its_own() -> None:
+    executed_on: list[int] = []
+    told_on: list[int] = []
+
+    def watched(state: State, block: Block) -> Executed:
+        executed_on.append(threading.get_ident())
+        return execute(state, block)
+
+    chain = Chain.open(
+        MemoryDatabase(),
+        GENESIS,
+        genesis_view(),
+        execute=watched,
+        verifier=RealVerifier(),
+        clock=ManualClock(),
+    )
+    chain.subscribe(lambda event: told_on.append(threading.get_ident()))
+    forge = Forge()
+    await Importer(chain, ThreadExecutor()).import_block(forge.block(forge.genesis, b"a1"))
+    assert executed_on and executed_on[0] != threading.get_ident()
+    assert told_on == [threading.get_ident()]
+
+
+class Recording:
+    """A proposer that notes upon what it is to build, and makes nothing."""
+
+    def __init__(self) -> None:
+        self.parents: list[Hash] = []
+
+    async def propose(
+        self, parent: Hash, slot: Slot, pre_digest: PreRuntime, deadline: float
+    ) -> Block | None:
+        self.parents.append(parent)
+        return None
+
+
+async def test_an_author_builds_on_what_is_being_imported() -> None:
+    """A block that came just before the slot is its parent, though its execution takes a while."""
+    forge, chain, executor = Forge(), open_chain(), HeldExecutor()
+    importer, proposer, clock = Importer(chain, executor), Recording(), ManualClock()
+    (block,) = forge.line(forge.genesis, 1)
+    own = forge.block(block.header.hash(), b"b1")
+    slot = pre_digest_of(own.header).slot
+    keys = key_store(*NAMES)
+    author = Author(chain, importer, PARAMETERS, keys, clock, proposer, ready=lambda: True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(importer.import_block, block)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(author.author, slot)
+        await wait_all_tasks_blocked()
+        assert proposer.parents == []
+        executor.let_go.set()
+    assert proposer.parents == [block.header.hash()]
