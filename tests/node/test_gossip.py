@@ -26,6 +26,7 @@ from parahost.node.messages.network import (
     PeerViewChange,
     ReportPeer,
     ReputationChange,
+    ValidatorPeers,
     View,
 )
 from parahost.ports import ObservedRole
@@ -37,12 +38,20 @@ TRIES = 20_000
 P, Q = PeerId("p"), PeerId("q")
 
 
-def peers_at_head(count: int, role: ObservedRole = ObservedRole.AUTHORITY) -> GossipPeers:
+def peers_at_head(count: int) -> GossipPeers:
+    """So many that say that they are validators, which proves nothing."""
     peers = GossipPeers()
     for number in range(count):
         peer = PeerId(f"peer {number}")
-        peers.note(PeerConnected(peer, role))
+        peers.note(PeerConnected(peer, ObservedRole.AUTHORITY))
         peers.note(PeerViewChange(peer, View((HEAD,))))
+    return peers
+
+
+def validators_at_head(count: int) -> GossipPeers:
+    """So many of whom records prove it."""
+    peers = peers_at_head(count)
+    peers.note(ValidatorPeers(peers.all()))
     return peers
 
 
@@ -59,7 +68,7 @@ def peers_at_head(count: int, role: ObservedRole = ObservedRole.AUTHORITY) -> Go
     ],
 )
 def test_so_many_do_on_average(connected: int, validators: int, wanted: int, copies: int) -> None:
-    peers, random = peers_at_head(connected), SeededRandom()
+    peers, random = validators_at_head(connected), SeededRandom()
     given = sum(peers.repeats(random, validators, wanted) for _ in range(TRIES))
     assert given / TRIES * connected == pytest.approx(copies, rel=0.2)
 
@@ -78,16 +87,29 @@ def test_news_is_passed_on_to_a_few_who_want_it() -> None:
 
 
 def test_where_all_validators_are_connected_few_pass_it_on_and_to_one() -> None:
-    peers, random = peers_at_head(24), SeededRandom()
+    peers, random = validators_at_head(24), SeededRandom()
     chosen = [peers.to_pass_on(random, 25, lambda peer: True) for _ in range(TRIES)]
     assert {len(few) for few in chosen} == {0, 1}
     assert sum(map(len, chosen)) / TRIES == pytest.approx(1 / 5, rel=0.1)
-    # Full nodes make no mesh of validators, and nor do those who have left.
-    full = peers_at_head(24, ObservedRole.FULL)
-    assert len(full.to_pass_on(random, 25, lambda peer: True)) == RELAY_FANOUT
+    # Those who have left make no mesh.
     peers.note(PeerDisconnected(PeerId("peer 0")))
     assert len(peers.to_pass_on(random, 25, lambda peer: True)) == RELAY_FANOUT
     assert PeerId("peer 0") not in peers.all() and len(peers.all()) == 23
+
+
+def test_strangers_that_call_themselves_validators_thin_out_nothing() -> None:
+    """They make no mesh, however many, and fill no hole in one."""
+    random = SeededRandom()
+    strangers = peers_at_head(1000)
+    assert len(strangers.to_pass_on(random, 25, lambda peer: True)) == RELAY_FANOUT
+    given = sum(strangers.repeats(random, 25) for _ in range(TRIES))
+    assert given / TRIES * 1000 == pytest.approx(CATCH_UP_COPIES, rel=0.2)
+    strangers.note(ValidatorPeers(strangers.all()[:23]))
+    assert len(strangers.to_pass_on(random, 25, lambda peer: True)) == RELAY_FANOUT
+    strangers.note(ValidatorPeers((*strangers.all()[:23], P)))
+    assert len(strangers.to_pass_on(random, 25, lambda peer: True)) == RELAY_FANOUT, "not here"
+    strangers.note(PeerConnected(P, ObservedRole.FULL))  # whatever it says: its record counts
+    assert len(strangers.to_pass_on(random, 25, lambda peer: True)) <= 1
 
 
 # What it earns

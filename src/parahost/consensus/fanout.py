@@ -23,7 +23,7 @@ RELAY_FANOUT = 4
 
 
 def is_full_mesh(authorities_connected: int, authorities: int) -> bool:
-    """:param authorities_connected: how many peers say that they are authorities.
+    """:param authorities_connected: how many peers are authorities by records that were verified.
     :param authorities: how many there are, ourselves perhaps among them.
     """
     return authorities_connected >= authorities - 1

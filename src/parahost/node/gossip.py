@@ -18,10 +18,11 @@ from parahost.node.messages.network import (
     PeerViewChange,
     ReportPeer,
     ReputationChange,
+    ValidatorPeers,
     View,
 )
 from parahost.node.overseer import Context
-from parahost.ports import ObservedRole, Random
+from parahost.ports import Random
 from parahost.primitives.basic import Hash, PeerId
 from parahost.primitives.values import dataclass
 
@@ -98,7 +99,11 @@ class GossipPeers:
         self._views: dict[PeerId, View] = {}
         self._order: tuple[PeerId, ...] | None = None
         """All peers; ``None`` after one came or left."""
-        self._authorities: dict[PeerId, None] = {}
+        self._validators = frozenset[PeerId]()
+        """Those of whom records prove it, connected or not. What a peer says that it is counts for
+        nothing: whoever likes could thin out what all pass on."""
+        self._validators_connected: int | None = 0
+        """How many of them are; ``None`` after they changed, or one came or left."""
         self._gains: dict[PeerId, int] = {}
         self._past: deque[Hash] = deque(maxlen=REMEMBERED_HEADS)
         self.ours = View()
@@ -108,15 +113,12 @@ class GossipPeers:
         peer has begun to work by it."""
         entered: tuple[Hash, ...] = ()
         match event:
-            case PeerConnected(peer, role):
+            case PeerConnected(peer):
                 self._views.setdefault(peer, View())
-                self._order = None
-                if role is ObservedRole.AUTHORITY:
-                    self._authorities[peer] = None
+                self._order = self._validators_connected = None
             case PeerDisconnected(peer):
                 self._views.pop(peer, None)
-                self._order = None
-                self._authorities.pop(peer, None)
+                self._order = self._validators_connected = None
                 self._gains.pop(peer, None)
             case PeerViewChange(peer, view):
                 before = self.view(peer)
@@ -125,6 +127,9 @@ class GossipPeers:
             case OurViewChange(view):
                 self._past += [head for head in self.ours.heads if head not in view]
                 self.ours = view
+            case ValidatorPeers(peers):
+                self._validators = frozenset(peers)
+                self._validators_connected = None
             case PeerMessage():
                 pass
         return entered
@@ -145,6 +150,12 @@ class GossipPeers:
             self._order = tuple(self._views)
         return self._order
 
+    def _count_validators(self) -> int:
+        """How many validators are connected."""
+        if self._validators_connected is None:
+            self._validators_connected = sum(peer in self._validators for peer in self._views)
+        return self._validators_connected
+
     def report(self, ctx: Context, peer: PeerId, change: ReputationChange | None) -> None:
         """Tell the bridge what a peer has earned: a cost at once, gains when they are many."""
         if change is BENEFIT_NEW:
@@ -162,13 +173,13 @@ class GossipPeers:
     ) -> list[PeerId]:
         """To whom of the peers that are ``wanted`` to pass on a message that is news, in a session
         of so many validators."""
-        fanout = relay_fanout(random, len(self._authorities), validators)
+        fanout = relay_fanout(random, self._count_validators(), validators)
         return a_few(random, self.all(), fanout, wanted)
 
     def repeats(self, random: Random, validators: int, copies: int = CATCH_UP_COPIES) -> bool:
         """Whether to give a peer that begins to work on a head a message of somebody else's, so
         that it gets so many ``copies`` on average; one where all validators are connected, for
         then the author gives it too."""
-        if is_full_mesh(len(self._authorities), validators):
+        if is_full_mesh(self._count_validators(), validators):
             copies = 1
         return random.below(max(len(self._views), 1)) < copies

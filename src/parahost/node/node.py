@@ -235,7 +235,9 @@ class Node:
             RuntimeApi(self._state, self._ask),
             ChainApi(self.chain),
             NetworkBridge(ports.network, self.role.observed),
-            PeerSetManager(keys, verifier, ports.steering, peer, genesis),
+            PeerSetManager(
+                keys, verifier, ports.steering, peer, genesis, self.grandpa.authorities_are
+            ),
             CandidateValidation(ports.validation_host, verifier),
             CandidateBacking(keys),
             CandidateSelection(keys),

@@ -301,8 +301,9 @@ class Sends:
             pause_s=PAUSE,
         )
         for name, view in peers.items():
-            self.gossip.connected(PeerId(name), is_authority=True)
+            self.gossip.connected(PeerId(name))
             self.gossip.heard(PeerId(name), neighbour(*view), 0.0)
+        self.gossip.authorities_are(list(self.gossip.peers))
         self.sent.clear()
 
     def _send(self, peers: Sequence[PeerId], payload: bytes) -> None:
@@ -317,7 +318,7 @@ class Sends:
 def test_votes_go_to_those_who_take_them_once() -> None:
     views = {"same": (1, 5, 10), "next": (1, 6, 10), "far": (1, 7, 10), "old": (1, 4, 10)}
     world = Sends(views | {"set": (2, 5, 10)})
-    world.gossip.connected(PeerId("silent"), is_authority=True)
+    world.gossip.connected(PeerId("silent"))
     world.sent.clear()
     world.gossip.add_vote(1, 5, b"vote", None, MANY)
     assert world.receivers() == ["same", "next"]
@@ -359,10 +360,25 @@ def test_where_all_voters_are_connected_few_pass_a_vote_on() -> None:
     world.gossip.add_vote(1, 5, b"the mesh has a hole", PeerId("p7"), 21)
     receivers = world.receivers()
     assert len(set(receivers)) == RELAY_FANOUT and not {"p3", "p7"} & set(receivers)
-    world.gossip.connected(PeerId("p3"), is_authority=False)  # back, but it does not count
+    world.gossip.connected(PeerId("stranger"))  # in its stead, but it does not count
     world.receivers()
     world.gossip.add_vote(1, 5, b"still", PeerId("p7"), 21)
     assert len(set(world.receivers())) == RELAY_FANOUT
+    world.gossip.connected(PeerId("p3"))
+    world.receivers()
+    world.gossip.add_vote(1, 5, b"full again", PeerId("p7"), 21)
+    assert len(world.receivers()) <= 1
+
+
+def test_strangers_thin_out_no_votes() -> None:
+    """A thousand peers, of whom no record says that they are authorities."""
+    world = Sends({f"p{index}": (1, 5, 10) for index in range(1000)})
+    world.gossip.authorities_are([PeerId(f"p{index}") for index in range(19)])
+    world.gossip.add_vote(1, 5, b"a hole", PeerId("p7"), 21)
+    assert len(set(world.receivers())) == RELAY_FANOUT
+    world.gossip.authorities_are([PeerId(f"p{index}") for index in range(20)])
+    world.gossip.add_vote(1, 5, b"full", PeerId("p7"), 21)
+    assert len(world.receivers()) <= 1
 
 
 def test_what_is_over_is_forgotten() -> None:

@@ -58,7 +58,14 @@ def node(chain: Chain, network: TinyNode, keys: KeyStore, own: list[Subsystem]) 
     states.note(chain)
     shared: list[Subsystem] = [
         NetworkBridge(network, network.role),
-        PeerSetManager(keys, RealVerifier(), network, network.local_peer, chain.genesis_hash),
+        PeerSetManager(
+            keys,
+            RealVerifier(),
+            network,
+            network.local_peer,
+            chain.genesis_hash,
+            lambda peers: None,
+        ),
         RuntimeApi(states),
     ]
     return make_overseer([*own, *shared])

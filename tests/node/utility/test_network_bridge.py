@@ -20,6 +20,7 @@ from parahost.node.messages.network import (
     MAX_VIEW_HEADS,
     DisconnectPeer,
     NetworkBridgeEvent,
+    NewValidatorPeers,
     OurViewChange,
     PeerConnected,
     PeerDisconnected,
@@ -34,6 +35,7 @@ from parahost.node.messages.network import (
     ReputationChange,
     SendMessage,
     SendRequest,
+    ValidatorPeers,
     View,
 )
 from parahost.node.overseer import Overseer, Subsystem
@@ -391,6 +393,15 @@ async def test_reports_messages_and_disconnections_reach_the_network() -> None:
         expected = wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, b"payload"))
         assert made.sent == [((A,), "validation", expected)]  # B is not connected
         assert made.port.disconnected == [A]
+
+
+async def test_who_gossips_hears_who_validates_once() -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        made.told()
+        event = ValidatorPeers((A, B))
+        await made.send(NewValidatorPeers(event))
+        assert made.told() == [event] * 2, "each of the two protocols of the validation peer set"
 
 
 async def test_collators_are_met_in_their_own_circle() -> None:

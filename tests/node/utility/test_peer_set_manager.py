@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.gossip import COST_BAD_SIGNATURE, COST_DUPLICATE, COST_MALFORMED, Acceptance
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
+    NewValidatorPeers,
     PeerConnected,
     PeerDisconnected,
     PeerMessage,
@@ -75,6 +76,7 @@ from tests.runtime.world import RealVerifier, key
 HERE, THERE, THIRD, FOURTH = (
     identity_of(name).peer for name in ("here", "there", "third", "fourth")
 )
+HEAD = Hash(H256(bytes(32)))
 IDENTITIES = {
     identity.peer: identity
     for name in ("here", "there", "third", "fourth", *NAMES, "Eve")
@@ -115,9 +117,17 @@ class Node:
         self.chain = chain()
         self.states = States()
         self.network = TinyNode("here", ObservedRole.AUTHORITY)
-        self.neighbours = Scripted([RegisterEventProducer, SendMessage, ReportPeer])
+        self.neighbours = Scripted(
+            [RegisterEventProducer, SendMessage, ReportPeer, NewValidatorPeers]
+        )
+        self.told_outside: list[Sequence[PeerId]] = []
         self.manager = PeerSetManager(
-            keys, RealVerifier(), self.network, HERE, self.chain.genesis_hash
+            keys,
+            RealVerifier(),
+            self.network,
+            HERE,
+            self.chain.genesis_hash,
+            self.told_outside.append,
         )
         self.overseer = make_overseer([self.manager, self.neighbours, RuntimeApi(self.states)])
 
@@ -419,6 +429,40 @@ async def test_the_own_group_is_preferred_then_the_session(autojump_clock: MockC
         assert node.network.prioritised == [
             tuple(identity_of(name).peer for name in [*first, *rest])
         ]
+
+
+@pytest.mark.guide("A98")
+async def test_a_validator_is_one_by_its_record_and_by_nothing_else(
+    autojump_clock: MockClock,
+) -> None:
+    """Whoever gossips is told of those who validate now: no word of a peer's own, no record of one
+    that does not validate, or not yet, adds to them."""
+    async with a_node(validator_keys("Alice")) as node:
+        for peer in (THERE, THIRD, FOURTH):
+            await node.connect(peer, ObservedRole.AUTHORITY)
+        await node.hear(THIRD, record("Eve", THIRD))
+        await trio.sleep(2 * ASK_FIRST_S)
+        assert node.neighbours.of(NewValidatorPeers) == [] and node.told_outside == []
+        await node.hear(THERE, record("Bob", THERE), record("Charlie", FOURTH))
+        await node.hear(THERE, record("Dave", THERE))
+        await trio.sleep(2 * ASK_FIRST_S)
+        [told] = [message.event.peers for message in node.neighbours.of(NewValidatorPeers)]
+        assert sorted(told) == sorted([THERE, FOURTH]), "each peer once, and not ourselves"
+        assert node.told_outside == [told]
+        await node.next_block()
+        assert node.told_outside == [told], "only what is new"
+
+
+@pytest.mark.guide("A98")
+async def test_a_validator_of_the_next_session_is_none_of_this_one() -> None:
+    async with a_node() as node:
+        node.manager._heads = {HEAD: head_of_two_sessions("Eve")}
+        node.manager._expect()
+        await node.connect(THERE)
+        await node.hear(THERE, record("Eve", THIRD), record("Bob", THERE))
+        node.manager._prioritise()
+        assert node.network.prioritised[-1] == (THERE, THIRD)
+        assert node.told_outside == [(THERE,)]
 
 
 def head_of_two_sessions(*following: str) -> HeadValidators:

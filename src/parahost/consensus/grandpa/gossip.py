@@ -8,7 +8,7 @@ is taken to have lost what it was sent: it gets everything again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from parahost.consensus.fanout import a_few, relay_fanout
 from parahost.consensus.grandpa.messages import (
@@ -43,7 +43,8 @@ class Gossip:
     ) -> None:
         self.peers: dict[PeerId, PeerRecord] = {}
         self._order: list[PeerId] = []
-        self._authorities = 0
+        self._authorities = frozenset[PeerId]()
+        self._authorities_connected = 0
         self.view = view
         self._send = send
         self._random = random
@@ -54,16 +55,21 @@ class Gossip:
         """Our own commit, while it waits so that others may be first; nobody is sent it."""
         self.held_until: float | None = None
 
-    def connected(self, peer: PeerId, *, is_authority: bool) -> None:
-        self.peers[peer] = PeerRecord(is_authority)
+    def authorities_are(self, peers: Iterable[PeerId]) -> None:
+        """Who of all peers, connected or not, is an authority by a record that was verified."""
+        self._authorities = frozenset(peers)
+        self._authorities_connected = sum(peer in self._authorities for peer in self.peers)
+
+    def connected(self, peer: PeerId) -> None:
+        self.peers[peer] = PeerRecord()
         self._order.append(peer)
-        self._authorities += is_authority
+        self._authorities_connected += peer in self._authorities
         self._send([peer], self._neighbour_packet())
 
     def disconnected(self, peer: PeerId) -> None:
         record = self.peers.pop(peer, None)
         if record is not None:
-            self._authorities -= record.is_authority
+            self._authorities_connected -= peer in self._authorities
             self._order.remove(peer)
 
     def move(self, view: View) -> None:
@@ -105,7 +111,7 @@ class Gossip:
         if source is None:
             ready = [peer for peer in self.peers if lacks(peer)]
         else:
-            fanout = relay_fanout(self._random, self._authorities, voters)
+            fanout = relay_fanout(self._random, self._authorities_connected, voters)
             ready = a_few(self._random, self._order, fanout, lacks) if fanout else []
         for peer in ready:
             self._mark(peer, key, payload)

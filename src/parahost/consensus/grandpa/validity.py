@@ -82,8 +82,6 @@ class View:
 class PeerRecord:
     """What is known of a peer. Times are the node's clock's, in seconds."""
 
-    is_authority: bool = False
-    """By its own word."""
     view: View | None = None
     viewed_at: float = float("-inf")
     asked_us_at: float = float("-inf")

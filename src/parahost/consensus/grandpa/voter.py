@@ -72,7 +72,6 @@ from parahost.ports import (
     NetworkEvent,
     Notification,
     NotificationProtocol,
-    ObservedRole,
     PeerConnected,
     PeerDisconnected,
     Random,
@@ -174,6 +173,11 @@ class GrandpaVoter:
         """The number of the round that runs, counted from 1 in each set."""
         return self._rounds.current.number
 
+    def authorities_are(self, peers: Sequence[PeerId]) -> None:
+        """Be told which peers are authorities, by verified records; where all are connected, fewer
+        copies of a vote are enough."""
+        self._gossip.authorities_are(peers)
+
     async def run(self) -> None:
         """Vote, until cancelled."""
         try:
@@ -225,8 +229,8 @@ class GrandpaVoter:
                     if not isinstance(verdict, Verdict):
                         return self._await_verdict(peer, verdict)
                     self._blame(peer, verdict)
-            case PeerConnected(peer, role):
-                self._gossip.connected(peer, is_authority=role is ObservedRole.AUTHORITY)
+            case PeerConnected(peer):
+                self._gossip.connected(peer)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
                 self._catching_up.answered(peer)  # who is gone owes nothing

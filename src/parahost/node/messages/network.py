@@ -65,7 +65,17 @@ class OurViewChange:
     view: View
 
 
-NetworkBridgeEvent = PeerConnected | PeerDisconnected | PeerMessage | PeerViewChange | OurViewChange
+@dataclass(frozen=True, slots=True)
+class ValidatorPeers:
+    """Who of all peers, connected or not, validates in this session by a verified record. Comes
+    again when they are others: of the validation peer set only."""
+
+    peers: tuple[PeerId, ...]
+
+
+NetworkBridgeEvent = (
+    PeerConnected | PeerDisconnected | PeerMessage | PeerViewChange | OurViewChange | ValidatorPeers
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,13 @@ class RegisterRequestProducer(Message):
 
     protocol: RequestProtocol
     producer: Callable[[PeerId, bytes, Reply[bytes | None]], Message]
+
+
+@dataclass(slots=True)
+class NewValidatorPeers(Message):
+    """From the Peer Set Manager, for all who gossip: the bridge hands the event on."""
+
+    event: ValidatorPeers
 
 
 @dataclass(slots=True)

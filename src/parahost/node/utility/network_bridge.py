@@ -18,6 +18,7 @@ from parahost.node.messages.network import (
     MAX_VIEW_HEADS,
     DisconnectPeer,
     NetworkBridgeEvent,
+    NewValidatorPeers,
     OurViewChange,
     PeerConnected,
     PeerDisconnected,
@@ -99,6 +100,7 @@ class NetworkBridge(Subsystem):
         SendRequest,
         ReportPeer,
         DisconnectPeer,
+        NewValidatorPeers,
         RefreshView,
     )
     sends: ClassVar[tuple[type[Message], ...]] = (
@@ -182,6 +184,8 @@ class NetworkBridge(Subsystem):
                 self._answerers.setdefault(request_protocol.name, message)
             case DisconnectPeer(peer):
                 self._network.disconnect(peer)
+            case NewValidatorPeers(event):
+                self._produce(self._circles[PeerSet.VALIDATION], event)
 
     def _on_input(self, circle: _Circle, peer_set: PeerSet, event: port.NetworkEvent) -> None:
         match event:

@@ -9,7 +9,7 @@ limits, reputation and bans are the network adapter's.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar
 
@@ -27,6 +27,7 @@ from parahost.node.gossip import (
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
+    NewValidatorPeers,
     PeerConnected,
     PeerDisconnected,
     PeerMessage,
@@ -37,6 +38,7 @@ from parahost.node.messages.network import (
     ReputationChange,
     ResolveValidators,
     SendMessage,
+    ValidatorPeers,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import RuntimeCall
@@ -213,6 +215,7 @@ class PeerSetManager(Subsystem):
         RegisterEventProducer,
         SendMessage,
         ReportPeer,
+        NewValidatorPeers,
         RuntimeCall,
     )
 
@@ -223,17 +226,21 @@ class PeerSetManager(Subsystem):
         steering: PeerSteering,
         local_peer: PeerId,
         genesis_hash: Hash,
+        validators_are: Callable[[Sequence[PeerId]], None],
     ) -> None:
+        """``validators_are`` is told what the bridge is, for those who gossip beside it."""
         self._keys = keys
         self._verifier = verifier
         self._steering = steering
         self._local_peer = local_peer
         self._genesis_hash = genesis_hash
+        self._validators_are = validators_are
         self._peers = GossipPeers()
         self._known: dict[PeerId, PeerKnowledge] = {}
         self._directory = Directory()
         self._heads: dict[Hash, HeadValidators | None] = {}
         self._prioritised: list[PeerId] = []
+        self._validators = ValidatorPeers(())
         self._stirred = trio.Event()
         """Set when there may be somebody new to ask, or something new to ask for."""
 
@@ -452,17 +459,23 @@ class PeerSetManager(Subsystem):
         return same and now_ms - held.made_at < REFRESH_S * 1000
 
     def _prioritise(self) -> None:
-        """Tell the network whom we want most, by the newest head."""
+        """Tell the network whom we want most, and those who gossip who validates, by the newest
+        head."""
         newest = next((head for head in reversed(self._heads.values()) if head is not None), None)
         if newest is None:
             return
-        records = self._directory.records
-        wanted = [
-            PeerId(records[validator].peer)
-            for validator in preference(newest, newest.session.own_index(self._keys))
-            if validator in records
-        ]
-        peers = [peer for peer in dict.fromkeys(wanted) if peer != self._local_peer]
+        peers = self._peers_of(preference(newest, newest.session.own_index(self._keys)))
         if peers != self._prioritised:
             self._prioritised = peers
             self._steering.prioritise(peers)
+        validators = ValidatorPeers(tuple(self._peers_of(newest.session.validators)))
+        if validators != self._validators:
+            self._validators = validators
+            self.ctx.send(NewValidatorPeers(validators))
+            self._validators_are(validators.peers)
+
+    def _peers_of(self, validators: Iterable[ValidatorId]) -> list[PeerId]:
+        """The peers of those that made themselves known, but us."""
+        records = self._directory.records
+        peers = (PeerId(records[each].peer) for each in validators if each in records)
+        return [peer for peer in dict.fromkeys(peers) if peer != self._local_peer]
