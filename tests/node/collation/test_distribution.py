@@ -56,6 +56,7 @@ from parahost.node.messages.collation import (
     DistributeCollation,
     ExplainToCollator,
     FetchCollation,
+    NoteGoodCollation,
 )
 from parahost.node.messages.network import (
     PeerConnected,
@@ -278,6 +279,20 @@ async def test_a_banned_collator_is_told_why_and_not_heard_for_a_time(
         await validator.hear(Advertise(NEXT, U32(10)))
         assert validator.advertised()[1:] == [CollationAdvertised(NEXT, PARACHAIN, ME, PEER)]
         assert validator.costs() == []
+
+
+async def test_a_collator_earns_by_what_is_seconded() -> None:
+    """So honest ones keep their places when strangers want them too."""
+    async with a_validator() as validator:
+        await validator.hear(declaration())
+        await validator.connect(OTHER)
+        await validator.tell(NoteGoodCollation(HEAD, ME))
+        [earned] = validator.neighbours.of(ReportPeer)
+        assert earned.peer == PEER, "who declared nothing earned nothing"
+        assert earned.change.value == 50
+        await validator.hear(declaration(OTHER), peer=OTHER)
+        await validator.tell(NoteGoodCollation(HEAD, ME))
+        assert {report.peer for report in validator.neighbours.of(ReportPeer)[1:]} == {PEER, OTHER}
 
 
 @pytest.mark.guide("A82")

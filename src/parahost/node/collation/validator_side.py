@@ -68,6 +68,9 @@ COST_NO_COLLATORS = ReputationChange(-50, "a refusal, which is not a collator's 
 COST_UNKNOWN_HEADS = ReputationChange(-5, "advertises on relay parents that nobody knows")
 COST_NOT_DELIVERED = ReputationChange(-20, "a collation that was advertised did not come in time")
 COST_BROKEN_PROMISE = ReputationChange(-300, "a collation is not the one that was advertised")
+BENEFIT_SECONDED = ReputationChange(50, "a collation that we seconded")
+"""So that who is of use keeps its place among collators (:mod:`parahost.network.places`) for some
+minutes, at a reputation that halves each minute."""
 
 
 @dataclass(slots=True)
@@ -162,6 +165,8 @@ class ValidatorSide(CollationDistribution):
                 self._tell(peer, refused(relay_parent, reason))
             case NoteGoodCollation(_, collator):
                 self.ctx.journal.record("collation.good", collator=collator)
+                for peer in self._peers_of(collator):
+                    self.ctx.send(ReportPeer(peer, BENEFIT_SECONDED))
             case CollationRequested(reply=reply):
                 reply.answer(None)
 
