@@ -208,3 +208,28 @@ def test_contradicting_statements() -> None:
 
     outcome = run_with(mutate, who=("validator-1",), scenario=Scenario(shape=SMALL, blocks=1))
     assert "says Seconded and Valid" in bitten(outcome, "no_contradiction")
+
+
+def test_inclusion_by_a_majority_of_votes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime that includes with every second validator's vote. By the votes, what it backs next
+    comes too early, and when that has all its votes, no checker is at a loss for words."""
+    monkeypatch.setattr(inclusion, "availability_threshold", lambda validators: validators // 2 + 1)
+    silent = {f"validator-{number}" for number in range(1, 5)}
+
+    def late(build: Build) -> None:
+        left = {build.plan.name: 2}
+
+        def silence(sender: str, message: Message) -> Iterable[Message]:
+            if not isinstance(message, DistributeBitfield) or not left[build.plan.name]:
+                return (message,)
+            left[build.plan.name] -= 1
+            return ()
+
+        intercepting(silence)(build)
+
+    scenario = Scenario(shape=Shape(validators=10, parachains=1), blocks=6)
+    outcome = run_with(late, who=sorted(silent), scenario=scenario)
+    assert ": 6, where 7 are needed" in bitten(outcome, "included_by_two_thirds")
+    assert "second candidate while one is pending" in bitten(outcome, "one_pending_per_para")
+    found = bitten(outcome, "recoverable_and_valid")
+    assert "it was backed while another candidate of its para was pending" in found

@@ -73,11 +73,9 @@ class RecoverableAndValid(Checker):
         parent = one.backed_in.parent
         assert parent is not None
         descriptor, commitments = one.receipt.descriptor, one.receipt.commitments
-        backing = next(
-            backing
-            for backing in self._ledger.step(one.backed_in).backings
-            if backing.candidate == one.candidate
-        )
+        backing = self._ledger.step(one.backed_in).backing_of(one.candidate)
+        if backing is None:
+            return "it was backed while another candidate of its para was pending"
         if descriptor.relay_parent != parent.hash:
             return "its relay parent is not the parent of the block that backs it"
         if backing.parent_head is None:

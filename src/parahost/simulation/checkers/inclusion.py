@@ -50,7 +50,8 @@ class IncludedByTwoThirds(Checker):
 
     def on_block(self, block: RecordedBlock) -> None:
         assert block.parent is not None
-        included = {one.para: one for one in self._ledger.step(block).included}
+        step = self._ledger.step(block)
+        included = {one.para: one for one in step.included}
         for para in reading.paras_in(block.state, "Paras", "Heads"):
             before = reading.head(block.parent.state, para)
             after = reading.head(block.state, para)
@@ -58,7 +59,13 @@ class IncludedByTwoThirds(Checker):
                 if after != included[para].receipt.commitments.head_data:
                     self.violated(f"para {para} has not moved to the head it has votes for", block)
             elif before is not None and after != before:
-                self.violated(f"para {para} has moved on without two thirds of the votes", block)
+                counted = step.counted_of(para)
+                votes = 0 if counted is None else len(counted.votes)
+                self.violated(
+                    f"para {para} has moved on without two thirds of the votes:"
+                    f" {votes}, where {step.needed} are needed",
+                    block,
+                )
 
 
 def _named(pending: Mapping[int, bytes]) -> str:

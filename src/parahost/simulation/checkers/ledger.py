@@ -49,8 +49,11 @@ class Backing:
 @dataclass(frozen=True, slots=True)
 class Step:
     """What a block did, and what is pending after it. ``doubled``: candidates that the block backs
-    although another one of the same para is pending."""
+    although another one of the same para is pending. ``counted``: what was pending before it, with
+    the votes that it brings; of ``needed`` votes each is included."""
 
+    needed: int = 0
+    counted: tuple[Pending, ...] = ()
     included: tuple[Pending, ...] = ()
     timed_out: tuple[Pending, ...] = ()
     backings: tuple[Backing, ...] = ()
@@ -58,8 +61,12 @@ class Step:
     ends_session: bool = False
     pending: tuple[Pending, ...] = ()
 
-    def pending_of(self, para: int) -> Pending | None:
-        return next((one for one in self.pending if one.para == para), None)
+    def counted_of(self, para: int) -> Pending | None:
+        return next((one for one in self.counted if one.para == para), None)
+
+    def backing_of(self, candidate: CandidateHash) -> Backing | None:
+        """The backing of a candidate that the block was free to back."""
+        return next((one for one in self.backings if one.candidate == candidate), None)
 
 
 class CandidateLedger:
@@ -88,8 +95,9 @@ def _step(before: Step, parent: RecordedBlock, block: RecordedBlock) -> Step:
             for core in ones:
                 votes = pending[core].votes | {bitfield.validator_index}
                 pending[core] = replace(pending[core], votes=votes)
-    threshold = validators - (validators - 1) // 3
-    included = [one for one in pending.values() if len(one.votes) >= threshold]
+    counted = tuple(pending.values())
+    needed = validators - (validators - 1) // 3
+    included = [one for one in counted if len(one.votes) >= needed]
     for one in included:
         del pending[one.core]
     timed_out = [one for one in pending.values() if _is_timed_out(one, parent, block)]
@@ -111,7 +119,14 @@ def _step(before: Step, parent: RecordedBlock, block: RecordedBlock) -> Step:
             pending[place] = Pending(backing.candidate, backed.candidate, place, block)
     left = () if ends_session else tuple(pending[core] for core in sorted(pending))
     return Step(
-        tuple(included), tuple(timed_out), tuple(backings), tuple(doubled), ends_session, left
+        needed,
+        counted,
+        tuple(included),
+        tuple(timed_out),
+        tuple(backings),
+        tuple(doubled),
+        ends_session,
+        left,
     )
 
 
