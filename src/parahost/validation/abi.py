@@ -118,7 +118,7 @@ class ValidationFunction:
             return self._run(store, params, report)
         except (GuestTrap, FunctionFailed, wasmtime.Trap, wasmtime.WasmtimeError) as error:
             failure = self._judge(error)
-            error.__traceback__ = None  # it leads in a circle through the engine's frames
+            _forget_frames(error)
         finally:
             report.instructions = meter.executed
         try:
@@ -244,6 +244,14 @@ class ValidationFunction:
         """The reason, with the guest's last words if it said any."""
         last = self._context.log[-1] if self._context and self._context.log else ""
         return f"{reason} (the function logged: {last})" if last else reason
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Tracebacks lead in a circle through the engine's frames: this error's, and those of the
+    errors behind it."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _have_memory(size: int) -> None:
