@@ -1,24 +1,16 @@
 """SCALE, the host's native tongue: a typed codec on dataclasses, built once per type.
 
-``encode(value)`` or ``encode(value, type)``; ``decode(type, data)``. The table of types is in
-:mod:`parahost.primitives.scale.codec`.
+``encode(value)`` or ``encode(value, type)``; ``decode(type, data)``. A type has a shape, which is
+plain data (:mod:`~parahost.primitives.scale.shapes`, with the table of types), and a shape has
+functions (:mod:`~parahost.primitives.scale.functions`).
 """
 
 from parahost.primitives.scale.bitvec import BitVec
-from parahost.primitives.scale.codec import (
-    Compact,
-    FixedLen,
-    MaxLen,
-    codec_of,
-    decode,
-    decode_compact,
-    decode_prefix,
-    encode,
-    encode_compact,
-    variant,
-)
+from parahost.primitives.scale.codec import codec_of, decode, decode_prefix, encode
+from parahost.primitives.scale.compact import decode_compact, encode_compact
 from parahost.primitives.scale.errors import ScaleDecodeError, ScaleEncodeError, ScaleTypeError
 from parahost.primitives.scale.once import decode_once
+from parahost.primitives.scale.shapes import Compact, FixedLen, MaxLen, shape_of, variant
 
 __all__ = [
     "BitVec",
@@ -35,5 +27,6 @@ __all__ = [
     "decode_prefix",
     "encode",
     "encode_compact",
+    "shape_of",
     "variant",
 ]

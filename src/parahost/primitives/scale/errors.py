@@ -21,3 +21,8 @@ class ScaleEncodeError(ValueError):
 
 class ScaleTypeError(TypeError):
     """A type annotation that has no SCALE form: a bug in a declaration."""
+
+
+def truncated(offset: int, wanted: int, size: int) -> ScaleDecodeError:
+    """The input of ``size`` bytes ends before the bytes that are wanted at an offset."""
+    return ScaleDecodeError(offset, f"{wanted} bytes wanted, {size - offset} left")
