@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from trio.testing import wait_all_tasks_blocked
 
 from parahost.parachains.adder.collator import AdderCollator
+from parahost.parachains.collator import CollatorFailed, Services, running
 from parahost.parachains.heads import ChainHead
 from parahost.parachains.load.collator import LoadCollator
 from parahost.primitives.basic import HeadData
 from parahost.primitives.candidates import PoV
 from parahost.primitives.scale import encode
-from tests.parachains.world import Bench
+from parahost.storage import MemoryDatabase
+from tests.node.harness import ListJournal, TrioClock
+from tests.parachains.world import PARA, Bench
 
 
 @pytest.mark.guide("A96")
@@ -79,3 +83,46 @@ def test_heads_round_trip() -> None:
     assert ChainHead.decode(head.encode()) == head
     with pytest.raises(ValueError, match="72 are expected"):
         ChainHead.decode(HeadData(b"short"))
+
+
+class Worker(AdderCollator):
+    """Has one job, which fails."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._error = error
+
+    async def start(self, services: Services) -> None:
+        await super().start(services)
+        services.spawn(self._work)
+
+    async def _work(self) -> None:
+        raise self._error
+
+
+async def work(error: BaseException) -> ListJournal:
+    journal = ListJournal()
+    head = HeadData(b"")
+    disk = MemoryDatabase()
+    async with running(
+        Worker(error),
+        para_id=PARA,
+        genesis_head=head,
+        database=disk,
+        journal=journal,
+        clock=TrioClock(),
+    ):
+        await wait_all_tasks_blocked()
+    return journal
+
+
+@pytest.mark.parametrize("error", [ValueError("the author's mistake"), SystemExit(1)])
+async def test_a_job_that_fails_stops_nothing_else(error: BaseException) -> None:
+    journal = await work(error)
+    assert journal.events == [("collator.failed", {"para": PARA, "reason": repr(error)})]
+
+
+async def test_a_job_may_say_that_the_collator_cannot_go_on() -> None:
+    with pytest.raises(ExceptionGroup) as raised:
+        await work(CollatorFailed("the disk is gone"))
+    assert raised.group_contains(CollatorFailed)

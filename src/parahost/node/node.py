@@ -37,6 +37,7 @@ from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
 from parahost.node.collation.collator_side import CollatorSide
 from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.generation import CollationGeneration
+from parahost.node.collation.para_standing import Expected
 from parahost.node.collation.validator_side import ValidatorSide
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, MessageGraph, Overseer, Subsystem
@@ -120,6 +121,7 @@ class Collating:
 
     collator: Collator
     para_id: ParaId
+    expected: Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,7 @@ class Node:
                     slot_duration_s=slot_s,
                     genesis_hash=genesis,
                     submit=self._submit,
+                    expected=collating.expected,
                 ),
             ]
         return [

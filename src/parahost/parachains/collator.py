@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,8 @@ import trio
 from parahost.parachains.store import Store
 from parahost.ports import BuildContext, Clock, Database, Journal, ParachainBlock
 from parahost.primitives.basic import HeadData, ParaId
+
+log = logging.getLogger(__name__)
 
 Job = Callable[[], Awaitable[None]]
 
@@ -25,7 +28,8 @@ class Services:
     """What a collator has of its node.
 
     ``genesis_head`` is the head with which the para began. ``spawn`` runs a job beside the others
-    until the node stops; an exception that leaves it stops the node.
+    until the node stops. An exception ends the job and is written to the node's log; only
+    :class:`CollatorFailed` stops the node.
     """
 
     para_id: ParaId
@@ -114,9 +118,21 @@ async def running(
     :raises CollatorFailed: when it cannot start.
     """
     async with trio.open_nursery() as nursery:
-        services = Services(
-            para_id, genesis_head, Store(database), journal, clock, nursery.start_soon
-        )
+
+        def spawn(job: Job) -> None:
+            nursery.start_soon(_run_job, job, para_id, journal)
+
+        services = Services(para_id, genesis_head, Store(database), journal, clock, spawn)
         await collator.start(services)
         yield
         nursery.cancel_scope.cancel()
+
+
+async def _run_job(job: Job, para_id: ParaId, journal: Journal) -> None:
+    try:
+        await job()
+    except CollatorFailed:
+        raise
+    except (Exception, SystemExit) as error:
+        log.error("a job of the collator failed: %r", error, exc_info=error)
+        journal.record("collator.failed", para=para_id, reason=repr(error))

@@ -22,11 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from parahost.node.collation.para_standing import Expected
 from parahost.parachains.code import ExampleName, example_code
 from parahost.parachains.collator import Collator
 from parahost.parachains.loading import BadCollator, load_collator
 from parahost.parachains.wasm import MalformedWasm, exported_functions
-from parahost.primitives.basic import U32, HeadData, ParaId, ValidationCode
+from parahost.primitives.basic import U32, HeadData, ParaId, ValidationCode, ValidationCodeHash
+from parahost.primitives.hashing import blake2_256
 from parahost.validation.code import wasm_of
 from parahost.validation.errors import FunctionFailed
 
@@ -71,6 +73,10 @@ class ParachainSpec:
     def make_collator(self) -> Collator:
         """:raises BadCollator: when the module has changed since the spec was read."""
         return load_collator(self.collator, self.args, self.search_path)
+
+    def expected(self) -> Expected:
+        """With what the para is to begin, to be held against what the chain has it begin with."""
+        return Expected(self.genesis_head, ValidationCodeHash(blake2_256(self.code)))
 
 
 def load_specs(texts: Sequence[str]) -> list[ParachainSpec]:

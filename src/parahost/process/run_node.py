@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import signal
 from collections.abc import Iterator, Sequence
@@ -31,6 +32,7 @@ from parahost.process.executor import ThreadExecutor
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.promises import open_keys
 from parahost.process.system import SystemClock, SystemRandom
+from parahost.process.watchdog import Watchdog
 from parahost.runtime.chain_spec import BadChainSpec, ChainSpec
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.validation import ValidationPool, confinement
@@ -180,7 +182,7 @@ async def _run(
         if options.parachain is not None:
             collator = options.parachain.make_collator()
             await stack.enter_async_context(_working(collator, options.parachain, ports))
-            collating = Collating(collator, options.parachain.id)
+            collating = Collating(collator, options.parachain.id, options.parachain.expected())
         try:
             node = Node(
                 spec.genesis_state(),
@@ -193,6 +195,9 @@ async def _run(
         except ForeignDatabase as error:
             raise BadBasePath(f"{base.database}: {error}") from error
         async with trio.open_nursery() as nursery:
+            if collating is not None:
+                suspect = inspect.getsourcefile(type(collating.collator))
+                nursery.start_soon(Watchdog(journal, suspect).run)
             await nursery.start(node.run)
             await nursery.start(network.run)
             _tell_of_start(options, node, network, journal)

@@ -129,7 +129,7 @@ class SimulatedNode:
             if build.collator is not None:
                 await stack.enter_async_context(self._collating(build, build.collator))
                 assert plan.parachain is not None
-                collating = Collating(build.collator, plan.parachain.id)
+                collating = Collating(build.collator, plan.parachain.id, plan.parachain.expected())
             tweaks = Tweaks(
                 execute=build.execute,
                 ask=around.sharing.ask,

@@ -37,6 +37,7 @@ from parahost.runtime import api
 from parahost.storage import MemoryDatabase
 from parahost.validation import InProcessHost
 from tests.node.collation.world import (
+    EXPECTED,
     NAMES,
     PARACHAIN,
     Scripted,
@@ -114,6 +115,7 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
                 slot_duration_s=2.0,
                 genesis_hash=relay.genesis_hash,
                 submit=lambda extrinsic: None,
+                expected=EXPECTED,
             ),
             CollatorSide(PARACHAIN, collator_keys(), collators.local_peer),
             collators_beside,

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.node.collation.generation import CollationGeneration
+from parahost.node.collation.para_standing import Expected
 from parahost.node.messages.collation import DistributeCollation
 from parahost.node.messages.utility import CandidateInvalid, CandidateValid, ValidateCandidate
 from parahost.node.overseer import Overseer
@@ -24,7 +25,14 @@ from parahost.ports import (
     ParachainBlock,
     Returned,
 )
-from parahost.primitives.basic import U32, BlockNumber, HeadData, ParaId, ValidationCode
+from parahost.primitives.basic import (
+    U32,
+    BlockNumber,
+    HeadData,
+    ParaId,
+    ValidationCode,
+    ValidationCodeHash,
+)
 from parahost.primitives.candidates import Collation, ValidationParams
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.hashing import blake2_256
@@ -42,6 +50,7 @@ from parahost.storage import MemoryDatabase
 from parahost.validation import InProcessHost
 from tests.node.collation.world import (
     COLLATOR,
+    EXPECTED,
     PARACHAIN,
     PARATHREAD,
     Scripted,
@@ -73,7 +82,11 @@ class Node:
     """A collator's node, but for its network."""
 
     def __init__(
-        self, collator: Collator, para: ParaId = PARACHAIN, database: Database | None = None
+        self,
+        collator: Collator,
+        para: ParaId = PARACHAIN,
+        database: Database | None = None,
+        expected: Expected = EXPECTED,
     ) -> None:
         self.states = States()
         self.submitted: list[Extrinsic] = []
@@ -86,6 +99,7 @@ class Node:
             slot_duration_s=2.0,
             genesis_hash=self.chain.genesis_hash,
             submit=self.submitted.append,
+            expected=expected,
         )
         self.overseer: Overseer = make_overseer(
             [generation, self.distribution, RuntimeApi(self.states)]
@@ -293,6 +307,55 @@ async def test_the_collator_learns_which_code_judges_its_block() -> None:
     (context,) = seen
     assert context.validation_code_hash == blake2_256(example_code("adder"))
     assert context.new_code_allowed_from == 0
+
+
+def told(node: Node, event: str) -> list[str]:
+    return [str(fields["reason"]) for name, fields in node.journal.events if name == event]
+
+
+async def test_a_para_that_is_not_registered_is_told_once() -> None:
+    node = Node(await started(AdderCollator()), ParaId(U32(9)))
+    async with running(node.overseer):
+        for _ in range(3):
+            node.chain.step()
+            await node.show()
+    assert told(node, "collation.no_place") == ["para 9 is not registered on this chain"]
+
+
+async def test_another_genesis_head_and_another_code_than_the_chains_are_told_once() -> None:
+    other = Expected(HeadData(b"other"), ValidationCodeHash(blake2_256(b"other")))
+    node = Node(await started(AdderCollator()), expected=other)
+    async with running(node.overseer):
+        await node.show()
+        for _ in range(2):
+            node.chain.step()
+            await node.show()
+    (genesis,) = told(node, "collation.other_genesis")
+    assert "this collator's has 0x6f74686572 (5 bytes)" in genesis
+    (code,) = told(node, "collation.other_code")
+    assert blake2_256(example_code("adder")).hex() in code and blake2_256(b"other").hex() in code
+
+
+async def test_what_is_as_expected_is_not_told() -> None:
+    node = Node(await started(AdderCollator()))
+    async with running(node.overseer):
+        await node.show()
+        for _ in range(3):
+            node.chain.step()
+            await node.show()
+    for event in ("no_place", "other_genesis", "other_code", "stands", "not_made"):
+        assert told(node, f"collation.{event}") == []
+
+
+async def test_a_para_that_stands_is_told_at_ten_twenty_and_forty_blocks_and_why() -> None:
+    node = Node(await started(Hopeless("bytes")))
+    async with running(node.overseer):
+        for _ in range(45):
+            node.chain.step()
+            await node.show()
+    why = "build returned bytes, not a ParachainBlock"
+    expected = [f"no new head for {count} relay blocks: {why}" for count in (10, 20, 40)]
+    assert told(node, "collation.stands") == expected
 
 
 @pytest.mark.parametrize("error", [ValueError("the author's mistake"), SystemExit(1)])

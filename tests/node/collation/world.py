@@ -8,6 +8,7 @@ from typing import Any
 
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.node.collation.para_standing import Expected
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Subsystem
@@ -16,7 +17,8 @@ from parahost.parachains.code import example_code
 from parahost.parachains.collator import Collator, Services
 from parahost.parachains.store import Store
 from parahost.ports import Database, KeyType
-from parahost.primitives.basic import U32, Hash, ParaId
+from parahost.primitives.basic import U32, Hash, ParaId, ValidationCodeHash
+from parahost.primitives.hashing import blake2_256
 from parahost.runtime.balances import UNIT
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
@@ -29,6 +31,7 @@ from tests.runtime.world import Chain, account, key, validators
 PARACHAIN = ParaId(U32(2000))
 PARATHREAD = ParaId(U32(2001))
 ADDER = ParaGenesisArgs(AdderCollator().genesis_head(PARACHAIN), example_code("adder"), True)
+EXPECTED = Expected(ADDER.genesis_head, ValidationCodeHash(blake2_256(ADDER.validation_code)))
 NAMES = ("Alice", "Bob", "Charlie", "Dave")
 GENESIS = GenesisConfig(
     validators=validators(*NAMES),

@@ -19,11 +19,12 @@ from parahost.node.backing.assignments import (
 )
 from parahost.node.collation.building import NoBlock, build_block, tell
 from parahost.node.collation.claims import Claimant, Submit
+from parahost.node.collation.para_standing import Expected, ParaStanding
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import DistributeCollation
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
 from parahost.node.messages.utility import RuntimeCall
-from parahost.node.overseer import Subsystem
+from parahost.node.overseer import Context, Subsystem
 from parahost.ports import (
     BuildContext,
     Collator,
@@ -154,14 +155,23 @@ class CollationGeneration(Subsystem):
         slot_duration_s: float,
         genesis_hash: Hash,
         submit: Submit,
+        expected: Expected,
     ) -> None:
+        """``expected``: with what the collator's own files have the para begin."""
         self._collator = collator
         self._para_id = para_id
         self._keys = keys
         self._time_limit_s = slot_duration_s * BUILD_SLOTS
         self._collator_id = CollatorId(H256(keys.public_keys(KeyType.COLLATOR)[0]))
         self._claimant = Claimant(para_id, self._collator_id, keys, genesis_hash, submit)
+        self._genesis_hash = genesis_hash
+        self._expected = expected
         self._included: HeadData | None = None
+        self._was_missing = False
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        self._standing = ParaStanding(self._para_id, self._expected, ctx.journal)
 
     # Signals
 
@@ -182,7 +192,9 @@ class CollationGeneration(Subsystem):
         await self._claimant.claim_if_due(self.ctx, relay_parent)
         assignments = await learn_assignments(self.ctx, relay_parent)
         assignment = assignments.paras.get(self._para_id)
-        if assignment is not None and assignment.collator in (None, self._collator_id):
+        if assignment is None:
+            await self._note_no_core(relay_parent)
+        elif assignment.collator in (None, self._collator_id):
             await self._collate(relay_parent, assignments, assignment)
 
     async def _collate(
@@ -191,8 +203,11 @@ class CollationGeneration(Subsystem):
         basis = await learn_basis(self.ctx, relay_parent, assignment)
         if basis is None:
             return
+        self._standing.note_obstacle("")
+        self._standing.note_code(ValidationCodeHash(blake2_256(basis.code)))
         block = await self._build(relay_parent, basis)
         if isinstance(block, NoBlock):
+            self._standing.note_not_made(block.reason or "the collator has no block")
             if block.reason:
                 self._record("collation.not_made", relay_parent, block.reason)
             return
@@ -213,6 +228,7 @@ class CollationGeneration(Subsystem):
             # Before a restart we made another one here, and it may be out.
             self._record("collation.not_made", relay_parent, "another was made here already")
             return
+        self._standing.note_made()
         self.ctx.journal.record(
             "collation.made",
             candidate=collation.receipt.hash(),
@@ -248,9 +264,26 @@ class CollationGeneration(Subsystem):
 
     async def _note_included(self, relay_parent: Hash) -> None:
         head = await self._head_at(relay_parent)
-        if head is not None and head != self._included:
+        if head is None:
+            self._was_missing = True
+            self._standing.note_obstacle(f"para {self._para_id} is not registered on this chain")
+            return
+        if self._was_missing or relay_parent == self._genesis_hash:
+            self._was_missing = False
+            self._standing.note_first_head(head)
+        moved = head != self._included
+        self._standing.note_block(moved=moved)
+        if moved:
             self._included = head
             self._tell(self._collator.on_included, head)
+
+    async def _note_no_core(self, relay_parent: Hash) -> None:
+        """A parathread has none between its turns."""
+        claimed = await self.ctx.ask(
+            RuntimeCall(relay_parent, api.parathread_claimed, (self._para_id,))
+        )
+        if claimed is None and self._included is not None and not self._was_missing:
+            self._standing.note_obstacle(f"para {self._para_id} has no core and no group")
 
     async def _note_finalized(self, block: Hash) -> None:
         head = await self._head_at(block)
