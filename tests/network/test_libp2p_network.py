@@ -17,6 +17,7 @@ from typing import Any
 import libp2p
 import pytest
 import trio
+import trio.testing
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from multiaddr import Multiaddr
@@ -29,11 +30,12 @@ from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.network.limits import NetworkLimits
+from parahost.network.peers import PeerBook
 from parahost.network.secure import secure
 from parahost.ports.database import DatabaseError
 from parahost.ports.network import NetworkEvent, ObservedRole, PeerConnected, PeerDisconnected
 from parahost.primitives.addresses import parse_address
-from parahost.primitives.basic import H256
+from parahost.primitives.basic import H256, PeerId
 from parahost.primitives.limits import MIB
 from tests.network.conformance import ASK, LARGE, SMALL, Listener, until
 from tests.network.local import GENESIS, loopback, network
@@ -500,6 +502,10 @@ async def test_pings_before_any_hello_end_their_connection_only() -> None:
         ("yamux", "Stream.deliver"),
         ("yamux", "Stream.widen"),
         ("yamux", "Stream.written"),
+        ("peers", "PeerBook.due"),
+        ("peers", "PeerBook.begin"),
+        ("peers", "PeerBook.reached"),
+        ("peers", "PeerBook.ended"),
     ],
 )
 async def test_an_exception_anywhere_stays_on_its_connection(
@@ -525,7 +531,8 @@ async def test_an_exception_anywhere_stays_on_its_connection(
     heard = Listener()
     alice.on_notification(SMALL, heard)
     async with running(alice):
-        bob = network(2, alice.listen_addresses)
+        nobody = f"/ip4/127.0.0.1/tcp/1/p2p/{INTRUDER.peer}"
+        bob = network(2, [*alice.listen_addresses, nobody])
         bob.on_notification(SMALL, Listener())
         async with running(bob):
             with trio.fail_after(20):
@@ -535,6 +542,33 @@ async def test_an_exception_anywhere_stays_on_its_connection(
             await until(lambda: bool(alice.connected() and bob.connected()))
     assert planted == 1
     assert alice.incidents.failures.total() + bob.incidents.failures.total() == 1
+
+
+@pytest.mark.parametrize("chain", [GENESIS, H256(bytes(32))], ids=["session", "other chain"])
+async def test_what_ends_counts_once_for_who_dialled(
+    monkeypatch: pytest.MonkeyPatch, chain: H256
+) -> None:
+    """A session that is short, and an attempt that becomes none."""
+    ended: list[float] = []
+    original = PeerBook.ended
+
+    def note(book: PeerBook, peer: PeerId, lasted_s: float) -> None:
+        if peer == alice.local_peer:
+            ended.append(lasted_s)
+        original(book, peer, lasted_s)
+
+    patient = NetworkLimits(redial_min_s=1000, redial_max_s=1000)
+    alice = network(1, genesis=chain, limits=patient)
+    async with running(alice):
+        bob = network(2, alice.listen_addresses, limits=patient)
+        monkeypatch.setattr(PeerBook, "ended", note)
+        async with running(bob):
+            if chain == GENESIS:
+                await until(lambda: bool(bob.connected()))
+                bob.disconnect(alice.local_peer)
+            await until(lambda: bool(ended))
+            await trio.testing.wait_all_tasks_blocked(0.2)
+    assert len(ended) == 1 and ended[0] > 0, "somebody was there"
 
 
 @pytest.mark.parametrize("error", [ValueError, UnicodeError, OverflowError, socket.gaierror])

@@ -21,7 +21,8 @@ class Incidents:
 
     def __init__(self) -> None:
         self.failures: Counter[str] = Counter()
-        """Exceptions that were kept to their connection, by place or protocol."""
+        """Exceptions that were kept to their connection, or to one step that belongs to none, by
+        place or protocol."""
         self.too_large: Counter[str] = Counter()
         """Messages that were not sent because no peer would take them, by protocol."""
 
@@ -39,6 +40,15 @@ class Incidents:
             peer or "a stranger",
             exc_info=error,
         )
+
+    def skipped(self, step: str, error: Exception) -> None:
+        """Note an exception in a step that belongs to no connection; whoever calls this goes on.
+
+        :raises DatabaseError: when it is one.
+        """
+        _let_pass(error)
+        self.failures[step] += 1
+        log.error("%s failed (%d times so far)", step, self.failures[step], exc_info=error)
 
     def dropped(self, protocol: str, size: int, allowed: int) -> None:
         """Note a message, of so many bytes, that was not sent because it is too large."""

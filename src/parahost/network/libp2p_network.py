@@ -201,7 +201,8 @@ class Libp2pNetwork:
     # Beyond the ports: what starts a node needs.
 
     def add_reserved(self, address: str) -> None:
-        """Keep dialling this address (with ``/p2p/``) as if it were a bootnode's.
+        """Keep dialling this address (with ``/p2p/``) as if it were a bootnode's, and keep a place
+        for whoever has it.
 
         :raises NetworkError: when it is malformed.
         """
@@ -239,18 +240,38 @@ class Libp2pNetwork:
 
     async def _keep_dialling(self, nursery: trio.Nursery) -> None:
         while True:
-            for peer in self._book.due([*self._sessions, *self._establishing]):
-                if self._dials >= MAX_DIALS:
-                    break
-                if self._reputation.is_banned(peer) or not self._is_wanted(peer):
-                    continue
-                self._dials += 1
-                nursery.start_soon(self._dial, peer, self._book.begin(peer))
+            try:
+                self._dial_who_is_due(nursery)
+            except Exception as error:
+                self.incidents.skipped("choosing whom to dial", error)
             await self._clock.sleep(_DIAL_TICK_S)
 
+    def _dial_who_is_due(self, nursery: trio.Nursery) -> None:
+        for peer in self._book.due([*self._sessions, *self._establishing]):
+            if self._dials >= MAX_DIALS:
+                break
+            if self._reputation.is_banned(peer) or not self._is_wanted(peer):
+                continue
+            address = self._book.begin(peer)
+            self._dials += 1
+            nursery.start_soon(self._dial, peer, address)
+
     async def _dial(self, peer: PeerId, address: PeerAddress) -> None:
+        try:
+            await self._reach(peer, address)
+        except Exception as error:
+            self.incidents.failed("dialling", peer, error)
+
+    async def _reach(self, peer: PeerId, address: PeerAddress) -> None:
+        """Dial a peer and serve it. The book is told once how it ended: here, unless it became a
+        session."""
         begun = self._clock.now()
-        connected = False
+        connected = became_session = False
+
+        def settled() -> None:
+            nonlocal became_session
+            became_session = True
+
         try:
             try:
                 with trio.fail_after(self._limits.dial_timeout_s):
@@ -260,14 +281,13 @@ class Libp2pNetwork:
                 self._book.reached(peer)
             finally:
                 self._dials -= 1
-            await self._carry(mux, str(stream.socket.getpeername()[0]), lambda: None)
+            await self._carry(mux, str(stream.socket.getpeername()[0]), settled)
         except (OSError, PeerError, trio.TooSlowError) as error:
             log.debug("dialling %s: %s", address, error)
             self._unreached(peer, error)
-        except Exception as error:
-            self.incidents.failed("dialling", peer, error)
         finally:
-            self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
+            if not became_session:
+                self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
 
     def _unreached(self, peer: PeerId, error: Exception) -> None:
         """No session with a peer came about. Whom our operator told us to reach gets a line for it,
@@ -277,7 +297,7 @@ class Libp2pNetwork:
             return
         if self._told_why.get(peer) != why:
             self._told_why[peer] = why
-            log.warning("bootnode %s is not reached: %s", peer, why)
+            log.warning("bootnode or reserved peer %s is not reached: %s", peer, why)
 
     async def _on_inbound(self, stream: trio.SocketStream) -> None:
         arrival: Arrival | None = None
