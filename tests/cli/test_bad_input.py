@@ -84,6 +84,9 @@ LINES = {
     (*NODE, "--chain", "spec.json", "--bootnode", "/ip4/1.2.3.4/tcp/5"): (
         "/ip4/1.2.3.4/tcp/5: it does not say which peer is there; copy the whole address"
     ),
+    (*NODE, "--chain", "spec.json", "--reserved-peer", "/ip4/1.2.3.4/tcp/5"): (
+        "/ip4/1.2.3.4/tcp/5: it does not say which peer is there; copy the whole address"
+    ),
     (*NODE, "--chain", "spec.json", "--role", "collator"): "node: --role collator and --parachain",
     (*NODE, "--chain", "spec.json", "--role", "king"): "Invalid value for '--role'",
     ("keys", "inspect", "zoo zoo zoo"): "not a BIP-39 phrase: ",

@@ -27,6 +27,10 @@ def node(
     bootnode: Annotated[
         list[str] | None, typer.Option(help="Where to find other nodes: /ip4/.../tcp/.../p2p/...")
     ] = None,
+    reserved_peer: Annotated[
+        list[str] | None,
+        typer.Option(help="Whom to dial always and keep a place for: /ip4/.../tcp/.../p2p/..."),
+    ] = None,
     public_address: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,6 +87,7 @@ def node(
         base_path=base_path,
         listen=tuple(listen or ("/ip4/127.0.0.1/tcp/0",)),
         bootnodes=tuple(bootnode or ()),
+        reserved_peers=tuple(reserved_peer or ()),
         public_addresses=tuple(public_address or ()),
         parachain=load_spec(parachain, para_id) if parachain is not None else None,
         archive=archive,

@@ -52,7 +52,7 @@ WORKERS = {Role.VALIDATOR: 2, Role.COLLATOR: 1, Role.FULL: 1}
 
 @dataclass(frozen=True, slots=True)
 class NodeOptions:
-    """What a node is started with. ``listen`` and ``bootnodes`` are multiaddresses."""
+    """What a node is started with. Addresses and peers are multiaddresses."""
 
     name: str
     chain: Path
@@ -60,6 +60,7 @@ class NodeOptions:
     base_path: Path
     listen: Sequence[str] = ("/ip4/127.0.0.1/tcp/0",)
     bootnodes: Sequence[str] = ()
+    reserved_peers: Sequence[str] = ()
     public_addresses: Sequence[str] = ()
     """Where others reach the node, if not where it listens."""
     parachain: ParachainSpec | None = None
@@ -162,6 +163,8 @@ async def _run(
         clock=clock,
         random=random,
     )
+    for address in options.reserved_peers:
+        network.add_reserved(address)
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(
             ValidationPool(base.artifacts, workers=WORKERS[options.role])
