@@ -8,7 +8,6 @@ dozen transports, nothing is needed.
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ import trio
 
 from parahost.network import multistream, yamux
 from parahost.network.arrivals import Arrival, Arrivals
-from parahost.network.errors import NetworkError, PeerError
+from parahost.network.errors import PeerError
 from parahost.network.handshake import (
     MAX_LISTEN_ADDRESSES,
     VERSION,
@@ -34,6 +33,12 @@ from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
+from parahost.network.operator_addresses import (
+    cannot_listen,
+    parse_listen,
+    parse_permanent,
+    parse_public,
+)
 from parahost.network.peers import PeerBook
 from parahost.network.places import NoPlace, Place, room_for, share_of
 from parahost.network.reputation import ReputationBook
@@ -54,7 +59,6 @@ from parahost.primitives.addresses import (
     PeerAddress,
     is_loopback,
     network_of,
-    parse_address,
     parse_told,
 )
 from parahost.primitives.basic import H256, PeerId
@@ -96,7 +100,7 @@ class Libp2pNetwork:
         public_addresses: Sequence[str] = (),
     ) -> None:
         self._identity = Identity(seed)
-        self._listen = [_parse_listen(text) for text in listen]
+        self._listen = [parse_listen(text) for text in listen]
         self._genesis = genesis
         self._role = role
         self._clock = clock
@@ -116,11 +120,11 @@ class Libp2pNetwork:
         """Why a bootnode was not reached last, as the operator was told."""
         self._arrivals = Arrivals(clock, self._limits)
         self._dials = 0
-        self._public = [_parse_public(text, self._identity.peer) for text in public_addresses]
+        self._public = [parse_public(text, self._identity.peer) for text in public_addresses]
         self._listening: list[PeerAddress] = []
         self._running = False
         for text in bootnodes:
-            self._book.add_permanent(_parse_bootnode(text))
+            self._book.add_permanent(parse_permanent(text))
 
     # ports.Network
 
@@ -206,7 +210,7 @@ class Libp2pNetwork:
 
         :raises NetworkError: when it is malformed.
         """
-        self._book.add_permanent(_parse_bootnode(address))
+        self._book.add_permanent(parse_permanent(address))
 
     async def run(self, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take part until cancelled. Started once it listens.
@@ -230,7 +234,7 @@ class Libp2pNetwork:
             except OSError as error:
                 for listener in listeners:
                     await listener.aclose()
-                raise _cannot_listen(address, error) from error
+                raise cannot_listen(address, error) from error
             listeners += opened
             port = opened[0].socket.getsockname()[1]
             self._listening.append(
@@ -489,54 +493,3 @@ class Libp2pNetwork:
             raise RuntimeError(f"protocol {name} was declared after the network was started")
         if name in self._protocols.notifications or name in self._protocols.requests:
             raise ValueError(f"protocol {name} was declared twice")
-
-
-def _parse_listen(text: str) -> PeerAddress:
-    try:
-        address = parse_address(text)
-    except AddressError as error:
-        raise NetworkError(text, str(error), "listen on e.g. /ip4/0.0.0.0/tcp/30333") from None
-    if address.kind not in ("ip4", "ip6"):
-        raise NetworkError(text, "a name cannot be listened on", "use /ip4/... or /ip6/...")
-    return address
-
-
-def _parse_bootnode(text: str) -> PeerAddress:
-    remedy = "copy the whole address, with /p2p/, that the other node logs at its start"
-    try:
-        address = parse_address(text)
-    except AddressError as error:
-        raise NetworkError(text, str(error), remedy) from None
-    if address.peer is None:
-        raise NetworkError(text, "it does not say which peer is there", remedy)
-    if not address.can_be_dialled:
-        raise NetworkError(text, "nobody can be reached there", remedy)
-    return address
-
-
-def _parse_public(text: str, local: PeerId) -> PeerAddress:
-    try:
-        address = parse_address(text)
-    except AddressError as error:
-        raise NetworkError(text, str(error), "announce e.g. /ip4/192.0.2.1/tcp/30333") from None
-    if address.peer not in (None, local):
-        raise NetworkError(text, f"it names {address.peer}, we are {local}", "leave /p2p/ away")
-    if not address.can_be_dialled:
-        raise NetworkError(text, "nobody can be reached there", "name the address and port outside")
-    return replace(address, peer=local)
-
-
-def _cannot_listen(address: PeerAddress, error: OSError) -> NetworkError:
-    if error.errno == errno.EADDRINUSE:
-        return NetworkError(
-            str(address), "the port is taken", "stop the process that has it, or use another port"
-        )
-    if error.errno == errno.EADDRNOTAVAIL:
-        return NetworkError(
-            str(address), "this machine has no such address", "use one of its own, or 0.0.0.0"
-        )
-    if error.errno == errno.EACCES:
-        return NetworkError(
-            str(address), "listening there is not permitted", "use a port from 1024 on"
-        )
-    return NetworkError(str(address), error.strerror or str(error), "listen elsewhere")
