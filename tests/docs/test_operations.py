@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.primitives.configuration import BOUNDS
 
 PAGE = Path(__file__).parents[2] / "docs/OPERATIONS.md"
@@ -42,6 +43,13 @@ def test_every_row_of_the_tables_is_read() -> None:
     limits = PAGE.read_text().partition("## Limits")[2]
     rows = [line for line in limits.splitlines() if line.startswith("| ") and "`" in line]
     assert len(rows) == len(LIMITS) > 80
+
+
+def test_no_limit_of_the_network_is_missing() -> None:
+    shown = {name for name, _ in LIMITS}
+    for kind in (NetworkLimits, YamuxLimits):
+        names = {f"network.limits.{kind.__name__}.{each.name}" for each in fields(kind)}
+        assert names - shown <= {"network.limits.NetworkLimits.yamux"}
 
 
 def test_the_bounds_of_the_configuration_are_the_programs() -> None:
