@@ -537,8 +537,8 @@ class Store:
     def header(self, hash: Hash) -> Header:
         return self._parts[0]
 
-    def body(self, hash: Hash) -> tuple[Extrinsic, ...]:
-        return self._parts[1]
+    def encoded_body(self, hash: Hash) -> bytes:
+        return encode(self._parts[1], tuple[Extrinsic, ...])
 
     def justification(self, hash: Hash) -> bytes:
         return self._parts[2]
@@ -563,6 +563,26 @@ def test_a_proof_above_the_limit_is_left_out(long_line: list[Block]) -> None:
     payload = request(FromNumber(number(1)), Direction.ASCENDING, 1, WHOLE)
     [data] = decode(BlockResponse, answer(store, payload))  # type: ignore[arg-type]
     assert data.header is not None and data.justification is None
+
+
+def test_an_answer_holds_what_the_chain_has(long_line: list[Block]) -> None:
+    chain = open_chain()
+    line = long_line[:5]
+    for block in line:
+        chain.import_block(block)
+    chain.finalize(line[1].header.hash(), b"proof")
+    for fields in (WHOLE, Fields.HEADER, Fields.BODY, Fields.HEADER | Fields.JUSTIFICATION):
+        payload = request(FromNumber(number(1)), Direction.ASCENDING, 64, fields)
+        expected = tuple(
+            BlockData(
+                block.header.hash(),
+                block.header if fields & Fields.HEADER else None,
+                block.extrinsics if fields & Fields.BODY else None,
+                b"proof" if fields & Fields.JUSTIFICATION and at == 1 else None,
+            )
+            for at, block in enumerate(line)
+        )
+        assert decode(BlockResponse, answer(chain, payload)) == expected
 
 
 @given(st.binary(max_size=80))

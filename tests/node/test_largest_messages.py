@@ -234,10 +234,14 @@ class _ChainOfLargeBlocks:
     def header(self, _: Hash) -> Header:
         return header()
 
-    def body(self, block: Hash) -> tuple[bytes, ...]:
+    def encoded_body(self, block: Hash) -> bytes:
         if self._is_largest(block):
-            return (bytes(MAX_BODY_BYTES // MAX_EXTRINSICS),) * MAX_EXTRINSICS
-        return (bytes(ANSWER_BYTES // self.BEFORE - MAX_HEADER_BYTES - 64),)
+            return encode(
+                (bytes(MAX_BODY_BYTES // MAX_EXTRINSICS),) * MAX_EXTRINSICS, tuple[bytes, ...]
+            )
+        return encode(
+            (bytes(ANSWER_BYTES // self.BEFORE - MAX_HEADER_BYTES - 64),), tuple[bytes, ...]
+        )
 
     def justification(self, block: Hash) -> bytes | None:
         return bytes(MAX_JUSTIFICATION_BYTES) if self._is_largest(block) else None

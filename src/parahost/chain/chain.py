@@ -161,6 +161,10 @@ class Chain:
     def body(self, block: Hash) -> tuple[Extrinsic, ...] | None:
         return self._store.body(block)
 
+    def encoded_body(self, block: Hash) -> bytes | None:
+        """The SCALE form of :meth:`body`, at the cost of a look-up."""
+        return self._store.encoded_body(block)
+
     def number(self, block: Hash) -> BlockNumber | None:
         header = self.header(block)
         return None if header is None else header.number

@@ -80,7 +80,7 @@ class Importer:
 
     def __init__(self, chain: Chain, executor: Executor) -> None:
         self._chain = chain
-        self._executor = executor
+        self.executor = executor
         self._turn = trio.Lock()
 
     async def import_block(self, block: Block) -> Imported | AlreadyKnown:
@@ -89,7 +89,7 @@ class Importer:
             begun = self._chain.begin_import(block)
             if isinstance(begun, AlreadyKnown):
                 return begun
-            return self._chain.end_import(begun, await self._executor.run(begun.result))
+            return self._chain.end_import(begun, await self.executor.run(begun.result))
 
     async def settled(self) -> None:
         """Wait until what is being imported now is in the chain, or refused."""

@@ -140,6 +140,9 @@ class ChainStore:
         body: tuple[Extrinsic, ...] | None = self._decoded("bodies", hash, _Body)
         return body
 
+    def encoded_body(self, hash: Hash) -> bytes | None:
+        return self._database.get("bodies", hash)
+
     def justification(self, hash: Hash) -> bytes | None:
         return self._database.get("justifications", hash)
 

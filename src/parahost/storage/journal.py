@@ -25,7 +25,7 @@ import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
-from parahost.primitives.scale import decode, encode
+from parahost.primitives.scale import codec_of, decode
 
 _HEADER = struct.Struct("<QQQ")
 _DURABLE = 1 << 63
@@ -78,14 +78,16 @@ class Journal:
         if self._failed:
             raise DatabaseError(f"{self._path} failed to sync earlier: stop, and open it anew")
         changes: _Changes = tuple((*where, value) for where, value in batch.changes.items())
-        payload = encode(changes, _Changes)
+        payload = bytearray()  # never copied: a block's changes may have 16 MiB
+        codec_of(_Changes).encode_into(payload, changes)
         mark = sequence | _DURABLE if durable else sequence
-        record = _HEADER.pack(len(payload), _checksum(mark, payload), mark) + payload
+        header = _HEADER.pack(len(payload), _checksum(mark, payload), mark)
         before = self.size
         try:
             if durable and not self._all_synced:
                 self._sync()
-            self._write(record)
+            self._write(header)
+            self._write(payload)
             self._all_synced = False
             if durable:
                 self._sync()
@@ -132,8 +134,8 @@ class Journal:
                 return position + offset
         return None
 
-    def _write(self, record: bytes) -> None:
-        rest = memoryview(record)
+    def _write(self, part: bytes | bytearray) -> None:
+        rest = memoryview(part)
         while rest:
             written = os.pwrite(self._file, rest, self.size)
             self.size += written
@@ -157,7 +159,7 @@ class Journal:
             raise DatabaseError(f"cannot cut the journal {self._path}: {why.strerror}") from why
 
 
-def _checksum(mark: int, payload: bytes) -> int:
+def _checksum(mark: int, payload: bytes | bytearray) -> int:
     return int(xxh3_64_intdigest(payload, mark))
 
 

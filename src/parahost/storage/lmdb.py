@@ -30,9 +30,11 @@ _OWN_TABLE = b"_journal"
 _SEQUENCE = b"sequence"
 """Under this key: the number of the last batch that LMDB has committed."""
 
-_PENDING_BYTES = 16 << 20
-_PENDING_CHANGES = 8192
-"""At either, what is pending is committed."""
+_PENDING_BYTES = 4 << 20
+_PENDING_CHANGES = 2048
+"""At either, what is pending is committed. The committing thread is the loop's: it takes up to 20
+ms of its time for so much, and 30 for one value of 16 MiB; how long the disk takes for the sync
+depends on the disk."""
 
 _Pending = dict[bytes, bytes | None]
 

@@ -56,8 +56,9 @@ class TrieNode:
 
     def encode(self, version: StateVersion) -> bytes:
         """The node's form."""
-        for node in self._unknown_below():
-            node.merkle_value(version)
+        if self.children:
+            for node in self._unknown_below():
+                node.merkle_value(version)
         value: bytes | HashedValue | None = self.value
         if isinstance(value, bytes) and is_hashed(value, version):
             value = HashedValue(blake2_256(value))

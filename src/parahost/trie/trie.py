@@ -5,17 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
-from typing import Annotated
 
 from parahost.crypto.hashing import blake2_256
-from parahost.primitives import scale
 from parahost.primitives.basic import H256, Hash
 from parahost.primitives.once import once
+from parahost.primitives.scale import encode_compact
 from parahost.trie.codec import EMPTY_NODE, NO_CHILDREN
 from parahost.trie.node import StateVersion, TrieNode
-
-_LIST_KEY = Annotated[int, scale.Compact(32)]
 
 Changes = Sequence[tuple[str, bytes | None]]
 """Keys in hexadecimal digits, ascending, each with its new value or ``None`` to remove it."""
@@ -105,13 +103,18 @@ def _with(trie: Trie, changes: tuple[tuple[bytes, bytes | None], ...]) -> Trie:
     return Trie(trie.version, _changed(trie.top, effective))
 
 
+@lru_cache(16 * 1024)
+def _list_key(index: int) -> str:
+    out = bytearray()
+    encode_compact(out, index)
+    return out.hex()
+
+
 def ordered_root(values: Sequence[bytes], version: StateVersion) -> Hash:
     """The root over a list: value i under the SCALE compact form of i. A header's
     ``extrinsics_root`` is the one over its block's encoded extrinsics."""
-    entries: dict[bytes, bytes | None] = {
-        scale.encode(index, _LIST_KEY): value for index, value in enumerate(values)
-    }
-    return Trie(version).insert_many(entries).root
+    entries = sorted((_list_key(index), value) for index, value in enumerate(values))
+    return Trie(version, _changed(None, entries) if entries else None).root
 
 
 def _items_below(node: TrieNode, at: str) -> Iterator[tuple[bytes, bytes]]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from parahost.chain.chain import Chain
 from parahost.chain.sync.messages import (
     ANSWER_BYTES,
     MAX_BLOCKS,
-    BlockData,
     BlockRequest,
-    BlockResponse,
     Direction,
     Fields,
     FromHash,
 )
 from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.primitives.limits import MAX_JUSTIFICATION_BYTES
-from parahost.primitives.scale import decode, encode
+from parahost.primitives.scale import Compact, decode, encode
 
+_NONE, _SOME = b"\x00", b"\x01"
 JUSTIFICATIONS_SCANNED = 512
 """Blocks that are looked through for justifications, at most."""
 
@@ -41,17 +42,16 @@ def answer(chain: Chain, payload: bytes) -> bytes:
     only_justified = fields == Fields.JUSTIFICATION
     limit = min(request.max_blocks, MAX_BLOCKS)
     scanned = min(request.max_blocks, JUSTIFICATIONS_SCANNED) if only_justified else limit
-    blocks: list[BlockData] = []
+    blocks: list[bytes] = []
     size = 0
     for hash in _named(chain, request, scanned):
-        data = _data(chain, hash, fields)
-        if only_justified and data.justification is None:
+        if only_justified and _justification(chain, hash) is None:
             continue
-        blocks.append(data)
-        size += len(encode(data))
+        blocks.append(_form(chain, hash, fields))
+        size += len(blocks[-1])
         if len(blocks) == limit or size > ANSWER_BYTES:
             break
-    return encode(tuple(blocks), BlockResponse)
+    return encode(len(blocks), Annotated[int, Compact()]) + b"".join(blocks)
 
 
 def _named(chain: Chain, request: BlockRequest, count: int) -> list[Hash]:
@@ -71,13 +71,18 @@ def _named(chain: Chain, request: BlockRequest, count: int) -> list[Hash]:
     return line if line[0] == hash else [hash]
 
 
-def _data(chain: Chain, hash: Hash, fields: Fields) -> BlockData:
-    return BlockData(
-        hash,
-        chain.header(hash) if fields & Fields.HEADER else None,
-        chain.body(hash) if fields & Fields.BODY else None,
-        _justification(chain, hash) if fields & Fields.JUSTIFICATION else None,
+def _form(chain: Chain, hash: Hash, fields: Fields) -> bytes:
+    """The SCALE form of a ``BlockData``. A body goes out as it is stored: reading 16 MiB of
+    extrinsics to write them anew would hold the loop."""
+    header = chain.header(hash) if fields & Fields.HEADER else None
+    body = chain.encoded_body(hash) if fields & Fields.BODY else None
+    proof = _justification(chain, hash) if fields & Fields.JUSTIFICATION else None
+    parts = (
+        None if header is None else encode(header),
+        body,
+        None if proof is None else encode(proof, bytes),
     )
+    return b"".join([hash, *(_NONE if part is None else _SOME + part for part in parts)])
 
 
 def _justification(chain: Chain, hash: Hash) -> bytes | None:
