@@ -375,6 +375,19 @@ async def test_beyond_its_rate_a_peer_is_slowed_and_then_banned() -> None:
         assert 10 <= len(heard.payloads(SMALL)) < 200
 
 
+async def test_who_is_banned_and_comes_again_is_refused() -> None:
+    """And so it is not dialled either; the ban is of the peer, not of its connection."""
+    alice, bob = network(1), network(2)
+    async with running(alice, bob):
+        bob.add_reserved(alice.listen_addresses[0])
+        await until(lambda: bool(alice.connected()))
+        alice.report(bob.local_peer, -2000, "planted")
+        await until(lambda: not alice.connected() and not bob.connected())
+        for _ in range(20):  # bob dials every 0.05 s at first
+            await trio.sleep(0.05)
+            assert not alice.connected() and not bob.connected()
+
+
 async def test_requests_beyond_the_limit_are_refused() -> None:
     alice = network(1, limits=replace(LIMITS, max_requests_in=2))
 
