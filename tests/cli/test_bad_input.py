@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from parahost.cli.failure import BadInput
 from parahost.cli.main import run
 from parahost.devnet.plan import base_path_taken
+from parahost.network.errors import PeerError
+from parahost.ports import DatabaseError
+from parahost.runtime.errors import InvalidBlock
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.validation import confinement
 
@@ -188,3 +193,49 @@ def test_a_validator_whose_workers_cannot_be_confined_does_not_start(
     # With consent it comes to the next thing that is wrong.
     assert run([*arguments, "--insecure-workers", "--listen", "/ip4/203.0.113.1/tcp/1"]) == 2
     assert "lacks" not in capsys.readouterr().err
+
+
+def _runs_into(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The exit status of a node that ends by it."""
+
+    def read(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("parahost.process.run_node.read_chain_spec", read)
+    return run([*NODE, "--chain", "spec.json"])
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (DatabaseError("cannot write the journal"), "cannot write the journal"),
+        (FULL, "No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "db/journal"),
+            "db/journal: No space left on device",
+        ),
+        (ExceptionGroup("two", [FULL, BadInput("a mistyped name")]), "No space left on device"),
+    ],
+    ids=["database", "disk", "file", "group"],
+)
+def test_a_full_disk_is_not_bad_input(
+    error: BaseException,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A devnet starts a node anew after status 1, and never after 2."""
+    capsys.readouterr()
+    assert _runs_into(error, monkeypatch) == 1
+    assert capsys.readouterr().err == f"parahost: {line}\n"
+
+
+@pytest.mark.parametrize("bug", [ValueError("no"), PeerError("gone"), InvalidBlock("bad")])
+def test_a_bug_is_told_in_full(bug: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a peer has done wrong and nobody dealt with is one as well."""
+    with pytest.raises(ExceptionGroup) as raised:
+        _runs_into(bug, monkeypatch)
+    assert bug in raised.value.exceptions

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from parahost.ports import DatabaseDamaged, DatabaseError
 from parahost.primitives.basic import BlockNumber, Hash, Slot
+from parahost.primitives.errors import InputError
 from parahost.runtime.errors import InvalidBlock
 
 
@@ -74,7 +75,7 @@ class StateUnavailable(LookupError):
         self.number = number
 
 
-class ForeignDatabase(DatabaseError):
+class ForeignDatabase(DatabaseError, InputError):
     """The database holds another chain."""
 
     def __init__(self, expected: Hash, found: Hash) -> None:

@@ -35,7 +35,7 @@ def _run(argv: Sequence[str]) -> int:
     import typer
 
     from parahost.cli.commands import app
-    from parahost.cli.failure import BAD_INPUT, explain
+    from parahost.cli.failure import exit_status, explain
 
     try:
         status = app(list(argv), standalone_mode=False)
@@ -51,7 +51,7 @@ def _run(argv: Sequence[str]) -> int:
             raise
         if line:  # else the command has shown its help
             print(f"parahost: {line}", file=sys.stderr)
-        return BAD_INPUT
+        return exit_status(error)
     return status if isinstance(status, int) else 0
 
 

@@ -17,12 +17,13 @@ from parahost.crypto.protection import ProtectionLog
 from parahost.crypto.secret_uri import SecretUriError
 from parahost.ports.database import Database
 from parahost.ports.keystore import KeyType, VrfSignature
+from parahost.primitives.errors import InputError
 from parahost.primitives.transcript import Transcript
 
 Keypair = sr25519.Keypair | ed25519.Keypair
 
 
-class KeyFileError(Exception):
+class KeyFileError(InputError):
     """A file of the key directory cannot be read, or does not hold the key that its name says."""
 
     def __init__(self, path: Path, why: str) -> None:

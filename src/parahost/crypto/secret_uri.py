@@ -15,6 +15,7 @@ from hashlib import pbkdf2_hmac
 from mnemonic import Mnemonic
 
 from parahost.crypto.hashing import blake2_256
+from parahost.primitives.errors import InputError
 from parahost.primitives.scale import encode
 
 DEV_PHRASE = "bottom drive obey lake curtain smoke basket hold race lonely fit walk"
@@ -26,7 +27,7 @@ _JUNCTION = re.compile(r"/(/?[^/]+)")
 _ENGLISH = Mnemonic("english")
 
 
-class SecretUriError(ValueError):
+class SecretUriError(InputError):
     """A secret URI that means no key. The message never repeats the secret."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from parahost.primitives.errors import InputError
 
-class BadCondition(ValueError):
+
+class BadCondition(InputError):
     """The text is no condition; says what one looks like."""
 
 

@@ -24,6 +24,7 @@ from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U32
+from parahost.primitives.errors import InputError
 from parahost.process.base_path import BasePath
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
@@ -50,7 +51,7 @@ PORTS = range(20000, 32000)
 _ENDOWMENT = re.compile("0x([0-9a-fA-F]{64})=([0-9]{1,26})")
 
 
-class BadPlan(ValueError):
+class BadPlan(InputError):
     """The devnet that was asked for cannot be, or not on this base path; says why."""
 
 

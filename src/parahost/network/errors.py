@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from parahost.primitives.errors import InputError
 
-class NetworkError(Exception):
+
+class NetworkError(InputError):
     """This node cannot take part in the network as configured: which address, why, what to do."""
 
     def __init__(self, address: str, why: str, remedy: str) -> None:

@@ -13,13 +13,14 @@ import trio
 from parahost.parachains.store import Store
 from parahost.ports import BuildContext, Clock, Database, Journal, ParachainBlock
 from parahost.primitives.basic import HeadData, ParaId
+from parahost.primitives.errors import InputError
 
 log = logging.getLogger(__name__)
 
 Job = Callable[[], Awaitable[None]]
 
 
-class CollatorFailed(Exception):
+class CollatorFailed(InputError):
     """The collator cannot go on: one line that says why and what to do. Its node stops."""
 
 

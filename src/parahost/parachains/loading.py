@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from parahost.parachains.collator import Collator
+from parahost.primitives.errors import InputError
 
 
-class BadCollator(ValueError):
+class BadCollator(InputError):
     """There is no such collator, or it does not take these arguments. ``key`` is the part of a
     parachain's TOML file that is to blame: ``collator`` or ``args``."""
 

@@ -28,6 +28,7 @@ from parahost.parachains.collator import Collator
 from parahost.parachains.loading import BadCollator, load_collator
 from parahost.parachains.wasm import MalformedWasm, exported_functions
 from parahost.primitives.basic import U32, HeadData, ParaId, ValidationCode, ValidationCodeHash
+from parahost.primitives.errors import InputError
 from parahost.primitives.hashing import blake2_256
 from parahost.validation.code import wasm_of
 from parahost.validation.errors import FunctionFailed
@@ -48,7 +49,7 @@ _KEYS = ("id", "example", "code", "collator", "args", "genesis_head")
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2})*)")
 
 
-class BadParachainSpec(ValueError):
+class BadParachainSpec(InputError):
     """One line that says which file or name, which key in it, what is wrong and what to do."""
 
     def __init__(self, source: str, key: str | None, reason: str) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from parahost.primitives.errors import InputError, OperationalError
 
-class DatabaseError(Exception):
+
+class DatabaseError(OperationalError):
     """The database cannot be opened, read or written; says which and why."""
 
 
-class DatabaseDamaged(DatabaseError):
+class DatabaseDamaged(DatabaseError, InputError):
     """What the disk gives back is not what was written: something that was durable is lost. The
     files stay as they are. What to do depends on what the database held."""
 
@@ -19,6 +21,17 @@ class DatabaseDamaged(DatabaseError):
         super().__init__(f"the database {place} is damaged: {why}")
         self.place = place
         self.why = why
+
+
+class DatabaseInUse(DatabaseError, InputError):
+    """The database is open already: one process may have it."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"the database {place} is open already, here or in another process: stop that one, or"
+            " give this node another base path"
+        )
+        self.place = place
 
 
 @dataclass(slots=True)

@@ -6,10 +6,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from parahost.primitives.errors import InputError
+
 NODE_KEY_BYTES = 32
 
 
-class BadNodeKey(ValueError):
+class BadNodeKey(InputError):
     """The file with the node key is not 64 hexadecimal digits."""
 
 

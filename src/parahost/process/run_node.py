@@ -27,6 +27,7 @@ from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.node.node import Collating, Node, Ports, Role
 from parahost.parachains import Collator, ParachainSpec, running
 from parahost.ports import DatabaseDamaged, KeyStore, KeyType
+from parahost.primitives.errors import InputError
 from parahost.process.base_path import BasePath
 from parahost.process.executor import ThreadExecutor
 from parahost.process.journal import JournalFile, JournalHandler
@@ -73,7 +74,7 @@ class NodeOptions:
     """Let a validator execute code where the kernel cannot confine its workers."""
 
 
-class WorkersUnconfined(Exception):
+class WorkersUnconfined(InputError):
     """The kernel lacks what would confine a validator's workers, which execute strangers' code."""
 
     def __init__(self, lacking: list[str]) -> None:
@@ -85,7 +86,7 @@ class WorkersUnconfined(Exception):
         self.lacking = lacking
 
 
-class BadBasePath(Exception):
+class BadBasePath(InputError):
     """What lies on the base path cannot be used for this chain; says where, why, what to do."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from parahost.primitives.basic import Hash
 from parahost.primitives.configuration import breach
+from parahost.primitives.errors import InputError
 from parahost.primitives.header import Header
 from parahost.primitives.scale import ScaleDecodeError
 from parahost.runtime.babe import Babe
@@ -41,7 +42,7 @@ _NEEDED: tuple[StorageValue[Any, Any], ...] = (
 PropertyValue = str | int | bool | None | list[Any]
 
 
-class BadChainSpec(ValueError):
+class BadChainSpec(InputError):
     """The text is no chain spec of this host. ``key`` is where in it, as ``genesis.raw.top``."""
 
     def __init__(self, source: str, key: str, reason: str) -> None:

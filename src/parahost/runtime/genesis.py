@@ -9,6 +9,7 @@ from parahost.primitives.acceptance import unfit_code, unfit_head
 from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, ParaId, SessionIndex
 from parahost.primitives.configuration import HostConfiguration
 from parahost.primitives.consensus import AllowedSlots, EpochConfiguration
+from parahost.primitives.errors import InputError
 from parahost.primitives.header import Header
 from parahost.runtime.balances import BadEndowment, Endowment
 from parahost.runtime.errors import DispatchError
@@ -25,7 +26,7 @@ MAX_EPOCH_SLOTS = 100_000
 MAX_C_DENOMINATOR = 1_000_000
 
 
-class BadGenesis(ValueError):
+class BadGenesis(InputError):
     """The founders' decisions make no chain; ``part`` names the field of the configuration."""
 
     def __init__(self, part: str, reason: str) -> None:

@@ -12,6 +12,7 @@ from parahost.node.node import Role
 from parahost.parachains import ParachainSpec, load_specs
 from parahost.ports import KeyType
 from parahost.primitives.basic import U32, PeerId
+from parahost.primitives.errors import InputError
 from parahost.primitives.hashing import blake2_256
 from parahost.runtime.development import (
     collator_uri,
@@ -35,7 +36,7 @@ Part = str | tuple[str, int]
 """A field of a scenario or of its shape; or one of its faults and the like, by its place."""
 
 
-class BadSimulation(ValueError):
+class BadSimulation(InputError):
     """There can be no such simulation; says what is wrong. ``parts``: what is to blame, the
     likeliest first."""
 

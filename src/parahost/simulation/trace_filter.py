@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from parahost.primitives.errors import InputError
 
-class BadTrace(ValueError):
+
+class BadTrace(InputError):
     """The file is no trace; says where."""
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import lmdb
 
-from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
+from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError, DatabaseInUse
 from parahost.storage.journal import Journal
 from parahost.storage.ranges import Range, check_batch
 
@@ -46,7 +46,8 @@ class LmdbDatabase:
         """Open the database, or make a new one.
 
         :raises DatabaseDamaged: when the files are; they stay as they are.
-        :raises DatabaseError: when another process has it open, or the disk refuses.
+        :raises DatabaseInUse: when it is open already.
+        :raises DatabaseError: when the disk refuses.
         """
         self._path = path
         self._pending: dict[str, _Pending] = {}
@@ -243,10 +244,7 @@ def _lock_directory(path: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as why:
         os.close(descriptor)
-        raise DatabaseError(
-            f"the database {path} is open already, here or in another process: stop that one, or"
-            " give this node another base path"
-        ) from why
+        raise DatabaseInUse(str(path)) from why
     return descriptor
 
 

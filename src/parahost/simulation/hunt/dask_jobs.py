@@ -14,6 +14,7 @@ from importlib import import_module
 from time import monotonic
 from typing import Any
 
+from parahost.primitives.errors import InputError
 from parahost.simulation.hunt.processes import LIMIT_S, hung
 from parahost.simulation.hunt.trial import PROGRAM, Result, Trial, attempt
 
@@ -23,7 +24,7 @@ CONNECT_WITHIN_S = 10.0
 _one_at_a_time = threading.Lock()
 
 
-class NoCluster(ValueError):
+class NoCluster(InputError):
     """There is no cluster to run on; says why."""
 
 
