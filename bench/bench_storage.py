@@ -11,14 +11,16 @@ from bench.figures import best, figure
 from parahost.crypto.hashing import blake2_256
 from parahost.primitives.basic import U32, BlockNumber, ValidatorIndex
 from parahost.primitives.scale import BitVec
-from parahost.runtime.storage import Module, Overlay, State, StorageMap, StorageValue
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Overlay, State, StorageMap, StorageValue
 
 STATE_KEYS = 50_000
 CHANGED_KEYS = 60
 VALIDATORS = 1_000
 
 
-class Bench(Module, pallet="Bench"):
+class Bench(Module, pallet=Pallet.System):
     number = StorageValue("Number", BlockNumber, default=BlockNumber(U32(0)))
     bitfields = StorageMap("Bitfields", ValidatorIndex, BitVec)
 

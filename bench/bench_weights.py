@@ -24,6 +24,7 @@ from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, session_keys
 from bench.figures import figure
 from parahost.crypto import sr25519
 from parahost.primitives.basic import U32, BlockNumber, HeadData, ParaId, ValidationCode
+from parahost.runtime.module import call_weight
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.parachains.configuration import SetAcceptancePeriod
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
@@ -33,7 +34,7 @@ from parahost.runtime.registrar import Deregister, Register
 from parahost.runtime.session import SetKeys, SetValidators
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import SetKey, SudoCall
-from parahost.runtime.weights import BLOCK_BASE, Weight, call_weight, transaction_weight
+from parahost.runtime.weights import BLOCK_BASE, Weight, transaction_weight
 
 RUNS = 15
 MANY = 1000
@@ -62,7 +63,11 @@ def main() -> None:
         _print(f"{type(call).__name__}{_size(call)}", taken, call_weight(call))
     claim = Claim(ParaId(U32(999)))
     length = len(chain.signed("Alice", claim))
-    _print("a transaction", transaction_us(chain, claim), transaction_weight(claim, length))
+    _print(
+        "a transaction",
+        transaction_us(chain, claim),
+        transaction_weight(call_weight(claim), length),
+    )
     _print("a block that ends a session of 1,000 validators", session_end_us(), BLOCK_BASE)
     inherent_parts()
 

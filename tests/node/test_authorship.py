@@ -21,7 +21,7 @@ from parahost.runtime.storage import State
 from parahost.runtime.weights import millis
 from parahost.simulation.executor import InlineExecutor
 from tests.runtime import world
-from tests.runtime.world import Chain
+from tests.runtime.world import Chain, weigh
 
 
 class Provisioner:
@@ -117,7 +117,7 @@ async def test_a_full_block_is_done_however_many_transactions_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Eight that do not fit are enough; a smaller one among them still gets in."""
-    monkeypatch.setattr(Claim, "__weight__", lambda call: millis(900 if call.para == 1 else 1))
+    weigh(monkeypatch, Claim, lambda call: millis(900 if call.para == 1 else 1))
     chain = Chain()
     chain.step()
     large, small = Claim(ParaId(U32(1))), Claim(ParaId(U32(2)))

@@ -37,6 +37,7 @@ from parahost.primitives.header import (
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.scale import encode
 from parahost.runtime import executive, inherents
+from parahost.runtime.dispatch import BadOriginRefusal
 from parahost.runtime.errors import (
     BadOrigin,
     BodyTooLong,
@@ -53,18 +54,14 @@ from parahost.runtime.errors import (
     WrongNumber,
     WrongStateRoot,
 )
-from parahost.runtime.events import (
-    BadOriginRefusal,
-    ExtrinsicFailed,
-    ExtrinsicSuccess,
-    TransactionFeePaid,
-)
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.parachains.configuration import SetParathreadCores
 from parahost.runtime.parachains.inclusion_errors import WrongParentHeader
 from parahost.runtime.session import SetKeys
+from parahost.runtime.system import ExtrinsicFailed, ExtrinsicSuccess
 from parahost.runtime.timestamp import TimestampOutsideSlot, TimestampTooEarly
+from parahost.runtime.transaction_payment import TransactionFeePaid
 from tests.runtime.world import Chain, account, pre_digest, session_keys
 
 

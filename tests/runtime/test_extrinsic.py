@@ -17,7 +17,6 @@ from parahost.primitives.basic import H256, H512, U32, Hash, HeadData, ParaId, V
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import decode_compact, encode
-from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of, pallet_of
 from parahost.runtime.errors import MalformedExtrinsic
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.extrinsic import (
@@ -31,6 +30,8 @@ from parahost.runtime.extrinsic import (
     signed,
     signing_payload,
 )
+from parahost.runtime.module import RuntimeCall, name_of, pallet_of
+from parahost.runtime.modules import INHERENTS
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
 from parahost.runtime.parathreads import Claim
@@ -278,5 +279,5 @@ def test_signing() -> None:
 
 
 def test_names_for_people() -> None:
-    assert name_of(SetTimestamp(1)) == "Timestamp.SetTimestamp"
-    assert name_of(Claim) == "Parathreads.Claim"
+    assert name_of(SetTimestamp(1)) == "Timestamp.set"
+    assert name_of(Claim) == "Parathreads.claim"

@@ -17,30 +17,30 @@ from parahost.primitives.consensus import (
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
-from parahost.runtime.calls import RuntimeCall, name_of, pallet_of
+from parahost.runtime.dispatch import ModuleRefusal
 from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
-from parahost.runtime.events import (
-    Claimed,
-    Deregistered,
-    ExtrinsicFailed,
-    KeyChanged,
-    ModuleRefusal,
-    Registered,
-    RuntimeEvent,
-    Sudid,
-)
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.module import RuntimeCall, RuntimeEvent, name_of
+from parahost.runtime.modules import MODULES
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.paras import TooManyParachains
 from parahost.runtime.parachains.scheduler import ClaimExists
-from parahost.runtime.parathreads import Claim
-from parahost.runtime.registrar import Deregister, HeadTooLarge, Register, UnfitCode
+from parahost.runtime.parathreads import Claim, Claimed
+from parahost.runtime.registrar import (
+    Deregister,
+    Deregistered,
+    HeadTooLarge,
+    Register,
+    Registered,
+    UnfitCode,
+)
 from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
 from parahost.runtime.storage import Overlay
-from parahost.runtime.sudo import NotTheKey, SetKey, SudoCall
+from parahost.runtime.sudo import KeyChanged, NotTheKey, SetKey, Sudid, SudoCall
+from parahost.runtime.system import ExtrinsicFailed
 from parahost.runtime.timestamp import SetTimestamp
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, key, para, session_keys
@@ -94,11 +94,11 @@ ALLOWED: dict[type, tuple[Origin, ...]] = (
 
 @pytest.mark.guide("A9")
 @pytest.mark.parametrize("origin", [Root(), ALICE, NoOrigin()], ids=["root", "signed", "none"])
-@pytest.mark.parametrize("call", get_args(RuntimeCall), ids=name_of)
+@pytest.mark.parametrize("call", RuntimeCall.__scale_members__, ids=name_of)
 def test_every_entry_point_checks_its_origin(call: type, origin: Origin) -> None:
     """Refused from a wrong origin before anything is written; from a right one, never so."""
     store = Overlay(CHAIN.state)
-    dispatch = CHAIN.runtime.modules.entry_points[pallet_of(call)]
+    dispatch = CHAIN.runtime.modules.dispatch
     if origin not in ALLOWED[call]:
         with pytest.raises(BadOrigin):
             dispatch(store, origin, EXAMPLES[call]())
@@ -115,13 +115,13 @@ def test_every_entry_point_checks_its_origin(call: type, origin: Origin) -> None
 def test_numbers_are_unique_and_modules_are_named() -> None:
     """Tools find calls, events and errors by their numbers."""
     modules = list(CHAIN.runtime.modules)
-    assert {module.pallet for module in modules} <= set(Pallet.__members__)
-    for union in (RuntimeCall, RuntimeEvent):
-        tags = [member.__scale_tag__ for member in get_args(union)]
+    assert tuple(type(module) for module in modules) == MODULES
+    assert {module.pallet for module in MODULES} == set(Pallet)
+    assert [module.pallet for module in MODULES] == sorted(module.pallet for module in MODULES)
+    for members in (RuntimeCall.__scale_members__, RuntimeEvent.__scale_members__):
+        tags = [member.__scale_tag__ for member in members]
         assert len(set(tags)) == len(tags)
-        assert {tag[0] for tag in tags} <= set(Pallet)
-    errors = [error for error in ModuleError.__subclasses__() if error.__module__[:5] != "tests"]
-    numbers = [(Pallet[error.pallet], error.index) for error in errors]
+    numbers = [(error.pallet, error.index) for module in MODULES for error in module.errors]
     assert len(set(numbers)) == len(numbers)
     keys = [item.prefix for module in modules for item in module.storage_items]
     assert len(set(keys)) == len(keys)
@@ -140,7 +140,7 @@ def refusal_in(chain: Chain) -> tuple[int, int]:
 
 
 def number_of(error: type[ModuleError]) -> tuple[int, int]:
-    return Pallet[error.pallet], error.index
+    return error.pallet, error.index
 
 
 # Sudo

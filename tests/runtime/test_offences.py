@@ -22,10 +22,9 @@ from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime, Seal
 from parahost.primitives.scale import encode
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.errors import UnprovenReport
-from parahost.runtime.events import OffenceReported
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
-from parahost.runtime.offences import OffenceKind, Report
+from parahost.runtime.offences import OffenceKind, OffenceReported, Report
 from parahost.runtime.session import SESSIONS_KEPT
 from tests.runtime.world import EPOCH_SLOTS, Chain, account, grandpa_key, key, session_keys
 

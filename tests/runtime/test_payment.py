@@ -9,13 +9,14 @@ import pytest
 
 from parahost.primitives.basic import U32, U128, ParaId
 from parahost.runtime.balances import UNIT
+from parahost.runtime.dispatch import Pays
 from parahost.runtime.errors import CannotPay, FutureTransaction, RuntimeBug, StaleTransaction
-from parahost.runtime.events import ExtrinsicFailed, ExtrinsicSuccess, Pays, TransactionFeePaid
 from parahost.runtime.executive import Runtime
 from parahost.runtime.genesis import BadGenesis
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import Overlay
-from parahost.runtime.system import UNKNOWN_ACCOUNT
+from parahost.runtime.system import UNKNOWN_ACCOUNT, ExtrinsicFailed, ExtrinsicSuccess
+from parahost.runtime.transaction_payment import TransactionFeePaid
 from tests.runtime.test_transactions import refused_everywhere
 from tests.runtime.world import GENESIS, Chain, account, key
 

@@ -25,11 +25,10 @@ from parahost.runtime.babe import (
     epoch_randomness,
     slot_transcript,
 )
-from parahost.runtime.events import NewAuthorities, NewSession
-from parahost.runtime.grandpa import grandpa_authorities
+from parahost.runtime.grandpa import NewAuthorities, grandpa_authorities
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
 from parahost.runtime.parachains.shuffle import shuffled
-from parahost.runtime.session import SESSIONS_KEPT, SetKeys, SetValidators, Validator
+from parahost.runtime.session import SESSIONS_KEPT, NewSession, SetKeys, SetValidators, Validator
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import (
     EPOCH_SLOTS,

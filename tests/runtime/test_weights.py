@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from parahost.primitives.basic import U32, HeadData, ParaId, ValidationCode
 from parahost.primitives.limits import MAX_TRANSACTION_BYTES
-from parahost.runtime.calls import RuntimeCall
+from parahost.runtime.dispatch import DispatchClass, Pays
 from parahost.runtime.errors import BlockTooHeavy
-from parahost.runtime.events import DispatchClass, ExtrinsicFailed, ExtrinsicSuccess, Pays
+from parahost.runtime.module import RuntimeCall, call_weight
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.inherent_weight import (
     FIXED,
@@ -23,20 +23,20 @@ from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Register
 from parahost.runtime.session import SetKeys, SetValidators
 from parahost.runtime.sudo import SudoCall
+from parahost.runtime.system import ExtrinsicFailed, ExtrinsicSuccess
 from parahost.runtime.timestamp import SetTimestamp
 from parahost.runtime.weights import (
     BLOCK_BASE,
     MAX_BLOCK_WEIGHT,
     MAX_INHERENT_WEIGHT,
     Weight,
-    call_weight,
     micros,
     millis,
     transaction_weight,
 )
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.test_executive import finished, resealed
-from tests.runtime.world import Chain, account, session_keys
+from tests.runtime.world import Chain, account, session_keys, weigh
 
 CLAIM = Claim(ParaId(U32(200)))
 
@@ -53,7 +53,7 @@ def consumed(chain: Chain) -> Any:
 
 
 def test_every_call_has_a_weight() -> None:
-    without = [call.__name__ for call in get_args(RuntimeCall) if not hasattr(call, "__weight__")]
+    without = [call.__name__ for call in RuntimeCall.__scale_members__ if not call.declared.weight]
     assert without == []
 
 
@@ -82,7 +82,7 @@ def test_the_block_says_what_it_weighs(chain: Chain) -> None:
 def test_a_full_block_takes_no_more_and_one_with_more_is_invalid(
     chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Claim, "__weight__", millis(600))
+    weigh(monkeypatch, Claim, millis(600))
     four = [chain.signed("Alice", CLAIM, nonce=nonce) for nonce in range(4)]
     builder = chain.builder()
     for extrinsic in four[:3]:
@@ -98,26 +98,26 @@ def test_a_full_block_takes_no_more_and_one_with_more_is_invalid(
 
 
 def test_a_block_may_weigh_exactly_the_limit(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Claim, "__weight__", Weight())
+    weigh(monkeypatch, Claim, Weight())
     probe = chain.builder()
     probe.apply(chain.signed("Alice", CLAIM))
     left = (
         MAX_BLOCK_WEIGHT.ref_time
         - chain.runtime.modules.system.block_weight.get(probe._store).total().ref_time
     )
-    monkeypatch.setattr(Claim, "__weight__", Weight(left))
+    weigh(monkeypatch, Claim, Weight(left))
     chain.execute(finished(chain, chain.signed("Alice", CLAIM)))
-    monkeypatch.setattr(Claim, "__weight__", Weight(left + 1))
+    weigh(monkeypatch, Claim, Weight(left + 1))
     with pytest.raises(BlockTooHeavy):
         finished(chain, chain.signed("Alice", CLAIM))
 
 
 def test_inherents_have_a_limit_of_their_own(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     """So there is room for transactions in every block."""
-    monkeypatch.setattr(Inclusion, "__weight__", MAX_INCLUSION_WEIGHT)
+    weigh(monkeypatch, Inclusion, MAX_INCLUSION_WEIGHT)
     block = finished(chain, chain.signed("Alice", CLAIM))
     chain.execute(block)
-    monkeypatch.setattr(Inclusion, "__weight__", MAX_INCLUSION_WEIGHT + Weight(1))
+    weigh(monkeypatch, Inclusion, MAX_INCLUSION_WEIGHT + Weight(1))
     with pytest.raises(BlockTooHeavy):
         chain.builder()
     with pytest.raises(BlockTooHeavy) as refusal:
@@ -161,5 +161,5 @@ def test_arguments_weigh(small: Any, large: Any) -> None:
 def test_the_longest_transaction_fits_into_a_block_whose_inherent_is_full() -> None:
     code = ValidationCode(bytes(5 << 20))
     call = SudoCall(Register(ParaId(U32(1)), HeadData(b""), code, True))
-    weight = transaction_weight(call, MAX_TRANSACTION_BYTES)
+    weight = transaction_weight(call_weight(call), MAX_TRANSACTION_BYTES)
     assert (BLOCK_BASE + MAX_INHERENT_WEIGHT + weight).ref_time <= MAX_BLOCK_WEIGHT.ref_time

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+import pytest
+
 from parahost.crypto import ed25519, sr25519
 from parahost.crypto.verifier import DirectVerifier as RealVerifier
 from parahost.crypto.vrf import vrf_sign
@@ -34,17 +36,17 @@ from parahost.primitives.scale import encode
 from parahost.runtime import inherents
 from parahost.runtime.babe import slot_transcript
 from parahost.runtime.balances import UNIT
-from parahost.runtime.calls import RuntimeCall
-from parahost.runtime.events import RuntimeEvent
 from parahost.runtime.executive import BlockBuilder, Executed, Runtime
 from parahost.runtime.extrinsic import Era, signed
 from parahost.runtime.genesis import GenesisConfig, genesis_header
+from parahost.runtime.module import RuntimeCall, RuntimeEvent
 from parahost.runtime.origin import AccountId
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.runtime.session import SessionKeys, Validator
 from parahost.runtime.storage import State
 from parahost.runtime.sudo import GovernedCall, SudoCall
+from parahost.runtime.weights import Weigh
 
 NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
 FIRST_SLOT = 1000
@@ -236,8 +238,13 @@ class Chain:
     # Looking
 
     def events(self) -> list[RuntimeEvent]:
-        return [record.event for record in self.runtime.modules.system.events(self.state)]
+        return [record.event for record in self.runtime.modules.system.block_events(self.state)]
 
 
 def pre_digest(claim: BabePreDigest) -> DigestItem:
     return PreRuntime(BABE_ENGINE, encode(claim, BabePreDigest))
+
+
+def weigh(monkeypatch: pytest.MonkeyPatch, call: type[RuntimeCall], weight: Weigh) -> None:
+    """Let calls of that class weigh something else during one test."""
+    monkeypatch.setattr(call, "declared", replace(call.declared, weight=weight))

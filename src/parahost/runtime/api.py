@@ -161,7 +161,7 @@ def account_nonce(state: Reader, account: AccountId) -> int:
 
 def events(state: Reader) -> tuple[EventRecord, ...]:
     """What has happened in the state's block."""
-    return MODULES.system.events(state)
+    return MODULES.system.block_events(state)
 
 
 def timestamp_ms(state: Reader) -> U64:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from parahost.primitives.basic import H256
 from parahost.runtime.babe import Babe
 from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.module import Module
 from parahost.runtime.origin import AccountId
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import Session
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 
 
-class Authorship(Module, pallet="Authorship"):
+class Authorship(Module, pallet=Pallet.Authorship):
     # Storage
 
     author_item = StorageValue("Author", AccountId)

@@ -32,16 +32,17 @@ from parahost.primitives.consensus import (
 )
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import BABE_ENGINE, Consensus, DigestItem, Header, PreRuntime
-from parahost.primitives.scale import ScaleDecodeError, decode, encode, variant
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.primitives.transcript import Transcript
 from parahost.runtime.errors import InvalidPreDigest, ModuleError, RuntimeBug
+from parahost.runtime.module import Module, RuntimeCall, call, entry_point
 from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
-from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import BABE_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
-from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.weights import micros, weighs
+from parahost.runtime.weights import micros
 
 SEGMENT_LENGTH = 256
 """VRF outputs are gathered in segments of so many, so that none is rewritten as a whole."""
@@ -56,11 +57,11 @@ VrfPreDigest = PrimaryPreDigest | SecondaryVrfPreDigest
 MaybeRandomness = H256 | None
 
 
-class BadEquivocationProof(ModuleError, pallet="Babe", index=0):
+class BadEquivocationProof(ModuleError, index=0):
     """The two headers do not prove that one author made two blocks in one slot."""
 
 
-class UnknownOffender(ModuleError, pallet="Babe", index=1):
+class UnknownOffender(ModuleError, index=1):
     """The key was no validator's in the sessions that are still known."""
 
     def __init__(self, key: BabeId) -> None:
@@ -68,16 +69,18 @@ class UnknownOffender(ModuleError, pallet="Babe", index=1):
         self.key = key
 
 
-@variant(Pallet.Babe, 0)
-@weighs(micros(600))
+@call(0, "report_equivocation_unsigned", weight=micros(600))
 @dataclass(frozen=True, slots=True)
-class ReportBabeEquivocation:
+class ReportBabeEquivocation(RuntimeCall):
     """The proof speaks for itself: the report needs no signature."""
 
     proof: BabeEquivocationProof
 
 
-class Babe(Module, pallet="Babe"):
+class Babe(Module, pallet=Pallet.Babe):
+    calls = (ReportBabeEquivocation,)
+    errors = (BadEquivocationProof, UnknownOffender)
+
     # Storage
 
     epoch_index = StorageValue("EpochIndex", U64, default=U64(0))
@@ -169,15 +172,16 @@ class Babe(Module, pallet="Babe"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: ReportBabeEquivocation) -> None:
+    @entry_point(ReportBabeEquivocation, origin=NoOrigin)
+    def report_equivocation(
+        self, store: Overlay, _origin: NoOrigin, call: ReportBabeEquivocation
+    ) -> None:
         """Report that an author has made two blocks in one slot.
 
-        :raises BadOrigin: when the report is signed.
         :raises BadEquivocationProof: when it proves nothing.
         :raises UnknownOffender: when the author is no validator of a known session.
         :raises AlreadyReported: when the deed is known.
         """
-        ensure_none(origin)
         self._offences.report(store, self.offence_of(store, call.proof))
 
     # Routines

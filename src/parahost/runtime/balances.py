@@ -13,8 +13,10 @@ from typing import Final
 
 from parahost.primitives.basic import U32, U128
 from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.module import Module
 from parahost.runtime.origin import AccountId
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import AccountInfo, System
 
 # Types
@@ -31,7 +33,7 @@ class BadEndowment(ValueError):
     """The balances of the genesis are no balances."""
 
 
-class Balances(Module, pallet="Balances"):
+class Balances(Module, pallet=Pallet.Balances):
     # Storage
 
     total_issuance = StorageValue("TotalIssuance", U128, default=U128(0))

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from parahost.primitives.basic import H256, BlockNumber
+from parahost.runtime.pallets import Pallet
 
 
 class RuntimeBug(Exception):
@@ -188,15 +189,15 @@ class BadOrigin(DispatchError):
 
 
 class ModuleError(DispatchError):
-    """A refusal of one module: ``class ClaimExists(ModuleError, pallet="Registrar", index=3)``.
+    """A refusal of one module: ``class ClaimExists(ModuleError, index=3)``. The module lists it
+    among its errors, which gives it its ``pallet``.
 
     ``index`` is its number in the module's list of errors, for events and metadata.
     """
 
-    pallet: ClassVar[str]
+    pallet: ClassVar[Pallet]
     index: ClassVar[int]
 
-    def __init_subclass__(cls, *, pallet: str, index: int, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, index: int, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls.pallet = pallet
         cls.index = index

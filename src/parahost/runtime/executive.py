@@ -25,7 +25,7 @@ from parahost.primitives.limits import MAX_HEADER_BYTES
 from parahost.primitives.once import once
 from parahost.primitives.scale import encode
 from parahost.runtime.balances import spendable
-from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of, pallet_of
+from parahost.runtime.dispatch import DispatchClass, DispatchInfo, Pays
 from parahost.runtime.errors import (
     BodyTooLong,
     DispatchError,
@@ -40,13 +40,13 @@ from parahost.runtime.errors import (
     WrongNumber,
     WrongStateRoot,
 )
-from parahost.runtime.events import DispatchClass, DispatchInfo, Pays
 from parahost.runtime.extrinsic import Envelope, open_envelope
-from parahost.runtime.modules import Modules
+from parahost.runtime.module import RuntimeCall, call_weight, name_of
+from parahost.runtime.modules import INHERENTS, Modules
 from parahost.runtime.origin import AccountId, NoOrigin, Origin, Signed
 from parahost.runtime.storage import Overlay, Reader, State, StateVersion
 from parahost.runtime.transactions import Offer, Standing, TransactionChecks, ValidTransaction
-from parahost.runtime.weights import call_weight, transaction_weight
+from parahost.runtime.weights import transaction_weight
 from parahost.trie import ordered_root
 
 MAX_BODY_LENGTH = 16 * 1024 * 1024
@@ -70,7 +70,7 @@ class Runtime:
     """The state transition function. It keeps nothing between calls."""
 
     def __init__(self, verifier: Verifier) -> None:
-        self.modules = Modules(verifier, self._dispatch)
+        self.modules = Modules(verifier)
         self._checks = TransactionChecks(self.modules, verifier)
 
     # Blocks
@@ -245,13 +245,10 @@ class Runtime:
         """Make the call; a refusal undoes what it has written."""
         try:
             with store.transaction():
-                self._dispatch(store, origin, call)
+                self.modules.dispatch(store, origin, call)
         except DispatchError as error:
             return error
         return None
-
-    def _dispatch(self, store: Overlay, origin: Origin, call: RuntimeCall) -> None:
-        self.modules.entry_points[pallet_of(call)](store, origin, call)
 
     def _change_session(self, store: Overlay) -> None:
         """All modules learn of the new session, in the order of their initialisation (A2, D1)."""
@@ -265,12 +262,10 @@ class Runtime:
 
 
 def _dispatch_info(call: RuntimeCall, envelope: Envelope) -> DispatchInfo:
-    if isinstance(call, INHERENTS):
-        return DispatchInfo(call_weight(call), DispatchClass.MANDATORY, Pays.NO)
-    weight = transaction_weight(call, envelope.length)
-    return DispatchInfo(
-        weight, DispatchClass.NORMAL, Pays.NO if envelope.signature is None else Pays.YES
-    )
+    weight, dispatch_class = call_weight(call), call.declared.dispatch_class
+    if dispatch_class is not DispatchClass.MANDATORY:
+        weight = transaction_weight(weight, envelope.length)
+    return DispatchInfo(weight, dispatch_class, Pays.NO if envelope.signature is None else Pays.YES)
 
 
 class BlockBuilder:

@@ -18,11 +18,10 @@ from parahost.primitives.scale import (
     decode,
     decode_compact,
     decode_prefix,
-    encode,
     encode_compact,
 )
-from parahost.runtime.calls import RuntimeCall
 from parahost.runtime.errors import MalformedExtrinsic
+from parahost.runtime.module import RuntimeCall, encode_call
 from parahost.runtime.origin import AccountId
 from parahost.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
 
@@ -112,7 +111,7 @@ class UncheckedExtrinsic:
             out.append(_SIGNATURE_SR25519)
             out += self.signature.signature
             out += encode_extra(self.signature.extra)
-        out += encode(self.call, RuntimeCall)
+        out += encode_call(self.call)
         return Extrinsic(bytes(out))
 
 
@@ -208,9 +207,7 @@ def signed(
     if (era is None) != (era_hash is None):
         raise ValueError("a mortal era needs the hash of its first block, an immortal one has none")
     extra = Extra(era, nonce, tip)
-    payload = signing_payload(
-        encode(call, RuntimeCall), extra, genesis_hash, era_hash or genesis_hash
-    )
+    payload = signing_payload(encode_call(call), extra, genesis_hash, era_hash or genesis_hash)
     return UncheckedExtrinsic(call, Signature(signer, H512(sign(payload)), extra)).encode()
 
 

@@ -16,25 +16,25 @@ from parahost.primitives.consensus import (
     grandpa_payload,
 )
 from parahost.primitives.header import GRANDPA_ENGINE, Consensus
-from parahost.primitives.scale import encode, variant
+from parahost.primitives.scale import encode
 from parahost.runtime.errors import ModuleError
-from parahost.runtime.events import NewAuthorities
+from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
 from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
-from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import GRANDPA_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
-from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.weights import micros, weighs
+from parahost.runtime.weights import micros
 
 # Types
 
 
-class BadVoteProof(ModuleError, pallet="Grandpa", index=0):
+class BadVoteProof(ModuleError, index=0):
     """The two votes do not prove that one voter voted twice in one stage of one round."""
 
 
-class UnknownVoter(ModuleError, pallet="Grandpa", index=1):
+class UnknownVoter(ModuleError, index=1):
     """The key was no validator's in the sessions that are still known."""
 
     def __init__(self, key: GrandpaId) -> None:
@@ -42,16 +42,25 @@ class UnknownVoter(ModuleError, pallet="Grandpa", index=1):
         self.key = key
 
 
-@variant(Pallet.Grandpa, 0)
-@weighs(micros(600))
+@call(0, "report_equivocation_unsigned", weight=micros(600))
 @dataclass(frozen=True, slots=True)
-class ReportGrandpaEquivocation:
+class ReportGrandpaEquivocation(RuntimeCall):
     """The proof speaks for itself: the report needs no signature."""
 
     proof: GrandpaEquivocationProof
 
 
-class Grandpa(Module, pallet="Grandpa"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class NewAuthorities(RuntimeEvent):
+    authority_set: GrandpaAuthorities
+
+
+class Grandpa(Module, pallet=Pallet.Grandpa):
+    calls = (ReportGrandpaEquivocation,)
+    events = (NewAuthorities,)
+    errors = (BadVoteProof, UnknownVoter)
+
     # Storage
 
     authorities = StorageValue[GrandpaAuthorities, GrandpaAuthorities](
@@ -94,15 +103,16 @@ class Grandpa(Module, pallet="Grandpa"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: ReportGrandpaEquivocation) -> None:
+    @entry_point(ReportGrandpaEquivocation, origin=NoOrigin)
+    def report_equivocation(
+        self, store: Overlay, _origin: NoOrigin, call: ReportGrandpaEquivocation
+    ) -> None:
         """Report that a voter has voted twice in one stage of one round.
 
-        :raises BadOrigin: when the report is signed.
         :raises BadVoteProof: when it proves nothing.
         :raises UnknownVoter: when the voter is no validator of a known session.
         :raises AlreadyReported: when the deed is known.
         """
-        ensure_none(origin)
         self._offences.report(store, self.offence_of(store, call.proof))
 
     # Routines

@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Final
 
 from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import ValidatorId
 from parahost.runtime.authorship import Authorship
 from parahost.runtime.babe import Babe
 from parahost.runtime.balances import Balances
+from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.grandpa import Grandpa
+from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent
 from parahost.runtime.offences import Offences
 from parahost.runtime.origin import Origin
-from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.host import Parachains
+from parahost.runtime.parachains.inclusion import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
+from parahost.runtime.parachains.initializer import Initializer
 from parahost.runtime.parachains.notification import SessionChangeNotification
+from parahost.runtime.parachains.paras import Paras
+from parahost.runtime.parachains.scheduler import Scheduler
+from parahost.runtime.parachains.validity import Validity
 from parahost.runtime.parathreads import Parathreads
 from parahost.runtime.registrar import Registrar
 from parahost.runtime.session import Session, SessionChange, Validators
-from parahost.runtime.storage import Module, Overlay, Reader
+from parahost.runtime.storage import Overlay, Reader
 from parahost.runtime.sudo import Sudo
 from parahost.runtime.system import System
 from parahost.runtime.timestamp import Timestamp
 from parahost.runtime.transaction_payment import TransactionPayment
 from parahost.runtime.upgrade_signals import UpgradeSignals
 
-Dispatch = Callable[[Overlay, Origin, Any], None]
-"""A module's entry points: each module takes its own calls only."""
+MODULES: Final[tuple[type[Module], ...]] = (
+    System,
+    Babe,
+    Timestamp,
+    Balances,
+    Authorship,
+    Offences,
+    Session,
+    Grandpa,
+    TransactionPayment,
+    Configuration,
+    Inclusion,
+    InclusionInherent,
+    Scheduler,
+    Paras,
+    UpgradeSignals,
+    Initializer,
+    Validity,
+    Registrar,
+    Parathreads,
+    Sudo,
+)
+"""All modules, in the order of their numbers."""
+
+RuntimeCall.__scale_members__ = tuple(made for module in MODULES for made in module.calls)
+RuntimeEvent.__scale_members__ = tuple(told for module in MODULES for told in module.events)
+
+INHERENTS: Final = tuple(
+    made
+    for module in MODULES
+    for made in module.calls
+    if made.declared.dispatch_class is DispatchClass.MANDATORY
+)
+"""The inherents in the order in which they open each block's body, each exactly once."""
 
 
 class Modules:
     """One instance of each module; they have no state of their own."""
 
-    def __init__(self, verifier: Verifier, dispatch_as: Dispatch) -> None:
-        """``dispatch_as`` runs a call for governance."""
+    def __init__(self, verifier: Verifier) -> None:
         self.system = System()
         self.balances = Balances(self.system)
         self.transaction_payment = TransactionPayment(self.system, self.balances)
@@ -50,24 +89,22 @@ class Modules:
         self.upgrade_signals = UpgradeSignals(self.system, paras)
         self.registrar = Registrar(self.system, configuration, paras)
         self.parathreads = Parathreads(self.system, self.parachains.scheduler)
-        self.sudo = Sudo(self.system, dispatch_as)
+        self.sudo = Sudo(self.system, self.dispatch)
 
-        self.entry_points: dict[Pallet, Dispatch] = {
-            Pallet.Babe: self.babe.dispatch,
-            Pallet.Timestamp: self.timestamp.dispatch,
-            Pallet.Session: self.session.dispatch,
-            Pallet.Grandpa: self.grandpa.dispatch,
-            Pallet.Configuration: configuration.dispatch,
-            Pallet.ParaInherent: self.parachains.inclusion_inherent.dispatch,
-            Pallet.Registrar: self.registrar.dispatch,
-            Pallet.Parathreads: self.parathreads.dispatch,
-            Pallet.Sudo: self.sudo.dispatch,
-        }
+        self._by_call = {made: module for module in self for made in module.calls}
 
     def __iter__(self) -> Iterator[Module]:
-        """All modules, in the order of their numbers; for metadata. Two may share a number."""
+        """All modules, in the order of :data:`MODULES`."""
         base = [module for module in vars(self).values() if isinstance(module, Module)]
-        return iter(sorted((*base, *self.parachains), key=lambda module: Pallet[module.pallet]))
+        return iter(sorted((*base, *self.parachains), key=lambda each: MODULES.index(type(each))))
+
+    def dispatch(self, store: Overlay, origin: Origin, call: RuntimeCall) -> None:
+        """Make a call.
+
+        :raises BadOrigin: when it comes from another origin than its entry point asks for.
+        :raises DispatchError: when its entry point refuses.
+        """
+        self._by_call[type(call)].dispatch(store, origin, call)
 
     def notification_of(self, store: Reader, change: SessionChange) -> SessionChangeNotification:
         """A session's change as the parachains' modules are told it (A4)."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Annotated
 
 from parahost.primitives.basic import H256, BlockNumber, SessionIndex
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.scale import FixedLen
 from parahost.runtime.errors import ModuleError
-from parahost.runtime.events import OffenceReported
+from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import SESSIONS_KEPT
-from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap
+from parahost.runtime.storage import Hasher, Overlay, Reader, StorageMap
 from parahost.runtime.system import System
 
 # Types
@@ -52,17 +55,30 @@ class Report:
     reported_in: BlockNumber
 
 
-class TooLongAgo(ModuleError, pallet="Offences", index=1):
+class TooLongAgo(ModuleError, index=1):
     """What happened more than :data:`SESSIONS_KEPT` sessions ago is not judged any more."""
 
 
-class AlreadyReported(ModuleError, pallet="Offences", index=0):
+class AlreadyReported(ModuleError, index=0):
     def __init__(self, offence: Offence) -> None:
         super().__init__(f"this deed of {offence.offender.hex()} is known already")
         self.offence = offence
 
 
-class Offences(Module, pallet="Offences"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class OffenceReported(RuntimeEvent):
+    """Somebody is proven to have broken a rule of consensus. ``kind`` is a name of 16 bytes,
+    ``time_slot`` says when, in the kind's own measure."""
+
+    kind: Annotated[bytes, FixedLen(16)]
+    time_slot: bytes
+
+
+class Offences(Module, pallet=Pallet.Offences):
+    events = (OffenceReported,)
+    errors = (TooLongAgo, AlreadyReported)
+
     # Storage
 
     reports = StorageMap("Reports", H256, Report, hasher=Hasher.IDENTITY)

@@ -5,42 +5,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.primitives.basic import CollatorId, ParaId
-from parahost.primitives.scale import variant
-from parahost.runtime.events import Claimed
-from parahost.runtime.origin import Origin, ensure_signed
+from parahost.primitives.basic import H256, CollatorId, ParaId
+from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
+from parahost.runtime.origin import Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import Scheduler
-from parahost.runtime.storage import Module, Overlay
+from parahost.runtime.storage import Overlay
 from parahost.runtime.system import System
-from parahost.runtime.weights import micros, weighs
+from parahost.runtime.weights import micros
 
 # Types
 
 
-@variant(Pallet.Parathreads, 0)
-@weighs(micros(130))
+@call(0, "claim", weight=micros(130))
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(RuntimeCall):
     """The sender's key is the collator's: only its collations may use the claim."""
 
     para: ParaId
 
 
-class Parathreads(Module, pallet="Parathreads"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class Claimed(RuntimeEvent):
+    """A collator has the right to the next block of a parathread (A31)."""
+
+    para: ParaId
+    collator: H256
+
+
+class Parathreads(Module, pallet=Pallet.Parathreads):
+    calls = (Claim,)
+    events = (Claimed,)
+
     def __init__(self, system: System, scheduler: Scheduler) -> None:
         self._system = system
         self._scheduler = scheduler
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: Claim) -> None:
-        """:raises BadOrigin: when the claim is not signed.
-        :raises NotRegistered: when the para is no parathread.
+    @entry_point(Claim, origin=Signed)
+    def claim(self, store: Overlay, origin: Signed, call: Claim) -> None:
+        """:raises NotRegistered: when the para is no parathread.
         :raises ClaimExists: when another claim on the thread waits or is served.
         :raises QueueFull: when too many claims wait.
         """
-        collator = CollatorId(ensure_signed(origin))
+        collator = CollatorId(origin.account)
         self._scheduler.add_parathread_claim(store, ParathreadClaim(call.para, collator))
         self._system.deposit_event(store, Claimed(call.para, collator))

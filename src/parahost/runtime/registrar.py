@@ -6,21 +6,20 @@ from dataclasses import dataclass
 
 from parahost.primitives import acceptance
 from parahost.primitives.basic import HeadData, ParaId, ValidationCode
-from parahost.primitives.scale import variant
 from parahost.runtime.errors import ModuleError
-from parahost.runtime.events import Deregistered, Registered
-from parahost.runtime.origin import Origin, ensure_root
+from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
+from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
-from parahost.runtime.storage import Module, Overlay, Reader
+from parahost.runtime.storage import Overlay, Reader
 from parahost.runtime.system import System
-from parahost.runtime.weights import micros, nanos, weighs
+from parahost.runtime.weights import micros, nanos
 
 # Types
 
 
-class UnfitCode(ModuleError, pallet="Registrar", index=0):
+class UnfitCode(ModuleError, index=0):
     """The blob cannot be a para's validation code."""
 
     def __init__(self, reason: acceptance.UnfitCode) -> None:
@@ -28,16 +27,15 @@ class UnfitCode(ModuleError, pallet="Registrar", index=0):
         self.reason = reason
 
 
-class HeadTooLarge(ModuleError, pallet="Registrar", index=1):
+class HeadTooLarge(ModuleError, index=1):
     def __init__(self, reason: acceptance.HeadTooLarge) -> None:
         super().__init__(str(reason))
         self.reason = reason
 
 
-@variant(Pallet.Registrar, 0)
-@weighs(lambda call: micros(250) + nanos(15) * len(call.validation_code))
+@call(0, "register", weight=lambda call: micros(250) + nanos(15) * len(call.validation_code))
 @dataclass(frozen=True, slots=True)
-class Register:
+class Register(RuntimeCall):
     """Let a para come with the next session; it is a parachain or a parathread."""
 
     para: ParaId
@@ -46,10 +44,9 @@ class Register:
     parachain: bool
 
 
-@variant(Pallet.Registrar, 1)
-@weighs(micros(150))
+@call(1, "deregister", weight=micros(150))
 @dataclass(frozen=True, slots=True)
-class Deregister:
+class Deregister(RuntimeCall):
     """Let a para go with the next session."""
 
     para: ParaId
@@ -58,7 +55,23 @@ class Deregister:
 RegistrarCall = Register | Deregister
 
 
-class Registrar(Module, pallet="Registrar"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class Registered(RuntimeEvent):
+    para: ParaId
+
+
+@event(1)
+@dataclass(frozen=True, slots=True)
+class Deregistered(RuntimeEvent):
+    para: ParaId
+
+
+class Registrar(Module, pallet=Pallet.Registrar):
+    calls = (Register, Deregister)
+    events = (Registered, Deregistered)
+    errors = (UnfitCode, HeadTooLarge)
+
     def __init__(self, system: System, configuration: Configuration, paras: Paras) -> None:
         self._system = system
         self._configuration = configuration
@@ -66,23 +79,22 @@ class Registrar(Module, pallet="Registrar"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: RegistrarCall) -> None:
-        """:raises BadOrigin: when not governance calls.
-        :raises UnfitCode: when the code is no Wasm or over the limit.
+    @entry_point(Register, origin=Root)
+    def register(self, store: Overlay, _origin: Root, call: Register) -> None:
+        """:raises UnfitCode: when the code is no Wasm or over the limit.
         :raises HeadTooLarge: when the head is over the limit.
         :raises AlreadyRegistered: when the para is there or comes already.
-        :raises NotRegistered: when the para to go is not there.
         """
-        ensure_root(origin)
-        match call:
-            case Register(para, head, code, parachain):
-                self._check_genesis(store, head, code)
-                args = ParaGenesisArgs(head, code, parachain)
-                self._paras.schedule_para_initialize(store, para, args)
-                self._system.deposit_event(store, Registered(para))
-            case Deregister(para):
-                self._paras.schedule_para_cleanup(store, para)
-                self._system.deposit_event(store, Deregistered(para))
+        self._check_genesis(store, call.genesis_head, call.validation_code)
+        args = ParaGenesisArgs(call.genesis_head, call.validation_code, call.parachain)
+        self._paras.schedule_para_initialize(store, call.para, args)
+        self._system.deposit_event(store, Registered(call.para))
+
+    @entry_point(Deregister, origin=Root)
+    def deregister(self, store: Overlay, _origin: Root, call: Deregister) -> None:
+        """:raises NotRegistered: when the para to go is not there."""
+        self._paras.schedule_para_cleanup(store, call.para)
+        self._system.deposit_event(store, Deregistered(call.para))
 
     # Routines
 

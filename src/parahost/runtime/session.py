@@ -18,14 +18,14 @@ from parahost.primitives.basic import (
     SessionIndex,
     ValidatorId,
 )
-from parahost.primitives.scale import FixedLen, MaxLen, variant
+from parahost.primitives.scale import FixedLen, MaxLen
 from parahost.runtime.errors import ModuleError, RuntimeBug
-from parahost.runtime.events import NewSession
-from parahost.runtime.origin import AccountId, Origin, ensure_root, ensure_signed
+from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
+from parahost.runtime.origin import AccountId, Root, Signed
 from parahost.runtime.pallets import Pallet
-from parahost.runtime.storage import Hasher, Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.storage import Hasher, Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.weights import micros, weighs
+from parahost.runtime.weights import micros
 
 MAX_VALIDATORS = 1000
 SESSIONS_KEPT = 6
@@ -80,7 +80,7 @@ class SessionChange:
     changed: bool
 
 
-class KeyInUse(ModuleError, pallet="Session", index=2):
+class KeyInUse(ModuleError, index=2):
     """The key is another account's already."""
 
     def __init__(self, key: bytes, owner: AccountId) -> None:
@@ -89,7 +89,7 @@ class KeyInUse(ModuleError, pallet="Session", index=2):
         self.owner = owner
 
 
-class NoKeys(ModuleError, pallet="Session", index=3):
+class NoKeys(ModuleError, index=3):
     """The account has not registered keys with ``set_keys``."""
 
     def __init__(self, account: AccountId) -> None:
@@ -97,23 +97,21 @@ class NoKeys(ModuleError, pallet="Session", index=3):
         self.account = account
 
 
-class BadValidatorSet(ModuleError, pallet="Session", index=4):
+class BadValidatorSet(ModuleError, index=4):
     """No validators, too many, or one twice."""
 
 
-@variant(Pallet.Session, 0)
-@weighs(micros(250))
+@call(0, "set_keys", weight=micros(250))
 @dataclass(frozen=True, slots=True)
-class SetKeys:
+class SetKeys(RuntimeCall):
     """Register the keys that the sender will validate with, from the next session but one."""
 
     keys: SessionKeys
 
 
-@variant(Pallet.Session, 2)
-@weighs(lambda call: micros(60) + micros(6) * len(call.validators))
+@call(2, "set_validators", weight=lambda call: micros(60) + micros(6) * len(call.validators))
 @dataclass(frozen=True, slots=True)
-class SetValidators:
+class SetValidators(RuntimeCall):
     """Choose who validates, from the next session but one until further notice."""
 
     validators: Annotated[tuple[AccountId, ...], MaxLen(MAX_VALIDATORS)]
@@ -122,7 +120,17 @@ class SetValidators:
 SessionCall = SetKeys | SetValidators
 
 
-class Session(Module, pallet="Session"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class NewSession(RuntimeEvent):
+    session_index: SessionIndex
+
+
+class Session(Module, pallet=Pallet.Session):
+    calls = (SetKeys, SetValidators)
+    events = (NewSession,)
+    errors = (KeyInUse, NoKeys, BadValidatorSet)
+
     # Storage
 
     validators = StorageValue("Validators", tuple[AccountId, ...], default=())
@@ -162,19 +170,17 @@ class Session(Module, pallet="Session"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: SessionCall) -> None:
-        """:raises BadOrigin: when keys are not set by who owns them, or validators not by
-            governance.
-        :raises KeyInUse: when another account has the key.
-        :raises BadValidatorSet: when there are none, too many, or one twice.
+    @entry_point(SetKeys, origin=Signed)
+    def set_keys(self, store: Overlay, origin: Signed, call: SetKeys) -> None:
+        """:raises KeyInUse: when another account has the key."""
+        self._register(store, origin.account, call.keys)
+
+    @entry_point(SetValidators, origin=Root)
+    def set_validators(self, store: Overlay, _origin: Root, call: SetValidators) -> None:
+        """:raises BadValidatorSet: when there are none, too many, or one twice.
         :raises NoKeys: when one of them has not set its keys.
         """
-        match call:
-            case SetKeys(keys):
-                self._register(store, ensure_signed(origin), keys)
-            case SetValidators(validators):
-                ensure_root(origin)
-                self._choose(store, validators)
+        self._choose(store, call.validators)
 
     # Routines
 

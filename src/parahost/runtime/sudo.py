@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parahost.primitives.scale import variant
+from parahost.runtime.dispatch import Refusal, refusal_of
 from parahost.runtime.errors import DispatchError, ModuleError
-from parahost.runtime.events import KeyChanged, Sudid, refusal_of
-from parahost.runtime.origin import AccountId, Origin, Root, ensure_signed
+from parahost.runtime.module import (
+    Module,
+    RuntimeCall,
+    RuntimeEvent,
+    call,
+    call_weight,
+    entry_point,
+    event,
+)
+from parahost.runtime.origin import AccountId, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import ConfigurationCall
 from parahost.runtime.registrar import RegistrarCall
 from parahost.runtime.session import SessionCall
-from parahost.runtime.storage import Module, Overlay, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.weights import call_weight, micros, weighs
+from parahost.runtime.weights import micros
 
 # Types
 
@@ -23,7 +31,7 @@ GovernedCall = SessionCall | ConfigurationCall | RegistrarCall
 """What governance may call: what asks for it, and what its modules offer besides."""
 
 
-class NotTheKey(ModuleError, pallet="Sudo", index=0):
+class NotTheKey(ModuleError, index=0):
     """The sender does not have the root key."""
 
     def __init__(self, sender: AccountId) -> None:
@@ -31,25 +39,42 @@ class NotTheKey(ModuleError, pallet="Sudo", index=0):
         self.sender = sender
 
 
-@variant(Pallet.Sudo, 0)
-@weighs(lambda call: micros(80) + call_weight(call.call))
+@call(0, "sudo", weight=lambda call: micros(80) + call_weight(call.call))
 @dataclass(frozen=True, slots=True)
-class SudoCall:
+class SudoCall(RuntimeCall):
     """Make a call as governance."""
 
     call: GovernedCall
 
 
-@variant(Pallet.Sudo, 2)
-@weighs(micros(80))
+@call(2, "set_key", weight=micros(80))
 @dataclass(frozen=True, slots=True)
-class SetKey:
+class SetKey(RuntimeCall):
     """Hand over to another key."""
 
     new: AccountId
 
 
-class Sudo(Module, pallet="Sudo"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class Sudid(RuntimeEvent):
+    """Governance has made a call; ``error`` is ``None`` if it succeeded."""
+
+    error: Refusal | None
+
+
+@event(1)
+@dataclass(frozen=True, slots=True)
+class KeyChanged(RuntimeEvent):
+    old: AccountId | None
+    new: AccountId | None
+
+
+class Sudo(Module, pallet=Pallet.Sudo):
+    calls = (SudoCall, SetKey)
+    events = (Sudid, KeyChanged)
+    errors = (NotTheKey,)
+
     # Storage
 
     key = StorageValue("Key", AccountId)
@@ -69,27 +94,28 @@ class Sudo(Module, pallet="Sudo"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: SudoCall | SetKey) -> None:
+    @entry_point(SudoCall, origin=Signed)
+    def sudo(self, store: Overlay, origin: Signed, call: SudoCall) -> None:
         """A governed call that is refused leaves no trace but an event.
 
-        :raises BadOrigin: when the call is not signed.
         :raises NotTheKey: when another key has signed.
         """
-        sender = ensure_signed(origin)
-        if sender != self.key.get(store):
-            raise NotTheKey(sender)
-        match call:
-            case SudoCall(governed):
-                self._govern(store, governed)
-            case SetKey(new):
-                self.key.put(store, new)
-                self._system.deposit_event(store, KeyChanged(sender, new))
-
-    def _govern(self, store: Overlay, call: GovernedCall) -> None:
+        self._check_key(store, origin.account)
         try:
             with store.transaction():
-                self._dispatch_as(store, Root(), call)
+                self._dispatch_as(store, Root(), call.call)
         except DispatchError as error:
             self._system.deposit_event(store, Sudid(refusal_of(error)))
         else:
             self._system.deposit_event(store, Sudid(None))
+
+    @entry_point(SetKey, origin=Signed)
+    def set_key(self, store: Overlay, origin: Signed, call: SetKey) -> None:
+        """:raises NotTheKey: when another key has signed."""
+        self._check_key(store, origin.account)
+        self.key.put(store, call.new)
+        self._system.deposit_event(store, KeyChanged(origin.account, call.new))
+
+    def _check_key(self, store: Reader, sender: AccountId) -> None:
+        if sender != self.key.get(store):
+            raise NotTheKey(sender)

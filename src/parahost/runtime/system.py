@@ -10,30 +10,17 @@ from dataclasses import dataclass, replace
 from parahost.primitives.basic import H256, U32, U128, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Digest, DigestItem
 from parahost.primitives.scale import variant
+from parahost.runtime.dispatch import DispatchClass, DispatchInfo, Refusal, refusal_of
 from parahost.runtime.errors import (
     BlockTooHeavy,
     DispatchError,
     FutureTransaction,
     StaleTransaction,
 )
-from parahost.runtime.events import (
-    DispatchClass,
-    DispatchInfo,
-    ExtrinsicFailed,
-    ExtrinsicSuccess,
-    RuntimeEvent,
-    refusal_of,
-)
+from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
-from parahost.runtime.storage import (
-    Hasher,
-    Module,
-    Overlay,
-    Reader,
-    StorageList,
-    StorageMap,
-    StorageValue,
-)
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Hasher, Overlay, Reader, StorageList, StorageMap, StorageValue
 from parahost.runtime.weights import BLOCK_BASE, MAX_BLOCK_WEIGHT, MAX_INHERENT_WEIGHT, Weight
 
 BLOCK_HASH_COUNT = 2400
@@ -117,7 +104,22 @@ class ConsumedWeight:
 NOTHING_CONSUMED = ConsumedWeight(Weight(), Weight(), Weight())
 
 
-class System(Module, pallet="System"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class ExtrinsicSuccess(RuntimeEvent):
+    info: DispatchInfo
+
+
+@event(1)
+@dataclass(frozen=True, slots=True)
+class ExtrinsicFailed(RuntimeEvent):
+    error: Refusal
+    info: DispatchInfo
+
+
+class System(Module, pallet=Pallet.System):
+    events = (ExtrinsicSuccess, ExtrinsicFailed)
+
     # Storage
 
     number = StorageValue("Number", BlockNumber, default=BlockNumber(U32(0)))
@@ -169,7 +171,7 @@ class System(Module, pallet="System"):
         """Append an item to the header's digest."""
         self.digest_item.put(store, (*self.digest_item.get(store), item))
 
-    def events(self, store: Reader) -> tuple[EventRecord, ...]:
+    def block_events(self, store: Reader) -> tuple[EventRecord, ...]:
         """What has happened in the block that executes; between blocks, in the last one."""
         return self.events_item.get(store)
 

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from parahost.primitives.basic import U64
-from parahost.primitives.scale import Compact, variant
+from parahost.primitives.scale import Compact
 from parahost.runtime.babe import Babe
+from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import ModuleError, RuntimeBug
-from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.module import Module, RuntimeCall, call, entry_point
+from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
-from parahost.runtime.weights import micros, weighs
+from parahost.runtime.storage import Overlay, Reader, StorageValue
+from parahost.runtime.weights import micros
 
 # Types
 
 
-class TimestampTooEarly(ModuleError, pallet="Timestamp", index=0):
+class TimestampTooEarly(ModuleError, index=0):
     """Less than the minimum period after the last block's."""
 
     def __init__(self, now_ms: int, earliest_ms: int) -> None:
@@ -26,7 +28,7 @@ class TimestampTooEarly(ModuleError, pallet="Timestamp", index=0):
         self.earliest_ms = earliest_ms
 
 
-class TimestampOutsideSlot(ModuleError, pallet="Timestamp", index=1):
+class TimestampOutsideSlot(ModuleError, index=1):
     """Not in the slot that the author has claimed."""
 
     def __init__(self, now_ms: int, slot: int) -> None:
@@ -35,16 +37,18 @@ class TimestampOutsideSlot(ModuleError, pallet="Timestamp", index=1):
         self.slot = slot
 
 
-@variant(Pallet.Timestamp, 0)
-@weighs(micros(200))
+@call(0, "set", weight=micros(200), dispatch_class=DispatchClass.MANDATORY)
 @dataclass(frozen=True, slots=True)
-class SetTimestamp:
+class SetTimestamp(RuntimeCall):
     """``now``: milliseconds since the Unix epoch."""
 
     now: Annotated[int, Compact(64)]
 
 
-class Timestamp(Module, pallet="Timestamp"):
+class Timestamp(Module, pallet=Pallet.Timestamp):
+    calls = (SetTimestamp,)
+    errors = (TimestampTooEarly, TimestampOutsideSlot)
+
     # Storage
 
     now = StorageValue("Now", U64, default=U64(0))
@@ -55,14 +59,13 @@ class Timestamp(Module, pallet="Timestamp"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: SetTimestamp) -> None:
+    @entry_point(SetTimestamp, origin=NoOrigin)
+    def set_time(self, store: Overlay, _origin: NoOrigin, call: SetTimestamp) -> None:
         """Set the time.
 
-        :raises BadOrigin: when the call is not the author's inherent.
         :raises TimestampTooEarly: when half a slot has not passed since the last block's time.
         :raises TimestampOutsideSlot: when it is not in the block's slot.
         """
-        ensure_none(origin)
         earliest = self.earliest_ms(store)
         if call.now < earliest:
             raise TimestampTooEarly(call.now, earliest)

@@ -7,14 +7,17 @@ by filling blocks. Reports of equivocations are not signed and pay nothing; inhe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from parahost.primitives.basic import U128
 from parahost.runtime.balances import UNIT, Balances
 from parahost.runtime.errors import CannotPay
-from parahost.runtime.events import TransactionFeePaid
 from parahost.runtime.extrinsic import Signature
-from parahost.runtime.storage import Module, Overlay, Reader
+from parahost.runtime.module import Module, RuntimeEvent, event
+from parahost.runtime.origin import AccountId
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Overlay, Reader
 from parahost.runtime.system import System
 
 BASE_FEE: Final = UNIT // 1000
@@ -26,7 +29,19 @@ def fee(length: int, tip: int) -> int:
     return BASE_FEE + BYTE_FEE * length + tip
 
 
-class TransactionPayment(Module, pallet="TransactionPayment"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class TransactionFeePaid(RuntimeEvent):
+    """``actual_fee`` is all that was taken, the tip included."""
+
+    who: AccountId
+    actual_fee: U128
+    tip: U128
+
+
+class TransactionPayment(Module, pallet=Pallet.TransactionPayment):
+    events = (TransactionFeePaid,)
+
     def __init__(self, system: System, balances: Balances) -> None:
         self._system = system
         self._balances = balances

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import H256, U32, BlockNumber, Hash
 from parahost.runtime.babe import ReportBabeEquivocation
-from parahost.runtime.calls import INHERENTS, RuntimeCall, name_of
 from parahost.runtime.errors import (
     BadSignature,
     DispatchError,
@@ -25,7 +24,8 @@ from parahost.runtime.extrinsic import (
     signing_payload,
 )
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
-from parahost.runtime.modules import Modules
+from parahost.runtime.module import RuntimeCall, name_of
+from parahost.runtime.modules import INHERENTS, Modules
 from parahost.runtime.offences import Offence
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Reader

@@ -11,8 +11,10 @@ from __future__ import annotations
 from enum import IntEnum
 
 from parahost.primitives.basic import ParaId
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.paras import Paras
-from parahost.runtime.storage import Module, Overlay, Reader, StorageMap
+from parahost.runtime.storage import Overlay, Reader, StorageMap
 from parahost.runtime.system import System
 
 # Types
@@ -27,7 +29,7 @@ class UpgradeRestriction(IntEnum):
     PRESENT = 0
 
 
-class UpgradeSignals(Module, pallet="Paras"):
+class UpgradeSignals(Module, pallet=Pallet.Paras):
     # Storage
 
     go_ahead = StorageMap("UpgradeGoAheadSignal", ParaId, UpgradeGoAhead)

@@ -1,11 +1,10 @@
 """How long executing takes, counted so that every machine counts the same: Substrate's weights.
 
-A call declares its weight beside its declaration::
+A call's declaration says its weight::
 
-    @variant(Pallet.Parathreads, 0)
-    @weighs(micros(90))
+    @call(0, "claim", weight=micros(130))
     @dataclass(frozen=True, slots=True)
-    class Claim: ...
+    class Claim(RuntimeCall): ...
 
 or a function of the call, where its arguments matter. A declared weight is what
 ``python -m bench.bench_weights`` measures, times at least 1.5, rounded up; it covers the call's
@@ -20,11 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from parahost.primitives.scale import Compact
-
-C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,25 +69,10 @@ TRANSACTION_BYTE: Final = nanos(15)
 """Hashing and keeping each of its bytes."""
 
 Weigh = Weight | Callable[[Any], Weight]
+"""A weight, or the function that gives it for one call."""
 
 
-def weighs(weight: Weigh) -> Callable[[C], C]:
-    """Give a class of calls its weight, or the function that gives it for one call."""
-
-    def mark(cls: C) -> C:
-        cls.__weight__ = weight  # type: ignore[attr-defined]
-        return cls
-
-    return mark
-
-
-def call_weight(call: Any) -> Weight:
-    """What making the call costs, as its class declares."""
-    declared: Weigh = type(call).__weight__
-    return declared if isinstance(declared, Weight) else declared(call)
-
-
-def transaction_weight(call: Any, length: int) -> Weight:
-    """What a transaction of ``length`` bytes with that call takes of a block. An inherent is
-    weighed by its call alone."""
-    return TRANSACTION_BASE + TRANSACTION_BYTE * length + call_weight(call)
+def transaction_weight(call: Weight, length: int) -> Weight:
+    """What a transaction of ``length`` bytes takes of a block, with a call of that weight. An
+    inherent is weighed by its call alone."""
+    return TRANSACTION_BASE + TRANSACTION_BYTE * length + call

@@ -35,8 +35,12 @@ from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import BackedCandidate, Explicit, Implicit
 from parahost.runtime.errors import InvalidBlock
-from parahost.runtime.events import CandidateBacked, CandidateIncluded, CandidateTimedOut
 from parahost.runtime.parachains import inclusion_errors as errors
+from parahost.runtime.parachains.inclusion import (
+    CandidateBacked,
+    CandidateIncluded,
+    CandidateTimedOut,
+)
 from parahost.runtime.storage import Overlay
 
 from .world import World, author_vrf_output, block, claim, code, collator, para
@@ -547,7 +551,7 @@ def test_events_tell_what_became_of_candidates() -> None:
     kinds = (CandidateBacked, CandidateIncluded, CandidateTimedOut)
 
     def found() -> list[type]:
-        records = world.system.events(world.state)
+        records = world.system.block_events(world.state)
         return [type(r.event) for r in records if isinstance(r.event, kinds)]
 
     world.add_block(world.data(candidates=[world.candidate(1)]))

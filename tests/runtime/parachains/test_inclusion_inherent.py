@@ -9,8 +9,8 @@ import pytest
 from parahost.primitives.basic import H256, U32, CandidateHash, SessionIndex
 from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.scale import decode, encode
-from parahost.runtime.calls import RuntimeCall
 from parahost.runtime.errors import BadOrigin
+from parahost.runtime.module import RuntimeCall
 from parahost.runtime.origin import NoOrigin, Root, Signed
 from parahost.runtime.parachains.inclusion_errors import (
     DisputesRefused,

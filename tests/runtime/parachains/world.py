@@ -47,6 +47,7 @@ from parahost.primitives.statements import (
     ValidityAttestation,
     statement_payload,
 )
+from parahost.runtime import modules as _modules  # noqa: F401  (it says which events there are)
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains import Parachains
 from parahost.runtime.parachains.api import ParachainsApi

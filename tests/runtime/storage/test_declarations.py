@@ -22,9 +22,10 @@ from parahost.primitives.basic import (
     ParaId,
     ValidationCode,
 )
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import (
     Hasher,
-    Module,
     Overlay,
     State,
     StorageDoubleMap,
@@ -39,7 +40,7 @@ class Point:
     y: U16
 
 
-class Paras(Module, pallet="Paras"):
+class Paras(Module, pallet=Pallet.Paras):
     parachains = StorageValue("Parachains", tuple[ParaId, ...], default=())
     corner = StorageValue("Corner", Point)
     heads = StorageMap("Heads", ParaId, HeadData)
@@ -241,7 +242,7 @@ def test_damaged_state_is_named_when_it_is_read() -> None:
 
 
 def test_two_items_of_other_types_can_read_one_place() -> None:
-    class Other(Module, pallet="Paras"):
+    class Other(Module, pallet=Pallet.Paras):
         corner = StorageValue("Corner", U32, default=U32(0))
 
     store = empty()
@@ -267,17 +268,17 @@ def test_declarations_are_listed_in_order() -> None:
     )
     assert Paras.counts.value_type is U32
     assert Paras.counts.default == 0
-    assert Paras.pallet == "Paras"
+    assert Paras.pallet is Pallet.Paras
 
 
 def test_mistaken_declarations_are_refused() -> None:
     with pytest.raises(TypeError, match="two storage items of one name"):
 
-        class Twice(Module, pallet="Twice"):
+        class Twice(Module, pallet=Pallet.System):
             one = StorageValue("Same", U32)
             two = StorageValue("Same", U16)
 
     with pytest.raises(TypeError, match="cannot be declared again"):
 
-        class Borrowed(Module, pallet="Borrowed"):
+        class Borrowed(Module, pallet=Pallet.System):
             heads = Paras.heads

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from parahost.primitives.basic import U32
 from parahost.primitives.scale import encode
-from parahost.runtime.storage import Module, Overlay, State, StorageList, StorageValue
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.storage import Overlay, State, StorageList, StorageValue
 from parahost.runtime.storage.cell import Cell
 
 
-class Log(Module, pallet="Log"):
+class Log(Module, pallet=Pallet.System):
     lines = StorageList("Lines", U32)
 
 
-class PlainLog(Module, pallet="Log"):
+class PlainLog(Module, pallet=Pallet.System):
     lines = StorageValue("Lines", tuple[U32, ...], default=())
 
 

@@ -17,6 +17,7 @@ NewTypes on any of these                       the same, under a name of their o
 a dataclass                                    a struct: its fields in order
 ``A | B`` of dataclasses with ``@variant(i)``  an enum with fields, tagged by one byte (by two
                                                with ``@variant(i, j)``: an enum of enums)
+a class with ``__scale_members__``             the same, of these dataclasses
 an ``enum.Enum`` of integers                   an enum without fields
 ``BitVec``                                     BitVec<u8, Lsb0>; ``MaxLen(n)`` bounds its bits
 =============================================  ==========================================
@@ -241,6 +242,8 @@ def shape_of(type_: Any) -> Shape:
     if origin in (Union, types.UnionType):
         return _union(get_args(type_))
     if isinstance(type_, type):
+        if members := vars(type_).get("__scale_members__"):
+            return _enum(members)
         if issubclass(type_, enum.Enum):
             return _plain_enum(type_)
         if dataclasses.is_dataclass(type_):

@@ -37,14 +37,14 @@ from parahost.primitives.runtime_api import (
     ValidatorGroups,
 )
 from parahost.runtime.errors import RuntimeBug
-from parahost.runtime.events import (
+from parahost.runtime.module import RuntimeEvent
+from parahost.runtime.parachains.host import Parachains
+from parahost.runtime.parachains.inclusion import (
     CandidateBacked,
     CandidateIncluded,
+    CandidatePendingAvailability,
     CandidateTimedOut,
-    RuntimeEvent,
 )
-from parahost.runtime.parachains.host import Parachains
-from parahost.runtime.parachains.inclusion import CandidatePendingAvailability
 from parahost.runtime.parachains.paras import validation_code_hash
 from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
 from parahost.runtime.parachains.scheduler import (
@@ -207,7 +207,7 @@ class ParachainsApi:
 
     def candidate_events(self, state: State) -> tuple[CandidateEvent, ...]:
         """What has become of candidates in this block, in order."""
-        records = self._parachains.system.events(state)
+        records = self._parachains.system.block_events(state)
         found = (_candidate_event(record.event) for record in records)
         return tuple(event for event in found if event is not None)
 

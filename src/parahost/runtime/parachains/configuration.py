@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.configuration import Breach, HostConfiguration, breach
-from parahost.primitives.scale import variant
 from parahost.runtime.errors import ModuleError, RuntimeBug
-from parahost.runtime.origin import Origin, ensure_root
+from parahost.runtime.module import Module, RuntimeCall, call, entry_point
+from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.notification import SessionChangeNotification
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
-from parahost.runtime.weights import micros, weighs
+from parahost.runtime.storage import Overlay, Reader, StorageValue
+from parahost.runtime.weights import micros
 
 # Types
 
@@ -22,7 +22,7 @@ MAX_POV_SIZE: Final = U32(10 * 1024 * 1024)
 """Bytes of a proof of validity. ``HostConfiguration`` has no field for it: it is a constant."""
 
 
-class BadConfiguration(ModuleError, pallet="Configuration", index=0):
+class BadConfiguration(ModuleError, index=0):
     """A value is out of its bounds, or several are together (A9)."""
 
     def __init__(self, reason: Breach) -> None:
@@ -52,80 +52,69 @@ SET_ONE: Final = micros(160)
 """What setting a value weighs."""
 
 
-@variant(Pallet.Configuration, 0)
-@weighs(SET_ONE)
+@call(0, "set_validation_upgrade_frequency", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetValidationUpgradeFrequency:
+class SetValidationUpgradeFrequency(RuntimeCall):
     new: BlockNumber
 
 
-@variant(Pallet.Configuration, 1)
-@weighs(SET_ONE)
+@call(1, "set_validation_upgrade_delay", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetValidationUpgradeDelay:
+class SetValidationUpgradeDelay(RuntimeCall):
     new: BlockNumber
 
 
-@variant(Pallet.Configuration, 2)
-@weighs(SET_ONE)
+@call(2, "set_acceptance_period", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetAcceptancePeriod:
+class SetAcceptancePeriod(RuntimeCall):
     new: BlockNumber
 
 
-@variant(Pallet.Configuration, 3)
-@weighs(SET_ONE)
+@call(3, "set_max_code_size", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetMaxCodeSize:
+class SetMaxCodeSize(RuntimeCall):
     new: U32
 
 
-@variant(Pallet.Configuration, 4)
-@weighs(SET_ONE)
+@call(4, "set_max_head_data_size", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetMaxHeadDataSize:
+class SetMaxHeadDataSize(RuntimeCall):
     new: U32
 
 
-@variant(Pallet.Configuration, 5)
-@weighs(SET_ONE)
+@call(5, "set_parathread_cores", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetParathreadCores:
+class SetParathreadCores(RuntimeCall):
     new: U32
 
 
-@variant(Pallet.Configuration, 6)
-@weighs(SET_ONE)
+@call(6, "set_parathread_retries", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetParathreadRetries:
+class SetParathreadRetries(RuntimeCall):
     new: U32
 
 
-@variant(Pallet.Configuration, 7)
-@weighs(SET_ONE)
+@call(7, "set_parachain_rotation_frequency", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetParachainRotationFrequency:
+class SetParachainRotationFrequency(RuntimeCall):
     new: BlockNumber
 
 
-@variant(Pallet.Configuration, 8)
-@weighs(SET_ONE)
+@call(8, "set_chain_availability_period", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetChainAvailabilityPeriod:
+class SetChainAvailabilityPeriod(RuntimeCall):
     new: BlockNumber
 
 
-@variant(Pallet.Configuration, 9)
-@weighs(SET_ONE)
+@call(9, "set_thread_availability_period", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetThreadAvailabilityPeriod:
+class SetThreadAvailabilityPeriod(RuntimeCall):
     new: BlockNumber
 
 
-@variant(Pallet.Configuration, 10)
-@weighs(SET_ONE)
+@call(10, "set_scheduling_lookahead", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
-class SetSchedulingLookahead:
+class SetSchedulingLookahead(RuntimeCall):
     new: U32
 
 
@@ -144,7 +133,7 @@ ConfigurationCall = (
 )
 """One entry point for each field of ``HostConfiguration`` (A9)."""
 
-_FIELD_OF: Final[dict[type, str]] = {
+_FIELD_OF: Final[dict[type[ConfigurationCall], str]] = {
     SetValidationUpgradeFrequency: "validation_upgrade_frequency",
     SetValidationUpgradeDelay: "validation_upgrade_delay",
     SetAcceptancePeriod: "acceptance_period",
@@ -174,7 +163,10 @@ DEFAULT_CONFIGURATION: Final = HostConfiguration(
 """What a chain has whose genesis says nothing else."""
 
 
-class Configuration(Module, pallet="Configuration"):
+class Configuration(Module, pallet=Pallet.Configuration):
+    calls = tuple(_FIELD_OF)
+    errors = (BadConfiguration,)
+
     # Storage
 
     current = StorageValue("Configuration", HostConfiguration, default=DEFAULT_CONFIGURATION)
@@ -207,13 +199,12 @@ class Configuration(Module, pallet="Configuration"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: ConfigurationCall) -> None:
+    @entry_point(*_FIELD_OF, origin=Root)
+    def set_field(self, store: Overlay, _origin: Root, call: ConfigurationCall) -> None:
         """Set one field, from the next session on (A9). Only for governance.
 
-        :raises BadOrigin: when anybody else calls.
         :raises BadConfiguration: when it would be out of its bounds.
         """
-        ensure_root(origin)
         update: dict[str, Any] = {_FIELD_OF[type(call)]: call.new}
         self.update_configuration(store, lambda config: replace(config, **update))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import U32, BlockNumber, Hash, ParaId
 from parahost.primitives.configuration import HostConfiguration
+from parahost.runtime.module import Module
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
@@ -15,7 +16,7 @@ from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.parachains.validity import AuthorVrfOutput, Validity
-from parahost.runtime.storage import Module, Overlay, Reader, State
+from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
 
 

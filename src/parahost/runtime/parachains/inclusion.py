@@ -17,6 +17,7 @@ from parahost.primitives.basic import (
     CandidateHash,
     CoreIndex,
     GroupIndex,
+    HeadData,
     ParaId,
     SessionIndex,
     ValidatorId,
@@ -31,7 +32,8 @@ from parahost.primitives.candidates import (
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import BackedCandidate, SigningContext
 from parahost.runtime.errors import RuntimeBug
-from parahost.runtime.events import CandidateBacked, CandidateIncluded, CandidateTimedOut
+from parahost.runtime.module import Module, RuntimeEvent, event
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.availability_votes import tally
 from parahost.runtime.parachains.candidate_checks import CandidateChecks, RelayParent
 from parahost.runtime.parachains.configuration import Configuration
@@ -50,7 +52,7 @@ from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
 from parahost.runtime.parachains.scheduler import CoreAssignment, Scheduler, TimeoutPredicate
 from parahost.runtime.parachains.validity import Validity
-from parahost.runtime.storage import Module, Overlay, Reader, StorageMap, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
 
 # Types
@@ -81,7 +83,41 @@ class CandidatePendingAvailability:
 CoreLookup = Callable[[CoreIndex], ParaId | None]
 
 
-class Inclusion(Module, pallet="ParaInclusion"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class CandidateBacked(RuntimeEvent):
+    """A candidate has been put on a core and awaits availability."""
+
+    receipt: CandidateReceipt
+    head: HeadData
+    core: CoreIndex
+    group: GroupIndex
+
+
+@event(1)
+@dataclass(frozen=True, slots=True)
+class CandidateIncluded(RuntimeEvent):
+    """A candidate is available and its para's head has moved on (A43)."""
+
+    receipt: CandidateReceipt
+    head: HeadData
+    core: CoreIndex
+    group: GroupIndex
+
+
+@event(2)
+@dataclass(frozen=True, slots=True)
+class CandidateTimedOut(RuntimeEvent):
+    """A candidate has not become available in time (A36)."""
+
+    receipt: CandidateReceipt
+    head: HeadData
+    core: CoreIndex
+
+
+class Inclusion(Module, pallet=Pallet.ParaInclusion):
+    events = (CandidateBacked, CandidateIncluded, CandidateTimedOut)
+
     # Storage
 
     bitfields = StorageMap("Bitfields", ValidatorIndex, AvailabilityBitfield)

@@ -9,9 +9,10 @@ from functools import partial
 from parahost.primitives.basic import U32, BlockNumber, CoreIndex
 from parahost.primitives.header import Header
 from parahost.primitives.inherent import ParachainsInherentData
-from parahost.primitives.scale import variant
+from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import RuntimeBug
-from parahost.runtime.origin import Origin, ensure_none
+from parahost.runtime.module import Module, RuntimeCall, call, entry_point
+from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.candidate_checks import RelayParent
 from parahost.runtime.parachains.inclusion import Inclusion as InclusionModule
@@ -23,23 +24,28 @@ from parahost.runtime.parachains.inclusion_errors import (
 )
 from parahost.runtime.parachains.inherent_weight import inclusion_weight
 from parahost.runtime.parachains.scheduler import FreedReason, Scheduler
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.weights import weighs
 
 # Types
 
 
-@variant(Pallet.ParaInherent, 0)
-@weighs(lambda call: inclusion_weight(call.data))
+@call(
+    0,
+    "enter",
+    weight=lambda call: inclusion_weight(call.data),
+    dispatch_class=DispatchClass.MANDATORY,
+)
 @dataclass(frozen=True, slots=True)
-class Inclusion:
+class Inclusion(RuntimeCall):
     """The call of the ``inclusion`` entry point."""
 
     data: ParachainsInherentData
 
 
-class InclusionInherent(Module, pallet="ParaInherent"):
+class InclusionInherent(Module, pallet=Pallet.ParaInherent):
+    calls = (Inclusion,)
+
     # Storage
 
     included = StorageValue("Included", tuple[()])
@@ -52,19 +58,14 @@ class InclusionInherent(Module, pallet="ParaInherent"):
 
     # Entry points
 
-    def dispatch(self, store: Overlay, origin: Origin, call: Inclusion) -> None:
-        """:raises BadOrigin: when somebody signed it.
-        :raises InvalidBlock: when any of it breaks a rule, or it is there a second time.
-        """
-        ensure_none(origin)
-        self.inclusion(store, call.data)
-
-    def inclusion(self, store: Overlay, data: ParachainsInherentData) -> None:
+    @entry_point(Inclusion, origin=NoOrigin)
+    def inclusion(self, store: Overlay, _origin: NoOrigin, call: Inclusion) -> None:
         """Bitfields free cores, timeouts free cores, free cores are scheduled, candidates occupy
         them (A52). Exactly once per block.
 
         :raises InvalidBlock: when any of it breaks a rule, or it is there a second time (A50).
         """
+        data = call.data
         if self.included.exists(store):
             raise InclusionRepeated
         if data.disputes:

@@ -11,8 +11,9 @@ from typing import Final
 
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.module import call_weight
 from parahost.runtime.timestamp import SetTimestamp
-from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, call_weight, micros, nanos
+from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, micros, nanos
 
 MAX_INCLUSION_WEIGHT: Final = MAX_INHERENT_WEIGHT - call_weight(SetTimestamp(0))
 """What the two inherents may weigh together, less the timestamp's."""

@@ -7,13 +7,15 @@ from typing import Protocol
 
 from parahost.primitives.basic import H256, SessionIndex, ValidatorId
 from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.parachains.validity import Validity
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 
 # Types
 
@@ -39,7 +41,7 @@ class SessionChangeTooLate(RuntimeBug):
         self.session_index = session_index
 
 
-class Initializer(Module, pallet="Initializer"):
+class Initializer(Module, pallet=Pallet.Initializer):
     # Storage
 
     has_initialized = StorageValue("HasInitialized", bool, default=False)

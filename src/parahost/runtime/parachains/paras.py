@@ -21,22 +21,12 @@ from parahost.primitives.candidates import PersistedValidationData
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.limits import MAX_PARACHAINS
 from parahost.runtime.errors import ModuleError, RuntimeBug
-from parahost.runtime.events import (
-    CodeUpgradeScheduled,
-    CurrentCodeUpdated,
-    NewHeadNoted,
-)
+from parahost.runtime.module import Module, RuntimeEvent, event
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import MAX_POV_SIZE, Configuration
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.past_code import GENESIS_BLOCK, ParaPastCodeMeta, UseCurrent
-from parahost.runtime.storage import (
-    Module,
-    Overlay,
-    Reader,
-    StorageDoubleMap,
-    StorageMap,
-    StorageValue,
-)
+from parahost.runtime.storage import Overlay, Reader, StorageDoubleMap, StorageMap, StorageValue
 from parahost.runtime.system import System
 
 # Types
@@ -52,19 +42,19 @@ class ParaGenesisArgs:
     """Whether it is a parachain; else it is a parathread."""
 
 
-class AlreadyRegistered(ModuleError, pallet="Paras", index=0):
+class AlreadyRegistered(ModuleError, index=0):
     def __init__(self, para: ParaId) -> None:
         super().__init__(f"para {para} is registered, or will be with the next session")
         self.para = para
 
 
-class NotRegistered(ModuleError, pallet="Paras", index=1):
+class NotRegistered(ModuleError, index=1):
     def __init__(self, para: ParaId) -> None:
         super().__init__(f"para {para} is not registered")
         self.para = para
 
 
-class TooManyParachains(ModuleError, pallet="Paras", index=2):
+class TooManyParachains(ModuleError, index=2):
     """Each parachain has a core, and a chain has so many at most."""
 
     def __init__(self, limit: int) -> None:
@@ -78,7 +68,28 @@ def validation_code_hash(code: ValidationCode) -> ValidationCodeHash:
     return ValidationCodeHash(blake2_256(code))
 
 
-class Paras(Module, pallet="Paras"):
+@event(0)
+@dataclass(frozen=True, slots=True)
+class CurrentCodeUpdated(RuntimeEvent):
+    para: ParaId
+
+
+@event(2)
+@dataclass(frozen=True, slots=True)
+class CodeUpgradeScheduled(RuntimeEvent):
+    para: ParaId
+
+
+@event(3)
+@dataclass(frozen=True, slots=True)
+class NewHeadNoted(RuntimeEvent):
+    para: ParaId
+
+
+class Paras(Module, pallet=Pallet.Paras):
+    events = (CurrentCodeUpdated, CodeUpgradeScheduled, NewHeadNoted)
+    errors = (AlreadyRegistered, NotRegistered, TooManyParachains)
+
     # Storage
 
     parachains_item = StorageValue("Parachains", tuple[ParaId, ...], default=())

@@ -17,6 +17,8 @@ from parahost.primitives.basic import (
 from parahost.primitives.runtime_api import GroupRotationInfo
 from parahost.primitives.scale import variant
 from parahost.runtime.errors import ModuleError, RuntimeBug
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.groups import Group, validator_groups
 from parahost.runtime.parachains.notification import SessionChangeNotification
@@ -26,7 +28,7 @@ from parahost.runtime.parachains.parathreads import (
     ParathreadEntry,
     ParathreadQueue,
 )
-from parahost.runtime.storage import Module, Overlay, Reader, StorageValue
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
 
 # Types
@@ -73,13 +75,13 @@ class FreedReason(Enum):
     TIMED_OUT = "the candidate did not become available in time"
 
 
-class ClaimExists(ModuleError, pallet="ParaScheduler", index=0):
+class ClaimExists(ModuleError, index=0):
     def __init__(self, para: ParaId) -> None:
         super().__init__(f"a claim on parathread {para} is waiting or on a core; wait for its end")
         self.para = para
 
 
-class QueueFull(ModuleError, pallet="ParaScheduler", index=1):
+class QueueFull(ModuleError, index=1):
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} claims are waiting already, as many as may")
         self.limit = limit
@@ -98,7 +100,9 @@ TimeoutPredicate = Callable[[CoreIndex, BlockNumber], bool]
 """Whether a candidate on that core, pending since that block, is timed out."""
 
 
-class Scheduler(Module, pallet="ParaScheduler"):
+class Scheduler(Module, pallet=Pallet.ParaScheduler):
+    errors = (ClaimExists, QueueFull)
+
     # Storage
 
     validator_groups = StorageValue("ValidatorGroups", tuple[Group, ...], default=())

@@ -19,17 +19,12 @@ from parahost.primitives.basic import (
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
 from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.module import Module
+from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.scheduler import Scheduler
-from parahost.runtime.storage import (
-    Module,
-    Overlay,
-    Reader,
-    StorageDoubleMap,
-    StorageMap,
-    StorageValue,
-)
+from parahost.runtime.storage import Overlay, Reader, StorageDoubleMap, StorageMap, StorageValue
 from parahost.runtime.system import System
 
 # Types
@@ -38,7 +33,7 @@ AuthorVrfOutput = Callable[[Reader], bytes]
 """The 32 bytes of BABE VRF output of the author of the block that executes; Babe tells it."""
 
 
-class Validity(Module, pallet="ParasDisputes"):
+class Validity(Module, pallet=Pallet.ParasDisputes):
     # Storage
 
     current_session = StorageValue("CurrentSession", SessionIndex, default=SessionIndex(U32(0)))

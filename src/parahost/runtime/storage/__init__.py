@@ -3,7 +3,7 @@
 A module declares its items as class attributes, with the guide's names and SCALE types, and
 reads and writes them through the store that it is handed::
 
-    class Paras(Module, pallet="Paras"):
+    class Paras(Module, pallet=Pallet.Paras):
         parachains = StorageValue("Parachains", tuple[ParaId, ...], default=())
         heads = StorageMap("Heads", ParaId, HeadData)
         past_code = StorageDoubleMap("PastCode", ParaId, BlockNumber, ValidationCode)
@@ -42,7 +42,6 @@ any module (``:code``) go through ``get_raw`` and ``put_raw``.
 """
 
 from parahost.runtime.storage.declarations import (
-    Module,
     StorageDoubleMap,
     StorageItem,
     StorageList,
@@ -56,7 +55,6 @@ from parahost.trie import StateVersion
 
 __all__ = [
     "Hasher",
-    "Module",
     "Overlay",
     "Reader",
     "State",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from types import UnionType
-from typing import Any, ClassVar, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from parahost.crypto.hashing import twox_128
 from parahost.primitives import scale
@@ -48,7 +48,7 @@ class StorageItem(Generic[V, Q]):
         return self.default is None
 
     def bind(self, pallet: str) -> None:
-        """Give the item its place in the state; :class:`Module` calls this, once."""
+        """Give the item its place in the state; the module calls this, once."""
         if hasattr(self, "pallet"):
             raise TypeError(f"{self} cannot be declared again in {pallet}")
         self.pallet = pallet
@@ -303,25 +303,3 @@ class StorageDoubleMap(StorageMap[tuple[K1, K2], V, Q], Generic[K1, K2, V, Q]):
 
     def _key_of(self, raw: bytes) -> tuple[K1, K2]:
         return cast("tuple[K1, K2]", self._parts_of(raw))
-
-
-class Module:
-    """Base of the runtime's modules: ``class Paras(Module, pallet="Paras")``.
-
-    ``storage_items`` are the items declared in the class, in order: metadata comes from them.
-    """
-
-    pallet: ClassVar[str]
-    storage_items: ClassVar[tuple[StorageItem[Any, Any], ...]] = ()
-
-    def __init_subclass__(cls, *, pallet: str, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls.pallet = pallet
-        cls.storage_items = tuple(
-            item for item in vars(cls).values() if isinstance(item, StorageItem)
-        )
-        names = [item.name for item in cls.storage_items]
-        if len(set(names)) != len(names):
-            raise TypeError(f"{pallet} declares two storage items of one name: {names}")
-        for item in cls.storage_items:
-            item.bind(pallet)

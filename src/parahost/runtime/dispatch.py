@@ -1,0 +1,66 @@
+"""How a dispatch ends, in Substrate's forms: what it took of the block, and why it was refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated
+
+from parahost.primitives.basic import U8
+from parahost.primitives.scale import FixedLen, variant
+from parahost.runtime.errors import BadOrigin, DispatchError, ModuleError
+from parahost.runtime.weights import Weight
+
+
+class DispatchClass(IntEnum):
+    NORMAL = 0
+    OPERATIONAL = 1
+    MANDATORY = 2
+
+
+class Pays(IntEnum):
+    YES = 0
+    NO = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchInfo:
+    """Substrate's account of what an extrinsic took of the block, and whether it paid."""
+
+    weight: Weight
+    dispatch_class: DispatchClass
+    pays_fee: Pays
+
+
+@variant(0)
+@dataclass(frozen=True, slots=True)
+class OtherRefusal:
+    pass
+
+
+@variant(2)
+@dataclass(frozen=True, slots=True)
+class BadOriginRefusal:
+    pass
+
+
+@variant(3)
+@dataclass(frozen=True, slots=True)
+class ModuleRefusal:
+    """A module's own error: the module's number and the error's."""
+
+    pallet: U8
+    error: Annotated[bytes, FixedLen(4)]
+
+
+Refusal = OtherRefusal | BadOriginRefusal | ModuleRefusal
+"""A :class:`DispatchError` in Substrate's form."""
+
+
+def refusal_of(error: DispatchError) -> Refusal:
+    """The stored form of an entry point's refusal."""
+    if isinstance(error, BadOrigin):
+        return BadOriginRefusal()
+    if isinstance(error, ModuleError):
+        return ModuleRefusal(U8(error.pallet), error.index.to_bytes(4, "little"))
+    return OtherRefusal()
