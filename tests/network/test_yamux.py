@@ -399,6 +399,37 @@ async def test_who_holds_most_goes_when_all_hold_too_much() -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_what_strangers_send_unasked_is_bounded_in_all() -> None:
+    """Who sent most of it goes. Answers that we asked for do not count, nor do the protected."""
+    holdings = Holdings(NetworkLimits(unasked_bytes=1000))
+    ends = [trio.testing.memory_stream_pair() for _ in range(3)]
+    validator, light, heavy = (
+        muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings) for ours, _ in ends
+    )
+    validator.account.accepted(lambda: True)
+    async with trio.open_nursery() as nursery:
+        for mux, (_, theirs), size in zip(
+            (validator, light, heavy), ends, (5000, 300, 700), strict=True
+        ):
+            nursery.start_soon(mux.run)
+            await filled(mux, theirs, 1, size)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        answer = light.open_stream()
+        await ends[1][1].send_all(header(0, 0, 2, 3000) + bytes(3000))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (validator.ended, light.ended, heavy.ended) == (None, None, None)
+        assert holdings.unasked == 1000
+        await filled(light, ends[1][1], 3, 1)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (validator.ended, light.ended) == (None, None)
+        assert heavy.ended is not None
+        assert "unasked" in heavy.ended
+        assert holdings.unasked == 301
+        answer.reset()
+        nursery.cancel_scope.cancel()
+    assert (holdings.held, holdings.unasked) == (0, 0)
+
+
 async def test_strangers_take_no_room_from_the_protected() -> None:
     """Who is protected holds most and stays; its answers wait for none of the others'."""
     limits = NetworkLimits(held_bytes=5000, answer_bytes_of_peer=1000, answer_bytes=1000)

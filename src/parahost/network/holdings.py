@@ -4,6 +4,7 @@ them, and answers that they do not read.
 Every connection has an account. One that makes us hold more than a connection may is ended; when
 all together hold more than all may, the one that holds most is. Room for an answer is reserved
 before the answer is made, so that many requests for large things do not make all of them at once.
+What strangers send without being asked has a bound of its own: half messages cost them little.
 
 Protected peers (validators of this and the next session, bootnodes, reserved ones) do not go, and
 do not wait, for what others hold: else strangers could take all the room there is.
@@ -26,7 +27,9 @@ class Holdings:
         self.limits = limits
         self.held = 0
         self.reserved = 0
-        """For answers; a part of what is held."""
+        """For answers to peers that are not protected; a part of what is held."""
+        self.unasked = 0
+        """What such peers sent unasked; a part of what is held."""
         self._accounts: dict[Account, None] = {}
         self._freed = trio.Event()
 
@@ -48,6 +51,9 @@ class Holdings:
         await self._freed.wait()
 
     def keep_within_limits(self) -> None:
+        while self.unasked > self.limits.unasked_bytes and self._accounts:
+            heaviest = max(self._accounts, key=lambda account: account.unasked_as_stranger)
+            heaviest.end("it sent most of what strangers together sent unasked")
         while self.held > self.limits.held_bytes and self._accounts:
             heaviest = max(
                 self._accounts, key=lambda account: (not account.is_protected(), account.held)
@@ -66,16 +72,22 @@ class Account:
         self.is_protected: Callable[[], bool] = lambda: False
         self.held = 0
         self.reserved = 0
+        """For answers; a part of what is held."""
+        self.unasked_as_stranger = 0
+        """What it sent unasked while it was not protected; a part of what is held."""
 
     def accepted(self, is_protected: Callable[[], bool]) -> None:
         """The connection became a session."""
         self.is_protected = is_protected
         self._limit = self._holdings.limits.held_bytes_of_peer
 
-    def hold(self, size: int) -> None:
+    def hold(self, size: int, *, unasked: bool = False) -> None:
         """May end this connection, or another one."""
         if not self._open:
             return
+        if unasked and not self.is_protected():
+            self.unasked_as_stranger += size
+            self._holdings.unasked += size
         self.held += size
         self._holdings.held += size
         if self.held > self._limit:
@@ -83,8 +95,12 @@ class Account:
         else:
             self._holdings.keep_within_limits()
 
-    def release(self, size: int) -> None:
+    def release(self, size: int, *, unasked: bool = False) -> None:
         if self._open and size:
+            if unasked:  # what came before it was protected is the first to go
+                stranger = min(size, self.unasked_as_stranger)
+                self.unasked_as_stranger -= stranger
+                self._holdings.unasked -= stranger
             self.held -= size
             self._holdings.held -= size
             self._holdings.freed()
@@ -95,9 +111,8 @@ class Account:
 
     def close(self) -> None:
         """Release everything, once."""
+        self.release(self.unasked_as_stranger, unasked=True)
         self.release(self.held)
-        self._holdings.reserved -= self.reserved
-        self.reserved = 0
         self._open = False
         self._holdings.forget(self)
         self._holdings.freed()
@@ -111,23 +126,14 @@ class Account:
         finally:
             reservation.change(0)
 
-    def reserve(self, change: int) -> None:
-        if not self._open:
-            return
-        self.reserved += change
-        self._holdings.reserved += change
-        if change > 0:
-            self.hold(change)
-        else:
-            self.release(-change)
-
 
 class Reservation:
-    """Room that an answer has, in bytes."""
+    """Room that an answer has, in bytes. A connection that ends takes its answers with it."""
 
     def __init__(self, account: Account, holdings: Holdings) -> None:
         self._account = account
         self._holdings = holdings
+        self._is_strangers = False
         self.size = 0
 
     async def wait_for(self, size: int) -> None:
@@ -139,10 +145,19 @@ class Reservation:
             and not self._account.is_protected()
         ):
             await self._holdings.until_freed()
+        self._is_strangers = not self._account.is_protected()
         self.change(size)
 
     def change(self, size: int) -> None:
         """The answer has this size."""
         change, self.size = size - self.size, size
-        if change:
-            self._account.reserve(change)
+        if not change:
+            return
+        self._account.reserved += change
+        if self._is_strangers:
+            self._holdings.reserved += change
+        if change > 0:
+            self._account.hold(change)
+        else:
+            self._account.release(-change)
+            self._holdings.freed()

@@ -63,11 +63,16 @@ class NetworkLimits:
     """What one peer may make us hold: queued notifications, half and unread messages, answers."""
     held_bytes: int = 192 * MIB
     """What all together may make us hold; when it is more, who holds most is disconnected."""
+    unasked_bytes: int = 12 * MIB
+    """What peers that are not protected may, all together, have sent that nobody asked for and
+    nobody has taken yet; when it is more, who sent most of it is disconnected. Not below the
+    largest notification of any protocol. A node at rest has 80 MB: strangers are to add less than
+    a third to it."""
     answer_bytes_of_peer: int = 24 * MIB
     """Answers to one peer that are being made or sent; each counts as the largest until it is
     made. Further requests wait. Not below the largest answer of any protocol."""
-    answer_bytes: int = 96 * MIB
-    """The same for all peers."""
+    answer_bytes: int = 24 * MIB
+    """The same for all peers that are not protected."""
     answer_grace_s: float = 5.0
     """An answer that is made is read within its protocol's timeout and this, or the peer goes."""
     notification_stall_s: float = 60.0

@@ -348,11 +348,10 @@ class Session:
                     await self._throttle(len(payload))
                     await room.wait_for(protocol.max_response)
                     try:
-                        answer = await handler(self.peer, payload)
+                        reply = self._framed_answer(protocol, await handler(self.peer, payload))
                     except Exception as error:
                         self._failed(protocol.name, error)
                         return
-                reply = self._framed_answer(protocol, answer)
                 room.change(len(reply))
                 with trio.move_on_after(protocol.timeout_s + self._limits.answer_grace_s):
                     await self._reply(stream, reply)

@@ -46,6 +46,7 @@ class Stream:
     def __init__(self, connection: Yamux, stream_id: int, receive_window: int) -> None:
         self._connection = connection
         self._account = connection.account
+        self._is_unasked = not connection.is_ours(stream_id)
         self._id = stream_id
         self._receive_window = receive_window
         self._ungranted = 0
@@ -78,7 +79,7 @@ class Stream:
                 parts.append(part)
                 missing -= len(part)
         finally:
-            self._account.release(count - missing)
+            self._account.release(count - missing, unasked=self._is_unasked)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def send(self, data: bytes) -> None:
@@ -137,7 +138,7 @@ class Stream:
             return
         self._buffer += data
         self._notice()
-        self._account.hold(len(data))
+        self._account.hold(len(data), unasked=self._is_unasked)
 
     def check_window(self, length: int) -> None:
         if length > self._receive_window:
@@ -167,7 +168,7 @@ class Stream:
         return data
 
     def _drop_buffer(self) -> None:
-        self._account.release(len(self._buffer))
+        self._account.release(len(self._buffer), unasked=self._is_unasked)
         self._buffer.clear()
 
     def _forget_if_done(self) -> None:
@@ -297,10 +298,10 @@ class Yamux:
         self._queued.set()
 
     def forget(self, stream_id: int) -> None:
-        if self._streams.pop(stream_id, None) is not None and not self._is_ours(stream_id):
+        if self._streams.pop(stream_id, None) is not None and not self.is_ours(stream_id):
             self._incoming_count -= 1
 
-    def _is_ours(self, stream_id: int) -> bool:
+    def is_ours(self, stream_id: int) -> bool:
         return (stream_id % 2 == 1) == self.initiator
 
     def _end(self, why: str, *, discard: bool) -> None:
@@ -425,7 +426,7 @@ class Yamux:
             stream.peer_finished()
 
     def _accept(self, stream_id: int) -> None:
-        if stream_id == 0 or self._is_ours(stream_id) or stream_id in self._streams:
+        if stream_id == 0 or self.is_ours(stream_id) or stream_id in self._streams:
             raise ProtocolViolation(f"a new stream with the number {stream_id}")
         stream = Stream(self, stream_id, INITIAL_WINDOW)
         if self._incoming_count < self._limits.max_incoming_streams:
