@@ -14,6 +14,7 @@ from parahost.ports import Database
 from parahost.primitives.basic import Hash
 from parahost.runtime.storage import State
 from parahost.simulation import checkers
+from parahost.simulation.adversaries import Outsider
 from parahost.simulation.checkers import OK, Checker, Scene, Signature
 from parahost.simulation.faults import Fault
 from parahost.simulation.journal import Trace
@@ -126,6 +127,7 @@ class Simulation:
             is_excused=self.is_excused,
             is_damaged=self.is_damaged,
             calm_since=self.calm_since,
+            is_undisturbed=scenario.is_undisturbed,
         )
         self.checkers = [check(scene) for check in checks if check.name not in scenario.without]
         self._observatory = Observatory(self.record, self.nodes, self.is_honest, self.checkers)
@@ -138,6 +140,8 @@ class Simulation:
         self._trouble_ahead = len(scenario.faults)
         self._calm_since = 0.0
         for adversary in scenario.adversaries:
+            if isinstance(adversary, Outsider):
+                continue
             alteration = adversary.conspire(self)
             for name in adversary.who:
                 self._dishonest[name] = None
@@ -191,6 +195,10 @@ class Simulation:
                 nursery.start_soon(self._start_after, starts.unit() * START_SPREAD_S, node)
             for fault in self.scenario.faults:
                 nursery.start_soon(self._suffer, fault)
+            for adversary in self.scenario.adversaries:
+                if isinstance(adversary, Outsider):
+                    for name in adversary.who:
+                        nursery.start_soon(adversary.take_part, self, name)
             with trio.move_on_after(limit_s):
                 await done.wait()
             ended_at = trio.current_time()

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 from parahost.node.node import Role
 from parahost.simulation import checkers
-from parahost.simulation.adversaries import Adversary
+from parahost.simulation.adversaries import Adversary, Outsider
 from parahost.simulation.expectations import Expectation
 from parahost.simulation.faults import Fault
 from parahost.simulation.field_types import misfit
@@ -102,6 +102,11 @@ class Scenario:
         """When the run is given up, in virtual seconds."""
         return self.shape.slot_s * (PATIENCE * self.blocks + PATIENCE_SLOTS)
 
+    @property
+    def is_undisturbed(self) -> bool:
+        """Whether nothing befalls the nodes, but for what people without stake say to them."""
+        return not self.faults and all(isinstance(each, Outsider) for each in self.adversaries)
+
     def _check_comes(self, fault: Fault) -> None:
         """Trouble that is to come after the end would never be seen."""
         block, seconds = fault.at.block or 0, fault.at.seconds or 0.0
@@ -118,7 +123,7 @@ class Scenario:
             name
             for adversary in self.adversaries
             for name in adversary.who
-            if roles[name] is Role.VALIDATOR
+            if roles.get(name) is Role.VALIDATOR
         }
         may = (validators - 1) // 3
         if len(bad) > may and not self.without:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from parahost.simulation.adversaries.adversary import Adversary
+from parahost.simulation.adversaries.adversary import Adversary, Outsider
 from parahost.simulation.adversaries.authors import (
     CensoringAuthor,
     EmptyAuthor,
@@ -35,6 +35,7 @@ from parahost.simulation.adversaries.flooders import (
 )
 from parahost.simulation.adversaries.garbage import SendsGarbage
 from parahost.simulation.adversaries.garbage_author import GarbageAuthor
+from parahost.simulation.adversaries.stranger import Stranger
 from parahost.simulation.adversaries.voters import EquivocatingVoter
 from parahost.simulation.adversaries.wrong_data import BacksWrongData
 
@@ -65,6 +66,7 @@ KINDS: Mapping[str, type[Adversary]] = {
         InvalidCollator,
         TwoCollations,
         GarbageAuthor,
+        Stranger,
     )
 }
 """All adversaries by their names in TOML."""
@@ -85,6 +87,7 @@ __all__ = [
     "GarbageAuthor",
     "InvalidCollator",
     "NeverClaims",
+    "Outsider",
     "SecondsTwo",
     "SecondsWrongOutputs",
     "SecondsWrongRoot",
@@ -92,6 +95,7 @@ __all__ = [
     "SendsWrongChunks",
     "SlowCollator",
     "SpamsAdvertisements",
+    "Stranger",
     "TwoCollations",
     "VouchesBlindly",
     "WithholdsChunks",

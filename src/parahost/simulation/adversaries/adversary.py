@@ -40,3 +40,21 @@ class Adversary(ABC):
     def conspire(self, world: World) -> Alteration:
         """Called once per run. The alteration is applied to each of the nodes before each of their
         lives: what it holds is what they share."""
+
+
+class Outsider(Adversary):
+    """Who is none of the network's nodes: ``who`` are names of its own."""
+
+    def check(self, roles: dict[str, Role]) -> None:
+        """:raises ValueError: when it cannot be, in a network of these nodes."""
+        super().check(roles | dict.fromkeys(self.who, self.role))
+        for name in self.who:
+            if name in roles:
+                raise ValueError(f"{self.kind}: {name} is a node of the network")
+
+    def conspire(self, world: World) -> Alteration:
+        raise TypeError(f"{self.kind} has no node that could be altered")
+
+    @abstractmethod
+    async def take_part(self, world: World, name: str) -> None:
+        """What one of them does, from the start of a run to its end."""

@@ -85,10 +85,10 @@ class FloodsStatements(Flooder):
         paras = assign(api.validator_groups(state), api.availability_cores(state))
         para = next((p for p, each in paras.items() if own in each.group), ParaId(U32(0)))
         while own is not None:
-            candidate = _invented(para, head, flood.random.bytes(32))
+            candidate = invented(para, head, flood.random.bytes(32))
             signed = flood.state(node, head, Seconded(candidate), own)
             for payload in messages(head, [StatementOnWire.of(signed)]):
-                yield _gossip(STATEMENT_DISTRIBUTION, payload)
+                yield gossip(STATEMENT_DISTRIBUTION, payload)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class FloodsBitfields(Flooder):
         while own is not None:
             bits = BitVec.of(flood.random.below(2) == 1 for _ in range(cores))
             signed = flood.claim(node, head, bits, own)
-            yield _gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(head, (signed,))))
+            yield gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(head, (signed,))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +158,12 @@ class _Flood(Insider):
                 network.notify(network.connected(), protocol, payload)
 
 
-def _gossip(protocol: ProtocolId, payload: bytes) -> bytes:
+def gossip(protocol: ProtocolId, payload: bytes) -> bytes:
+    """A subsystem's message, for the bridge."""
     return encode(ProtocolMessage(protocol, payload), WireMessage)
 
 
-def _invented(para: ParaId, head: Hash, salt: bytes) -> CommittedCandidateReceipt:
+def invented(para: ParaId, head: Hash, salt: bytes) -> CommittedCandidateReceipt:
     """A candidate that says nothing true but where it belongs."""
     nothing = H256(salt)
     descriptor = CandidateDescriptor(

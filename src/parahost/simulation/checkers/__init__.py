@@ -18,6 +18,7 @@ from parahost.simulation.checkers.liveness import ChainGrows, FinalityCatchesUp,
 from parahost.simulation.checkers.memory import BoundedMemory
 from parahost.simulation.checkers.parathreads import ClaimsGetTheirTries
 from parahost.simulation.checkers.states import IssuanceAgrees, OneStateRoot
+from parahost.simulation.checkers.undisturbed import StrangersChangeNothing
 
 ALL: Sequence[type[Checker]] = (
     NoConflictingFinality,
@@ -33,6 +34,7 @@ ALL: Sequence[type[Checker]] = (
     HeadsMove,
     FinalityCatchesUp,
     ChainGrows,
+    StrangersChangeNothing,
     BoundedQueues,
     BoundedStores,
     BoundedMemory,

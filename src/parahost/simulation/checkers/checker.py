@@ -51,6 +51,8 @@ class Scene:
     """Whether a fault has changed what is on its disk."""
     calm_since: Callable[[], float]
     """When the last fault ended, in virtual seconds; infinite while one lasts or is to come."""
+    is_undisturbed: bool
+    """Whether the run has no faults, and no adversaries but strangers."""
 
 
 class Checker:

@@ -12,6 +12,7 @@ import trio
 from parahost.simulation.journal import WORLD, Trace
 from parahost.simulation.network import Internet
 from parahost.simulation.nodes import SimulatedNode
+from parahost.simulation.plan import NetworkPlan
 from parahost.simulation.random import Streams
 from parahost.simulation.record import ChainRecord, RecordedBlock
 
@@ -19,6 +20,7 @@ from parahost.simulation.record import ChainRecord, RecordedBlock
 class World(Protocol):
     """A run, as faults see it."""
 
+    plan: NetworkPlan
     nodes: Mapping[str, SimulatedNode]
     internet: Internet
     record: ChainRecord

@@ -7,10 +7,17 @@ have something to judge; in some runs trouble lasts to the end, and only safety 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from parahost.node.node import Role
 from parahost.simulation.expectations import Expectation, Finalized, Included
 from parahost.simulation.hunt.dice import Dice
-from parahost.simulation.hunt.troubles import Stage, draw_adversaries, draw_faults
+from parahost.simulation.hunt.troubles import (
+    Stage,
+    draw_adversaries,
+    draw_faults,
+    draw_strangers,
+)
 from parahost.simulation.network import Geography, LinkQuality, Uniform
 from parahost.simulation.network.geography import REGIONS
 from parahost.simulation.plan import Shape, node_roles
@@ -37,8 +44,9 @@ def draw(seed: int) -> Scenario:
     stage = Stage(node_roles(shape), shape.cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
+    adversaries += draw_strangers(Dice(streams.stream("strangers")))
     blocks = troubled + calm if troubled else AFTERWARDS
-    return Scenario(
+    drawn = Scenario(
         about=f"drawn with seed {seed}",
         shape=shape,
         blocks=blocks,
@@ -46,8 +54,8 @@ def draw(seed: int) -> Scenario:
         geography=geography,
         faults=faults,
         adversaries=adversaries,
-        expects=() if faults or adversaries else _of_quiet(shape, blocks),
     )
+    return replace(drawn, expects=_of_quiet(shape, blocks)) if drawn.is_undisturbed else drawn
 
 
 def _shape(dice: Dice) -> Shape:
@@ -79,7 +87,8 @@ def _ways(dice: Dice) -> tuple[LinkQuality, Geography | None]:
 
 
 def _of_quiet(shape: Shape, blocks: int) -> tuple[Expectation, ...]:
-    """Without trouble all goes well. A parathread's luck depends on that of others."""
+    """Without trouble all goes well, whatever strangers do. A parathread's luck depends on that of
+    others."""
     sure = max(blocks - QUIET_LAG, 0)
     chains = [name for name, role in node_roles(shape).items() if role is Role.COLLATOR]
     return (

@@ -192,7 +192,7 @@ def _fitted(scenario: Scenario, shape: Shape) -> Iterator[Scenario]:
     parts: tuple[Part, ...] = (*scenario.faults, *scenario.adversaries)
     involved = dict.fromkeys(name for part in parts for name in part.who)
     free = [name for name in after if name not in involved]
-    moves = {name: name for name in involved if name in after}
+    moves = {name: name for name in involved if name in after or name not in before}
     for name in involved:
         if name not in moves:
             place = next((place for place in free if after[place] is before[name]), None)

@@ -21,6 +21,7 @@ from parahost.simulation.adversaries import (
     EquivocatingAuthor,
     EquivocatingVoter,
     NeverClaims,
+    Stranger,
 )
 from parahost.simulation.faults import (
     BadLinks,
@@ -121,6 +122,14 @@ def _bad_validators(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
         kind(who=dice.some(bad if kind in HARMLESS_TO_GROUPS else backers))
         for kind in dice.some(able, most=3)
     )
+
+
+def draw_strangers(dice: Dice) -> tuple[Adversary, ...]:
+    """In a third of all networks, beside all else: they must make no difference."""
+    if dice.chance(2 / 3):
+        return ()
+    names = tuple(f"stranger-{number + 1}" for number in range(dice.between(1, 4)))
+    return (Stranger(who=names, every_s=dice.span(0.3, 3.0)),)
 
 
 def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> tuple[Fault, ...]:

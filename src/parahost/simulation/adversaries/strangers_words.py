@@ -1,0 +1,275 @@
+"""What strangers say: lies, floods and junk on every protocol, with what is known of the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from parahost.chain.pool.gossip import TRANSACTIONS
+from parahost.chain.sync.messages import (
+    ANNOUNCES,
+    SYNC,
+    Announce,
+    Announcement,
+    BlockRequest,
+    Direction,
+    FromNumber,
+    Status,
+)
+from parahost.consensus.grandpa.messages import (
+    NEIGHBOUR_VERSION,
+    CatchUpRequest,
+    GossipMessage,
+    NeighbourMessage,
+)
+from parahost.consensus.grandpa.messages import PROTOCOL as GRANDPA
+from parahost.crypto import sr25519
+from parahost.node.availability.bitfield_distribution import BitfieldGossip
+from parahost.node.availability.chunk_gossip import ChunkGossip
+from parahost.node.availability.chunk_request import ChunkRequest
+from parahost.node.backing.pov_distribution import PoVRequest
+from parahost.node.backing.statement_wire import StatementOnWire, messages
+from parahost.node.collation.wire import (
+    Advertise,
+    CollationFetch,
+    CollationGossip,
+    Declare,
+    declare_payload,
+)
+from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View
+from parahost.node.protocols import (
+    AVAILABILITY_DISTRIBUTION,
+    BITFIELD_DISTRIBUTION,
+    CHUNK_REQUEST,
+    COLLATION,
+    COLLATION_REQUEST,
+    NOTIFICATIONS,
+    POV_REQUEST,
+    STATEMENT_DISTRIBUTION,
+    VALIDATOR_DISCOVERY,
+)
+from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
+from parahost.node.utility.peer_set_manager import Discovery, Known, Lacking, ValidatorRecord
+from parahost.ports.network import RequestProtocol
+from parahost.primitives.availability import ErasureChunk, SignedAvailabilityBitfield
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U8,
+    U32,
+    U64,
+    BlockNumber,
+    CandidateHash,
+    ChunkIndex,
+    CollatorId,
+    CollatorSignature,
+    Hash,
+    ParaId,
+    PeerId,
+    PeerSignature,
+    ValidatorId,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.scale import BitVec, encode
+from parahost.primitives.statements import Seconded, SignedStatement
+from parahost.runtime.extrinsic import signed
+from parahost.runtime.origin import AccountId
+from parahost.runtime.sudo import SetKey
+from parahost.simulation.adversaries.flooders import gossip, invented
+from parahost.simulation.adversaries.garbage import notifications
+from parahost.simulation.random import SeededRandom
+
+FAR = 2**32 - 1
+FLOOD = 8
+"""Messages of a kind in one go."""
+_VALIDATION = NOTIFICATIONS[PeerSet.VALIDATION].name
+_COLLATION = NOTIFICATIONS[PeerSet.COLLATION].name
+
+Said = tuple[str, bytes]
+"""A protocol's name, and a message of it."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What anybody can learn of a chain."""
+
+    genesis: Hash
+    validators: Sequence[ValidatorId]
+    paras: Sequence[ParaId]
+
+
+class Tongue:
+    """One stranger's way to speak: its peer id, its chance, the heads that it has heard of."""
+
+    def __init__(self, peer: PeerId, knows: Knowledge, random: SeededRandom) -> None:
+        self.heads: list[Hash] = []
+        self._peer = peer
+        self._knows = knows
+        self._random = random
+        self._pair = sr25519.Keypair.from_seed(random.bytes(32))
+        tricks: Sequence[Callable[[], Iterator[Said]]] = (
+            self.far_claims,
+            self.blocks_that_are_none,
+            self.transactions,
+            self.statements,
+            self.bitfields,
+            self.chunks,
+            self.records,
+            self.views,
+            self.catch_ups,
+            self.advertisements,
+            self.junk,
+            self.too_large,
+        )
+        self._tricks = [tricks[random.below(len(tricks))] for _ in range(1 + random.below(3))]
+        """Few: who did all would be banned at once for the worst."""
+
+    def declaration(self) -> Said:
+        """As a collator of some para: it costs a key."""
+        para = self._para()
+        signature = sr25519.sign(self._pair, declare_payload(para, self._peer))
+        said = Declare(
+            CollatorId(H256(self._pair.public)), para, CollatorSignature(H512(signature))
+        )
+        return self._collating(said)
+
+    def some(self) -> Iterator[Said]:
+        """One of its tricks, by chance."""
+        return self._tricks[self._random.below(len(self._tricks))]()
+
+    def far_claims(self) -> Iterator[Said]:
+        """A best block, finality and a round that nobody has."""
+        far = BlockNumber(U32(FAR))
+        yield ANNOUNCES.name, encode(Status(far, self._hash(), far, self._hash()), Announcement)
+        ahead = NeighbourMessage(U8(NEIGHBOUR_VERSION), U64(2**64 - 1), U64(0), far)
+        yield GRANDPA, encode(ahead, GossipMessage)
+
+    def blocks_that_are_none(self) -> Iterator[Said]:
+        for number in range(FLOOD):
+            header = Header(self._head(), BlockNumber(U32(number)), self._hash(), self._hash())
+            yield ANNOUNCES.name, encode(Announce(header, True), Announcement)
+
+    def transactions(self) -> Iterator[Said]:
+        """Of an account that has nothing, some with nonces far ahead, some not signed."""
+        account = AccountId(H256(self._pair.public))
+        made: list[Extrinsic] = []
+        for first, signs in ((0, True), (10**6, True), (0, False)):
+
+            def sign(payload: bytes, signs: bool = signs) -> bytes:
+                return sr25519.sign(self._pair, payload) if signs else self._random.bytes(64)
+
+            made += (
+                signed(
+                    SetKey(account),
+                    account,
+                    sign,
+                    nonce=first + index,
+                    genesis_hash=self._knows.genesis,
+                )
+                for index in range(4)
+            )
+        yield TRANSACTIONS.name, encode(tuple(made), tuple[Extrinsic, ...])
+
+    def statements(self) -> Iterator[Said]:
+        """Candidates that nobody made, at heads known and unknown, in validators' names."""
+        for _ in range(FLOOD):
+            head = self._head()
+            statement = SignedStatement(
+                Seconded(invented(self._para(), head, self._random.bytes(32))),
+                self._index(),
+                ValidatorSignature(self._signature()),
+            )
+            for payload in messages(head, [StatementOnWire.of(statement)]):
+                yield _VALIDATION, gossip(STATEMENT_DISTRIBUTION, payload)
+
+    def bitfields(self) -> Iterator[Said]:
+        for _ in range(FLOOD):
+            vote = SignedAvailabilityBitfield(
+                BitVec.of([True] * len(self._knows.paras)),
+                self._index(),
+                ValidatorSignature(self._signature()),
+            )
+            yield self._gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(self._head(), (vote,))))
+
+    def chunks(self) -> Iterator[Said]:
+        for _ in range(FLOOD):
+            chunk = ErasureChunk(self._random.bytes(100), ChunkIndex(U32(0)), (self._hash(),))
+            said = ChunkGossip(CandidateHash(self._hash()), chunk, U8(0))
+            yield self._gossip(AVAILABILITY_DISTRIBUTION, encode(said))
+
+    def records(self) -> Iterator[Said]:
+        """Each validator is here, at an address that leads nowhere; and who else is there?"""
+        address = f"/dns/nowhere/tcp/1/p2p/{self._peer}"
+        told = tuple(
+            ValidatorRecord(
+                validator,
+                str(self._peer),
+                (address,),
+                U64(2**63),
+                ValidatorSignature(self._signature()),
+                PeerSignature(self._signature()),
+            )
+            for validator in self._knows.validators[:4]
+        )
+        yield self._gossip(VALIDATOR_DISCOVERY, encode(Known(told), Discovery))
+        lacking = Lacking(tuple(self._knows.validators[:4]))
+        for _ in range(FLOOD):
+            yield self._gossip(VALIDATOR_DISCOVERY, encode(lacking, Discovery))
+
+    def views(self) -> Iterator[Said]:
+        for _ in range(FLOOD):
+            heads = tuple(self._head() for _ in range(MAX_VIEW_HEADS))
+            yield _VALIDATION, encode(ViewUpdate(View(heads)), WireMessage)
+
+    def catch_ups(self) -> Iterator[Said]:
+        for _ in range(FLOOD):
+            yield GRANDPA, encode(CatchUpRequest(U64(1), U64(0)), GossipMessage)
+
+    def advertisements(self) -> Iterator[Said]:
+        """Of collations that are never delivered."""
+        for _ in range(4):
+            size = U32(COLLATION_REQUEST.max_response)
+            yield self._collating(Advertise(self._head(), size))
+
+    def junk(self) -> Iterator[Said]:
+        return notifications(self._random)
+
+    def too_large(self) -> Iterator[Said]:
+        """More than any header may have."""
+        yield ANNOUNCES.name, bytes(ANNOUNCES.max_size + 1)
+
+    def requests(self) -> Iterator[tuple[RequestProtocol, bytes]]:
+        """For what there is, and what there is not, several of each."""
+        blocks = BlockRequest(U8(19), FromNumber(BlockNumber(U32(1))), Direction.ASCENDING, U32(64))
+        for _ in range(4):
+            candidate = CandidateHash(self._hash())
+            yield SYNC, encode(blocks)
+            yield POV_REQUEST, encode(PoVRequest(candidate))
+            yield CHUNK_REQUEST, encode(ChunkRequest(candidate, ChunkIndex(U32(0))))
+            yield COLLATION_REQUEST, encode(CollationFetch(self._head(), self._para()))
+
+    def _gossip(self, protocol: ProtocolId, payload: bytes) -> Said:
+        return _VALIDATION, gossip(protocol, payload)
+
+    def _collating(self, said: CollationGossip) -> Said:
+        message = ProtocolMessage(COLLATION, encode(said, CollationGossip))
+        return _COLLATION, encode(message, WireMessage)
+
+    def _hash(self) -> Hash:
+        return Hash(H256(self._random.bytes(32)))
+
+    def _head(self) -> Hash:
+        """The newest known, or one that there is not."""
+        return self.heads[-1] if self.heads and self._random.below(2) else self._hash()
+
+    def _para(self) -> ParaId:
+        paras = self._knows.paras
+        return paras[self._random.below(len(paras))] if paras else ParaId(U32(2000))
+
+    def _index(self) -> ValidatorIndex:
+        return ValidatorIndex(U32(self._random.below(len(self._knows.validators))))
+
+    def _signature(self) -> H512:
+        return H512(self._random.bytes(64))

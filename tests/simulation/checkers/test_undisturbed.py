@@ -1,0 +1,45 @@
+"""What strangers can change is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from parahost.chain.sync.sync import Sync
+from parahost.simulation import CensoringAuthor, EmptyAuthor, Scenario, Shape, Stranger
+from parahost.simulation.checkers import OK
+from tests.simulation.checkers.planted import SMALL, bitten, run_with, secretly
+
+CHECKER = "strangers_change_nothing"
+ALL = tuple(f"validator-{number}" for number in range(1, 5))
+STRANGERS = (Stranger(who=tuple(f"stranger-{number}" for number in range(1, 7))),)
+
+
+def test_a_claim_that_steers_authors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it was: who says that it has a far best block makes authors wait for it."""
+
+    def believes(sync: Sync) -> bool:
+        best = sync._chain.header(sync._chain.best_hash)
+        assert best is not None
+        return any(peer.best_number > best.number + 3 for peer in sync._peers.values())
+
+    monkeypatch.setattr(Sync, "catching_up", property(believes))
+    shape = Shape(validators=4, parachains=0)
+    quiet = run_with(scenario=Scenario(shape=shape, blocks=8), seed=2)
+    assert quiet.verdicts[CHECKER] == OK
+    scenario = Scenario(shape=shape, blocks=8, adversaries=STRANGERS)
+    assert "slots without a block" in bitten(run_with(scenario=scenario, seed=2), CHECKER)
+
+
+def test_a_para_that_stands() -> None:
+    """Nobody's candidates come into blocks."""
+    scenario = Scenario(shape=SMALL, blocks=10)
+    outcome = secretly(EmptyAuthor(who=ALL), ALL, scenario, 1)
+    assert "para 2000 has not moved" in bitten(outcome, CHECKER)
+
+
+def test_trouble_of_another_kind_is_no_stranger_s() -> None:
+    scenario = Scenario(
+        shape=SMALL, blocks=4, adversaries=(*STRANGERS, CensoringAuthor(who=ALL[:1]))
+    )
+    assert not scenario.is_undisturbed
+    assert run_with(scenario=scenario).verdicts[CHECKER] == OK
