@@ -22,7 +22,7 @@ from parahost.consensus.babe.epochs import BabeParameters, Epoch, EpochView
 from parahost.consensus.babe.equivocation import EquivocationDetector
 from parahost.consensus.babe.verification import Verified, verify_header
 from parahost.ports import Clock, Database, Verifier
-from parahost.primitives.basic import BlockNumber, Hash, Slot
+from parahost.primitives.basic import BabeId, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
@@ -263,6 +263,26 @@ class Chain:
         """The slot of a block; ``None`` for the genesis block and for blocks not known."""
         header = self.header(block)
         return None if header is None or header.number == 0 else pre_digest_of(header).slot
+
+    def author(self, block: Hash) -> tuple[BabeId, Slot]:
+        """Who made a block, and for which slot.
+
+        :raises UnknownBlock: when it is not in the block tree, or is the genesis block.
+        """
+        node = self._node(block)
+        if node.epochs.current is None:
+            raise UnknownBlock(block)
+        claim = pre_digest_of(node.header)
+        return node.epochs.current.authorities[claim.authority_index][0], claim.slot
+
+    def sealed_by(self, header: Header) -> BabeId | None:
+        """Which authority has sealed a header whose parent need not be known, as far as the epochs
+        after our best block tell; ``None`` when none has."""
+        try:
+            epoch = self._tree.best.epochs.epoch_at(pre_digest_of(header).slot)
+            return verify_header(header, epoch, self._verifier, parent_slot=None).author
+        except InvalidBlock:
+            return None
 
     # What happens
 

@@ -33,6 +33,7 @@ from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.backing.pov_distribution import PoVDistribution
 from parahost.node.backing.statement_distribution import StatementDistribution
 from parahost.node.chain_journal import record_finality, record_import
+from parahost.node.clock_watch import ClockWatch
 from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
 from parahost.node.collation.collator_side import CollatorSide
 from parahost.node.collation.distribution import CollationDistribution
@@ -42,6 +43,7 @@ from parahost.node.collation.validator_side import ValidatorSide
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, MessageGraph, Overseer, Subsystem
 from parahost.node.overseer.overseer import Pick
+from parahost.node.own_part import OwnPart
 from parahost.node.utility.candidate_validation import CandidateValidation
 from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.misbehavior_arbitration import MisbehaviorArbitration
@@ -67,6 +69,7 @@ from parahost.primitives.basic import BlockNumber, Hash, ParaId
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Extrinsic
+from parahost.primitives.runtime_api import CandidateBackedEvent, CandidateEvent
 from parahost.runtime import api
 from parahost.runtime.errors import InvalidTransaction
 from parahost.runtime.executive import Runtime
@@ -212,6 +215,11 @@ class Node:
             interceptors=tweaks.interceptors,
         )
         self.chain.on_equivocation = self._report
+        watch = ClockWatch(ports.clock, ports.journal, self.parameters, self.chain.sealed_by)
+        self.sync.on_header = watch.heard
+        self._own_part = OwnPart(
+            ports.journal, ports.keystore, ports.clock, self.parameters, self.chain.author
+        )
         self.chain.subscribe(self._on_chain)
 
     def _subsystems(self, collating: Collating | None, bans: CollatorBans) -> list[Subsystem]:
@@ -285,7 +293,7 @@ class Node:
             transactions=self.pool.ready,
             parameters=self.parameters,
         )
-        return Author(
+        author = Author(
             self.chain,
             self.importer,
             self.parameters,
@@ -294,6 +302,8 @@ class Node:
             proposer,
             ready=self._may_author,
         )
+        author.on_sealed = self._own_part.sealed
+        return author
 
     def _may_author(self) -> bool:
         """Not while our head is stale, and not alone where others are meant to be."""
@@ -319,12 +329,23 @@ class Node:
 
     def _on_chain(self, event: ChainEvent) -> None:
         if isinstance(event, BlockImportEvent):
-            moved = self._ask(api.candidate_events, self.chain.state(event.hash), ())
+            state = self.chain.state(event.hash)
+            moved = self._ask(api.candidate_events, state, ())
             record_import(self.ports.journal, event, moved)
+            self._record_own_part(event, state, moved)
             self.overseer.block_imported(event)
         else:
             record_finality(self.ports.journal, event)
             self.overseer.block_finalized(event)
+
+    def _record_own_part(
+        self, event: BlockImportEvent, state: State, moved: Sequence[CandidateEvent]
+    ) -> None:
+        backed = sum(isinstance(one, CandidateBackedEvent) for one in moved)
+        self._own_part.imported(event, len(self.chain.body(event.hash) or ()), backed)
+        if event.new_best:
+            session = self._ask(api.session_index_for_child, state, ())
+            self._own_part.session_is(session, self._ask(api.validators, state, ()))
 
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
         self.overseer.send(ReportMisbehavior(proof))

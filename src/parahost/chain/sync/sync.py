@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
 
@@ -49,6 +49,7 @@ from parahost.ports import (
 )
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
 from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Header
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,8 @@ class Sync:
         self._told_final: int = chain.finalized.number
         self._wake = trio.Event()
         self._stirred = trio.Event()
+        self.on_header: Callable[[Header], None] = lambda header: None
+        """Called with each header that a peer announces, which nobody has verified."""
         network.on_notification(ANNOUNCES, self._on_event)
         network.on_request(SYNC, self._on_request)
         chain.subscribe(self._on_chain)
@@ -178,6 +181,7 @@ class Sync:
             return
         header, hash = message.header, message.header.hash()
         peer.note_known(hash)
+        self.on_header(header)
         if message.is_best:
             peer.note_best(header.number, hash)
         if self._chain.is_bad(hash) or self._chain.is_bad(header.parent_hash):

@@ -129,6 +129,8 @@ class Author:
         self._clock = clock
         self._proposer = proposer
         self._ready = ready
+        self.on_sealed: Callable[[Hash], None] = lambda block: None
+        """Called with each block that is made, before it is imported."""
 
     async def run(self) -> None:
         """Try each slot once, as it comes. Does not return."""
@@ -169,7 +171,9 @@ class Author:
 
     async def _publish(self, block: Block, claim: Claim) -> Imported | None:
         try:
-            imported = await self._importer.import_block(seal(block, claim, self._keys))
+            sealed = seal(block, claim, self._keys)
+            self.on_sealed(sealed.header.hash())
+            imported = await self._importer.import_block(sealed)
         except ContradictionRefused:
             log.warning("slot %d: another block was signed already", claim.pre_digest.slot)
             return None

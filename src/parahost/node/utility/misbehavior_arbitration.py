@@ -125,8 +125,10 @@ def _row(key: int) -> bytes:
 def _told(report: MisbehaviorReport) -> dict[str, object]:
     """Who did it and where, for the journal."""
     if isinstance(report, BabeEquivocationProof):
-        return {"offender": report.offender, "slot": report.slot}
+        blocks = {"block": report.first_header.hash(), "other": report.second_header.hash()}
+        return {"offender": report.offender, "slot": report.slot, **blocks}
     if isinstance(report, GrandpaEquivocationProof):
-        return {"offender": report.offender, "round": report.round}
+        blocks = {"block": report.first.target_hash, "other": report.second.target_hash}
+        return {"offender": report.offender, "round": report.round, **blocks}
     validators = ",".join(str(index) for _, index in offenders_of(report))
     return {"relay_parent": report.context.parent_hash, "validators": validators}

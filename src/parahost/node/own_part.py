@@ -1,0 +1,66 @@
+"""What the journal says of this node's own part in the chain: its blocks, its place in a session,
+and its keys in somebody else's hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from parahost.consensus.babe.epochs import BabeParameters
+from parahost.ports import Clock, Journal, KeyStore, KeyType
+from parahost.primitives.basic import BabeId, Hash, SessionIndex, Slot, ValidatorId
+from parahost.primitives.events import BlockImportEvent
+
+AuthorOf = Callable[[Hash], tuple[BabeId, Slot]]
+"""Who made an imported block, by its verified seal, and for which slot."""
+
+
+class OwnPart:
+    """Hears of each imported block and records what concerns this node.
+
+    A block that bears our seal, is for a slot that began after this node did, and was not sealed
+    here, was made by another machine with our key. What is older may be of an earlier life of ours.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        keystore: KeyStore,
+        clock: Clock,
+        parameters: BabeParameters,
+        author_of: AuthorOf,
+    ) -> None:
+        self._journal = journal
+        self._keystore = keystore
+        self._author_of = author_of
+        self._began = parameters.slot_at(clock.now())
+        self._sealed: Hash | None = None
+        self._session: SessionIndex | None = None
+
+    def sealed(self, block: Hash) -> None:
+        """This node has made a block, which is imported next."""
+        self._sealed = block
+
+    def imported(self, event: BlockImportEvent, extrinsics: int, backed: int) -> None:
+        """``extrinsics`` and ``backed`` candidates are in the block."""
+        author, slot = self._author_of(event.hash)
+        if author not in self._keystore.public_keys(KeyType.BABE):
+            return
+        where = {"block": event.hash, "number": event.header.number, "slot": slot}
+        if event.hash == self._sealed:
+            self._journal.record("author.made", **where, extrinsics=extrinsics, backed=backed)
+        elif slot > self._began:
+            self._journal.record("keys.used_elsewhere", purpose="babe", key=author, **where)
+
+    def session_is(self, session: SessionIndex, validators: tuple[ValidatorId, ...]) -> None:
+        """The session of the best block's children, and its validators by index."""
+        if session == self._session:
+            return
+        self._session = session
+        held = self._keystore.public_keys(KeyType.PARACHAIN)
+        ours = next((index for index, key in enumerate(validators) if key in held), None)
+        self._journal.record(
+            "session.began",
+            session=session,
+            validators=len(validators),
+            validator="none" if ours is None else ours,
+        )

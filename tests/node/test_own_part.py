@@ -1,0 +1,80 @@
+"""What the journal says of this node's own part in the chain."""
+
+from __future__ import annotations
+
+from parahost.node.own_part import OwnPart
+from parahost.ports import KeyType
+from parahost.primitives.basic import H256, U32, U64, BabeId, Hash, SessionIndex, Slot, ValidatorId
+from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Header
+from tests.chain.world import ManualClock
+from tests.consensus.babe.world import PARAMETERS
+from tests.node.harness import ListJournal
+
+
+def word(number: int) -> H256:
+    return H256(bytes((number,)) * 32)
+
+
+OURS, OTHER = BabeId(word(1)), BabeId(word(2))
+CLOCK = ManualClock()
+BEGAN = PARAMETERS.slot_at(CLOCK.now())
+
+
+class Keys:
+    def public_keys(self, key_type: KeyType) -> tuple[bytes, ...]:
+        return (OURS,)
+
+
+def imported(block: int) -> BlockImportEvent:
+    header = Header(word(0), U32(7), word(0), word(0), ())  # type: ignore[arg-type]
+    return BlockImportEvent(Hash(word(block)), header, new_best=True)
+
+
+def told(author: BabeId, slot: int, *, sealed: int) -> list[str]:
+    """What is recorded of block 9 when this node has sealed another, or that one."""
+    journal = ListJournal()
+    part = OwnPart(
+        journal,
+        Keys(),  # type: ignore[arg-type]
+        CLOCK,
+        PARAMETERS,
+        lambda block: (author, Slot(U64(slot))),
+    )
+    part.sealed(Hash(word(sealed)))
+    part.imported(imported(9), extrinsics=4, backed=2)
+    return journal.names()
+
+
+def test_our_own_block() -> None:
+    assert told(OURS, BEGAN + 1, sealed=9) == ["author.made"]
+
+
+def test_a_block_of_ours_that_we_have_not_made() -> None:
+    assert told(OURS, BEGAN + 1, sealed=8) == ["keys.used_elsewhere"]
+
+
+def test_what_an_earlier_life_of_ours_may_have_made_is_no_alarm() -> None:
+    assert told(OURS, BEGAN, sealed=8) == []
+
+
+def test_others_blocks_are_not_ours() -> None:
+    assert told(OTHER, BEGAN + 1, sealed=8) == []
+
+
+def test_a_session_is_told_once_with_our_place_in_it() -> None:
+    journal = ListJournal()
+    part = OwnPart(
+        journal,
+        Keys(),  # type: ignore[arg-type]
+        CLOCK,
+        PARAMETERS,
+        lambda block: (OTHER, Slot(U64(0))),
+    )
+    ours, other = ValidatorId(OURS), ValidatorId(OTHER)  # type: ignore[arg-type]
+    for session, validators in ((1, (other, ours)), (1, (other, ours)), (2, (other,))):
+        part.session_is(SessionIndex(U32(session)), validators)
+    assert [fields for _, fields in journal.events] == [
+        {"session": 1, "validators": 2, "validator": 1},
+        {"session": 2, "validators": 1, "validator": "none"},
+    ]
