@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from parahost.node.overseer import Interceptor, Overseer, Subsystem
+from parahost.ports import Executor
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.simulation.executor import InlineExecutor
 
@@ -55,6 +56,7 @@ def make_overseer(
     capacity: int = 1024,
     interceptors: Sequence[Interceptor] = (),
     seed: int | None = None,
+    executor: Executor | None = None,
 ) -> Overseer:
     """An overseer on test ports; ``seed`` shuffles the order in which subsystems are served."""
     return Overseer(
@@ -62,7 +64,7 @@ def make_overseer(
         clock=TrioClock(),
         random=SeededRandom(),
         journal=ListJournal(),
-        executor=InlineExecutor(),
+        executor=executor or InlineExecutor(),
         capacity=capacity,
         interceptors=interceptors,
         pick=None if seed is None else random.Random(seed).randrange,

@@ -42,16 +42,18 @@ def answer(chain: Chain, payload: bytes) -> bytes:
     only_justified = fields == Fields.JUSTIFICATION
     limit = min(request.max_blocks, MAX_BLOCKS)
     scanned = min(request.max_blocks, JUSTIFICATIONS_SCANNED) if only_justified else limit
-    blocks: list[bytes] = []
-    size = 0
+    parts: list[bytes] = []
+    count = size = 0
     for hash in _named(chain, request, scanned):
         if only_justified and _justification(chain, hash) is None:
             continue
-        blocks.append(_form(chain, hash, fields))
-        size += len(blocks[-1])
-        if len(blocks) == limit or size > ANSWER_BYTES:
+        form = _form(chain, hash, fields)
+        parts += form
+        count += 1
+        size += sum(map(len, form))
+        if count == limit or size > ANSWER_BYTES:
             break
-    return encode(len(blocks), Annotated[int, Compact()]) + b"".join(blocks)
+    return b"".join([encode(count, Annotated[int, Compact()]), *parts])
 
 
 def _named(chain: Chain, request: BlockRequest, count: int) -> list[Hash]:
@@ -71,18 +73,21 @@ def _named(chain: Chain, request: BlockRequest, count: int) -> list[Hash]:
     return line if line[0] == hash else [hash]
 
 
-def _form(chain: Chain, hash: Hash, fields: Fields) -> bytes:
-    """The SCALE form of a ``BlockData``. A body goes out as it is stored: reading 16 MiB of
-    extrinsics to write them anew would hold the loop."""
+def _form(chain: Chain, hash: Hash, fields: Fields) -> list[bytes]:
+    """The SCALE form of a ``BlockData``, in parts. A body goes out as it is stored: reading 16 MiB
+    of extrinsics to write them anew would hold the loop, and so would copies."""
     header = chain.header(hash) if fields & Fields.HEADER else None
     body = chain.encoded_body(hash) if fields & Fields.BODY else None
     proof = _justification(chain, hash) if fields & Fields.JUSTIFICATION else None
-    parts = (
+    encoded = (
         None if header is None else encode(header),
         body,
         None if proof is None else encode(proof, bytes),
     )
-    return b"".join([hash, *(_NONE if part is None else _SOME + part for part in parts)])
+    parts: list[bytes] = [hash]
+    for part in encoded:
+        parts += (_NONE,) if part is None else (_SOME, part)
+    return parts
 
 
 def _justification(chain: Chain, hash: Hash) -> bytes | None:
