@@ -62,6 +62,22 @@ def test_an_invalid_block_is_not_backed_though_somebody_vouches_for_it() -> None
     assert any(each.event == "collation.banned" for each in events)
 
 
+@pytest.mark.guide("A82")
+def test_a_banned_collators_node_follows_the_chain_and_reads_why() -> None:
+    scenario = Scenario(shape=SHAPE, blocks=8, adversaries=(InvalidCollator(who=BAD),))
+    simulation = Simulation(scenario, 1)
+    events: list[TraceEvent] = []
+    simulation.trace.watch(events.append)
+    assert simulation.run().ok
+    of_it = [event for event in events if event.node == BAD[0]]
+    imported = [event for event in events if event.event == "chain.imported"]
+    newest = max(event.fields["number"] for event in imported)
+    assert newest - 1 <= max(event.fields["number"] for event in imported if event in of_it)
+    refused = [event.fields for event in of_it if event.event == "collation.refused"]
+    assert "the head's hash is not the descriptor's" in {each["reason"] for each in refused}
+    assert {10, 20} <= {each["ban_s"] for each in refused}, "longer the second time"
+
+
 @pytest.mark.guide("A77", "A109")
 def test_two_good_collations_harm_nobody() -> None:
     scenario = Scenario(

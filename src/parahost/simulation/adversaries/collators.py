@@ -26,7 +26,7 @@ from parahost.parachains.adder.collator import AdderCollator
 from parahost.parachains.collator import Services
 from parahost.ports import BuildContext, KeyType, ParachainBlock
 from parahost.ports.network import RequestHandler, RequestProtocol
-from parahost.primitives.basic import H256, Hash, HeadData, PeerId
+from parahost.primitives.basic import H256, U32, Hash, HeadData, PeerId
 from parahost.primitives.candidates import Collation
 from parahost.primitives.scale import decode, encode
 from parahost.runtime import api
@@ -47,6 +47,8 @@ class SlowCollator(Adversary):
     role: ClassVar[Role] = Role.COLLATOR
 
     late_s: float = 2.0
+    boasts: bool = False
+    """Advertise the most bytes that there can be: for these, validators have most patience."""
 
     def check(self, roles: dict[str, Role]) -> None:
         super().check(roles)
@@ -56,6 +58,8 @@ class SlowCollator(Adversary):
     def conspire(self, world: World) -> Alteration:
         def alter(build: Build) -> None:
             build.with_ports(network=_SlowNetwork(build, self.late_s))
+            if self.boasts:
+                build.interceptors.append(_Boast())
 
         return alter
 
@@ -131,6 +135,16 @@ class _SlowNetwork(AlteredNetwork):
             return await handler(peer, payload)
 
         super().on_request(protocol, answer_late if protocol == COLLATION_REQUEST else handler)
+
+
+class _Boast:
+    def intercept(self, sender: str, message: Message) -> Iterable[Message]:
+        if isinstance(message, SendMessage) and message.protocol == COLLATION:
+            gossip: CollationGossip = decode(CollationGossip, message.payload)
+            if isinstance(gossip, Advertise):
+                most = replace(gossip, size=U32(COLLATION_REQUEST.max_response))
+                message = replace(message, payload=encode(most, CollationGossip))
+        yield message
 
 
 class _Spam:
