@@ -31,6 +31,7 @@ from parahost.primitives.errors import InputError
 from parahost.process.base_path import BasePath
 from parahost.process.executor import ThreadExecutor
 from parahost.process.journal import JournalFile, JournalHandler
+from parahost.process.memory import give_back_large_memory
 from parahost.process.promises import open_keys
 from parahost.process.system import SystemClock, SystemRandom
 from parahost.process.watchdog import Watchdog
@@ -120,6 +121,7 @@ async def run_node(options: NodeOptions) -> None:
 
     :raises Exception: what is wrong with the files, the port or the spec, each in one line.
     """
+    give_back_large_memory()
     async with trio.open_nursery() as nursery:
         await nursery.start(_stop_on_signal, nursery.cancel_scope)
         spec = read_chain_spec(options.chain)
