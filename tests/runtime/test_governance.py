@@ -21,7 +21,7 @@ from parahost.runtime.dispatch import ModuleRefusal
 from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.module import RuntimeCall, RuntimeEvent, name_of
-from parahost.runtime.modules import MODULES
+from parahost.runtime.modules import MODULE_TABLE
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains import configuration
@@ -115,13 +115,15 @@ def test_every_entry_point_checks_its_origin(call: type, origin: Origin) -> None
 def test_numbers_are_unique_and_modules_are_named() -> None:
     """Tools find calls, events and errors by their numbers."""
     modules = list(CHAIN.runtime.modules)
-    assert tuple(type(module) for module in modules) == MODULES
-    assert {module.pallet for module in MODULES} == set(Pallet)
-    assert [module.pallet for module in MODULES] == sorted(module.pallet for module in MODULES)
+    assert tuple(type(module) for module in modules) == MODULE_TABLE
+    assert {module.pallet for module in MODULE_TABLE} == set(Pallet)
+    assert [module.pallet for module in MODULE_TABLE] == sorted(
+        module.pallet for module in MODULE_TABLE
+    )
     for members in (RuntimeCall.__scale_members__, RuntimeEvent.__scale_members__):
         tags = [member.__scale_tag__ for member in members]
         assert len(set(tags)) == len(tags)
-    numbers = [(error.pallet, error.index) for module in MODULES for error in module.errors]
+    numbers = [(error.pallet, error.index) for module in MODULE_TABLE for error in module.errors]
     assert len(set(numbers)) == len(numbers)
     keys = [item.prefix for module in modules for item in module.storage_items]
     assert len(set(keys)) == len(keys)

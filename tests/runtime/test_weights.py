@@ -36,6 +36,7 @@ from parahost.runtime.weights import (
 )
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.test_executive import finished, resealed
+from tests.runtime.test_governance import EXAMPLES
 from tests.runtime.world import Chain, account, session_keys, weigh
 
 CLAIM = Claim(ParaId(U32(200)))
@@ -53,8 +54,9 @@ def consumed(chain: Chain) -> Any:
 
 
 def test_every_call_has_a_weight() -> None:
-    without = [call.__name__ for call in RuntimeCall.__scale_members__ if not call.declared.weight]
-    assert without == []
+    weights = {cls: call_weight(make()) for cls, make in EXAMPLES.items()}
+    assert set(weights) == set(RuntimeCall.__scale_members__)
+    assert all(weight.ref_time > 0 for weight in weights.values())
 
 
 def test_the_block_says_what_it_weighs(chain: Chain) -> None:

@@ -13,6 +13,8 @@ from parahost.runtime.storage import Overlay, Reader, StorageValue
 
 
 class Authorship(Module, pallet=Pallet.Authorship):
+    """The account behind the block that executes."""
+
     # Storage
 
     author_item = StorageValue("Author", AccountId)

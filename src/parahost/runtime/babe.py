@@ -78,25 +78,35 @@ class ReportBabeEquivocation(RuntimeCall):
 
 
 class Babe(Module, pallet=Pallet.Babe):
+    """Slots, epochs, and the randomness that the authors' VRF outputs make."""
+
     calls = (ReportBabeEquivocation,)
     errors = (BadEquivocationProof, UnknownOffender)
 
     # Storage
 
     epoch_index = StorageValue("EpochIndex", U64, default=U64(0))
+    """The number of the epoch."""
     authorities = StorageValue[BabeAuthorities, BabeAuthorities](
         "Authorities", BabeAuthorities, default=()
     )
+    """Who may author blocks in this epoch."""
     next_authorities = StorageValue[BabeAuthorities, BabeAuthorities](
         "NextAuthorities", BabeAuthorities, default=()
     )
+    """Who may in the next."""
     genesis_slot = StorageValue("GenesisSlot", Slot)
+    """The slot of the first block."""
     current_slot = StorageValue("CurrentSlot", Slot, default=Slot(U64(0)))
+    """The slot of the last block."""
     randomness = StorageValue("Randomness", H256, default=ZERO_RANDOMNESS)
     """The epoch's; made of the VRF outputs of the epoch before the last."""
     next_randomness = StorageValue("NextRandomness", H256, default=ZERO_RANDOMNESS)
+    """The next epoch's."""
     segment_index = StorageValue("SegmentIndex", U32, default=U32(0))
+    """The segment into which the epoch's next VRF output goes."""
     under_construction = StorageMap("UnderConstruction", U32, tuple[H256, ...], default=())
+    """The VRF outputs of the epoch's blocks, in segments."""
     initialized = StorageValue[VrfPreDigest, VrfPreDigest | None](
         "Initialized",
         VrfPreDigest,
@@ -106,6 +116,7 @@ class Babe(Module, pallet=Pallet.Babe):
         "AuthorVrfRandomness",
         MaybeRandomness,
     )
+    """What the author's VRF output gives as randomness."""
     epoch_start = StorageValue(
         "EpochStart",
         tuple[BlockNumber, BlockNumber],
@@ -113,6 +124,7 @@ class Babe(Module, pallet=Pallet.Babe):
     )
     """The blocks with which the last epoch and this one began."""
     epoch_config = StorageValue("EpochConfig", EpochConfiguration)
+    """How slots are claimed in this epoch."""
     slot_duration = StorageValue("SlotDuration", U64, default=U64(6000))
     """In milliseconds."""
     epoch_duration = StorageValue("EpochDuration", U64, default=U64(600))

@@ -34,9 +34,12 @@ class BadEndowment(ValueError):
 
 
 class Balances(Module, pallet=Pallet.Balances):
+    """The chain's token, which pays for transactions."""
+
     # Storage
 
     total_issuance = StorageValue("TotalIssuance", U128, default=U128(0))
+    """What all accounts have together."""
 
     def __init__(self, system: System) -> None:
         self._system = system

@@ -53,10 +53,14 @@ class ReportGrandpaEquivocation(RuntimeCall):
 @event(0)
 @dataclass(frozen=True, slots=True)
 class NewAuthorities(RuntimeEvent):
+    """Others vote on finality after this block."""
+
     authority_set: GrandpaAuthorities
 
 
 class Grandpa(Module, pallet=Pallet.Grandpa):
+    """Who votes on finality."""
+
     calls = (ReportGrandpaEquivocation,)
     events = (NewAuthorities,)
     errors = (BadVoteProof, UnknownVoter)
@@ -66,6 +70,7 @@ class Grandpa(Module, pallet=Pallet.Grandpa):
     authorities = StorageValue[GrandpaAuthorities, GrandpaAuthorities](
         "Authorities", GrandpaAuthorities, default=()
     )
+    """The voters."""
     current_set_id = StorageValue("CurrentSetId", U64, default=U64(0))
     """How often the voters have changed."""
     set_id_session = StorageMap("SetIdSession", U64, SessionIndex)

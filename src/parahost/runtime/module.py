@@ -41,7 +41,7 @@ from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import BadOrigin, ModuleError
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
-from parahost.runtime.storage import Overlay, StorageItem
+from parahost.runtime.storage import Overlay, Reader, StorageItem
 from parahost.runtime.weights import Weigh, Weight
 
 C = TypeVar("C", bound="RuntimeCall")
@@ -168,14 +168,13 @@ class Constant(Generic[V]):
 
 # Modules
 
-HOOKS = ("genesis", "initialize", "on_session_change", "finalize", "check")
-"""What a module is called for at the steps of a chain, where it has a method of that name."""
-
 
 class Module:
     """Base of the runtime's modules: ``class Paras(Module, pallet=Pallet.Paras)``.
 
-    ``storage_items`` and ``constants`` are those declared in the class, in order.
+    ``storage_items`` and ``constants`` are those declared in the class, in order. The steps of a
+    block that a module takes part in are methods: ``initialize``, ``on_session_change``,
+    ``finalize``. Their order is the executive's and the Initializer's.
     """
 
     pallet: ClassVar[Pallet]
@@ -216,6 +215,12 @@ class Module:
             told.__scale_tag__ = bytes((pallet, told.index))
         for error in cls.errors:
             error.pallet = pallet
+
+    def check(self, store: Reader) -> None:
+        """Whether what is stored agrees, between blocks; for tests.
+
+        :raises RuntimeBug: with the evidence, when it does not.
+        """
 
     def dispatch(self, store: Overlay, origin: Origin, made: RuntimeCall) -> None:
         """Make one of the module's calls.

@@ -35,7 +35,7 @@ from parahost.runtime.timestamp import Timestamp
 from parahost.runtime.transaction_payment import TransactionPayment
 from parahost.runtime.upgrade_signals import UpgradeSignals
 
-MODULES: Final[tuple[type[Module], ...]] = (
+MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     System,
     Babe,
     Timestamp,
@@ -59,12 +59,12 @@ MODULES: Final[tuple[type[Module], ...]] = (
 )
 """All modules, in the order of their numbers."""
 
-RuntimeCall.__scale_members__ = tuple(made for module in MODULES for made in module.calls)
-RuntimeEvent.__scale_members__ = tuple(told for module in MODULES for told in module.events)
+RuntimeCall.__scale_members__ = tuple(made for module in MODULE_TABLE for made in module.calls)
+RuntimeEvent.__scale_members__ = tuple(told for module in MODULE_TABLE for told in module.events)
 
 INHERENTS: Final = tuple(
     made
-    for module in MODULES
+    for module in MODULE_TABLE
     for made in module.calls
     if made.declared.dispatch_class is DispatchClass.MANDATORY
 )
@@ -94,9 +94,11 @@ class Modules:
         self._by_call = {made: module for module in self for made in module.calls}
 
     def __iter__(self) -> Iterator[Module]:
-        """All modules, in the order of :data:`MODULES`."""
+        """All modules, in the order of :data:`MODULE_TABLE`."""
         base = [module for module in vars(self).values() if isinstance(module, Module)]
-        return iter(sorted((*base, *self.parachains), key=lambda each: MODULES.index(type(each))))
+        return iter(
+            sorted((*base, *self.parachains), key=lambda each: MODULE_TABLE.index(type(each)))
+        )
 
     def dispatch(self, store: Overlay, origin: Origin, call: RuntimeCall) -> None:
         """Make a call.
@@ -121,10 +123,8 @@ class Modules:
 
         :raises RuntimeBug: with the evidence, when it does not.
         """
-        self.balances.check(store)
-        self.session.check(store)
-        self.babe.check(store)
-        self.parachains.check(store)
+        for module in self:
+            module.check(store)
         for session in self.parachains.validity.sessions.keys(store):
             if not self.session.past_keys.contains(store, session):
                 raise RuntimeBug(f"session {session} can be disputed, its accounts are forgotten")

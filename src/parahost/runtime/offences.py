@@ -60,6 +60,8 @@ class TooLongAgo(ModuleError, index=1):
 
 
 class AlreadyReported(ModuleError, index=0):
+    """The deed is known."""
+
     def __init__(self, offence: Offence) -> None:
         super().__init__(f"this deed of {offence.offender.hex()} is known already")
         self.offence = offence
@@ -76,6 +78,8 @@ class OffenceReported(RuntimeEvent):
 
 
 class Offences(Module, pallet=Pallet.Offences):
+    """Proven misbehaviour of validators in consensus."""
+
     events = (OffenceReported,)
     errors = (TooLongAgo, AlreadyReported)
 

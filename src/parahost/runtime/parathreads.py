@@ -36,6 +36,8 @@ class Claimed(RuntimeEvent):
 
 
 class Parathreads(Module, pallet=Pallet.Parathreads):
+    """Claims of collators on the next block of a parathread."""
+
     calls = (Claim,)
     events = (Claimed,)
 

@@ -28,6 +28,8 @@ class UnfitCode(ModuleError, index=0):
 
 
 class HeadTooLarge(ModuleError, index=1):
+    """The head is over the limit."""
+
     def __init__(self, reason: acceptance.HeadTooLarge) -> None:
         super().__init__(str(reason))
         self.reason = reason
@@ -58,16 +60,22 @@ RegistrarCall = Register | Deregister
 @event(0)
 @dataclass(frozen=True, slots=True)
 class Registered(RuntimeEvent):
+    """A para comes with the next session."""
+
     para: ParaId
 
 
 @event(1)
 @dataclass(frozen=True, slots=True)
 class Deregistered(RuntimeEvent):
+    """A para goes with the next session."""
+
     para: ParaId
 
 
 class Registrar(Module, pallet=Pallet.Registrar):
+    """Which paras there are, by governance's decision."""
+
     calls = (Register, Deregister)
     events = (Registered, Deregistered)
     errors = (UnfitCode, HeadTooLarge)

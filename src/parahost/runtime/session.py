@@ -20,7 +20,15 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.scale import FixedLen, MaxLen
 from parahost.runtime.errors import ModuleError, RuntimeBug
-from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
+from parahost.runtime.module import (
+    Constant,
+    Module,
+    RuntimeCall,
+    RuntimeEvent,
+    call,
+    entry_point,
+    event,
+)
 from parahost.runtime.origin import AccountId, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, Overlay, Reader, StorageMap, StorageValue
@@ -123,26 +131,41 @@ SessionCall = SetKeys | SetValidators
 @event(0)
 @dataclass(frozen=True, slots=True)
 class NewSession(RuntimeEvent):
+    """A session has begun."""
+
     session_index: SessionIndex
 
 
 class Session(Module, pallet=Pallet.Session):
+    """Who the validators are, always known one session ahead."""
+
     calls = (SetKeys, SetValidators)
     events = (NewSession,)
     errors = (KeyInUse, NoKeys, BadValidatorSet)
 
+    # Constants
+
+    max_validators = Constant("MaxValidators", U32, U32(MAX_VALIDATORS))
+    """How many validators a session may have."""
+    sessions_kept = Constant("SessionsKept", U32, U32(SESSIONS_KEPT))
+    """For how many sessions past keys stay known at least."""
+
     # Storage
 
     validators = StorageValue("Validators", tuple[AccountId, ...], default=())
+    """The accounts that validate in this session."""
     current_index = StorageValue("CurrentIndex", SessionIndex, default=SessionIndex(U32(0)))
+    """The number of the session."""
     queued_keys = StorageValue("QueuedKeys", Validators, default=())
     """The validators of the next session."""
     queued_changed = StorageValue("QueuedChanged", bool, default=False)
+    """Whether they or their keys are others than this session's."""
     next_keys = StorageMap("NextKeys", AccountId, SessionKeys, hasher=Hasher.BLAKE2_128_CONCAT)
     """The keys that accounts have registered."""
     key_owner = StorageMap(
         "KeyOwner", tuple[KeyTypeId, H256], AccountId, hasher=Hasher.BLAKE2_128_CONCAT
     )
+    """Who has registered a key, by its type and itself."""
     chosen = StorageValue("ChosenValidators", tuple[AccountId, ...], default=())
     """Governance's choice."""
     past_keys = StorageMap("PastKeys", SessionIndex, Validators)

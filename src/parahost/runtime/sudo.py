@@ -66,11 +66,15 @@ class Sudid(RuntimeEvent):
 @event(1)
 @dataclass(frozen=True, slots=True)
 class KeyChanged(RuntimeEvent):
+    """Governance has gone over to another key."""
+
     old: AccountId | None
     new: AccountId | None
 
 
 class Sudo(Module, pallet=Pallet.Sudo):
+    """Governance by a root key."""
+
     calls = (SudoCall, SetKey)
     events = (Sudid, KeyChanged)
     errors = (NotTheKey,)

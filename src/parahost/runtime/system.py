@@ -17,7 +17,7 @@ from parahost.runtime.errors import (
     FutureTransaction,
     StaleTransaction,
 )
-from parahost.runtime.module import Module, RuntimeEvent, event
+from parahost.runtime.module import Constant, Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, Overlay, Reader, StorageList, StorageMap, StorageValue
@@ -107,33 +107,58 @@ NOTHING_CONSUMED = ConsumedWeight(Weight(), Weight(), Weight())
 @event(0)
 @dataclass(frozen=True, slots=True)
 class ExtrinsicSuccess(RuntimeEvent):
+    """An extrinsic did what it says."""
+
     info: DispatchInfo
 
 
 @event(1)
 @dataclass(frozen=True, slots=True)
 class ExtrinsicFailed(RuntimeEvent):
+    """A transaction's call was refused; it has had no effect, but its fee is paid."""
+
     error: Refusal
     info: DispatchInfo
 
 
 class System(Module, pallet=Pallet.System):
+    """The block that executes, its weight and events, the hashes of recent blocks, accounts."""
+
     events = (ExtrinsicSuccess, ExtrinsicFailed)
+
+    # Constants
+
+    block_hash_count = Constant("BlockHashCount", BlockNumber, BlockNumber(U32(BLOCK_HASH_COUNT)))
+    """How many recent blocks' hashes are kept."""
+    max_block_weight = Constant("MaxBlockWeight", Weight, MAX_BLOCK_WEIGHT)
+    """What a block may weigh."""
+    max_inherent_weight = Constant("MaxInherentWeight", Weight, MAX_INHERENT_WEIGHT)
+    """What its inherents may weigh of it."""
 
     # Storage
 
     number = StorageValue("Number", BlockNumber, default=BlockNumber(U32(0)))
+    """Of the block that executes; between blocks, of the last one."""
     parent_hash_item = StorageValue("ParentHash", Hash, default=ZERO_HASH)
+    """The hash of that block's parent."""
     digest_item = StorageValue[Digest, Digest]("Digest", Digest, default=())
+    """What the block's header says so far for others to read."""
     block_hash_map = StorageMap("BlockHash", BlockNumber, Hash)
+    """The hashes of the last blocks, by number."""
     account = StorageMap(
         "Account", AccountId, AccountInfo, hasher=Hasher.BLAKE2_128_CONCAT, default=UNKNOWN_ACCOUNT
     )
+    """Every account's nonce and balance."""
     extrinsic_count = StorageValue("ExtrinsicCount", U32)
+    """How many of the block's extrinsics have been executed. Ephemeral."""
     events_item = StorageList("Events", EventRecord)
+    """What has happened in the block, in order."""
     event_count = StorageValue("EventCount", U32, default=U32(0))
+    """How many events there are."""
     phase = StorageValue[Phase, Phase | None]("ExecutionPhase", Phase)
+    """The part of the block that executes. Ephemeral."""
     block_weight = StorageValue("BlockWeight", ConsumedWeight, default=NOTHING_CONSUMED)
+    """What the block has weighed so far."""
 
     # Initialisation
 

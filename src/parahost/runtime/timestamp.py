@@ -46,13 +46,17 @@ class SetTimestamp(RuntimeCall):
 
 
 class Timestamp(Module, pallet=Pallet.Timestamp):
+    """What time the block's author says it is."""
+
     calls = (SetTimestamp,)
     errors = (TimestampTooEarly, TimestampOutsideSlot)
 
     # Storage
 
     now = StorageValue("Now", U64, default=U64(0))
+    """The time of the last block, in milliseconds since the Unix epoch."""
     did_update = StorageValue("DidUpdate", bool, default=False)
+    """Whether this block has had its timestamp. Ephemeral."""
 
     def __init__(self, babe: Babe) -> None:
         self._babe = babe

@@ -14,7 +14,7 @@ from parahost.primitives.basic import U128
 from parahost.runtime.balances import UNIT, Balances
 from parahost.runtime.errors import CannotPay
 from parahost.runtime.extrinsic import Signature
-from parahost.runtime.module import Module, RuntimeEvent, event
+from parahost.runtime.module import Constant, Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Overlay, Reader
@@ -40,7 +40,16 @@ class TransactionFeePaid(RuntimeEvent):
 
 
 class TransactionPayment(Module, pallet=Pallet.TransactionPayment):
+    """What a signed transaction costs its signer."""
+
     events = (TransactionFeePaid,)
+
+    # Constants
+
+    base_fee = Constant("BaseFee", U128, U128(BASE_FEE))
+    """What every signed transaction costs."""
+    byte_fee = Constant("ByteFee", U128, U128(BYTE_FEE))
+    """What each of its bytes costs besides."""
 
     def __init__(self, system: System, balances: Balances) -> None:
         self._system = system
@@ -48,7 +57,7 @@ class TransactionPayment(Module, pallet=Pallet.TransactionPayment):
 
     # Routines
 
-    def check(self, store: Reader, signature: Signature, length: int) -> None:
+    def check_funds(self, store: Reader, signature: Signature, length: int) -> None:
         """:raises CannotPay: when the signer has less than the fee."""
         due = fee(length, signature.extra.tip)
         free = self._balances.free(store, signature.signer)

@@ -104,7 +104,7 @@ class TransactionChecks:
         :raises StaleTransaction: when the nonce is used.
         :raises FutureTransaction: when only the nonce is not yet due.
         """
-        self._modules.transaction_payment.check(store, signature, length)
+        self._modules.transaction_payment.check_funds(store, signature, length)
         self._modules.system.check_nonce(store, signature.signer, signature.extra.nonce)
 
     def check_signature(self, store: Reader, signature: Signature, call_bytes: bytes) -> None:

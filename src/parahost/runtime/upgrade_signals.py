@@ -30,6 +30,8 @@ class UpgradeRestriction(IntEnum):
 
 
 class UpgradeSignals(Module, pallet=Pallet.Paras):
+    """What a para's runtime reads about its code upgrades."""
+
     # Storage
 
     go_ahead = StorageMap("UpgradeGoAheadSignal", ParaId, UpgradeGoAhead)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.configuration import Breach, HostConfiguration, breach
 from parahost.runtime.errors import ModuleError, RuntimeBug
-from parahost.runtime.module import Module, RuntimeCall, call, entry_point
+from parahost.runtime.module import Constant, Module, RuntimeCall, call, entry_point
 from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.notification import SessionChangeNotification
@@ -55,66 +55,88 @@ SET_ONE: Final = micros(160)
 @call(0, "set_validation_upgrade_frequency", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetValidationUpgradeFrequency(RuntimeCall):
+    """Set how many blocks lie between two upgrades of a para's code at least."""
+
     new: BlockNumber
 
 
 @call(1, "set_validation_upgrade_delay", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetValidationUpgradeDelay(RuntimeCall):
+    """Set how many blocks after its relay parent new code is expected."""
+
     new: BlockNumber
 
 
 @call(2, "set_acceptance_period", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetAcceptancePeriod(RuntimeCall):
+    """Set for how many blocks an included candidate may be disputed."""
+
     new: BlockNumber
 
 
 @call(3, "set_max_code_size", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetMaxCodeSize(RuntimeCall):
+    """Set how many bytes a validation code may have."""
+
     new: U32
 
 
 @call(4, "set_max_head_data_size", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetMaxHeadDataSize(RuntimeCall):
+    """Set how many bytes a para's head may have."""
+
     new: U32
 
 
 @call(5, "set_parathread_cores", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetParathreadCores(RuntimeCall):
+    """Set how many cores parathreads share."""
+
     new: U32
 
 
 @call(6, "set_parathread_retries", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetParathreadRetries(RuntimeCall):
+    """Set how often a parathread's claim is tried again."""
+
     new: U32
 
 
 @call(7, "set_parachain_rotation_frequency", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetParachainRotationFrequency(RuntimeCall):
+    """Set how often groups move on by one core; 0 is never."""
+
     new: BlockNumber
 
 
 @call(8, "set_chain_availability_period", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetChainAvailabilityPeriod(RuntimeCall):
+    """Set in how many blocks a parachain's candidate must become available."""
+
     new: BlockNumber
 
 
 @call(9, "set_thread_availability_period", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetThreadAvailabilityPeriod(RuntimeCall):
+    """Set in how many blocks a parathread's candidate must become available."""
+
     new: BlockNumber
 
 
 @call(10, "set_scheduling_lookahead", weight=SET_ONE)
 @dataclass(frozen=True, slots=True)
 class SetSchedulingLookahead(RuntimeCall):
+    """Set how many claims per parathread core may wait."""
+
     new: U32
 
 
@@ -131,21 +153,7 @@ ConfigurationCall = (
     | SetThreadAvailabilityPeriod
     | SetSchedulingLookahead
 )
-"""One entry point for each field of ``HostConfiguration`` (A9)."""
-
-_FIELD_OF: Final[dict[type[ConfigurationCall], str]] = {
-    SetValidationUpgradeFrequency: "validation_upgrade_frequency",
-    SetValidationUpgradeDelay: "validation_upgrade_delay",
-    SetAcceptancePeriod: "acceptance_period",
-    SetMaxCodeSize: "max_code_size",
-    SetMaxHeadDataSize: "max_head_data_size",
-    SetParathreadCores: "parathread_cores",
-    SetParathreadRetries: "parathread_retries",
-    SetParachainRotationFrequency: "parachain_rotation_frequency",
-    SetChainAvailabilityPeriod: "chain_availability_period",
-    SetThreadAvailabilityPeriod: "thread_availability_period",
-    SetSchedulingLookahead: "scheduling_lookahead",
-}
+"""``set_`` and its name for each field of ``HostConfiguration`` (A9)."""
 
 DEFAULT_CONFIGURATION: Final = HostConfiguration(
     validation_upgrade_frequency=BlockNumber(U32(20)),
@@ -164,12 +172,20 @@ DEFAULT_CONFIGURATION: Final = HostConfiguration(
 
 
 class Configuration(Module, pallet=Pallet.Configuration):
-    calls = tuple(_FIELD_OF)
+    """The host's parameters, constant within a session."""
+
+    calls = get_args(ConfigurationCall)
     errors = (BadConfiguration,)
+
+    # Constants
+
+    max_pov_size = Constant("MaxPovSize", U32, MAX_POV_SIZE)
+    """Bytes of a proof of validity."""
 
     # Storage
 
     current = StorageValue("Configuration", HostConfiguration, default=DEFAULT_CONFIGURATION)
+    """This session's."""
     pending = StorageValue("PendingConfiguration", HostConfiguration)
     """To be applied when the session changes."""
     active_config = StorageValue("ActiveConfig", AbridgedHostConfiguration)
@@ -199,13 +215,13 @@ class Configuration(Module, pallet=Pallet.Configuration):
 
     # Entry points
 
-    @entry_point(*_FIELD_OF, origin=Root)
+    @entry_point(*get_args(ConfigurationCall), origin=Root)
     def set_field(self, store: Overlay, _origin: Root, call: ConfigurationCall) -> None:
         """Set one field, from the next session on (A9). Only for governance.
 
         :raises BadConfiguration: when it would be out of its bounds.
         """
-        update: dict[str, Any] = {_FIELD_OF[type(call)]: call.new}
+        update: dict[str, Any] = {call.declared.name.removeprefix("set_"): call.new}
         self.update_configuration(store, lambda config: replace(config, **update))
 
     # Routines
@@ -273,4 +289,6 @@ def abridged(config: HostConfiguration) -> AbridgedHostConfiguration:
     )
 
 
-assert set(_FIELD_OF.values()) == {field.name for field in fields(HostConfiguration)}
+assert {call.declared.name for call in Configuration.calls} == {
+    f"set_{field.name}" for field in fields(HostConfiguration)
+}

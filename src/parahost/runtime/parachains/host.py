@@ -103,10 +103,5 @@ class Parachains:
 
         :raises RuntimeBug: with the evidence, when they do not.
         """
-        self.configuration.check(store)
-        self.paras.check(store)
-        self.scheduler.check(store)
-        self.inclusion.check(store)
-        self.validity.check(store)
-        self.initializer.check(store)
-        self.inclusion_inherent.check(store)
+        for module in self:
+            module.check(store)

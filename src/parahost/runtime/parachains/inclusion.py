@@ -116,6 +116,8 @@ class CandidateTimedOut(RuntimeEvent):
 
 
 class Inclusion(Module, pallet=Pallet.ParaInclusion):
+    """From a backed candidate on a core to a para's new head."""
+
     events = (CandidateBacked, CandidateIncluded, CandidateTimedOut)
 
     # Storage
@@ -123,6 +125,7 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
     bitfields = StorageMap("Bitfields", ValidatorIndex, AvailabilityBitfield)
     """The latest bitfield that counted, of each validator."""
     pending_availability = StorageMap("PendingAvailability", ParaId, CandidatePendingAvailability)
+    """The candidate that occupies the para's core."""
     pending_availability_commitments = StorageMap(
         "PendingAvailabilityCommitments", ParaId, CandidateCommitments
     )
@@ -132,6 +135,7 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
     current_session_index = StorageValue(
         "CurrentSessionIndex", SessionIndex, default=SessionIndex(U32(0))
     )
+    """The number of the session."""
 
     def __init__(
         self,

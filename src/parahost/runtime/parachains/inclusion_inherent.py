@@ -44,6 +44,8 @@ class Inclusion(RuntimeCall):
 
 
 class InclusionInherent(Module, pallet=Pallet.ParaInherent):
+    """What the validators bring into each block."""
+
     calls = (Inclusion,)
 
     # Storage

@@ -42,6 +42,8 @@ class SessionChangeTooLate(RuntimeBug):
 
 
 class Initializer(Module, pallet=Pallet.Initializer):
+    """The order in which the host's modules begin, end, and change session."""
+
     # Storage
 
     has_initialized = StorageValue("HasInitialized", bool, default=False)

@@ -43,12 +43,16 @@ class ParaGenesisArgs:
 
 
 class AlreadyRegistered(ModuleError, index=0):
+    """The para is there, or comes with the next session."""
+
     def __init__(self, para: ParaId) -> None:
         super().__init__(f"para {para} is registered, or will be with the next session")
         self.para = para
 
 
 class NotRegistered(ModuleError, index=1):
+    """The para is not there."""
+
     def __init__(self, para: ParaId) -> None:
         super().__init__(f"para {para} is not registered")
         self.para = para
@@ -71,22 +75,30 @@ def validation_code_hash(code: ValidationCode) -> ValidationCodeHash:
 @event(0)
 @dataclass(frozen=True, slots=True)
 class CurrentCodeUpdated(RuntimeEvent):
+    """A para's planned code holds from now on."""
+
     para: ParaId
 
 
 @event(2)
 @dataclass(frozen=True, slots=True)
 class CodeUpgradeScheduled(RuntimeEvent):
+    """A para has announced new code."""
+
     para: ParaId
 
 
 @event(3)
 @dataclass(frozen=True, slots=True)
 class NewHeadNoted(RuntimeEvent):
+    """A para's head has moved on."""
+
     para: ParaId
 
 
 class Paras(Module, pallet=Pallet.Paras):
+    """Which paras there are, their heads and their codes."""
+
     events = (CurrentCodeUpdated, CodeUpgradeScheduled, NewHeadNoted)
     errors = (AlreadyRegistered, NotRegistered, TooManyParachains)
 
@@ -101,6 +113,7 @@ class Paras(Module, pallet=Pallet.Paras):
     past_code = StorageDoubleMap("PastCode", ParaId, BlockNumber, ValidationCode)
     """Old code, by the block at which its replacement was expected."""
     past_code_meta = StorageMap("PastCodeMeta", ParaId, ParaPastCodeMeta, default=NO_PAST_CODE)
+    """When the para's code was replaced."""
     past_code_pruning = StorageValue(
         "PastCodePruning", tuple[tuple[ParaId, BlockNumber], ...], default=()
     )
@@ -109,9 +122,11 @@ class Paras(Module, pallet=Pallet.Paras):
     future_code_upgrades = StorageMap("FutureCodeUpgrades", ParaId, BlockNumber)
     """When the planned code is expected."""
     future_code = StorageMap("FutureCode", ParaId, ValidationCode)
+    """The planned code."""
     upcoming_paras = StorageValue("UpcomingParas", tuple[ParaId, ...], default=())
     """They come with the next session; ascending."""
     upcoming_paras_genesis = StorageMap("UpcomingParasGenesis", ParaId, ParaGenesisArgs)
+    """What they come with."""
     outgoing_paras = StorageValue("OutgoingParas", tuple[ParaId, ...], default=())
     """They go with the next session; ascending."""
 

@@ -76,12 +76,16 @@ class FreedReason(Enum):
 
 
 class ClaimExists(ModuleError, index=0):
+    """Another claim on the parathread waits or is served."""
+
     def __init__(self, para: ParaId) -> None:
         super().__init__(f"a claim on parathread {para} is waiting or on a core; wait for its end")
         self.para = para
 
 
 class QueueFull(ModuleError, index=1):
+    """Too many claims wait."""
+
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} claims are waiting already, as many as may")
         self.limit = limit
@@ -101,6 +105,8 @@ TimeoutPredicate = Callable[[CoreIndex, BlockNumber], bool]
 
 
 class Scheduler(Module, pallet=Pallet.ParaScheduler):
+    """Which group backs which para on which core."""
+
     errors = (ClaimExists, QueueFull)
 
     # Storage
@@ -108,6 +114,7 @@ class Scheduler(Module, pallet=Pallet.ParaScheduler):
     validator_groups = StorageValue("ValidatorGroups", tuple[Group, ...], default=())
     """One for each core; none without validators."""
     parathread_queue = StorageValue("ParathreadQueue", ParathreadQueue, default=ParathreadQueue())
+    """The claims that wait, in order."""
     availability_cores = StorageValue(
         "AvailabilityCores",
         tuple[CoreOccupied | None, ...],
@@ -120,6 +127,7 @@ class Scheduler(Module, pallet=Pallet.ParaScheduler):
     session_start_block = StorageValue(
         "SessionStartBlock", BlockNumber, default=BlockNumber(U32(0))
     )
+    """The first block of this session."""
     scheduled_item = StorageValue("Scheduled", tuple[CoreAssignment, ...], default=())
     """Free cores that may become occupied; ascending by core, gone when the block ends."""
 

@@ -34,10 +34,14 @@ AuthorVrfOutput = Callable[[Reader], bytes]
 
 
 class Validity(Module, pallet=Pallet.ParasDisputes):
+    """What may still be disputed: sessions and the candidates included in them."""
+
     # Storage
 
     current_session = StorageValue("CurrentSession", SessionIndex, default=SessionIndex(U32(0)))
+    """The number of the session."""
     earliest_session = StorageValue("EarliestSession", SessionIndex)
+    """The earliest of which candidates are recorded."""
     sessions = StorageMap("Sessions", SessionIndex, SessionInfo)
     """From the earliest of which candidates are recorded to this one, without a gap."""
     included = StorageDoubleMap("Included", BlockNumber, CandidateHash, IncludedCandidate)
