@@ -87,3 +87,20 @@ def logging_guest(mebibytes: int, eight_bytes: bytes) -> bytes:
         """,
         before=imported("ext_logging_log_version_1", "ill"),
     )
+
+
+DEEPEST = (65_536 - 5) // 4 - 1
+"""What :func:`deep_calls` may count down from: ``validate_block`` costs 5 values (2, and 3
+operands), each call 4 (2, and 2 operands), of 65,536."""
+
+
+def deep_calls(count: int) -> bytes:
+    """Calls itself so many times, each call from within the last; then as :data:`ECHO`."""
+    function = """
+    (func $down (param i32)
+      (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))))
+    """
+    return guest(
+        f"(call $down (i32.const {count})) {ECHO}",
+        memory=f'(memory (export "memory") 1) {function}',
+    )

@@ -140,7 +140,7 @@ async def test_too_little_memory_to_prepare_is_undecided(tmp_path: Path) -> None
     little = PreparationLimits(memory=90 << 20)
     with trio.fail_after(60):
         async with ValidationPool(tmp_path, limits=Limits(preparation=little)) as pool:
-            bomb = ValidationCode(functions(200_000))
+            bomb = ValidationCode(functions(99_000))
             outcome = await pool.execute(bomb, PARAMS, BACKING)
             assert isinstance(outcome, Undecided) and "not prepared" in outcome.reason
             assert pool.worker_pids == []

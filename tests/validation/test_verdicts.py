@@ -24,11 +24,13 @@ from parahost.primitives.compression import COMPRESSED_PREFIX
 from parahost.validation import InProcessHost, Limits, ValidationPool
 from parahost.validation.host_functions import HOST_FUNCTIONS
 from tests.validation.guests import (
+    DEEPEST,
     ECHO,
     IMPORTED_MEMORY,
     MEMORY_HOG,
     OVERDOES,
     PARAMS,
+    deep_calls,
     guest,
     imported,
     logging_guest,
@@ -91,9 +93,15 @@ GUESTS: dict[str, tuple[bytes, type[ExecutionOutcome]]] = {
         ),
         Failed,
     ),
-    "overflows the machine's stack": (
+    "calls itself for ever": (
         guest(f"(drop (call $f)) {ECHO}", memory=f"{ONE_PAGE} {RECURSION}"),
-        Undecided,
+        Failed,
+    ),
+    "calls as deep as may be": (deep_calls(DEEPEST), Returned),
+    "calls one deeper": (deep_calls(DEEPEST + 1), Failed),
+    "has too many functions": (
+        bytes(wasmtime.wat2wasm("(module " + "(func)" * 100_001 + ")")),
+        Failed,
     ),
     "exports nothing": (bytes(wasmtime.wat2wasm("(module)")), Failed),
     "is no Wasm": (b"no wasm", Failed),

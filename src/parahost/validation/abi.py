@@ -24,7 +24,6 @@ from parahost.validation.allocator_wasm import FREE, MALLOC, WasmAllocator, comp
 from parahost.validation.engine import (
     INITIAL_HEAP_PAGES,
     MAX_MEMORY_PAGES,
-    MAX_TABLE_ELEMENTS,
     PAGE_SIZE,
     Engine,
     memory_limit_pages,
@@ -39,6 +38,7 @@ from parahost.validation.errors import (
 from parahost.validation.host_functions import HOST_FUNCTIONS, HostContext, HostFunction
 from parahost.validation.memory import GuestMemory
 from parahost.validation.metering import INSTRUCTIONS_PER_BYTE, Meter
+from parahost.validation.wasm.structure import MAX_TABLE_ELEMENTS
 from parahost.validation.wire import MAX_RESULT_SIZE
 
 ENTRY_POINT = "validate_block"

@@ -13,19 +13,23 @@ from __future__ import annotations
 import re
 
 import wasmtime
+from wasmtime import _bindings
 
 from parahost.validation.errors import ArtifactError, FunctionFailed, MachineTrouble
+from parahost.validation.wasm.reader import MalformedModule, read_module
+from parahost.validation.wasm.stack_limit import limit_stack
 
 PAGE_SIZE = 65536
-STACK_SIZE = 2 * 1024 * 1024
-"""The native stack of a function, in bytes; a thread of 8 MiB keeps room for host functions."""
+STACK_SIZE = 5 * 1024 * 1024
+"""The machine's stack of a function, in bytes. Calls as deep as may be
+(:mod:`parahost.validation.wasm.stack_limit`) need 3 MiB at the most; a thread of 8 MiB keeps room
+for host functions."""
 HEAP_PAGES = 2048
 """How far a memory may grow beyond its declared minimum: 128 MiB."""
 INITIAL_HEAP_PAGES = 32
 """What an imported memory gets beyond its declared minimum from the start: 2 MiB."""
 MAX_MEMORY_PAGES = 4096
 """The largest memory of all, declared minimum and heap: 256 MiB."""
-MAX_TABLE_ELEMENTS = 1_000_000
 
 _PREFIXES = re.compile(r"^(\d+: )?(wasm trap: )?")
 
@@ -37,17 +41,31 @@ class Engine:
         self.wasmtime = wasmtime.Engine(_config())
 
     def compile(self, wasm: bytes) -> wasmtime.Module:
-        """:raises FunctionFailed: when the module is not valid.
-        :raises MachineTrouble: when it is, and the engine cannot compile it here.
+        """The machine code of a module, with its calls counted.
+
+        :raises FunctionFailed: when the module is not valid, or has too much of something.
+        :raises MachineTrouble: when it is, and cannot be compiled here.
         """
+        try:
+            module = read_module(wasm)
+        except MalformedModule as error:
+            self._validate(wasm)
+            raise MachineTrouble(f"valid code cannot be read: {error}") from None
+        self._validate(wasm)
+        try:
+            limited = limit_stack(module)
+        except MalformedModule as error:
+            raise MachineTrouble(f"valid code cannot be read: {error}") from None
+        try:
+            return wasmtime.Module(self.wasmtime, limited)
+        except wasmtime.WasmtimeError as error:
+            raise MachineTrouble(f"valid code does not compile: {one_line(error)}") from None
+
+    def _validate(self, wasm: bytes) -> None:
         try:
             wasmtime.Module.validate(self.wasmtime, wasm)
         except wasmtime.WasmtimeError as error:
             raise FunctionFailed(f"code does not compile: {one_line(error)}") from None
-        try:
-            return wasmtime.Module(self.wasmtime, wasm)
-        except wasmtime.WasmtimeError as error:
-            raise MachineTrouble(f"valid code does not compile: {one_line(error)}") from None
 
     def load(self, artifact: bytes) -> wasmtime.Module:
         """A module from what ``Module.serialize`` gave. The artifact must be one that this
@@ -91,6 +109,9 @@ def _config() -> wasmtime.Config:
     config.wasm_wide_arithmetic = False
     config.wasm_custom_page_sizes = False
     config.wasm_stack_switching = False
+    # An optimizer keeps values that are on no operand stack: frames would grow to any size.
+    config.cranelift_opt_level = "none"
+    _bindings.wasmtime_config_async_stack_size_set(config.ptr(), STACK_SIZE)  # must not be less
     config.max_wasm_stack = STACK_SIZE
     config.parallel_compilation = False  # a worker starts no threads
     config.memory_init_cow = False  # it makes descriptors, which a worker may not

@@ -22,6 +22,17 @@ class InstructionsUsedUp(FunctionFailed):
         self.limit = limit
 
 
+class StructureExceeded(FunctionFailed):
+    """The code has more of something than its structure may have: ``count`` of ``what``, where
+    ``limit`` is the most."""
+
+    def __init__(self, what: str, count: int, limit: int) -> None:
+        super().__init__(f"code has {count:,} {what}, more than the {limit:,} that it may have")
+        self.what = what
+        self.count = count
+        self.limit = limit
+
+
 class GuestTrap(Exception):
     """A host function refuses to go on: the call traps. Raised inside host functions only."""
 
