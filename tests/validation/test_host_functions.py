@@ -198,6 +198,7 @@ def test_ecdsa_recovery() -> None:
     params = signature + digest + key.public_key.format()
     assert bytes_of(returns_i32(prehashed), params) == b"\1\0\0\0"
     assert bytes_of(returns_i32(prehashed), params[:-1] + b"\0") == bytes(4)
+    assert bytes_of(returns_i32(prehashed), ethereum + params[65:]) == bytes(4)
 
 
 def test_trie_roots() -> None:

@@ -17,6 +17,7 @@ from parahost.validation.errors import GuestTrap
 from parahost.validation.host_functions.context import HostContext, HostFunction
 
 _SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
+_MAX_RECOVERY_ID = 3
 
 # sp_io's EcdsaVerifyError, behind SCALE's tag for Err.
 _BAD_RS, _BAD_V, _BAD_SIGNATURE = b"\1\0", b"\1\1", b"\1\2"
@@ -43,8 +44,10 @@ def ecdsa_verify(signature: bytes, message: bytes, public: bytes) -> bool:
 
 
 def ecdsa_verify_prehashed(signature: bytes, digest: bytes, public: bytes) -> bool:
-    recovered = ecdsa_recover(signature, digest, compressed=True)
-    return recovered == b"\0" + public
+    """The recovery id is taken as it is: 27 and 28 are for :func:`ecdsa_recover` alone."""
+    if signature[64] > _MAX_RECOVERY_ID:
+        return False
+    return ecdsa_recover(signature, digest, compressed=True) == b"\0" + public
 
 
 def ecdsa_recover(signature: bytes, digest: bytes, *, compressed: bool) -> bytes:
@@ -55,7 +58,7 @@ def ecdsa_recover(signature: bytes, digest: bytes, *, compressed: bool) -> bytes
     if max(r, s) >= _SECP256K1_ORDER:
         return _BAD_RS
     recovery_id = signature[64] - 27 if signature[64] > 26 else signature[64]
-    if recovery_id > 3:
+    if recovery_id > _MAX_RECOVERY_ID:
         return _BAD_V
     recoverable = signature[:64] + bytes([recovery_id])
     try:
