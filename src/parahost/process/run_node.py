@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import logging
 import signal
@@ -200,6 +201,9 @@ async def _run(
             )
         except ForeignDatabase as error:
             raise BadBasePath(f"{base.database}: {error}") from error
+        # All that is here now stays. The cycle collector would go through it again and again, and
+        # hold the loop for 80 ms each time.
+        gc.freeze()
         async with trio.open_nursery() as nursery:
             if collating is not None:
                 suspect = inspect.getsourcefile(type(collating.collator))
