@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: devnet test lint guide-coverage hunt mutants bench wasm clean
+.PHONY: devnet test lint guide-coverage hunt hostile mutants bench wasm clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,7 +16,7 @@ devnet: $(STAMP)
 	$(BIN)/parahost devnet
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not hostile"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -26,6 +26,9 @@ lint: $(STAMP)
 
 hunt: $(STAMP)
 	$(BIN)/parahost simulate hunt --seeds 1..200
+
+hostile: $(STAMP)
+	$(BIN)/python -m pytest -m hostile
 
 mutants: $(STAMP)
 	$(BIN)/python -m tests.mutants

@@ -1,0 +1,167 @@
+"""A devnet of processes under observation: what its journals tell, and what its processes hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from parahost.devnet.devnet import JournalTail
+from parahost.primitives.addresses import PeerAddress, parse_address
+from parahost.primitives.basic import H256
+from parahost.process.journal import JournalLine
+from parahost.process.run_node import read_chain_spec
+from tests.e2e.command import Command, eventually, parahost, processes_with
+from tests.hostile.verdicts import Phase
+
+SLOT_S = 1.0
+VALIDATORS = tuple(f"validator-{number}" for number in range(1, 5))
+NODES = (*VALIDATORS, "collator-2000")
+_MEMORY_PEAK = "VmHWM:"
+_FORGET_PEAK = "5"
+
+
+class ObservedDevnet:
+    """Four validators and one para."""
+
+    def __init__(self, base: Path, command: Command) -> None:
+        self._base = base
+        self._command = command
+        self._tails = {name: JournalTail(base / name / "node.log") for name in NODES}
+        self._imported: dict[str, int] = dict.fromkeys(NODES, 0)
+        self._final: dict[str, int] = dict.fromkeys(NODES, 0)
+        self._heads: dict[str, None] = {}
+        self._troubles: list[str] = []
+        self._addresses: dict[str, PeerAddress] = {}
+        eventually(self._is_up, "the devnet")
+        self.pids = {name: self._pid(name) for name in NODES}
+
+    @property
+    def genesis(self) -> H256:
+        return read_chain_spec(self._base / "chain-spec.json").genesis_hash()
+
+    @property
+    def addresses(self) -> list[PeerAddress]:
+        """Of the validators."""
+        return [self._addresses[name] for name in VALIDATORS]
+
+    def phase(self, slots: int, attacks: Sequence[str] = ()) -> Phase:
+        """Let so many slots pass, calm ones or with attacks, and tell how the chain fared."""
+        self._hear()
+        for pid in self.pids.values():
+            Path(f"/proc/{pid}/clear_refs").write_text(_FORGET_PEAK)
+        self._troubles.clear()
+        begun, best, heads = time.monotonic(), self._best, len(self._heads)
+        idle, total = _processors()
+        tallies: dict[str, Any] = {}
+        if attacks:
+            tallies = self._attack(attacks, slots * SLOT_S)
+        else:
+            time.sleep(slots * SLOT_S)
+        self._hear()
+        self._look_for_restarts()
+        idle_now, total_now = _processors()
+        return Phase(
+            slots=(time.monotonic() - begun) / SLOT_S,
+            blocks=self._best - best,
+            parablocks=len(self._heads) - heads,
+            unfinal=self._best - min(self._final[name] for name in VALIDATORS),
+            peak_mb=max(_peak_mb(pid) for pid in self.pids.values()),
+            idle=(idle_now - idle) / max(total_now - total, 1),
+            troubles=tuple(self._troubles),
+            tallies=tallies,
+        )
+
+    @property
+    def _best(self) -> int:
+        """What all validators have."""
+        return min(self._imported[name] for name in VALIDATORS)
+
+    def _is_up(self) -> bool:
+        self._hear()
+        assert self._command.process.poll() is None, self._command.printed()
+        return len(self._addresses) == len(NODES) and min(self._final.values()) > 1
+
+    def _pid(self, name: str) -> int:
+        here = processes_with(f"{self._base}/{name} ")
+        (pid,) = here.keys() & processes_with(f"--name {name} ").keys()
+        return pid
+
+    def _look_for_restarts(self) -> None:
+        for name, pid in self.pids.items():
+            if self._pid(name) != pid:
+                self._troubles.append(f"{name} was started again")
+
+    def _attack(self, attacks: Sequence[str], seconds: float) -> dict[str, Any]:
+        nodes = [word for address in self.addresses for word in ("--node", str(address))]
+        argv = ["--genesis", self.genesis.hex(), *nodes, "--seconds", str(seconds), *attacks]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.hostile", *argv],
+            capture_output=True,
+            text=True,
+            timeout=seconds + 60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        tallies: dict[str, Any] = json.loads(done.stdout)
+        return tallies
+
+    # Reading the journals
+
+    def _hear(self) -> None:
+        for name, tail in self._tails.items():
+            for line in tail.lines():
+                self._take(name, line)
+
+    def _take(self, name: str, line: JournalLine) -> None:
+        match line.event:
+            case "node.listening":
+                self._addresses[name] = parse_address(line.fields["address"])
+            case "chain.imported":
+                number = int(line.fields["number"])
+                self._imported[name] = max(self._imported[name], number)
+            case "chain.finalized":
+                self._final[name] = max(self._final[name], int(line.fields["number"]))
+            case "chain.included":
+                self._heads[line.fields["head"]] = None
+            case "node.failed":
+                self._troubles.append(f"{name} failed: {line.fields}")
+            case event if event.startswith("log."):
+                self._hear_log(name, line)
+
+    def _hear_log(self, name: str, line: JournalLine) -> None:
+        """What is said of honest peers, and what should not happen at all."""
+        text = line.fields.get("text", "")
+        honest = [who for who, address in self._addresses.items() if str(address.peer) in text]
+        about_leaving = text.startswith(("disconnected", "banned"))
+        if line.event == "log.error" or (honest and about_leaving):
+            self._troubles.append(f"{name} says: {text}")
+
+
+@contextmanager
+def observed_devnet(base: Path) -> Iterator[ObservedDevnet]:
+    """It ends with the block, and all that it started."""
+    argv = ("devnet", "--plain", "--slot", str(SLOT_S), "--parachain", "adder")
+    with parahost(base.with_suffix(".out"), *argv, "--base-path", str(base)) as command:
+        try:
+            yield ObservedDevnet(base, command)
+        finally:
+            command.process.terminate()
+            eventually(lambda: not processes_with(f"{base}/"), "the end of the devnet")
+
+
+def _processors() -> tuple[int, int]:
+    """So many ticks were idle, and so many there were: of the whole machine since it runs."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+    return ticks[3] + ticks[4], sum(ticks)
+
+
+def _peak_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (peak,) = (line for line in status if line.startswith(_MEMORY_PEAK))
+    return int(peak.split()[1]) / 1024
