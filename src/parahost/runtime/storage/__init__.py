@@ -1,7 +1,7 @@
 """The relay chain's storage: declared by modules, immutable between blocks, overlaid within.
 
-A module declares its items as class attributes, with the guide's names and SCALE types, and
-reads and writes them through the store that it is handed::
+A module (:mod:`parahost.runtime.module`) declares its items as class attributes, with the guide's
+names and SCALE types, and reads and writes them through the store that it is handed::
 
     class Paras(Module, pallet=Pallet.Paras):
         parachains = StorageValue("Parachains", tuple[ParaId, ...], default=())
