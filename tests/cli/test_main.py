@@ -24,6 +24,13 @@ def test_the_module_is_the_command() -> None:
     assert done.stdout == f"parahost {__version__}\n"
 
 
+def test_nothing_that_modules_log_is_printed() -> None:
+    """Who runs a simulation or uses the library sees none of what a node would write to its log."""
+    code = "import logging, parahost; logging.getLogger('parahost.any.module').error('words')"
+    done = subprocess.run((sys.executable, "-c", code), check=True, capture_output=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
+
+
 def test_a_reader_that_leaves_ends_it_quietly() -> None:
     """``parahost inspect graph | head -0``: the pipe is closed before anything is written."""
     process = subprocess.Popen(
