@@ -5,7 +5,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.primitives.compression import COMPRESSED_PREFIX
+from parahost.primitives.compression import COMPRESSED_PREFIX, BadCompression, maybe_decompress
 from parahost.validation import code as code_module
 from parahost.validation.code import MAX_WASM_SIZE, code_hash, wasm_of
 from parahost.validation.errors import FunctionFailed
@@ -20,6 +20,32 @@ def compressed(data: bytes) -> bytes:
 def test_raw_and_compressed_code_are_the_same_wasm() -> None:
     assert wasm_of(WASM) == WASM
     assert wasm_of(compressed(WASM)) == WASM
+
+
+SKIPPABLE = bytes.fromhex("502a4d1804000000") + b"pzst"
+"""A frame that holds four bytes of no concern, as pzstd writes them."""
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        zstandard.compress(WASM[:5]) + zstandard.compress(WASM[5:]),
+        zstandard.compress(b"") + zstandard.compress(WASM),
+        SKIPPABLE + zstandard.compress(WASM),
+        zstandard.compress(WASM) + SKIPPABLE,
+        SKIPPABLE.join(zstandard.compress(bytes([byte])) for byte in WASM),
+    ],
+    ids=["two", "empty first", "skippable first", "skippable last", "one for each byte"],
+)
+def test_code_may_come_in_several_frames(frames: bytes) -> None:
+    assert wasm_of(COMPRESSED_PREFIX + frames) == WASM
+
+
+def test_the_limit_is_for_the_sum_of_the_frames() -> None:
+    frames = zstandard.compress(WASM + bytes(42)) + zstandard.compress(bytes(50))
+    assert len(maybe_decompress(COMPRESSED_PREFIX + frames, 100)) == 100
+    with pytest.raises(BadCompression, match="expand beyond the limit of 99 bytes"):
+        maybe_decompress(COMPRESSED_PREFIX + frames, 99)
 
 
 def test_the_hash_is_of_the_bytes_as_registered() -> None:
@@ -37,7 +63,9 @@ def test_the_hash_is_of_the_bytes_as_registered() -> None:
         (COMPRESSED_PREFIX, "cut off"),
         (COMPRESSED_PREFIX + b"garbage", "not a zstd frame"),
         (compressed(WASM)[:-3], "cut off"),
-        (compressed(WASM) + b"\0", "bytes follow"),
+        (compressed(WASM) + b"\0", "not a zstd frame"),
+        (compressed(WASM) + b"no frame", "not a zstd frame"),
+        (compressed(WASM) + zstandard.compress(b"more")[:-1], "cut off"),
         (WASM + bytes(MAX_WASM_SIZE), "exceeds the limit"),
     ],
 )
@@ -67,10 +95,14 @@ def test_a_bomb_is_stopped_soon_after_the_limit(monkeypatch: pytest.MonkeyPatch)
         def eof(self) -> bool:
             return self._inner.eof
 
+        @property
+        def unused_data(self) -> bytes:
+            return self._inner.unused_data
+
     monkeypatch.setattr(zstandard, "ZstdDecompressor", Counting)
     bomb = compressed(bytes(8 * MAX_WASM_SIZE))
     assert len(bomb) < 50_000
-    with pytest.raises(FunctionFailed, match="expands beyond the limit"):
+    with pytest.raises(FunctionFailed, match="expand beyond the limit"):
         wasm_of(bomb)
     assert seen < MAX_WASM_SIZE + 16 * 1024 * 1024
 

@@ -20,7 +20,7 @@ def code_hash(code: bytes) -> bytes:
 def wasm_of(code: bytes) -> bytes:
     """The Wasm module in ``code``, decompressed if need be.
 
-    :raises FunctionFailed: when it is not Wasm, not a whole zstd frame, or too large.
+    :raises FunctionFailed: when it is not Wasm, not whole zstd frames, or too large.
     """
     try:
         wasm = maybe_decompress(code, MAX_WASM_SIZE)
