@@ -176,14 +176,72 @@ def test_batches_answer_at_their_end(scheme: str, signature: bytes, public: byte
     """
     assert bytes_of(body, params) == b"\1\1\1"
     spoiled = bytes([params[0] ^ 1]) + params[1:]
-    assert bytes_of(body, spoiled) == b"\1\0\0"
+    assert bytes_of(body, spoiled) == bytes(3)
+
+
+def verdicts(scheme: str, signature: bytes, public: bytes, message: bytes) -> list[bool]:
+    """What versions 1 and 2 of a verification say."""
+    text = span_at(len(signature) + len(public), len(message))
+    return [
+        bytes_of(
+            returns_i32(
+                f"(call $ext_crypto_{scheme}_verify_version_{version} {at(0)} {text}"
+                f" {at(len(signature))})"
+            ),
+            signature + public + message,
+        )
+        == b"\1\0\0\0"
+        for version in (1, 2)
+    ]
+
+
+def test_only_version_1_takes_sr25519_signatures_from_before_the_audit() -> None:
+    """The signature is Substrate's: one by an old schnorrkel-js, in the tests of sp-core."""
+    public = sr25519.pair_from_seed(bytes(32))[0]
+    signature = bytes.fromhex(
+        "28a854d54903e056f89581c691c1f7d2ff39f8f896c9e9c22475e60902cc2b35"
+        "47199e0e91fa32902028f2ca2355e8cdd16cfe19ba5e8b658c94aa80f3b81a00"
+    )
+    assert verdicts("sr25519", signature, public, b"SUBSTRATE") == [True, False]
+    assert verdicts("sr25519", signature, public, b"SUBSTRATA") == [False, False]
+    marked = signature[:63] + bytes([signature[63] | 0x80])
+    assert verdicts("sr25519", marked, public, b"SUBSTRATE") == [False, False]
+    unreduced = signature[:63] + bytes([signature[63] | 0x10])
+    assert verdicts("sr25519", unreduced, public, b"SUBSTRATE") == [False, False]
+    no_mark = sr25519.sign(sr25519.pair_from_seed(bytes(32)), b"SUBSTRATE")
+    no_mark = no_mark[:63] + bytes([no_mark[63] & 0x7F])
+    assert verdicts("sr25519", no_mark, public, b"SUBSTRATE") == [False, False]
+
+
+ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+
+
+def small_signature(digest: bytes) -> tuple[bytes, bytes]:
+    """A valid signature whose s is 1, so that s plus the group's order still has 32 bytes, and the
+    public key that it recovers to."""
+    r = coincurve.PrivateKey(bytes(31) + b"\7").public_key.format()[1:]
+    signature = r + (1).to_bytes(32, "big") + b"\0"
+    public = coincurve.PublicKey.from_signature_and_message(signature, digest, hasher=None)
+    return signature, public.format()
+
+
+def test_only_version_1_takes_ecdsa_signatures_beyond_the_order() -> None:
+    digest = hashlib.blake2b(MESSAGE, digest_size=32).digest()
+    signature, public = small_signature(digest)
+    beyond = signature[:32] + (ORDER + 1).to_bytes(32, "big") + b"\0"
+    assert verdicts("ecdsa", signature, public, MESSAGE) == [True, True]
+    assert verdicts("ecdsa", beyond, public, MESSAGE) == [True, False]
+    assert verdicts("ecdsa", beyond[:64] + b"\4", public, MESSAGE) == [False, False]
+    recover = f"(call $ext_crypto_secp256k1_ecdsa_recover_compressed_version_1 {at(0)} {at(65)})"
+    assert bytes_of(recover, beyond + digest) == b"\0" + public
+    assert bytes_of(recover.replace("version_1", "version_2"), beyond + digest) == b"\1\0"
 
 
 def test_ecdsa_recovery() -> None:
     key = coincurve.PrivateKey(bytes(31) + b"\7")
     digest = hashlib.sha256(MESSAGE).digest()
     signature = key.sign_recoverable(digest, hasher=None)
-    order = bytes.fromhex("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141")
+    order = ORDER.to_bytes(32, "big")
     for version in (1, 2):
         plain = f"(call $ext_crypto_secp256k1_ecdsa_recover_version_{version} {at(0)} {at(65)})"
         short = plain.replace("recover_", "recover_compressed_")
@@ -191,7 +249,8 @@ def test_ecdsa_recovery() -> None:
         assert bytes_of(short, signature + digest) == b"\0" + key.public_key.format()
         ethereum = signature[:64] + bytes([signature[64] + 27])
         assert bytes_of(short, ethereum + digest) == b"\0" + key.public_key.format()
-        assert bytes_of(plain, order + signature[32:] + digest) == b"\1\0"
+        assert bytes_of(plain, order + signature[32:] + digest) == (b"\1\2", b"\1\0")[version - 1]
+        assert bytes_of(plain, order + signature[32:64] + b"\5" + digest) == b"\1\1"
         assert bytes_of(plain, signature[:64] + b"\5" + digest) == b"\1\1"
         assert bytes_of(plain, bytes(65) + digest) == b"\1\2"
     prehashed = f"(call $ext_crypto_ecdsa_verify_prehashed_version_1 {at(0)} {at(65)} {at(97)})"

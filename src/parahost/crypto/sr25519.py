@@ -20,6 +20,7 @@ from parahost.crypto.secret_uri import Junction, parse_secret_uri
 _SIGNING_CONTEXT = b"substrate"
 _SCHNORRKEL_MARK = 0x80
 """The top bit of a signature tells schnorrkel's from ed25519's."""
+_IDENTITY = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +111,29 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
         return bool(schnorrkel.verify(signature, message, public))
     except ValueError:
         return False
+
+
+def verify_deprecated(public: bytes, message: bytes, signature: bytes) -> bool:
+    """As :func:`verify`, and signatures of schnorrkel before 0.8 are valid too: these lack the mark
+    and have another transcript (schnorrkel's ``verify_simple_preaudit_deprecated``)."""
+    if len(signature) != 64 or len(public) != 32:
+        return False
+    commitment, response = signature[:32], signature[32:]
+    if response[31] & _SCHNORRKEL_MARK:
+        return verify(public, message, signature)
+    scalar = ristretto.scalar_from_canonical(response)
+    if scalar is None or not all(map(_is_element, (public, commitment))):
+        return False
+    transcript = MerlinTranscript(_SIGNING_CONTEXT)
+    transcript.append(b"sign-bytes", message)
+    transcript.append(b"proto-name", b"Schnorr-sig")
+    transcript.append(b"pk", public)
+    transcript.append(b"no", commitment)
+    challenge = ristretto.scalar_from_wide(transcript.challenge(b"", 64))
+    product = ristretto.multiply(challenge, public) or _IDENTITY
+    return ristretto.add(commitment, product) == (ristretto.multiply_base(scalar) or _IDENTITY)
+
+
+def _is_element(encoded: bytes) -> bool:
+    """Whether these bytes stand for an element of the group, the identity among them."""
+    return encoded == _IDENTITY or ristretto.is_point(encoded)

@@ -3,8 +3,8 @@
 A signature is a pointer to 64 bytes (65 for ECDSA: r, s, recovery id), a message a span, a public
 key a pointer to 32 bytes (33 for ECDSA). The answer is 1 for valid and 0 for anything else.
 
-Version 1 of sr25519 in Substrate also takes signatures made before schnorrkel's audit of 2019, and
-version 1 of ECDSA takes r and s beyond the group's order; here both versions are the strict one.
+Version 1 of sr25519 also takes signatures made before schnorrkel's audit of 2019, and version 1 of
+ECDSA takes r and s beyond the group's order, which it reduces. Version 2 takes neither.
 """
 
 from __future__ import annotations
@@ -32,6 +32,12 @@ def sr25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
     return sr25519.verify(public, message, signature)
 
 
+def sr25519_verify_deprecated(signature: bytes, message: bytes, public: bytes) -> bool:
+    from parahost.crypto import sr25519
+
+    return sr25519.verify_deprecated(public, message, signature)
+
+
 def ed25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
     from parahost.crypto import ed25519
 
@@ -41,6 +47,11 @@ def ed25519_verify(signature: bytes, message: bytes, public: bytes) -> bool:
 def ecdsa_verify(signature: bytes, message: bytes, public: bytes) -> bool:
     """Over blake2-256 of the message."""
     return ecdsa_verify_prehashed(signature, blake2_256(message), public)
+
+
+def ecdsa_verify_deprecated(signature: bytes, message: bytes, public: bytes) -> bool:
+    """As :func:`ecdsa_verify`, with r and s reduced."""
+    return ecdsa_verify(_reduced(signature), message, public)
 
 
 def ecdsa_verify_prehashed(signature: bytes, digest: bytes, public: bytes) -> bool:
@@ -54,12 +65,11 @@ def ecdsa_recover(signature: bytes, digest: bytes, *, compressed: bool) -> bytes
     """SCALE ``Result`` of the public key: 33 bytes compressed, else 64 without the prefix."""
     import coincurve
 
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-    if max(r, s) >= _SECP256K1_ORDER:
-        return _BAD_RS
     recovery_id = signature[64] - 27 if signature[64] > 26 else signature[64]
     if recovery_id > _MAX_RECOVERY_ID:
         return _BAD_V
+    if max(_r_and_s(signature)) >= _SECP256K1_ORDER:
+        return _BAD_RS
     recoverable = signature[:64] + bytes([recovery_id])
     try:
         public = coincurve.PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
@@ -67,6 +77,16 @@ def ecdsa_recover(signature: bytes, digest: bytes, *, compressed: bool) -> bytes
         return _BAD_SIGNATURE
     encoded = bytes(public.format(compressed=compressed))
     return b"\0" + (encoded if compressed else encoded[1:])
+
+
+def _r_and_s(signature: bytes) -> tuple[int, int]:
+    return int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
+
+
+def _reduced(signature: bytes) -> bytes:
+    """The signature with r and s below the group's order."""
+    r, s = (number % _SECP256K1_ORDER for number in _r_and_s(signature))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big") + signature[64:]
 
 
 def _verifier(verify: Verify, signature_size: int, public_size: int) -> Callable[..., int]:
@@ -84,14 +104,14 @@ def _verifier(verify: Verify, signature_size: int, public_size: int) -> Callable
 
 
 def _batched(verify: Callable[..., int]) -> Callable[..., int]:
-    """Inside a batch the answer is 1, and the batch's end tells the truth about all."""
+    """Each answers for itself, as ``sp_io`` does since it verifies nothing later, and a batch's end
+    answers for all in it."""
 
     def body(context: HostContext, signature: int, message: int, public: int) -> int:
         valid = verify(context, signature, message, public)
-        if context.batch_valid is None:
-            return valid
-        context.batch_valid = context.batch_valid and bool(valid)
-        return 1
+        if context.batch_valid is not None:
+            context.batch_valid = context.batch_valid and bool(valid)
+        return valid
 
     return body
 
@@ -118,11 +138,13 @@ def _verify_prehashed(context: HostContext, signature: int, digest: int, public:
     )
 
 
-def _recoverer(*, compressed: bool) -> Callable[[HostContext, int, int], int]:
+def _recoverer(*, compressed: bool, reduce: bool) -> Callable[[HostContext, int, int], int]:
     def body(context: HostContext, signature: int, digest: int) -> int:
-        memory = context.memory
+        given = context.memory.read(signature, 65)
         recovered = ecdsa_recover(
-            memory.read(signature, 65), memory.read(digest, 32), compressed=compressed
+            _reduced(given) if reduce else given,
+            context.memory.read(digest, 32),
+            compressed=compressed,
         )
         return context.give_span(recovered)
 
@@ -131,24 +153,26 @@ def _recoverer(*, compressed: bool) -> Callable[[HostContext, int, int], int]:
 
 _ed25519 = _verifier(ed25519_verify, 64, 32)
 _sr25519 = _verifier(sr25519_verify, 64, 32)
+_sr25519_deprecated = _verifier(sr25519_verify_deprecated, 64, 32)
 _ecdsa = _verifier(ecdsa_verify, 65, 33)
-_recover = _recoverer(compressed=False)
-_recover_compressed = _recoverer(compressed=True)
+_ecdsa_deprecated = _verifier(ecdsa_verify_deprecated, 65, 33)
 
 _FUNCTIONS = [
     HostFunction("ext_crypto_ed25519_verify_version_1", "ili", "i", _ed25519),
-    HostFunction("ext_crypto_sr25519_verify_version_1", "ili", "i", _sr25519),
+    HostFunction("ext_crypto_sr25519_verify_version_1", "ili", "i", _sr25519_deprecated),
     HostFunction("ext_crypto_sr25519_verify_version_2", "ili", "i", _sr25519),
-    HostFunction("ext_crypto_ecdsa_verify_version_1", "ili", "i", _ecdsa),
+    HostFunction("ext_crypto_ecdsa_verify_version_1", "ili", "i", _ecdsa_deprecated),
     HostFunction("ext_crypto_ecdsa_verify_version_2", "ili", "i", _ecdsa),
     HostFunction("ext_crypto_ecdsa_verify_prehashed_version_1", "iii", "i", _verify_prehashed),
-    HostFunction("ext_crypto_secp256k1_ecdsa_recover_version_1", "ii", "l", _recover),
-    HostFunction("ext_crypto_secp256k1_ecdsa_recover_version_2", "ii", "l", _recover),
-    HostFunction(
-        "ext_crypto_secp256k1_ecdsa_recover_compressed_version_1", "ii", "l", _recover_compressed
-    ),
-    HostFunction(
-        "ext_crypto_secp256k1_ecdsa_recover_compressed_version_2", "ii", "l", _recover_compressed
+    *(
+        HostFunction(
+            f"ext_crypto_secp256k1_ecdsa_recover{form}_version_{version}",
+            "ii",
+            "l",
+            _recoverer(compressed=form == "_compressed", reduce=version == 1),
+        )
+        for form in ("", "_compressed")
+        for version in (1, 2)
     ),
     HostFunction("ext_crypto_start_batch_verify_version_1", "", "", _start_batch),
     HostFunction("ext_crypto_finish_batch_verify_version_1", "", "i", _finish_batch),
