@@ -1,5 +1,8 @@
 """Secret URIs, and the signatures of the keys that they name."""
 
+import json
+from pathlib import Path
+
 import pytest
 import sr25519 as schnorrkel
 from hypothesis import given, settings
@@ -11,8 +14,10 @@ from parahost.crypto.secret_uri import (
     SecretUriError,
     parse_secret_uri,
     phrase_from_entropy,
+    seed_from_phrase,
 )
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/secret_uris.json").read_text())
 ALICE_SEED = "0xe5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a"
 SOME_KEYS = [sr25519.Keypair.from_uri(uri) for uri in ("//Alice", "//Bob/soft", "/1//2/3")]
 
@@ -140,3 +145,16 @@ def test_verify_answers_no_to_garbage(module, public, signature, bit, key_bit) -
     assert module.verify(keypair.public, b"message", flipped) is False
     wrong = (int.from_bytes(keypair.public, "little") ^ 1 << key_bit).to_bytes(32, "little")
     assert module.verify(wrong, b"message", good) is False
+
+
+@pytest.mark.parametrize("case", VECTORS["uris"], ids=lambda case: case["public_hex"][:8])
+def test_secret_uris_mean_the_keys_that_others_read(case: dict[str, str]) -> None:
+    scheme = {"ed25519": ed25519, "sr25519": sr25519}[case["scheme"]]
+    assert scheme.Keypair.from_uri(case["uri"]).public.hex() == case["public_hex"]
+
+
+@pytest.mark.parametrize("case", VECTORS["bip39"], ids=lambda case: case["entropy_hex"][:8])
+def test_phrases_mean_the_seeds_that_others_read(case: dict[str, str]) -> None:
+    """Substrate's seed is the first half of what BIP-39 would give."""
+    assert phrase_from_entropy(bytes.fromhex(case["entropy_hex"])) == case["phrase"]
+    assert seed_from_phrase(case["phrase"], case["password"]).hex() == case["seed_hex"][:64]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.crypto.hashing import blake2_256
+from parahost.primitives import scale
 from parahost.trie import (
     IncompleteProofError,
     InvalidProofNodeError,
@@ -18,6 +23,8 @@ from parahost.trie import (
     read_proof,
 )
 from tests.trie.test_trie import contents, keys, versions
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/trie_proofs.json").read_text())
 
 
 @given(versions, contents, st.lists(keys, max_size=5))
@@ -84,3 +91,17 @@ def test_proof_holds_paths_not_the_trie() -> None:
     assert content[key] in proof, "under state version 1 a long value stands by itself"
     assert len(proof) <= 6
     assert sum(map(len, proof)) < 2500
+
+
+@pytest.mark.parametrize("case", VECTORS["proofs"], ids=lambda case: case["name"])
+def test_proofs_of_real_chains(case: dict[str, Any]) -> None:
+    nodes = scale.decode(tuple[bytes, ...], bytes.fromhex(case["proof_scale_hex"]))
+    reader = ProofReader(bytes.fromhex(case["root"]), nodes)
+    for lookup in case["lookups"]:
+        key = bytes.fromhex(lookup["key"])
+        if lookup.get("incomplete"):
+            with pytest.raises(IncompleteProofError):
+                reader.get(key)
+        else:
+            value = reader.get(key)
+            assert (None if value is None else value.hex()) == lookup["value"]

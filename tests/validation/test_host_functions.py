@@ -1,6 +1,9 @@
 """Host functions as guests call them, against the libraries they stand for."""
 
 import hashlib
+import json
+from pathlib import Path
+from typing import Any
 
 import coincurve
 import pytest
@@ -18,6 +21,8 @@ from tests.validation.guests import ECHO, IMPORTED_MEMORY, guest, imported, span
 
 MESSAGE = b"what was signed"
 HOST = InProcessHost()
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/host_api.json").read_text())
+"""Calls of host functions with the results that other hosts gave."""
 
 
 def import_all() -> str:
@@ -333,3 +338,34 @@ def test_malloc_and_free_serve_the_guest() -> None:
     twice = body + "(call $ext_allocator_free_version_1 (i32.const 8)) (i64.const 0)"
     outcome = call(twice, b"")
     assert isinstance(outcome, Failed) and "not an allocation's" in outcome.reason
+
+
+@pytest.mark.parametrize("case", VECTORS["hashing"], ids=lambda case: case["function"])
+def test_hashing_answers_as_other_hosts(case: dict[str, str]) -> None:
+    length = len(case["output"]) // 2
+    body = returns_pointer(f"(call $ext_hashing_{case['function']}_version_1 {ARGUMENT})", length)
+    assert bytes_of(body, case["input"].encode()).hex() == case["output"]
+
+
+def roots_by_both_versions(function: str, params: bytes) -> set[str]:
+    """The root under state version 0, by the function's versions 1 and 2."""
+    arguments = (ARGUMENT, f"{ARGUMENT} (i32.const 0)")
+    return {
+        bytes_of(
+            returns_pointer(f"(call $ext_trie_{function}_version_{version} {argument})", 32), params
+        ).hex()
+        for version, argument in enumerate(arguments, 1)
+    }
+
+
+@pytest.mark.parametrize("case", VECTORS["trie_root_v0"], ids=lambda case: case["root"][:8])
+def test_trie_roots_answer_as_other_hosts(case: dict[str, Any]) -> None:
+    entries = [(key.encode(), value.encode()) for key, value in case["entries"]]
+    params = scale.encode(entries, tuple[tuple[bytes, bytes], ...])
+    assert roots_by_both_versions("blake2_256_root", params) == {case["root"]}
+
+
+@pytest.mark.parametrize("case", VECTORS["ordered_root_v0"], ids=lambda case: case["root"][:8])
+def test_ordered_roots_answer_as_other_hosts(case: dict[str, Any]) -> None:
+    params = scale.encode([value.encode() for value in case["values"]], tuple[bytes, ...])
+    assert roots_by_both_versions("blake2_256_ordered_root", params) == {case["root"]}
