@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import wasmtime
 from typer.testing import CliRunner, Result
 
 from parahost.cli.pvf import app
 from parahost.parachains.code import example_code
+from parahost.primitives.basic import BlockNumber, HeadData
+from parahost.primitives.candidates import ValidationParams
+from parahost.primitives.scale import encode
 
 CASE = json.loads((Path(__file__).parents[1] / "vectors/pvf_adder.json").read_text())["cases"][0]
 PARAMS = CASE["params_hex"]
@@ -66,6 +70,65 @@ def test_an_invalid_run(code_file: Path, tmp_path: Path) -> None:
     done = invoke(not_wasm, "--params", PARAMS)
     assert done.exit_code == 1
     assert "not Wasm" in json.loads(done.stdout)["reason"]
+
+
+RELAY_PARENT = 7
+GUEST_PARAMS = encode(
+    ValidationParams(HeadData(b""), b"", BlockNumber(RELAY_PARENT), bytes(32))
+).hex()
+
+
+def returning(result: bytes) -> bytes:
+    """A function that returns ``result`` whatever it is given."""
+    text = "".join(f"\\{byte:02x}" for byte in result)
+    return bytes(
+        wasmtime.wat2wasm(
+            f"""(module (memory (export "memory") 2)
+              (global (export "__heap_base") i32 (i32.const 100000))
+              (data (i32.const 16) "{text}")
+              (func (export "validate_block") (param i32 i32) (result i64)
+                (i64.const {len(result) << 32 | 16})))"""
+        )
+    )
+
+
+def result_of(head: bytes, watermark: int = RELAY_PARENT) -> bytes:
+    """SCALE ``ValidationResult`` by hand (D32): head, no code, no messages, none processed."""
+    size = (len(head) << 2 | 2).to_bytes(4, "little")
+    return size + head + bytes(3) + bytes(4) + watermark.to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (b"\x01\x02\x03\x04\x05", "no ValidationResult"),
+        (b"", "no ValidationResult"),
+        (result_of(bytes(20_000)) + b"\0", "no ValidationResult"),
+        (result_of(bytes(32 * 1024 + 1)), "the head has 32769 bytes, at most 32768 are allowed"),
+        (result_of(bytes(20_000), watermark=8), "hrmp_watermark is 8, not 7"),
+        (result_of(bytes(20_000)), None),
+    ],
+    ids=["garbage", "nothing", "too-long", "large-head", "watermark", "good"],
+)
+def test_what_a_function_returns_is_judged_as_validators_judge_it(
+    code_file: Path, result: bytes, reason: str | None
+) -> None:
+    code_file.write_bytes(returning(result))
+    done = invoke(code_file, "--params", GUEST_PARAMS)
+    report = json.loads(done.stdout)
+    assert report["result_hex"] == result.hex()
+    if reason is None:
+        assert (done.exit_code, report["outcome"], report["reason"]) == (0, "valid", None)
+    else:
+        assert (done.exit_code, report["outcome"]) == (1, "invalid")
+        assert reason in report["reason"]
+
+
+def test_a_good_result_cannot_be_judged_without_the_relay_parent(code_file: Path) -> None:
+    code_file.write_bytes(returning(result_of(bytes(20_000))))
+    done = invoke(code_file, "--params", "00")
+    assert done.exit_code == 2 and done.stdout == ""
+    assert "--params is no SCALE ValidationParams" in done.stderr
 
 
 def test_an_undecided_run(code_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

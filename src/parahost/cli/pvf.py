@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from parahost.cli.failure import BAD_INPUT, BadInput
+
 if TYPE_CHECKING:
     from parahost.ports.validation import ExecutionOutcome
 
 app = typer.Typer(help="Prepare, run and time validation functions.", no_args_is_help=True)
 
 _EXIT_CODES = {"valid": 0, "invalid": 1, "undecided": 3}
-_BAD_INPUT = 2
 
 
 class Kind(StrEnum):
@@ -24,10 +25,6 @@ class Kind(StrEnum):
 
     BACKING = "backing"
     CHECKING = "checking"
-
-
-class BadInput(Exception):
-    """What the user gave cannot be read; one line that says what and where."""
 
 
 @app.callback()
@@ -41,18 +38,19 @@ def run(
     params: Annotated[str, typer.Option(help="SCALE ValidationParams: hex, or a file.")],
     kind: Annotated[Kind, typer.Option(help="Which CPU-time limit holds.")] = Kind.BACKING,
 ) -> None:
-    """Run a validation function once in a worker process and print what came of it as JSON.
+    """Run a validation function once and print as JSON what validators would say of it.
 
-    Exits with 0 when it returned (valid), 1 when it failed (invalid), 3 when this machine did
-    (undecided), 2 when the input cannot be read.
+    Exits with 0 for valid, 1 for invalid (the function failed, or returned what is no
+    ValidationResult or what the relay chain would not accept by its default configuration), 3 for
+    undecided (this machine failed), 2 when the input cannot be used.
     """
     try:
         code_bytes = _unhex_if_text(_read_file(code))
         params_bytes = _read_params(params)
+        report = _describe(_execute(code_bytes, params_bytes, kind), params_bytes)
     except BadInput as error:
         typer.echo(f"parahost pvf run: {error}", err=True)
-        raise typer.Exit(_BAD_INPUT) from None
-    report = _describe(_execute(code_bytes, params_bytes, kind))
+        raise typer.Exit(BAD_INPUT) from None
     typer.echo(json.dumps(report, indent=2))
     raise typer.Exit(_EXIT_CODES[str(report["outcome"])])
 
@@ -74,7 +72,7 @@ def _execute(code: bytes, params: bytes, kind: Kind) -> ExecutionOutcome:
     return trio.run(execute)
 
 
-def _describe(outcome: ExecutionOutcome) -> dict[str, object]:
+def _describe(outcome: ExecutionOutcome, params: bytes) -> dict[str, object]:
     from parahost.ports.validation import Returned, Undecided
 
     if isinstance(outcome, Undecided):
@@ -87,17 +85,45 @@ def _describe(outcome: ExecutionOutcome) -> dict[str, object]:
             "peak_memory_kb": 0,
         }
     if isinstance(outcome, Returned):
-        verdict, reason, result_hex = "valid", None, outcome.result.hex()
+        reason, result_hex = _objection(outcome.result, params), outcome.result.hex()
     else:
-        verdict, reason, result_hex = "invalid", outcome.reason, None
+        reason, result_hex = outcome.reason, None
     return {
-        "outcome": verdict,
+        "outcome": "valid" if reason is None else "invalid",
         "reason": reason,
         "result_hex": result_hex,
         "prepare_ms": round(outcome.prepare_ms, 3),
         "execute_ms": round(outcome.execute_ms, 3),
         "peak_memory_kb": outcome.peak_memory_kb,
     }
+
+
+def _objection(result: bytes, params: bytes) -> str | None:
+    """Why validators would refuse what the function returned, as far as a run without a candidate
+    and a chain can tell: there is nothing that it was promised to be, and no earlier upgrade."""
+    from parahost.node.messages.utility import CandidateInvalid
+    from parahost.node.utility.candidate_validation import judge_acceptance, read_result
+    from parahost.primitives.acceptance import AcceptanceCriteria
+    from parahost.primitives.basic import U32, BlockNumber
+    from parahost.primitives.candidates import ValidationParams
+    from parahost.primitives.scale import ScaleDecodeError, decode
+    from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION as DEFAULT
+
+    outputs = read_result(result)
+    if isinstance(outputs, CandidateInvalid):
+        return outputs.reason
+    try:
+        given: ValidationParams = decode(ValidationParams, params)
+    except ScaleDecodeError as error:
+        raise BadInput(f"--params is no SCALE ValidationParams: {error}") from None
+    criteria = AcceptanceCriteria(
+        max_head_data_size=DEFAULT.max_head_data_size,
+        max_code_size=DEFAULT.max_code_size,
+        new_code_allowed_from=BlockNumber(U32(0)),
+        relay_parent_number=given.relay_parent_number,
+    )
+    refused = judge_acceptance(outputs.commitments(), criteria)
+    return None if refused is None else refused.reason
 
 
 def _read_params(text: str) -> bytes:

@@ -16,8 +16,8 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.overseer import Subsystem
 from parahost.ports import Failed, Undecided, ValidationHost, Verifier
-from parahost.primitives.acceptance import refusal
-from parahost.primitives.candidates import ValidationParams, ValidationResult
+from parahost.primitives.acceptance import AcceptanceCriteria, refusal
+from parahost.primitives.candidates import CandidateCommitments, ValidationParams, ValidationResult
 from parahost.primitives.compression import BadCompression, maybe_decompress
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
@@ -48,18 +48,35 @@ def check_before_execution(request: ValidateCandidate, verifier: Verifier) -> st
 def judge_result(request: ValidateCandidate, result: bytes) -> ValidationOutcome:
     """Hold what the function returned against what the candidate promised, and against what the
     relay chain accepts."""
-    try:
-        outputs: ValidationResult = decode(ValidationResult, result)
-    except ScaleDecodeError as error:
-        return CandidateInvalid(f"the function's result is no ValidationResult: {error}")
+    outputs = read_result(result)
+    if isinstance(outputs, CandidateInvalid):
+        return outputs
     if blake2_256(outputs.head_data) != request.descriptor.para_head:
         return CandidateInvalid("the head's hash is not the descriptor's")
     commitments = outputs.commitments()
     if request.commitments_hash is not None and commitments.hash() != request.commitments_hash:
         return CandidateInvalid("the outputs are not those that the candidate commits to")
-    if (refused := refusal(commitments, request.criteria)) is not None:
-        return CandidateInvalid(f"the relay chain would not accept it: {refused}")
-    return CandidateValid(commitments, request.validation_data)
+    refused = judge_acceptance(commitments, request.criteria)
+    return refused or CandidateValid(commitments, request.validation_data)
+
+
+def read_result(result: bytes) -> ValidationResult | CandidateInvalid:
+    """What the function returned, if it is a ``ValidationResult`` (D32)."""
+    try:
+        outputs: ValidationResult = decode(ValidationResult, result)
+    except ScaleDecodeError as error:
+        return CandidateInvalid(f"the function's result is no ValidationResult: {error}")
+    return outputs
+
+
+def judge_acceptance(
+    commitments: CandidateCommitments, criteria: AcceptanceCriteria
+) -> CandidateInvalid | None:
+    """Invalid when the relay chain would not accept these outputs (D35)."""
+    refused = refusal(commitments, criteria)
+    if refused is None:
+        return None
+    return CandidateInvalid(f"the relay chain would not accept it: {refused}")
 
 
 class CandidateValidation(Subsystem):

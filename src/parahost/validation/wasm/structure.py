@@ -2,8 +2,8 @@
 
 Compilers spend time and memory by the number of things, and a thing costs a byte or two, or almost
 nothing where the code is compressed. The limits hold while a module is read, before anything is
-validated or compiled. They are far beyond what published runtimes have (about 10,000 functions and
-bodies of 200 kB at the most), and the same on every machine.
+validated or compiled. They are far beyond what is known of published runtimes (docs/VALIDATION.md,
+Limits), and the same on every machine.
 """
 
 from __future__ import annotations
