@@ -131,6 +131,29 @@ def test_a_good_result_cannot_be_judged_without_the_relay_parent(code_file: Path
     assert "--params is no SCALE ValidationParams" in done.stderr
 
 
+def test_logs_and_the_place_of_a_trap_are_shown(code_file: Path) -> None:
+    text = "cannot go on"
+    code_file.write_bytes(
+        wasmtime.wat2wasm(
+            f"""(module
+              (import "env" "ext_misc_print_utf8_version_1" (func $print (param i64)))
+              (memory (export "memory") 2)
+              (global (export "__heap_base") i32 (i32.const 100000))
+              (data (i32.const 16) "{text}")
+              (func $give_up (call $print (i64.const {len(text) << 32 | 16})) unreachable)
+              (func $check (export "validate_block") (param i32 i32) (result i64)
+                (call $give_up) (i64.const 0)))"""
+        )
+    )
+    done = invoke(code_file, "--params", GUEST_PARAMS)
+    assert done.exit_code == 1
+    assert done.stderr.splitlines() == [
+        f"log: {text}",
+        "trapped in: give_up",
+        "trapped in: check",
+    ]
+
+
 def test_an_undecided_run(code_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(code_file))
     done = invoke(code_file, "--params", PARAMS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Prepare, run and time validation functions.", no_args_is_help=True)
 
 _EXIT_CODES = {"valid": 0, "invalid": 1, "undecided": 3}
+_MOST_FRAMES = 32
 
 
 class Kind(StrEnum):
@@ -51,6 +53,8 @@ def run(
     except BadInput as error:
         typer.echo(f"parahost pvf run: {error}", err=True)
         raise typer.Exit(BAD_INPUT) from None
+    if report["outcome"] != "undecided":
+        _tell_what_it_said(code_bytes, params_bytes)
     typer.echo(json.dumps(report, indent=2))
     raise typer.Exit(_EXIT_CODES[str(report["outcome"])])
 
@@ -70,6 +74,26 @@ def _execute(code: bytes, params: bytes, kind: Kind) -> ExecutionOutcome:
             return await pool.execute(ValidationCode(code), params, ExecutionKind[kind.name])
 
     return trio.run(execute)
+
+
+def _tell_what_it_said(code: bytes, params: bytes) -> None:
+    """Print to standard error what the function logged, its panic's text too, and where it trapped.
+
+    Workers do not tell. So it runs a second time, in this process, where nothing confines it but
+    Wasm; it comes to the same end, as it did where nothing is left to the machine.
+    """
+    from parahost.validation.abi import CallReport, ValidationFunction
+    from parahost.validation.code import wasm_of
+    from parahost.validation.engine import Engine
+    from parahost.validation.errors import FunctionFailed, MachineTrouble
+
+    engine, call = Engine(), CallReport(frames=[])
+    with suppress(FunctionFailed, MachineTrouble):
+        ValidationFunction(engine, engine.compile(wasm_of(code))).call(params, call)
+    for line in call.log:
+        typer.echo(f"log: {line}", err=True)
+    for frame in (call.frames or [])[:_MOST_FRAMES]:
+        typer.echo(f"trapped in: {frame}", err=True)
 
 
 def _describe(outcome: ExecutionOutcome, params: bytes) -> dict[str, object]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import wasmtime
@@ -65,6 +65,11 @@ class CallReport:
     """The size of the linear memory, which never shrinks, in KiB."""
     instructions: int = 0
     """How many were executed, host functions' by their price."""
+    log: list[str] = field(default_factory=list)
+    """The last lines that the function logged."""
+    frames: list[str] | None = None
+    """The functions that were running when Wasm trapped, the innermost first; told to who asks by
+    an empty list, as calls may be 30,000 deep."""
 
 
 class ValidationFunction:
@@ -118,9 +123,12 @@ class ValidationFunction:
             return self._run(store, params, report)
         except (GuestTrap, FunctionFailed, wasmtime.Trap, wasmtime.WasmtimeError) as error:
             failure = self._judge(error)
+            if report.frames is not None and isinstance(error, wasmtime.Trap):
+                report.frames = [f.func_name or f"function {f.func_index}" for f in error.frames]
             _forget_frames(error)
         finally:
             report.instructions = meter.executed
+            report.log = [*self._context.log] if self._context else []
         try:
             raise failure
         finally:
