@@ -140,16 +140,16 @@ def test_logs_and_the_place_of_a_trap_are_shown(code_file: Path) -> None:
               (memory (export "memory") 2)
               (global (export "__heap_base") i32 (i32.const 100000))
               (data (i32.const 16) "{text}")
-              (func $give_up (call $print (i64.const {len(text) << 32 | 16})) unreachable)
+              (func $"give\\1b[2Jup" (call $print (i64.const {len(text) << 32 | 16})) unreachable)
               (func $check (export "validate_block") (param i32 i32) (result i64)
-                (call $give_up) (i64.const 0)))"""
+                (call $"give\\1b[2Jup") (i64.const 0)))"""
         )
     )
     done = invoke(code_file, "--params", GUEST_PARAMS)
     assert done.exit_code == 1
     assert done.stderr.splitlines() == [
         f"log: {text}",
-        "trapped in: give_up",
+        "trapped in: give\N{REPLACEMENT CHARACTER}[2Jup",
         "trapped in: check",
     ]
 

@@ -86,6 +86,7 @@ def _tell_what_it_said(code: bytes, params: bytes) -> None:
     from parahost.validation.code import wasm_of
     from parahost.validation.engine import Engine
     from parahost.validation.errors import FunctionFailed, MachineTrouble
+    from parahost.validation.wire import printable
 
     engine, call = Engine(), CallReport(frames=[])
     with suppress(FunctionFailed, MachineTrouble):
@@ -93,7 +94,7 @@ def _tell_what_it_said(code: bytes, params: bytes) -> None:
     for line in call.log:
         typer.echo(f"log: {line}", err=True)
     for frame in (call.frames or [])[:_MOST_FRAMES]:
-        typer.echo(f"trapped in: {frame}", err=True)
+        typer.echo(f"trapped in: {printable(frame)}", err=True)
 
 
 def _describe(outcome: ExecutionOutcome, params: bytes) -> dict[str, object]:
