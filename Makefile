@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: devnet test lint guide-coverage hunt hostile mutants bench wasm clean
+.PHONY: devnet test lint guide-coverage hunt hostile mutants fuzz bench wasm clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -29,6 +29,9 @@ hunt: $(STAMP)
 
 hostile: $(STAMP)
 	$(BIN)/python -m pytest -m hostile
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.fuzz
 
 mutants: $(STAMP)
 	$(BIN)/python -m tests.mutants

@@ -1,0 +1,49 @@
+"""``python -m tests.fuzz [--inputs N] [--seed S]``: N inputs in all, spread over the targets. Fails
+when one raises what it should not; prints that input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from random import Random
+
+from tests.fuzz.targets import Target, targets
+
+
+def attack(target: Target, seed: int, inputs: int) -> tuple[int, float]:
+    """How many inputs were taken as right, and the most CPU seconds that one needed.
+
+    :raises AssertionError: with the input, when an error escapes.
+    """
+    random = Random(f"{seed} {target.name}")
+    taken, slowest = 0, 0.0
+    for _ in range(inputs):
+        data = target.draw(random)
+        begun = time.thread_time()
+        try:
+            target.run(data)
+            taken += 1
+        except target.expected:
+            pass
+        except BaseException as error:
+            raise AssertionError(f"{target.name}: {error!r} of {data.hex()}") from error
+        slowest = max(slowest, time.thread_time() - begun)
+    return taken, slowest
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    all_targets = list(targets())
+    each = -(-options.inputs // len(all_targets))
+    for target in all_targets:
+        taken, slowest = attack(target, options.seed, each)
+        print(f"{each:8} inputs, {taken:8} taken, {slowest * 1000:7.1f} ms at most  {target.name}")
+    print(f"{each * len(all_targets)} inputs to {len(all_targets)} decoders, nothing escaped")
+
+
+if __name__ == "__main__":
+    main()
