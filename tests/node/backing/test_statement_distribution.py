@@ -63,6 +63,7 @@ from parahost.node.messages.network import (
     ReportPeer,
     ReputationChange,
     SendMessage,
+    ValidatorPeers,
     View,
 )
 from parahost.node.messages.utility import (
@@ -385,10 +386,11 @@ async def test_others_statements_are_passed_on_to_a_few_who_lack_them() -> None:
 
 
 async def test_in_a_full_mesh_few_pass_others_statements_on() -> None:
-    """All validators of the session are connected, and have heard the author themselves: each in
-    isqrt(VALIDATORS) = 2 passes on what it hears, to one peer."""
-    names = [f"peer {number}" for number in range(VALIDATORS - 2)]
-    authorities = peers("p", *names, role=ObservedRole.AUTHORITY)
+    """All validators of the session are connected, by their records, and have heard the author
+    themselves: each in isqrt(VALIDATORS) = 2 passes on what it hears, to one peer."""
+    names = ["p", *(f"peer {number}" for number in range(VALIDATORS - 2))]
+    proven = ValidatorPeers(tuple(PeerId(name) for name in names))
+    authorities = [*peers(*names), StatementNetwork(proven)]
     assert isqrt(VALIDATORS) == 2
     statements = [seconded(0, A), valid(1, A), valid(2, A), seconded(1, B), valid(0, B)]
     statements += [valid(2, B), seconded(2, C), valid(0, C), valid(1, C)]
@@ -545,7 +547,8 @@ async def test_agreement_and_disagreement_of_several_is_no_equivocation() -> Non
 async def test_whoever_sees_a_contradiction_tells_all() -> None:
     """In a full mesh others' statements go to one peer at most; the proof goes to everybody."""
     names = [f"peer {number}" for number in range(VALIDATORS - 2)]
-    authorities = peers("p", *names, role=ObservedRole.AUTHORITY)
+    proven = ValidatorPeers(tuple(PeerId(name) for name in ("p", *names)))
+    authorities = [*peers("p", *names), StatementNetwork(proven)]
     first, second = seconded(0, A), seconded(0, B)
     proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
     late = PeerId("elsewhere")
