@@ -21,7 +21,7 @@ from parahost.chain.errors import (
 from parahost.chain.store import BASE_STEP, STATES_KEPT
 from parahost.consensus.babe.errors import BadSeal
 from parahost.ports import Batch
-from parahost.primitives.basic import H256, BlockNumber, Hash
+from parahost.primitives.basic import H256, U32, BlockNumber, Hash
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic
@@ -129,6 +129,18 @@ def test_what_is_refused_leaves_nothing_behind() -> None:
     assert chain.import_block(one) == Imported(one.header.hash(), True)
 
 
+def test_so_many_bad_blocks_are_remembered() -> None:
+    forge, chain = Forge(), open_chain()
+    block = forge.block(forge.genesis, b"a1")
+    roots = (H256(number.to_bytes(32, "big")) for number in range(1025))
+    bad = [Block(replace(block.header, state_root=root), block.extrinsics) for root in roots]
+    for each in bad:
+        with pytest.raises(BadSeal):
+            chain.import_block(each)
+    known = [chain.is_bad(each.header.hash()) for each in bad]
+    assert known == [False] + [True] * 1024
+
+
 def test_a_wrong_body_does_not_make_a_good_block_bad() -> None:
     forge, chain = Forge(), open_chain()
     block = forge.block(forge.genesis, b"a1")
@@ -157,6 +169,9 @@ def test_a_block_of_the_future_waits_and_is_not_bad() -> None:
     block = forge.block(forge.genesis, after=100)
     with pytest.raises(FutureSlot) as future:
         chain.import_block(block)
+    clock.time = future.value.slot - 1.01
+    with pytest.raises(FutureSlot):
+        chain.import_block(block)
     clock.time = future.value.slot - 1.0
     assert isinstance(chain.import_block(block), Imported)
 
@@ -180,6 +195,9 @@ def test_finality_prunes_other_forks_and_bounds_what_may_come() -> None:
     assert chain.children(forge.genesis) == [one.header.hash()]
     with pytest.raises(BelowFinality):
         chain.import_block(fork)
+    high = Block(replace(one.header, number=BlockNumber(U32(99))), one.extrinsics)
+    with pytest.raises(BelowFinality):
+        chain.import_block(high)
     with pytest.raises(UnknownBlock):
         chain.finalize(fork.header.hash(), b"other proof")
     later = forge.block(forge.block(one.header.hash(), b"g1").header.hash(), b"g2")

@@ -30,6 +30,7 @@ from parahost.chain.sync.messages import (
     FromNumber,
     Status,
 )
+from parahost.chain.sync.peers import Peer
 from parahost.chain.sync.server import answer
 from parahost.ports import Notification, RequestFailed
 from parahost.ports.network import NetworkEvent
@@ -521,9 +522,10 @@ def test_the_largest_header_that_import_lets_in_can_be_announced(long_line: list
 class Store:
     """What ``answer`` asks of a chain: a line of blocks that are all the same size."""
 
-    def __init__(self, header: Header, body: tuple[Extrinsic, ...], proof: bytes) -> None:
+    def __init__(self, header: Header, body: tuple[Extrinsic, ...], proof: bytes | None) -> None:
         self.best = replace(header, number=number(1000))
         self._parts = header, body, proof
+        self.proofs_looked_up = 0
 
     def hash_of(self, number: BlockNumber) -> Hash:
         return some_hash(number)
@@ -540,7 +542,8 @@ class Store:
     def encoded_body(self, hash: Hash) -> bytes:
         return encode(self._parts[1], tuple[Extrinsic, ...])
 
-    def justification(self, hash: Hash) -> bytes:
+    def justification(self, hash: Hash) -> bytes | None:
+        self.proofs_looked_up += 1
         return self._parts[2]
 
 
@@ -563,6 +566,22 @@ def test_a_proof_above_the_limit_is_left_out(long_line: list[Block]) -> None:
     payload = request(FromNumber(number(1)), Direction.ASCENDING, 1, WHOLE)
     [data] = decode(BlockResponse, answer(store, payload))  # type: ignore[arg-type]
     assert data.header is not None and data.justification is None
+
+
+def test_who_asks_for_proofs_makes_us_look_through_so_many_blocks(long_line: list[Block]) -> None:
+    """Of a chain that has none, where every block would be looked at."""
+    store = Store(long_line[0].header, (), None)
+    everything = 2**32 - 1
+    payload = request(FromNumber(number(1)), Direction.ASCENDING, everything, Fields.JUSTIFICATION)
+    assert decode(BlockResponse, answer(store, payload)) == ()  # type: ignore[arg-type]
+    assert store.proofs_looked_up == 512
+
+
+def test_so_many_blocks_of_a_peer_are_remembered() -> None:
+    peer = Peer(PeerId("peer"))
+    for seed in range(1025):
+        peer.note_known(some_hash(seed))
+    assert [peer.knows(some_hash(seed)) for seed in (0, 1, 1024)] == [False, True, True]
 
 
 def test_an_answer_holds_what_the_chain_has(long_line: list[Block]) -> None:

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from parahost.crypto import ed25519, sr25519
 from parahost.crypto.hashing import blake2_256
 from parahost.crypto.keystore import KeyDirectory, KeyFileError, KeyRing, ProtectedKeyStore
+from parahost.crypto.protection import ProtectionLog, move_promises
 from parahost.crypto.vrf import make_bytes, vrf_inout, vrf_verify
 from parahost.ports.database import Batch, DatabaseError
 from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType
@@ -119,6 +120,36 @@ def test_what_cannot_be_logged_is_not_signed() -> None:
         store.sign(KeyType.PARACHAIN, ALICE, b"one", [b"p"])
     database.before_write = None
     store.sign(KeyType.PARACHAIN, ALICE, b"two", [b"p"])
+
+
+def test_what_was_signed_once_is_given_out_again_as_it_was() -> None:
+    """A scheme may draw anew for each signature: two of one payload would show two hands."""
+    log = ProtectionLog(MemoryDatabase())
+    made = iter([b"first" * 12, b"second" * 10])
+
+    def sign(promises: list[bytes]) -> bytes:
+        return log.sign_once(KeyType.BABE, ALICE, b"payload", promises, lambda: next(made))
+
+    assert sign([b"p"]) == sign([b"p"]) == sign([b"q", b"p"]) == sign([b"q"]) == b"first" * 12
+
+
+def test_promises_that_move_are_in_the_record_before_they_leave() -> None:
+    def fail(_batch: Batch, _durable: bool) -> None:
+        raise DatabaseError("disk full")
+
+    old, record = MemoryDatabase(), MemoryDatabase(fail)
+    ProtectedKeyStore(KEYS, old).sign(KeyType.PARACHAIN, ALICE, b"one", [b"p"])
+    entries = list(old.scan("signed"))
+    with pytest.raises(DatabaseError):
+        move_promises(old, record)
+    assert list(old.scan("signed")) == entries
+    record.before_write = None
+    move_promises(old, record)
+    assert list(record.scan("signed")) == entries
+    assert (old.unsynced, record.unsynced) == (0, 0), "both were written durably"
+    assert list(old.scan("signed")) == []
+    with pytest.raises(ContradictionRefused):
+        ProtectedKeyStore(KEYS, record).sign(KeyType.PARACHAIN, ALICE, b"two", [b"p"])
 
 
 def test_the_log_outlives_the_process(tmp_path: Path) -> None:

@@ -132,6 +132,7 @@ def test_lists_of_peers_round_trip(told: list[PeerAddress]) -> None:
         f"/ip6/fe80::1/tcp/1/p2p/{PEER}",
         f"/ip6/2001:DB8::1/tcp/1/p2p/{PEER}",
         f"/ip6/::ffff:192.0.2.1/tcp/1/p2p/{PEER}",
+        f"/ip6/::ffff:c000:201/tcp/1/p2p/{PEER}",
         f"/ip4/0.0.0.0/tcp/1/p2p/{PEER}",
         f"/ip4/192.0.2.1/tcp/0/p2p/{PEER}",
         f"/dns/Example.com/tcp/1/p2p/{PEER}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import libp2p
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from libp2p.crypto.ed25519 import create_new_key_pair
@@ -13,7 +14,7 @@ from multiaddr import Multiaddr
 from parahost.network.errors import PeerError
 from parahost.network.identity import Identity
 from parahost.network.noise import MAX_MESSAGE, TAG, Noise
-from parahost.network.secure import secure
+from parahost.network.secure import BufferedSocket, SecureChannel, secure
 from parahost.primitives.basic import PeerId
 
 ALICE, BOB = Identity(bytes(32)), Identity(bytes((1,)) * 32)
@@ -103,6 +104,29 @@ def test_any_payload_is_read_or_refused(payload: bytes) -> None:
     message = bytes(bob._noise.write_message(payload))
     with pytest.raises(PeerError):
         alice.read_proof(message)
+
+
+async def test_a_message_is_no_longer_than_it_may_be() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    socket, sender = BufferedSocket(ours), BufferedSocket(theirs)
+    await sender.send_message(bytes(4096))
+    assert await socket.receive_message(4096) == bytes(4096)
+    await sender.send_message(bytes(4097))
+    with pytest.raises(PeerError, match="at most 4096"):
+        await socket.receive_message(4096)
+
+
+async def test_a_message_that_carries_nothing_ends_the_channel() -> None:
+    """Any number of them could come before the next turn of another task."""
+    alice, bob, _, _ = shaken()
+    ours, theirs = trio.testing.memory_stream_pair()
+    channel = SecureChannel(BufferedSocket(ours), bob, ALICE.peer, initiator=False)
+    sender = BufferedSocket(theirs)
+    await sender.send_message(alice.encrypt(b"something"))
+    assert await channel.receive() == b"something"
+    await sender.send_message(alice.encrypt(b""))
+    with pytest.raises(PeerError, match="carries nothing"):
+        await channel.receive()
 
 
 async def test_we_dial_a_host_of_another_implementation() -> None:

@@ -12,9 +12,11 @@ from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
 from parahost.ports import ContradictionRefused, DatabaseError, KeyStore, KeyType
 from parahost.process.base_path import BasePath
-from parahost.process.promises import BOUND, GuardedKeys, open_keys
+from parahost.process.promises import GuardedKeys, open_keys
 from parahost.storage import LmdbDatabase, MemoryDatabase
 
+BOUND = (KeyType.BABE, KeyType.GRANDPA, KeyType.PARACHAIN)
+"""The roles that sign what a validator must never contradict: blocks, votes, statements."""
 PROMISE = b"one block in slot 7"
 
 
@@ -86,6 +88,24 @@ def test_a_record_that_is_gone_is_missed(base: BasePath) -> None:
     sign_all(base, b"block A")
     shutil.rmtree(base.promises)
     assert_withheld(base, "it is gone")
+
+
+def test_an_unreadable_mark_is_a_mark(base: BasePath) -> None:
+    """It says that the keys have been used, though not with which record."""
+    sign_all(base, b"block A")
+    base.promises_mark.write_text("\x00\x00\x00")
+    assert_withheld(base, "other keys")
+    shutil.rmtree(base.promises)
+    assert_withheld(base, "it is gone")
+
+
+def test_a_record_keeps_its_name_when_the_mark_is_lost(base: BasePath) -> None:
+    """Keys and record may have been saved at different times."""
+    sign_all(base, b"block A")
+    mark = base.promises_mark.read_bytes()
+    base.promises_mark.unlink()
+    sign_all(base, b"block A")
+    assert base.promises_mark.read_bytes() == mark
 
 
 def test_a_damaged_record_is_not_believed(base: BasePath, tmp_path: Path) -> None:

@@ -56,9 +56,12 @@ from parahost.runtime.errors import (
 )
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.extrinsic import inherent
+from parahost.runtime.module import RuntimeCall
+from parahost.runtime.origin import Origin
 from parahost.runtime.parachains.configuration import SetParathreadCores
 from parahost.runtime.parachains.inclusion_errors import WrongParentHeader
 from parahost.runtime.session import SetKeys
+from parahost.runtime.storage import Overlay
 from parahost.runtime.system import ExtrinsicFailed, ExtrinsicSuccess
 from parahost.runtime.timestamp import TimestampOutsideSlot, TimestampTooEarly
 from parahost.runtime.transaction_payment import TransactionFeePaid
@@ -294,6 +297,24 @@ def test_failed_extrinsic_leaves_its_events_a_fee_and_a_nonce_only(chain: Chain)
     session = chain.runtime.modules.session
     assert session.next_keys.get(chain.state, account("Alice")) == session_keys("Alice")
     assert chain.runtime.modules.system.nonce(chain.state, account("Alice")) == 1
+
+
+def test_what_a_call_has_written_before_it_was_refused_is_undone(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = chain.runtime.modules
+    refused = chain.signed("Alice", SetKeys(session_keys("Alice", "new")))
+    dispatch = modules.dispatch
+
+    def refuse_late(store: Overlay, origin: Origin, call: RuntimeCall) -> None:
+        dispatch(store, origin, call)
+        if isinstance(call, SetKeys):
+            raise BadOrigin("another", origin)
+
+    monkeypatch.setattr(modules, "dispatch", refuse_late)
+    chain.step(refused)
+    assert modules.session.next_keys.get(chain.state, account("Alice")) == session_keys("Alice")
+    assert isinstance(chain.events()[-1], ExtrinsicFailed)
 
 
 def test_a_call_that_needs_governance_fails_for_others(chain: Chain) -> None:

@@ -93,6 +93,13 @@ def test_signature_is_for_this_chain(chain: Chain) -> None:
     assert isinstance(refused_everywhere(chain, chain.signed("Alice", CLAIM)), BadSignature)
 
 
+def test_a_long_era_lasts_as_long_as_blocks_are_known(chain: Chain) -> None:
+    """A signature that covers a block's hash is good for 2,400 blocks after it."""
+    extrinsic = chain.signed("Alice", CLAIM, era=MortalEra(65536, 0))
+    valid = chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+    assert valid.longevity == 2400
+
+
 def test_mortal_transactions_die(chain: Chain) -> None:
     era = MortalEra(8, 1)
     extrinsic = chain.signed("Alice", CLAIM, era=era)

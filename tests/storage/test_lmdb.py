@@ -183,6 +183,30 @@ def test_an_old_journal_is_not_played_again(path: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize(
+    ("changes", "size", "pending"), [(1, 1 << 20, range(3, 6)), (700, 8, range(2, 4))]
+)
+def test_what_is_pending_is_bounded_in_bytes_and_in_changes(
+    path: Path, changes: int, size: int, pending: range
+) -> None:
+    """At 4 MiB or 2,048 changes it goes to LMDB, and is counted from nothing again."""
+    database = LmdbDatabase(path)
+    batches: list[int] = []
+    for _ in range(20):
+        batch = Batch()
+        for number in range(changes):
+            batch.put("t", b"%d" % number, bytes(size))
+        before = (path / "journal").stat().st_size
+        database.write(batch, durable=False)
+        if (path / "journal").stat().st_size <= before:
+            batches.append(0)
+        elif batches:
+            batches[-1] += 1
+    database.close()
+    assert len(batches) >= 3
+    assert all(count in pending for count in batches[:-1])
+
+
 def test_durable_means_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = LmdbDatabase(path)
     write(database, 1)

@@ -196,6 +196,14 @@ async def test_a_vote_that_does_not_lead_to_the_target() -> None:
         await verify(proof([*AT_TARGET, (wrong_number, 3)], [wrong_number]))
 
 
+async def test_a_header_that_lies_about_its_number() -> None:
+    """Its hash covers the lie, and it leads to the target; but no chain has such a block."""
+    liar = replace(MAIN[2], number=BlockNumber(U32(MAIN[2].number + 4)))
+    above = replace(MAIN[3], parent_hash=liar.hash())
+    with pytest.raises(UnconnectedVote):
+        await verify(proof([(MAIN[1], 0), (MAIN[1], 1), (above, 2)], [liar, above]))
+
+
 @pytest.mark.parametrize("missing", [2, 3, 4])
 async def test_a_header_that_is_missing(missing: int) -> None:
     votes = [*AT_TARGET, (MAIN[4], 3)]
