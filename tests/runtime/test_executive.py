@@ -359,10 +359,10 @@ def test_signed_inherent_is_refused(chain: Chain) -> None:
 def test_body_is_bounded(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     block = finished(chain)
     length = sum(len(extrinsic) for extrinsic in block.extrinsics)
-    monkeypatch.setattr(executive, "MAX_BODY_LENGTH", length)
+    monkeypatch.setattr(executive, "MAX_BODY_BYTES", length)
     chain.execute(block)
     chain.builder()
-    monkeypatch.setattr(executive, "MAX_BODY_LENGTH", length - 1)
+    monkeypatch.setattr(executive, "MAX_BODY_BYTES", length - 1)
     with pytest.raises(BodyTooLong):
         chain.execute(block)
     with pytest.raises(BodyTooLong):

@@ -25,6 +25,7 @@ from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U32
 from parahost.primitives.errors import InputError
+from parahost.primitives.limits import MAX_VALIDATORS
 from parahost.process.base_path import BasePath
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
@@ -224,8 +225,10 @@ def endowment(text: str) -> Endowment:
 
 def check_options(options: DevnetOptions) -> None:
     """:raises BadPlan: when no such network can be."""
-    if not 1 <= options.validators <= 1000:
-        raise BadPlan(f"--validators {options.validators}: between 1 and 1000 can be started")
+    if not 1 <= options.validators <= MAX_VALIDATORS:
+        raise BadPlan(
+            f"--validators {options.validators}: between 1 and {MAX_VALIDATORS} can be started"
+        )
     if not 0.5 <= options.slot_s <= 600:
         raise BadPlan(f"--slot {options.slot_s}: a slot lasts between 0.5 and 600 seconds")
     cores = len(options.parachains) + min(len(options.parathreads), 1)

@@ -27,7 +27,7 @@ MAX_HEADER_BYTES: Final = 128 * KIB
 """A block header. An honest one at a session's end carries both sets of authorities (each 40 bytes
 an authority) beside the fixed parts: 80 KiB with 1,000 validators."""
 MAX_BODY_BYTES: Final = 16 * MIB
-"""All extrinsics of a block."""
+"""All extrinsics of a block: room for the code and the heads of many paras."""
 MAX_EXTRINSICS: Final = 16 * 1024
 """Extrinsics of a block. Its weight lets in half of them."""
 MAX_CODE_BYTES: Final = 5 * MIB

@@ -21,7 +21,7 @@ from parahost.primitives.header import (
     PreRuntime,
     Seal,
 )
-from parahost.primitives.limits import MAX_HEADER_BYTES
+from parahost.primitives.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from parahost.primitives.once import once
 from parahost.primitives.scale import encode
 from parahost.runtime.balances import spendable
@@ -48,10 +48,6 @@ from parahost.runtime.storage import Overlay, Reader, State, StateVersion
 from parahost.runtime.transactions import Offer, Standing, TransactionChecks, ValidTransaction
 from parahost.runtime.weights import transaction_weight
 from parahost.trie import ordered_root
-
-MAX_BODY_LENGTH = 16 * 1024 * 1024
-"""Bytes of a block's extrinsics together: room for the code and the heads of many paras."""
-
 
 MAX_UNSEALED_HEADER_BYTES = MAX_HEADER_BYTES - 71
 """A header without its seal, which has a tag, an engine, a length of two bytes and a signature."""
@@ -148,8 +144,8 @@ class Runtime:
 
     def _check_body(self, block: Block) -> None:
         length = sum(len(extrinsic) for extrinsic in block.extrinsics)
-        if length > MAX_BODY_LENGTH:
-            raise BodyTooLong(length, MAX_BODY_LENGTH)
+        if length > MAX_BODY_BYTES:
+            raise BodyTooLong(length, MAX_BODY_BYTES)
         computed = extrinsics_root(block.extrinsics)
         if computed != block.header.extrinsics_root:
             raise WrongExtrinsicsRoot(block.header.extrinsics_root, computed)
@@ -291,8 +287,8 @@ class BlockBuilder:
         :raises InvalidTransaction: when it may not be in this block.
         :raises InvalidBlock: when it would make the block invalid.
         """
-        if self._length + len(extrinsic) > MAX_BODY_LENGTH:
-            raise BodyTooLong(self._length + len(extrinsic), MAX_BODY_LENGTH)
+        if self._length + len(extrinsic) > MAX_BODY_BYTES:
+            raise BodyTooLong(self._length + len(extrinsic), MAX_BODY_BYTES)
         self._runtime._apply_extrinsic(self._store, extrinsic)
         self._extrinsics.append(extrinsic)
         self._length += len(extrinsic)

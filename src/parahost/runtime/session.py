@@ -18,6 +18,7 @@ from parahost.primitives.basic import (
     SessionIndex,
     ValidatorId,
 )
+from parahost.primitives.limits import MAX_VALIDATORS
 from parahost.primitives.scale import FixedLen, MaxLen
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.module import (
@@ -35,7 +36,6 @@ from parahost.runtime.storage import Hasher, Overlay, Reader, StorageMap, Storag
 from parahost.runtime.system import System
 from parahost.runtime.weights import micros
 
-MAX_VALIDATORS = 1000
 SESSIONS_KEPT = 6
 """For how many sessions past keys stay known at least: to judge reports of what was done with
 them."""

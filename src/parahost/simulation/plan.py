@@ -14,6 +14,7 @@ from parahost.ports import KeyType
 from parahost.primitives.basic import U32, PeerId
 from parahost.primitives.errors import InputError
 from parahost.primitives.hashing import blake2_256
+from parahost.primitives.limits import MAX_VALIDATORS
 from parahost.runtime.development import (
     collator_uri,
     endowments,
@@ -27,7 +28,6 @@ from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.runtime.storage import State
 
-MAX_VALIDATORS = 1000
 MAX_PARATHREADS = 1000
 MAX_EPOCH_SLOTS = 1_000_000
 

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 
 from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.configuration import Breach, HostConfiguration, breach
+from parahost.primitives.limits import MAX_POV_BYTES
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.module import Constant, Module, RuntimeCall, call, entry_point
 from parahost.runtime.origin import Root
@@ -18,7 +19,7 @@ from parahost.runtime.weights import micros
 
 # Types
 
-MAX_POV_SIZE: Final = U32(10 * 1024 * 1024)
+MAX_POV_SIZE: Final = U32(MAX_POV_BYTES)
 """Bytes of a proof of validity. ``HostConfiguration`` has no field for it: it is a constant."""
 
 
