@@ -7,7 +7,7 @@ in a simulation is only what stands behind the ports.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -141,7 +141,6 @@ class Tweaks:
     pick: Pick | None = None
     interceptors: Sequence[Interceptor] = ()
     capacity: int = 1024
-    voting_rule: VotingRule = field(default=vote_for_best)
 
 
 class Node:
@@ -156,9 +155,11 @@ class Node:
         collating: Collating | None = None,
         archive: bool = False,
         collator_ban_s: float = FIRST_BAN_S,
+        voting_rule: VotingRule = vote_for_best,
         tweaks: Tweaks | None = None,
     ) -> None:
-        """Opens the chain in the database, or begins it there.
+        """Opens the chain in the database, or begins it there. ``voting_rule`` says where this
+        node's votes on finality stop (D27).
 
         :raises ForeignDatabase: when it holds another chain.
         :raises DamagedDatabase: when it contradicts itself.
@@ -179,6 +180,9 @@ class Node:
             clock=ports.clock,
             archive=archive,
         )
+        self._own_part = OwnPart(
+            ports.journal, ports.keystore, ports.clock, self.parameters, self.chain.author
+        )
         self.importer = Importer(self.chain, ports.executor)
         self.grandpa = GrandpaVoter(
             self.chain,
@@ -191,7 +195,7 @@ class Node:
             genesis_authorities=api.grandpa_authorities(genesis),
             gossip_s=min(1.0, self.parameters.slot_duration_s / GOSSIP_PER_SLOT),
             on_equivocation=self._report,
-            voting_rule=tweaks.voting_rule,
+            voting_rule=voting_rule,
         )
         self.sync = Sync(
             self.chain,
@@ -217,9 +221,6 @@ class Node:
         self.chain.on_equivocation = self._report
         watch = ClockWatch(ports.clock, ports.journal, self.parameters, self.chain.sealed_by)
         self.sync.on_header = watch.heard
-        self._own_part = OwnPart(
-            ports.journal, ports.keystore, ports.clock, self.parameters, self.chain.author
-        )
         self.chain.subscribe(self._on_chain)
 
     def _subsystems(self, collating: Collating | None, bans: CollatorBans) -> list[Subsystem]:

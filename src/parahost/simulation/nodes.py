@@ -136,9 +136,15 @@ class SimulatedNode:
                 pick=self._pick(build.streams.stream("pick")),
                 interceptors=tuple(build.interceptors),
                 capacity=build.capacity,
-                voting_rule=build.voting_rule,
             )
-            node = Node(around.genesis, plan.role, build.ports, collating=collating, tweaks=tweaks)
+            node = Node(
+                around.genesis,
+                plan.role,
+                build.ports,
+                collating=collating,
+                voting_rule=build.voting_rule,
+                tweaks=tweaks,
+            )
             self._life = _Life(node, scope, ended)
             async with trio.open_nursery() as nursery:
                 for job in build.jobs:  # which miss nothing that the node does
