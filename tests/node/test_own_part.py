@@ -62,6 +62,17 @@ def test_others_blocks_are_not_ours() -> None:
     assert told(OTHER, BEGAN + 1, sealed=8) == []
 
 
+def test_signatures_of_ours_from_elsewhere_are_told_once_a_period_and_kind() -> None:
+    journal = ListJournal()
+    part = OwnPart(journal, Keys(), CLOCK, PARAMETERS, lambda block: (OTHER, Slot(U64(0))))  # type: ignore[arg-type]
+    for what, period in (("vote", 3), ("vote", 3), ("statement", 3), ("vote", 4)):
+        part.on_own_signature_elsewhere(what, OURS, period, round=period)  # type: ignore[arg-type]
+    assert journal.events == [
+        ("keys.used_elsewhere", {"what": what, "key": OURS, "round": period})
+        for what, period in (("vote", 3), ("statement", 3), ("vote", 4))
+    ]
+
+
 def test_a_session_is_told_once_with_our_place_in_it() -> None:
     journal = ListJournal()
     part = OwnPart(

@@ -4,6 +4,7 @@ and its keys in somebody else's hands."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.ports import Clock, Journal, KeyStore, KeyType
@@ -12,6 +13,8 @@ from parahost.primitives.events import BlockImportEvent
 
 AuthorOf = Callable[[Hash], tuple[BabeId, Slot]]
 """Who made an imported block, by its verified seal, and for which slot."""
+Signed = Literal["block", "vote", "statement"]
+"""What a key of ours has signed: a block (BABE), a vote on finality (GRANDPA), a statement."""
 
 
 class OwnPart:
@@ -35,6 +38,7 @@ class OwnPart:
         self._began = parameters.slot_at(clock.now())
         self._sealed: Hash | None = None
         self._session: SessionIndex | None = None
+        self._told: dict[Signed, int] = {}
 
     def sealed(self, block: Hash) -> None:
         """This node has made a block, which is imported next."""
@@ -49,7 +53,17 @@ class OwnPart:
         if event.hash == self._sealed:
             self._journal.record("author.made", **where, extrinsics=extrinsics, backed=backed)
         elif slot > self._began:
-            self._journal.record("keys.used_elsewhere", purpose="babe", key=author, **where)
+            self._journal.record("keys.used_elsewhere", what="block", key=author, **where)
+
+    def on_own_signature_elsewhere(
+        self, what: Signed, key: bytes, period: int, **where: object
+    ) -> None:
+        """A valid signature of ``key``, which this node holds, came from others, and no life of
+        this node can have made it. Recorded once for each ``period`` in which the key signs: an
+        authority set, a session."""
+        if self._told.get(what) != period:
+            self._told[what] = period
+            self._journal.record("keys.used_elsewhere", what=what, key=key, **where)
 
     def session_is(self, session: SessionIndex, validators: tuple[ValidatorId, ...]) -> None:
         """The session of the best block's children, and its validators by index."""
