@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 import trio
@@ -13,10 +11,8 @@ from trio.testing import wait_all_tasks_blocked
 from parahost.chain.chain import AlreadyKnown, Chain, Imported
 from parahost.chain.errors import KnownBad, UnknownParent
 from parahost.chain.importing import Importer
-from parahost.consensus.babe.authoring import Author
-from parahost.consensus.babe.digests import pre_digest_of
-from parahost.primitives.basic import Hash, Slot
-from parahost.primitives.header import Block, Extrinsic, PreRuntime
+from parahost.primitives.basic import Hash
+from parahost.primitives.header import Block, Extrinsic
 from parahost.process.executor import ThreadExecutor
 from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot
 from parahost.runtime.executive import Executed
@@ -24,29 +20,14 @@ from parahost.runtime.storage import State
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.world import (
     GENESIS,
-    PARAMETERS,
     Forge,
+    HeldExecutor,
     ManualClock,
     execute,
     hashes,
     open_chain,
 )
-from tests.consensus.babe.world import NAMES, RealVerifier, genesis_view, key_store
-
-T = TypeVar("T")
-
-
-class HeldExecutor:
-    """Works when it is let go."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.let_go = trio.Event()
-
-    async def run(self, work: Callable[[], T]) -> T:
-        self.asked += 1
-        await self.let_go.wait()
-        return work()
+from tests.consensus.babe.world import RealVerifier, genesis_view
 
 
 async def test_the_chain_answers_while_a_block_is_executed() -> None:
@@ -148,35 +129,3 @@ async def test_a_node_executes_on_another_thread_and_is_told_on_its_own() -> Non
     await Importer(chain, ThreadExecutor()).import_block(forge.block(forge.genesis, b"a1"))
     assert executed_on and executed_on[0] != threading.get_ident()
     assert told_on == [threading.get_ident()]
-
-
-class Recording:
-    """A proposer that notes upon what it is to build, and makes nothing."""
-
-    def __init__(self) -> None:
-        self.parents: list[Hash] = []
-
-    async def propose(
-        self, parent: Hash, slot: Slot, pre_digest: PreRuntime, deadline: float
-    ) -> Block | None:
-        self.parents.append(parent)
-        return None
-
-
-async def test_an_author_builds_on_what_is_being_imported() -> None:
-    """A block that came just before the slot is its parent, though its execution takes a while."""
-    forge, chain, executor = Forge(), open_chain(), HeldExecutor()
-    importer, proposer, clock = Importer(chain, executor), Recording(), ManualClock()
-    (block,) = forge.line(forge.genesis, 1)
-    own = forge.block(block.header.hash(), b"b1")
-    slot = pre_digest_of(own.header).slot
-    keys = key_store(*NAMES)
-    author = Author(chain, importer, PARAMETERS, keys, clock, proposer, ready=lambda: True)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(importer.import_block, block)
-        await wait_all_tasks_blocked()
-        nursery.start_soon(author.author, slot)
-        await wait_all_tasks_blocked()
-        assert proposer.parents == []
-        executor.let_go.set()
-    assert proposer.parents == [block.header.hash()]

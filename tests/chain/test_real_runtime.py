@@ -17,11 +17,11 @@ from parahost.chain.pool import PlaceTaken, TooLate, TransactionGossip, Transact
 from parahost.chain.pool.pool import AlreadyWaiting, transaction_hash
 from parahost.chain.sync import Sync
 from parahost.chain.sync.messages import Status
-from parahost.consensus.babe.authoring import Author
 from parahost.consensus.babe.epochs import EpochView
 from parahost.consensus.grandpa import GrandpaVoter
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.node.authoring.author import Author
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U32, BlockNumber, Hash, ParaId, Slot
 from parahost.primitives.header import Block, Extrinsic, PreRuntime

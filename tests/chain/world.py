@@ -5,11 +5,14 @@ and the value to put there; no value removes it. Blocks of the real runtime are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import trio
 
 from parahost.chain.chain import Chain
-from parahost.consensus.babe.authoring import claim_slot, seal
+from parahost.consensus.babe.claims import claim_slot, seal
 from parahost.consensus.babe.digests import pre_digest_item
 from parahost.consensus.babe.epochs import EpochView
 from parahost.ports import Database
@@ -31,6 +34,8 @@ from tests.consensus.babe.world import (
     key_store,
 )
 
+T = TypeVar("T")
+
 GENESIS = State.from_raw({b"alpha": b"1", b"beta": b"2"})
 FIRST_SLOT = 1000
 POISON = Extrinsic(b"!")
@@ -48,6 +53,19 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         self.time += max(seconds, 0.0)
+
+
+class HeldExecutor:
+    """Works when it is let go."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.let_go = trio.Event()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        self.asked += 1
+        await self.let_go.wait()
+        return work()
 
 
 def transition(state: State, extrinsics: Sequence[Extrinsic]) -> Executed:

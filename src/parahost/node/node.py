@@ -19,10 +19,10 @@ from parahost.chain.errors import StateUnavailable, UnknownBlock
 from parahost.chain.importing import Execute, Importer
 from parahost.chain.pool import PoolRefused, TransactionGossip, TransactionPool
 from parahost.chain.sync import Sync
-from parahost.consensus.babe.authoring import Author
 from parahost.consensus.babe.epochs import EpochView
 from parahost.consensus.grandpa import GrandpaVoter, VotingRule, vote_for_best
-from parahost.node.authorship import BlockProposer
+from parahost.node.authoring.author import Author
+from parahost.node.authoring.proposer import BlockProposer
 from parahost.node.availability.bitfield_distribution import BitfieldDistribution
 from parahost.node.availability.bitfield_signing import BitfieldSigning
 from parahost.node.availability.distribution import AvailabilityDistribution

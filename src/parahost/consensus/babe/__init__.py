@@ -5,5 +5,5 @@
 * :mod:`~parahost.consensus.babe.digests`: what BABE writes into headers
 * :mod:`~parahost.consensus.babe.verification`: judging a header
 * :mod:`~parahost.consensus.babe.equivocation`: two blocks of one author in one slot
-* :mod:`~parahost.consensus.babe.authoring`: the author's slot loop
+* :mod:`~parahost.consensus.babe.claims`: claiming a slot and sealing its block with our keys
 """

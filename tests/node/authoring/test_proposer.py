@@ -10,7 +10,7 @@ import pytest
 
 from parahost.chain.errors import UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
-from parahost.node.authorship import BlockProposer
+from parahost.node.authoring.proposer import BlockProposer
 from parahost.node.messages.utility import BlockAuthorshipData
 from parahost.primitives.basic import U32, U64, Hash, ParaId, Slot
 from parahost.primitives.header import BABE_ENGINE, Block, Consensus, Extrinsic

@@ -1,15 +1,13 @@
 """The author's slot loop: claim, propose, seal, import.
 
 Our clock may be wrong or jump. A slot is tried once: never again after the clock went back, and
-never late after it went forward. That no second block is ever signed for a slot, not even after a
-crash, is the key store's promise (D16).
+never late after it went forward.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Protocol
 
 import trio
@@ -17,24 +15,12 @@ import trio
 from parahost.chain.chain import Chain
 from parahost.chain.errors import ImportRefused
 from parahost.chain.importing import Imported, Importer
+from parahost.consensus.babe.claims import SlotClaim, claim_slot, seal
 from parahost.consensus.babe.digests import pre_digest_item
-from parahost.consensus.babe.epochs import BabeParameters, Epoch
-from parahost.consensus.babe.lottery import (
-    own_score,
-    primary_threshold,
-    secondary_author,
-    slot_transcript,
-)
-from parahost.ports import Clock, ContradictionRefused, KeyStore, KeyType
-from parahost.primitives.basic import H256, H512, U32, BabeId, Hash, Slot
-from parahost.primitives.consensus import (
-    AllowedSlots,
-    BabePreDigest,
-    PrimaryPreDigest,
-    SecondaryPlainPreDigest,
-    SecondaryVrfPreDigest,
-)
-from parahost.primitives.header import BABE_ENGINE, Block, PreRuntime, Seal
+from parahost.consensus.babe.epochs import BabeParameters
+from parahost.ports import Clock, ContradictionRefused, KeyStore
+from parahost.primitives.basic import Hash, Slot
+from parahost.primitives.header import Block, PreRuntime
 from parahost.runtime.errors import InvalidBlock
 
 log = logging.getLogger(__name__)
@@ -52,58 +38,6 @@ class Proposer(Protocol):
         It is to be ready by ``deadline``, in seconds since the Unix epoch by the node's clock;
         ``None`` when there is nothing to be made."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A slot that one of our keys has won."""
-
-    public: BabeId
-    pre_digest: BabePreDigest
-
-
-def claim_slot(slot: Slot, epoch: Epoch, keys: KeyStore) -> Claim | None:
-    """Whether a slot is ours: by VRF if it can be, else in turn."""
-    held = set(keys.public_keys(KeyType.BABE))
-    ours = [
-        (U32(index), public)
-        for index, (public, _) in enumerate(epoch.authorities)
-        if public in held
-    ]
-    transcript = slot_transcript(slot, epoch)
-    for index, public in ours:
-        if own_score(public, transcript, keys) < primary_threshold(epoch, index):
-            vrf = keys.vrf_sign(KeyType.BABE, public, transcript)
-            claim = PrimaryPreDigest(index, slot, H256(vrf.pre_output), H512(vrf.proof))
-            return Claim(public, claim)
-    allowed = epoch.parameters.allowed_slots
-    if allowed is AllowedSlots.PRIMARY:
-        return None
-    in_turn = secondary_author(slot, epoch)
-    for index, public in ours:
-        if index != in_turn:
-            continue
-        if allowed is AllowedSlots.PRIMARY_AND_SECONDARY_PLAIN:
-            return Claim(public, SecondaryPlainPreDigest(index, slot))
-        vrf = keys.vrf_sign(KeyType.BABE, public, transcript)
-        proof = H256(vrf.pre_output), H512(vrf.proof)
-        return Claim(public, SecondaryVrfPreDigest(index, slot, *proof))
-    return None
-
-
-def seal(block: Block, claim: Claim, keys: KeyStore) -> Block:
-    """Sign a block for the slot that was claimed.
-
-    :raises ContradictionRefused: when another block was signed for this slot.
-    """
-    signature = keys.sign(
-        KeyType.BABE,
-        claim.public,
-        block.header.hash(),
-        [b"babe" + claim.pre_digest.slot.to_bytes(8, "little")],
-    )
-    digest = (*block.header.digest, Seal(BABE_ENGINE, signature))
-    return Block(replace(block.header, digest=digest), block.extrinsics)
 
 
 class Author:
@@ -169,7 +103,7 @@ class Author:
             return None
         return await self._publish(block, claim)
 
-    async def _publish(self, block: Block, claim: Claim) -> Imported | None:
+    async def _publish(self, block: Block, claim: SlotClaim) -> Imported | None:
         try:
             sealed = seal(block, claim, self._keys)
             self.on_sealed(sealed.header.hash())

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.consensus.babe.authoring import Claim, claim_slot, seal
+from parahost.consensus.babe.claims import SlotClaim, claim_slot, seal
 from parahost.consensus.babe.digests import pre_digest_item
 from parahost.consensus.babe.epochs import Epoch
 from parahost.consensus.babe.errors import (
@@ -31,7 +31,7 @@ def epoch_of(slot: int) -> Epoch:
     return genesis_view().epoch_at(Slot(U64(slot)))
 
 
-def block(claim: Claim, root: bytes = bytes(32)) -> Block:
+def block(claim: SlotClaim, root: bytes = bytes(32)) -> Block:
     header = Header(
         ZERO_HASH,
         BlockNumber(U32(1)),
@@ -62,7 +62,7 @@ def test_every_slot_has_an_author_and_its_claim_is_accepted() -> None:
     assert kinds == {True, False}
 
 
-def claim_of_kind(kind: type) -> tuple[Claim, Epoch, int]:
+def claim_of_kind(kind: type) -> tuple[SlotClaim, Epoch, int]:
     for number in range(100, 200):
         for index, keys in enumerate(STORES):
             claim = claim_slot(Slot(U64(number)), epoch_of(number), keys)
@@ -71,7 +71,7 @@ def claim_of_kind(kind: type) -> tuple[Claim, Epoch, int]:
     raise AssertionError("a hundred slots have both kinds")
 
 
-def judged(claim: Claim, epoch: Epoch, author: int) -> None:
+def judged(claim: SlotClaim, epoch: Epoch, author: int) -> None:
     header = seal(block(claim), claim, key_store(NAMES[author])).header
     verify_header(header, epoch, VERIFIER, parent_slot=None)
 
