@@ -1,102 +1,104 @@
-"""``python -m tests.mutants [WORD ...]``: plant each fault of the list, or those whose name has one
-of the words in it, and see the tests fail. Fails when they do not.
+"""Plant each fault of the list in a copy of the source, and see its tests fail. Fails when a fault
+is not noticed or cannot be tried, and names it.
 """
 
 from __future__ import annotations
 
-import os
+import argparse
+import compileall
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from queue import SimpleQueue
 
-from tests.mutants.faults import BadFault, Fault, read_faults
+from tests.mutants.faults import Fault, read_faults
+from tests.mutants.trial import Copy, Outcome, Verdict, try_fault
 
 ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("faults.toml")
 COPIES = 2
 """Faults that are tried at a time."""
-LIMIT_S = 120.0
-"""Tests that hang under a fault have noticed it."""
-TESTS_FAILED = 1
-"""pytest's exit status; that of a collection that failed is another."""
 
 
-def main(words: Sequence[str]) -> int:
-    faults = [
-        fault
-        for fault in read_faults(LIST)
-        if not words or any(word in fault.name for word in words)
-    ]
-    with tempfile.TemporaryDirectory(prefix="parahost-mutants-") as folder:
-        copies: SimpleQueue[Path] = SimpleQueue()
-        for number in range(COPIES):
-            copies.put(_copy(Path(folder) / str(number)))
-        if not _are_sound(copies, faults):
+def main(arguments: Sequence[str] | None = None) -> int:
+    faults = _chosen(_parser().parse_args(arguments).words)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parahost-mutants-")))
+        copies = [stack.enter_context(Copy(root)) for root in _copied(folder)]
+        threads = stack.enter_context(ThreadPoolExecutor(COPIES))
+        if not all(threads.map(Copy.passes, copies, _shares(faults))):
+            print("without a fault, these tests fail: none could be said to notice one")
             return 1
-        with ThreadPoolExecutor(COPIES) as threads:
-            verdicts = list(threads.map(lambda fault: _try(fault, copies), faults))
-    survivors = [fault for fault, killed in zip(faults, verdicts, strict=True) if not killed]
-    print(f"{len(faults) - len(survivors)} of {len(faults)} planted faults are noticed")
-    return 1 if survivors else 0
+        idle: SimpleQueue[Copy] = SimpleQueue()
+        for copy in copies:
+            idle.put(copy)
+        outcomes = list(threads.map(lambda fault: _tried(fault, idle), faults))
+    print(report(outcomes))
+    return 0 if all(outcome.verdict is Verdict.NOTICED for outcome in outcomes) else 1
 
 
-def _copy(to: Path) -> Path:
-    for part in ("src", "tests", "docs"):
-        shutil.copytree(ROOT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "Makefile", "README.md"):
-        shutil.copy(ROOT / file, to)
-    return to
+def report(outcomes: Sequence[Outcome]) -> str:
+    """How many are noticed, and each that is not by its name."""
+    lines = [
+        f"{outcome.verdict.value}: {outcome.name} ({outcome.where})"
+        for verdict in (Verdict.SURVIVES, Verdict.NOT_TRIED)
+        for outcome in outcomes
+        if outcome.verdict is verdict
+    ]
+    noticed = sum(outcome.verdict is Verdict.NOTICED for outcome in outcomes)
+    return "\n".join([*lines, f"{noticed} of {len(outcomes)} planted faults are noticed"])
 
 
-def _are_sound(copies: SimpleQueue[Path], faults: Sequence[Fault]) -> bool:
-    """Whether all the named tests pass without a fault; else none could be said to kill one."""
-    copy = copies.get()
-    tests = sorted({test for fault in faults for test in fault.killed_by})
-    try:
-        return _run(copy, tests, quiet=False) == 0
-    finally:
-        copies.put(copy)
-
-
-def _try(fault: Fault, copies: SimpleQueue[Path]) -> bool:
-    copy = copies.get()
-    try:
-        line = fault.line(copy)
-        with fault.planted(copy):
-            killed = _run(copy, fault.killed_by, quiet=True) in (TESTS_FAILED, None)
-    except BadFault as error:
-        print(f"BAD ENTRY  {error}", flush=True)
-        return False
-    finally:
-        copies.put(copy)
-    print(f"{'noticed ' if killed else 'SURVIVES'}  {fault.file}:{line}  {fault.name}", flush=True)
-    return killed
-
-
-def _run(copy: Path, tests: Sequence[str], *, quiet: bool) -> int | None:
-    """pytest's exit status there; ``None`` when the tests hang."""
-    output = subprocess.DEVNULL if quiet else None
-    path = os.pathsep.join((str(copy / "src"), str(copy)))
-    process = subprocess.Popen(
-        [sys.executable, "-B", "-m", "pytest", "-x", "-q", "--no-header", *tests],
-        cwd=copy,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=output,
-        stderr=output,
-        start_new_session=True,
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument(
+        "words", metavar="WORD", nargs="*", help="try only faults whose name has one of the words"
     )
+    return parser
+
+
+def _chosen(words: Sequence[str]) -> list[Fault]:
+    faults = read_faults(LIST)
+    return [f for f in faults if not words or any(word in f.name for word in words)]
+
+
+def _copied(folder: Path) -> list[Path]:
+    """Copies of what the tests need, compiled. A file's bytecode goes by the hash of its text: one
+    that is changed is compiled anew, be it within the same second."""
+    first, *others = (folder / str(number) for number in range(COPIES))
+    for part in ("src", "tests", "docs"):
+        shutil.copytree(ROOT / part, first / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "Makefile", "README.md"):
+        shutil.copy(ROOT / file, first)
+    compileall.compile_dir(first, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    for other in others:
+        shutil.copytree(first, other)
+    return [first, *others]
+
+
+def _shares(faults: Sequence[Fault]) -> list[list[str]]:
+    """The tests of all faults, in one part for each copy."""
+    tests = sorted({test for fault in faults for test in fault.killed_by})
+    return [tests[first::COPIES] for first in range(COPIES)]
+
+
+def _tried(fault: Fault, idle: SimpleQueue[Copy]) -> Outcome:
+    copy = idle.get()
+    begun = time.monotonic()
     try:
-        return process.wait(LIMIT_S if quiet else None)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
-        return None
+        outcome = try_fault(copy, fault)
+    finally:
+        idle.put(copy)
+    took_s = time.monotonic() - begun
+    print(f"{outcome.verdict.value:9} {took_s:5.1f} s  {outcome.where}  {fault.name}", flush=True)
+    return outcome
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -14,7 +14,7 @@ class BadFault(Exception):
 
     def __init__(self, fault: str, why: str) -> None:
         super().__init__(f"{fault}: {why}")
-        self.fault = fault
+        self.fault, self.why = fault, why
 
 
 @dataclass(frozen=True, slots=True)
