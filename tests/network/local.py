@@ -53,7 +53,7 @@ def network(
         bootnodes=bootnodes,
         clock=SystemClock(),
         random=SystemRandom(),
-        limits=limits or NetworkLimits(redial_min_s=0.05),
+        limits=limits or NetworkLimits(redial_min_s=0.05, redial_max_s=0.5),
         public_addresses=public,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from parahost.simulation import DamagedRows, adversaries, faults
+from parahost.simulation import DamagedRows, Scenario, adversaries, faults
 from parahost.simulation.adversaries import Adversary
 from parahost.simulation.faults import Fault
 from parahost.simulation.hunt.draw import draw
@@ -20,7 +20,12 @@ from parahost.simulation.scenario_files import load_scenario
 SEEDS = range(300)
 
 
-def test_the_same_in_every_process() -> None:
+@pytest.fixture(scope="module")
+def drawn() -> list[Scenario]:
+    return [draw(seed) for seed in SEEDS]
+
+
+def test_the_same_in_every_process(drawn: list[Scenario]) -> None:
     code = (
         "from parahost.simulation.hunt.draw import draw\n"
         "from parahost.simulation.hunt.source import as_python\n"
@@ -34,19 +39,18 @@ def test_the_same_in_every_process() -> None:
         text=True,
         timeout=120,
     )
-    assert other.stdout == "".join(as_python(draw(seed)) for seed in SEEDS) + "\n"
+    assert other.stdout == "".join(map(as_python, drawn)) + "\n"
 
 
-def test_every_kind_of_trouble_is_drawn() -> None:
-    drawn = {kind for seed in SEEDS for kind in kinds_of(draw(seed))}
+def test_every_kind_of_trouble_is_drawn(drawn: list[Scenario]) -> None:
+    kinds = {kind for scenario in drawn for kind in kinds_of(scenario)}
     known: dict[str, type[Fault] | type[Adversary]] = {**faults.KINDS, **adversaries.KINDS}
-    assert not set(known) - drawn
+    assert not set(known) - kinds
 
 
-def test_no_more_is_broken_than_may_be() -> None:
+def test_no_more_is_broken_than_may_be(drawn: list[Scenario]) -> None:
     """A third of the validators, without the last one, misbehave or lose what they promised."""
-    for seed in SEEDS:
-        scenario = draw(seed)
+    for scenario in drawn:
         broken = {
             name
             for trouble in (*scenario.faults, *scenario.adversaries)
