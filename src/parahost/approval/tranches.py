@@ -1,0 +1,161 @@
+"""Whose checks a candidate needs by now, and whether it has them (A54, D22).
+
+Tranches join whole, in their order, until as many checkers are assigned as are needed. A checker
+that does not deliver in time is a *no-show*, and one further tranche that is not empty comes to
+cover it, which may have no-shows of its own: a round after a round, each of which begins to count
+its time later by what a check may take. Time is counted in tranches from the slot of the including
+block, by whoever asks: a node by its clock, the chain by its slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from parahost.primitives.approval import Tranche
+from parahost.primitives.basic import U32, ValidatorIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A validator that is known to check a candidate: in which tranche, and since when, in tranches
+    after the candidate's inclusion."""
+
+    tranche: Tranche
+    validator: ValidatorIndex
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """The tranches up to ``upto`` suffice: all of their checkers have to deliver but
+    ``covered``, for whom others came."""
+
+    upto: Tranche
+    covered: int
+    next_no_show: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """More checkers are needed. Whoever is in a tranche up to ``join_upto`` (``None``: in any)
+    joins when its time has come, which is later than its tranche says by ``drift``."""
+
+    join_upto: Tranche | None
+    drift: int
+    next_no_show: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Everybody:
+    """So many do not deliver, or contradict each other, that everybody is asked."""
+
+
+Required = Enough | Waiting | Everybody
+"""Which tranches a candidate needs by now. ``next_no_show`` is when the next checker will be late,
+in tranches: there is something to wake up for."""
+
+
+def required_tranches(
+    assigned: Iterable[Assigned],
+    approved: Collection[ValidatorIndex],
+    *,
+    now: int,
+    no_show: int,
+    needed: int,
+    checkers: int,
+) -> Required:
+    """``now`` and ``no_show``, which is what a check may take, in tranches. ``checkers``: how many
+    validators there are who may check at all."""
+    round_ = _Round(assigned=0, missing=needed)
+    for tranche, members in _whole_tranches(assigned):
+        if tranche > round_.time(now, no_show):
+            break
+        round_ = round_.joined(members, approved, now=now, no_show=no_show)
+        found = round_.outcome(tranche, needed, checkers, no_show)
+        if not isinstance(found, Waiting):
+            return found
+    return round_.outcome(round_.time(now, no_show), needed, checkers, no_show)
+
+
+def is_approved(
+    required: Required,
+    assigned: Iterable[Assigned],
+    approved: Collection[ValidatorIndex],
+    *,
+    validators: int,
+    checkers: int,
+) -> bool:
+    """Whether the checks are complete: those that are required have come; or more than a third of
+    all validators have approved, one of whom at least is honest; or everybody who may check has."""
+    if 3 * len(approved) > validators or len(approved) >= checkers:
+        return True
+    if not isinstance(required, Enough):
+        return False
+    due = [each.validator for each in assigned if each.tranche <= required.upto]
+    delivered = sum(validator in approved for validator in due)
+    return delivered + required.covered >= len(due)
+
+
+def _whole_tranches(assigned: Iterable[Assigned]) -> Iterator[tuple[Tranche, list[Assigned]]]:
+    ordered = sorted(assigned, key=lambda each: (each.tranche, each.validator))
+    return ((tranche, list(each)) for tranche, each in groupby(ordered, lambda it: it.tranche))
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """The state after some tranches. In round 0 (``depth``) checkers are gathered, in each further
+    one the no-shows of those before it are covered."""
+
+    assigned: int
+    missing: int
+    """Checkers, or tranches to cover somebody, that this round still waits for."""
+    depth: int = 0
+    covered: int = 0
+    uncovered: int = 0
+    """No-shows that the next round is to cover."""
+    next_no_show: int | None = None
+
+    def time(self, now: int, no_show: int) -> int:
+        """The tranche whose time it is: the rounds before have used up theirs."""
+        return max(now - self.depth * no_show, 0)
+
+    def joined(
+        self,
+        members: Sequence[Assigned],
+        approved: Collection[ValidatorIndex],
+        *,
+        now: int,
+        no_show: int,
+    ) -> _Round:
+        """With one tranche more. After round 0 it covers one no-show, however many it has."""
+        begun = self.depth * no_show
+        open_ = [
+            max(each.since, begun) + no_show for each in members if each.validator not in approved
+        ]
+        late = sum(deadline <= now for deadline in open_)
+        upcoming = [deadline for deadline in open_ if deadline > now]
+        if self.next_no_show is not None:
+            upcoming.append(self.next_no_show)
+        filled = len(members) if self.depth == 0 else min(len(members), 1)
+        after = replace(
+            self,
+            assigned=self.assigned + len(members),
+            missing=max(self.missing - filled, 0),
+            covered=self.covered + (filled if self.depth else 0),
+            uncovered=self.uncovered + late,
+            next_no_show=min(upcoming, default=None),
+        )
+        if after.missing or not after.uncovered:
+            return after
+        return replace(after, depth=after.depth + 1, missing=after.uncovered, uncovered=0)
+
+    def outcome(self, tranche: int, needed: int, checkers: int, no_show: int) -> Required:
+        to_cover = (self.missing if self.depth else 0) + self.uncovered
+        if self.depth and self.assigned + to_cover >= checkers:
+            return Everybody()
+        if self.assigned >= needed and not to_cover:
+            return Enough(Tranche(U32(tranche)), self.covered, self.next_no_show)
+        join_upto = Tranche(U32(tranche + to_cover)) if self.depth else None
+        return Waiting(join_upto, self.depth * no_show, self.next_no_show)
