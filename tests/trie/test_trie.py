@@ -12,8 +12,18 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.crypto.hashing import blake2_256
-from parahost.trie import StateVersion, Trie, TrieNode, decode_node, ordered_root, prove, read_proof
+from parahost.crypto.hashing import blake2_256, keccak_256
+from parahost.primitives.scale import encode_compact
+from parahost.trie import (
+    Hasher,
+    StateVersion,
+    Trie,
+    TrieNode,
+    decode_node,
+    ordered_root,
+    prove,
+    read_proof,
+)
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "trie"
 CODE = b":code"
@@ -69,6 +79,82 @@ def test_root_of_nothing_is_the_hash_of_the_empty_node() -> None:
     assert Trie().root == blake2_256(b"\x00")
     assert Trie().get(b"") is None
     assert list(Trie().items()) == []
+
+
+def plain_node(entries: dict[str, bytes], version: StateVersion, hasher: Hasher) -> bytes:
+    """The form of the node over these entries, by keys in hexadecimal digits: the specification's
+    definition, word by word."""
+    first, *_ = ordered = sorted(entries)
+    shared = first
+    while not all(key.startswith(shared) for key in ordered):
+        shared = shared[:-1]
+    value = entries.get(shared)
+    below = {
+        digit: {
+            key[len(shared) + 1 :]: entries[key]
+            for key in ordered
+            if key[len(shared) :][:1] == digit
+        }
+        for digit in "0123456789abcdef"
+    }
+    present = [digit for digit, part in below.items() if part]
+    hashed = value is not None and version is StateVersion.V1 and len(value) >= 33
+    kinds = {
+        (False, True, False): (0b01, 6),
+        (True, False, False): (0b10, 6),
+        (True, True, False): (0b11, 6),
+        (False, True, True): (0b001, 5),
+        (True, True, True): (0b0001, 4),
+    }
+    kind, bits = kinds[bool(present), value is not None, hashed]
+    form = bytearray()
+    left = len(shared) - (2**bits - 1)
+    form.append(kind << bits | min(len(shared), 2**bits - 1))
+    while left >= 0:
+        form.append(min(left, 255))
+        left -= 255
+    form += bytes.fromhex("0" * (len(shared) % 2) + shared)
+    if present:
+        form += sum(1 << int(digit, 16) for digit in present).to_bytes(2, "little")
+    if value is not None and hashed:
+        form += hasher(value)
+    elif value is not None:
+        encode_compact(form, len(value))
+        form += value
+    for digit in present:
+        child = plain_node(below[digit], version, hasher)
+        child = child if len(child) < 32 else hasher(child)
+        encode_compact(form, len(child))
+        form += child
+    return bytes(form)
+
+
+@given(versions, st.sampled_from([blake2_256, keccak_256]), contents)
+def test_the_root_is_the_specifications(
+    version: StateVersion, hasher: Hasher, content: dict[bytes, bytes]
+) -> None:
+    trie = Trie(version, hasher=hasher).insert_many(content)
+    by_digits = {key.hex(): value for key, value in content.items()}
+    form = plain_node(by_digits, version, hasher) if content else b"\0"
+    assert trie.root == hasher(form)
+    changed = trie.insert_many({b"\x01": b"v"}).insert_many({b"\x01": content.get(b"\x01")})
+    assert changed.root == trie.root
+
+
+def test_the_empty_trie_under_keccak_has_its_published_root() -> None:
+    """Keccak-256 of one zero byte, which Ethereum's tools give too."""
+    known = "bc36789e7a1e281436464229828f817d6612f7b477d66591ff96a9e064bcc98a"
+    assert Trie(hasher=keccak_256).root.hex() == known
+    assert ordered_root([], StateVersion.V0, keccak_256).hex() == known
+
+
+def test_long_partial_keys_have_the_specifications_form() -> None:
+    for length in (31, 32, 158, 159, 160, 400):
+        entries = {b"\x11" * length: b"v" * 40, b"\x11" * length + b"\x22" * length: b"w" * 40}
+        by_digits = {key.hex(): value for key, value in entries.items()}
+        for version in StateVersion:
+            trie = Trie(version).insert_many(dict(entries))
+            assert trie.root == blake2_256(plain_node(by_digits, version, blake2_256))
 
 
 def test_versions_differ_from_33_bytes_on() -> None:

@@ -1,19 +1,23 @@
 """The state trie: Substrate's base-16 Patricia Merkle trie, persistent, with storage proofs."""
 
 from parahost.trie.codec import HashedValue, NodeForm, decode_node
+from parahost.trie.compact_proof import verify_entry
 from parahost.trie.errors import (
+    CompactProofError,
     IncompleteProofError,
     InvalidProofNodeError,
     NodeDecodeError,
     ProofError,
     TrieError,
 )
-from parahost.trie.node import StateVersion, TrieNode
+from parahost.trie.node import Hasher, StateVersion, TrieNode
 from parahost.trie.proof import ProofReader, prove, read_proof
 from parahost.trie.trie import Trie, ordered_root
 
 __all__ = [
+    "CompactProofError",
     "HashedValue",
+    "Hasher",
     "IncompleteProofError",
     "InvalidProofNodeError",
     "NodeDecodeError",
@@ -28,4 +32,5 @@ __all__ = [
     "ordered_root",
     "prove",
     "read_proof",
+    "verify_entry",
 ]

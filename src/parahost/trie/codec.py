@@ -4,8 +4,8 @@ The form (Polkadot specification, "Merkle proof: node codec"): a header byte wit
 upper bits and the partial key's length in its lower ones, continued in further bytes when it is
 long; the partial, packed, with a zero nibble in front when its length is odd; for a branch, 16
 bits that say which children there are; the value; each child. A child whose own form is shorter
-than 32 bytes stands there itself, else its blake2-256 hash. A value stands there itself, or its
-blake2-256 hash does, as the kind says.
+than 32 bytes stands there itself, else its hash. A value stands there itself, or its hash does, as
+the kind says. The hash is blake2-256 in a state.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PARTIAL_BITS = {
 
 @dataclass(frozen=True, slots=True)
 class HashedValue:
-    """A value that stands elsewhere: what is known of it is its blake2-256 hash."""
+    """A value that stands elsewhere: what is known of it is its hash."""
 
     hash: bytes
 
@@ -87,6 +87,20 @@ def decode_node(data: bytes) -> NodeForm | None:
     """
     if data == EMPTY_NODE:
         return None
+    form, offset = read_node(data)
+    for index, child in enumerate(form.children):
+        if child is not None and not 0 < len(child) <= HASH_LENGTH:
+            raise NodeDecodeError(offset, f"child {index:x} has {len(child)} bytes")
+    if offset != len(data):
+        raise NodeDecodeError(offset, f"{len(data) - offset} bytes left over")
+    return form
+
+
+def read_node(data: bytes) -> tuple[NodeForm, int]:
+    """The node with whose form ``data`` begins, its children of any length, and the form's end.
+
+    :raises NodeDecodeError: when there is none.
+    """
     kind, length, offset = _decode_header(data)
     packed, offset = _take(data, offset, (length + 1) // 2, "partial key")
     partial = packed.hex()
@@ -110,14 +124,8 @@ def decode_node(data: bytes) -> NodeForm | None:
     children: list[bytes | None] = list(NO_CHILDREN) if is_branch else []
     for index in range(len(children)):
         if bitmap >> index & 1:
-            child, end = _take_prefixed(data, offset, f"child {index:x}")
-            if not 0 < len(child) <= HASH_LENGTH:
-                raise NodeDecodeError(offset, f"child {index:x} has {len(child)} bytes")
-            children[index] = child
-            offset = end
-    if offset != len(data):
-        raise NodeDecodeError(offset, f"{len(data) - offset} bytes left over")
-    return NodeForm(partial, value, tuple(children))
+            children[index], offset = _take_prefixed(data, offset, f"child {index:x}")
+    return NodeForm(partial, value, tuple(children)), offset
 
 
 def _append_prefixed(out: bytearray, data: bytes) -> None:

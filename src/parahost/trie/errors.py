@@ -44,3 +44,11 @@ class InvalidProofNodeError(ProofError):
         super().__init__(f"on the path of key 0x{key.hex()}: {cause}")
         self.key = key
         self.cause = cause
+
+
+class CompactProofError(ProofError):
+    """A compact proof does not show what it should; ``reason`` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"compact proof: {reason}")
+        self.reason = reason

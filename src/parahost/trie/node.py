@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 
 from parahost.crypto.hashing import blake2_256
 from parahost.trie.codec import HASH_LENGTH, HashedValue, NodeForm
 
+Hasher = Callable[[bytes], bytes]
+"""The hash function of a trie, 32 bytes each: blake2-256 for a state, Keccak-256 where a parachain
+proves something to Ethereum."""
 MAX_INLINE_VALUE = 32
 """In state version 1, the longest value, in bytes, that stands in a node itself."""
 
@@ -32,7 +35,8 @@ class TrieNode:
     16 places, or none for a leaf.
 
     What the parent says of the node is worked out when first asked for and kept, so a node that
-    many tries share is encoded and hashed once. A node belongs to tries of one state version.
+    many tries share is encoded and hashed once. A node belongs to tries of one state version and
+    one hasher.
     """
 
     __slots__ = ("_merkle_value", "children", "partial", "value")
@@ -45,25 +49,26 @@ class TrieNode:
         self.children = children
         self._merkle_value: bytes | None = None
 
-    def merkle_value(self, version: StateVersion) -> bytes:
+    def merkle_value(self, version: StateVersion, hasher: Hasher = blake2_256) -> bytes:
         """How the parent refers to the node: its form if shorter than 32 bytes, else the hash
         of its form."""
         if self._merkle_value is None:
-            encoded = self.encode(version)
+            encoded = self.encode(version, hasher)
             short = len(encoded) < HASH_LENGTH
-            self._merkle_value = encoded if short else blake2_256(encoded)
+            self._merkle_value = encoded if short else hasher(encoded)
         return self._merkle_value
 
-    def encode(self, version: StateVersion) -> bytes:
+    def encode(self, version: StateVersion, hasher: Hasher = blake2_256) -> bytes:
         """The node's form."""
         if self.children:
             for node in self._unknown_below():
-                node.merkle_value(version)
+                node.merkle_value(version, hasher)
         value: bytes | HashedValue | None = self.value
         if isinstance(value, bytes) and is_hashed(value, version):
-            value = HashedValue(blake2_256(value))
+            value = HashedValue(hasher(value))
         children = tuple(
-            None if child is None else child.merkle_value(version) for child in self.children
+            None if child is None else child.merkle_value(version, hasher)
+            for child in self.children
         )
         return NodeForm(self.partial, value, children).encode()
 

@@ -22,13 +22,14 @@ from parahost.trie.trie import Trie
 def prove(trie: Trie, keys: Iterable[bytes]) -> list[bytes]:
     """The forms of the nodes on the keys' paths, each once, the top first; under state version 1
     also the long values themselves. Proves absence as well as presence."""
-    proof = {EMPTY_NODE if trie.top is None else trie.top.encode(trie.version): None}
+    version, hasher = trie.version, trie.hasher
+    proof = {EMPTY_NODE if trie.top is None else trie.top.encode(version, hasher): None}
     for key in keys:
         nodes, value = trie.find(key)
         for node in nodes:
-            if len(node.merkle_value(trie.version)) == HASH_LENGTH:
-                proof[node.encode(trie.version)] = None
-        if value is not None and is_hashed(value, trie.version):
+            if len(node.merkle_value(version, hasher)) == HASH_LENGTH:
+                proof[node.encode(version, hasher)] = None
+        if value is not None and is_hashed(value, version):
             proof[value] = None
     return list(proof)
 

@@ -13,21 +13,25 @@ from parahost.primitives.basic import H256, Hash
 from parahost.primitives.once import once
 from parahost.primitives.scale import encode_compact
 from parahost.trie.codec import EMPTY_NODE, NO_CHILDREN
-from parahost.trie.node import StateVersion, TrieNode
+from parahost.trie.node import Hasher, StateVersion, TrieNode
 
 Changes = Sequence[tuple[str, bytes | None]]
 """Keys in hexadecimal digits, ascending, each with its new value or ``None`` to remove it."""
 
 
 class Trie:
-    """An immutable trie of byte keys and values, under one state version."""
+    """An immutable trie of byte keys and values, under one state version and one hasher."""
 
-    __slots__ = ("_node", "_root", "version")
+    __slots__ = ("_node", "_root", "hasher", "version")
 
     def __init__(
-        self, version: StateVersion = StateVersion.V1, node: TrieNode | None = None
+        self,
+        version: StateVersion = StateVersion.V1,
+        node: TrieNode | None = None,
+        hasher: Hasher = blake2_256,
     ) -> None:
         self.version = version
+        self.hasher = hasher
         self._node = node
         self._root: Hash | None = None
 
@@ -38,11 +42,12 @@ class Trie:
 
     @property
     def root(self) -> Hash:
-        """blake2-256 of the uppermost node's form, however short. Costs the encoding of the
-        nodes that no earlier root has met."""
+        """The hash of the uppermost node's form, however short. Costs the encoding of the nodes
+        that no earlier root has met."""
         if self._root is None:
-            encoded = EMPTY_NODE if self._node is None else self._node.encode(self.version)
-            self._root = Hash(H256(blake2_256(encoded)))
+            node = self._node
+            encoded = EMPTY_NODE if node is None else node.encode(self.version, self.hasher)
+            self._root = Hash(H256(self.hasher(encoded)))
         return self._root
 
     def get(self, key: bytes) -> bytes | None:
@@ -100,7 +105,7 @@ def _with(trie: Trie, changes: tuple[tuple[bytes, bytes | None], ...]) -> Trie:
     if not effective:
         return trie
     effective.sort(key=lambda change: change[0])
-    return Trie(trie.version, _changed(trie.top, effective))
+    return Trie(trie.version, _changed(trie.top, effective), trie.hasher)
 
 
 @lru_cache(16 * 1024)
@@ -110,11 +115,13 @@ def _list_key(index: int) -> str:
     return out.hex()
 
 
-def ordered_root(values: Sequence[bytes], version: StateVersion) -> Hash:
+def ordered_root(
+    values: Sequence[bytes], version: StateVersion, hasher: Hasher = blake2_256
+) -> Hash:
     """The root over a list: value i under the SCALE compact form of i. A header's
     ``extrinsics_root`` is the one over its block's encoded extrinsics."""
     entries = sorted((_list_key(index), value) for index, value in enumerate(values))
-    return Trie(version, _changed(None, entries) if entries else None).root
+    return Trie(version, _changed(None, entries) if entries else None, hasher).root
 
 
 def _items_below(node: TrieNode, at: str) -> Iterator[tuple[bytes, bytes]]:
