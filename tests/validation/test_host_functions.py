@@ -11,12 +11,13 @@ import sr25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from parahost.crypto.hashing import blake2_256, keccak_256
 from parahost.ports.validation import ExecutionKind, Failed, Returned
 from parahost.primitives import scale
-from parahost.trie import StateVersion, Trie, ordered_root
+from parahost.trie import Hasher, StateVersion, Trie, ordered_root
 from parahost.validation import InProcessHost
 from parahost.validation.host_functions import HOST_FUNCTIONS
-from parahost.validation.host_functions.trie import MAX_KEY_LENGTH
+from parahost.validation.metering import MAX_INSTRUCTIONS
 from tests.validation.guests import ECHO, IMPORTED_MEMORY, guest, imported, span
 
 MESSAGE = b"what was signed"
@@ -265,45 +266,101 @@ def test_ecdsa_recovery() -> None:
     assert bytes_of(returns_i32(prehashed), ethereum + params[65:]) == bytes(4)
 
 
-def test_trie_roots() -> None:
+HASHERS = [("blake2_256", blake2_256), ("keccak_256", keccak_256)]
+PAIRS = tuple[tuple[bytes, bytes], ...]
+
+
+@pytest.mark.parametrize(("name", "hasher"), HASHERS)
+def test_trie_roots(name: str, hasher: Hasher) -> None:
     entries = {bytes([i]) * (i % 5 + 1): bytes([i]) * i for i in range(60)}
     items = [bytes([i]) * i for i in range(40)]
+    encoded, listed = (
+        scale.encode(tuple(entries.items()), PAIRS),
+        scale.encode(items, tuple[bytes, ...]),
+    )
     for version in StateVersion:
-        trie = Trie(version).insert_many(dict(entries))
         argument = f"{ARGUMENT} (i32.const {version.value})"
-        root = returns_pointer(f"(call $ext_trie_blake2_256_root_version_2 {argument})", 32)
-        encoded = scale.encode(tuple(entries.items()), tuple[tuple[bytes, bytes], ...])
-        assert bytes_of(root, encoded) == trie.root
-        ordered = returns_pointer(
-            f"(call $ext_trie_blake2_256_ordered_root_version_2 {argument})", 32
-        )
-        listed = scale.encode(items, tuple[bytes, ...])
-        assert bytes_of(ordered, listed) == ordered_root(items, version)
-    first = returns_pointer(f"(call $ext_trie_blake2_256_ordered_root_version_1 {ARGUMENT})", 32)
-    assert bytes_of(first, listed) == ordered_root(items, StateVersion.V0)
+        root = returns_pointer(f"(call $ext_trie_{name}_root_version_2 {argument})", 32)
+        expected = Trie(version, hasher=hasher).insert_many(dict(entries)).root
+        assert bytes_of(root, encoded) == bytes_of(root, encoded + b"behind it") == expected
+        ordered = returns_pointer(f"(call $ext_trie_{name}_ordered_root_version_2 {argument})", 32)
+        assert bytes_of(ordered, listed) == ordered_root(items, version, hasher)
+    first = returns_pointer(f"(call $ext_trie_{name}_root_version_1 {ARGUMENT})", 32)
+    assert (
+        bytes_of(first, encoded)
+        == Trie(StateVersion.V0, hasher=hasher).insert_many(dict(entries)).root
+    )
+    first = returns_pointer(f"(call $ext_trie_{name}_ordered_root_version_1 {ARGUMENT})", 32)
+    assert bytes_of(first, listed) == ordered_root(items, StateVersion.V0, hasher)
 
 
 def test_trie_roots_of_nonsense_trap() -> None:
     root = returns_pointer(
         f"(call $ext_trie_blake2_256_root_version_2 {ARGUMENT} (i32.const 1))", 32
     )
-    long_key = scale.encode([(bytes(MAX_KEY_LENGTH + 1), b"")], tuple[tuple[bytes, bytes], ...])
-    for params, expected in ((b"\x04\xff", "malformed list"), (long_key, "a trie key exceeds")):
-        outcome = call(root, params)
-        assert isinstance(outcome, Failed) and expected in outcome.reason
+    outcome = call(root, b"\x04\xff")
+    assert isinstance(outcome, Failed) and "malformed list" in outcome.reason
     version = root.replace("(i32.const 1)", "(i32.const 2)")
     outcome = call(version, b"\0")
     assert isinstance(outcome, Failed) and "no state version 2" in outcome.reason
 
 
-def test_the_deepest_trie_that_is_allowed_has_a_root() -> None:
-    keys = [b"\xff" * length for length in range(MAX_KEY_LENGTH + 1)]
-    keys += [key[:-1] + b"\xf0" for key in keys[1:]]
-    encoded = scale.encode([(key, b"v") for key in keys], tuple[tuple[bytes, bytes], ...])
+def test_keys_of_a_trie_may_be_long_and_nest_deeply() -> None:
+    keys = [b"\xff" * length for length in range(1200)]
+    encoded = scale.encode([(key, b"v") for key in keys], PAIRS)
     root = returns_pointer(
         f"(call $ext_trie_blake2_256_root_version_2 {ARGUMENT} (i32.const 1))", 32
     )
-    assert len(bytes_of(root, encoded)) == 32
+    assert bytes_of(root, encoded) == Trie().insert_many(dict.fromkeys(keys, b"v")).root
+
+
+@pytest.mark.parametrize(
+    ("function", "params"),
+    [
+        ("root_version_1", scale.encode([(bytes(40_000), b"")] * 200, PAIRS)),
+        ("ordered_root_version_1", scale.encode([b""] * 80_001, tuple[bytes, ...])),
+    ],
+)
+def test_a_tries_entries_are_counted_before_it_is_made(function: str, params: bytes) -> None:
+    body = returns_pointer(f"(call $ext_trie_keccak_256_{function} {ARGUMENT})", 32)
+    outcome = call(body, params)
+    assert isinstance(outcome, Failed) and f"{MAX_INSTRUCTIONS:,} instructions" in outcome.reason
+
+
+@pytest.mark.parametrize(("name", "hasher"), HASHERS)
+def test_proofs_of_a_tries_entries(name: str, hasher: Hasher) -> None:
+    """A trie of two entries; the leaf of "b" is hashed into its parent, and so left out there."""
+    value = bytes(range(60))
+
+    def top(*children: bytes) -> bytes:
+        return bytes.fromhex("81060600") + b"".join(scale.encode(c, bytes) for c in children)
+
+    short = bytes.fromhex("40") + scale.encode(b"va", bytes)
+    long = {
+        StateVersion.V0: bytes.fromhex("40") + scale.encode(value, bytes),
+        StateVersion.V1: bytes.fromhex("20") + hasher(value),
+    }
+    for version in StateVersion:
+        root = hasher(top(short, hasher(long[version])))
+        assert root == Trie(version, hasher=hasher).insert_many({b"a": b"va", b"b": value}).root
+        proof = scale.encode([top(short, b""), b"\x40\0"], tuple[bytes, ...])
+        params = root + b"b" + value + proof
+        arguments = f"{at(0)} {span_at(33 + 60, len(proof))} {span_at(32, 1)} {span_at(33, 60)}"
+        told = f"{arguments} (i32.const {version.value})"
+        second = f"(call $ext_trie_{name}_verify_proof_version_2 {told})"
+        first = f"(call $ext_trie_{name}_verify_proof_version_1 {arguments})"
+        assert bytes_of(returns_i32(second), params) == b"\1\0\0\0"
+        assert bytes_of(returns_i32(second), params + b"behind it") == b"\1\0\0\0"
+        by_first = bytes_of(returns_i32(first), params)
+        assert by_first == (b"\1\0\0\0" if version is StateVersion.V0 else bytes(4))
+        for spoilt in range(len(params) - len(proof)):
+            if spoilt % 7 == 0:
+                wrong = params[:spoilt] + bytes([params[spoilt] ^ 1]) + params[spoilt + 1 :]
+                assert bytes_of(returns_i32(second), wrong) == bytes(4)
+    outcome = call(returns_i32(first), params[: 33 + 60] + b"\xfc" * len(proof))
+    assert isinstance(outcome, Failed) and "malformed list" in outcome.reason
+    outcome = call(returns_i32(second.replace("const 1", "const 2")), params)
+    assert isinstance(outcome, Failed) and "no state version 2" in outcome.reason
 
 
 def test_the_guests_last_words_explain_a_trap() -> None:

@@ -158,7 +158,7 @@ class ValidationFunction:
             if fast is not None:
                 fast.open(heap_base, self._memory_limit)
             allocator = fast or FreeingBumpAllocator(memory, heap_base)
-            self._context = HostContext(memory, allocator)
+            self._context = HostContext(memory, allocator, self._meter.charge)
             pointer = self._context.give(params)
             span = exports[ENTRY_POINT](store, pointer, len(params))
             length = (span >> 32) & 0xFFFFFFFF

@@ -28,6 +28,9 @@ class HostContext:
 
     memory: GuestMemory
     allocator: Allocator
+    charge: Callable[[int], None]
+    """Count so many instructions for work that neither the call nor its bytes stand for; ends the
+    function that has none left."""
     log: deque[str] = field(default_factory=lambda: deque(maxlen=_LOG_LINES))
     """The guest's last words; they explain a trap and decide nothing."""
     batch_valid: bool | None = None

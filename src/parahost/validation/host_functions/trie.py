@@ -1,60 +1,102 @@
-"""``sp_io::trie``: roots of tries with BLAKE2b-256, as pointers to 32 bytes.
+"""``sp_io::trie``: roots of tries, as pointers to 32 bytes, and proofs of their entries; each with
+BLAKE2b-256 and with Keccak-256. Version 1 knows state version 0 only, version 2 is told which.
 
-Not provided: the Keccak variants, and ``verify_proof``, which takes trie-db's own compact proofs.
+As in Substrate, bytes behind a SCALE argument are not looked at.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from parahost.validation.errors import GuestTrap
 from parahost.validation.host_functions.context import HostContext, HostFunction
 
+INSTRUCTIONS_PER_NODE = 100_000
+"""What an entry of a trie, or a node of a proof, counts for: 25 µs."""
+INSTRUCTIONS_PER_KEY_BYTE = 1_000
+"""What a byte of a key counts for besides. Keys that are prefixes of one another cost that much:
+each step down is a node, and all longer keys pass it."""
+
 _T = TypeVar("_T")
 
-MAX_KEY_LENGTH = 96
-"""Longer keys trap: the trie is walked recursively, and where Python's stack ends must not decide
-what a function returns. A list's keys have at most 5 bytes."""
+
+def _root(hash_name: str) -> Callable[..., int]:
+    def root(context: HostContext, entries: int, version: int = 0) -> int:
+        """``entries`` is a span of ``Vec<(Vec<u8>, Vec<u8>)>``; of equal keys the last holds."""
+        from parahost.crypto import hashing
+        from parahost.trie import StateVersion, Trie
+
+        pairs = _read(tuple[tuple[bytes, bytes], ...], context, entries)
+        key_bytes = sum(len(key) for key, _ in pairs)
+        context.charge(len(pairs) * INSTRUCTIONS_PER_NODE + key_bytes * INSTRUCTIONS_PER_KEY_BYTE)
+        changes: dict[bytes, bytes | None] = dict(pairs)
+        empty = Trie(StateVersion(_known(version)), hasher=getattr(hashing, hash_name))
+        return context.give(empty.insert_many(changes).root)
+
+    return root
 
 
-def _root(context: HostContext, entries: int, version: int = 0) -> int:
-    """``entries`` is a span of SCALE ``Vec<(Vec<u8>, Vec<u8>)>``; of equal keys the last holds."""
-    from parahost.trie import StateVersion, Trie
+def _ordered_root(hash_name: str) -> Callable[..., int]:
+    def ordered_root(context: HostContext, values: int, version: int = 0) -> int:
+        """``values`` is a span of ``Vec<Vec<u8>>``."""
+        from parahost import trie
+        from parahost.crypto import hashing
 
-    pairs = _decode(tuple[tuple[bytes, bytes], ...], context.memory.read_span(entries))
-    if any(len(key) > MAX_KEY_LENGTH for key, _ in pairs):
-        raise GuestTrap(f"a trie key exceeds {MAX_KEY_LENGTH} bytes")
-    changes: dict[bytes, bytes | None] = dict(pairs)
-    return context.give(Trie(StateVersion(_version(version))).insert_many(changes).root)
+        items = _read(tuple[bytes, ...], context, values)
+        context.charge(len(items) * INSTRUCTIONS_PER_NODE)
+        state_version = trie.StateVersion(_known(version))
+        return context.give(trie.ordered_root(items, state_version, getattr(hashing, hash_name)))
 
-
-def _ordered_root(context: HostContext, values: int, version: int = 0) -> int:
-    """``values`` is a span of SCALE ``Vec<Vec<u8>>``."""
-    from parahost.trie import StateVersion, ordered_root
-
-    items = _decode(tuple[bytes, ...], context.memory.read_span(values))
-    return context.give(ordered_root(items, StateVersion(_version(version))))
+    return ordered_root
 
 
-def _decode(kind: type[_T], data: bytes) -> _T:
+def _verify_proof(hash_name: str) -> Callable[..., int]:
+    def verify_proof(
+        context: HostContext, root: int, proof: int, key: int, value: int, version: int = 0
+    ) -> int:
+        """``root`` points to 32 bytes, ``proof`` is a span of ``Vec<Vec<u8>>``, ``key`` and
+        ``value`` are spans. Gives 1 when the proof shows that entry, else 0."""
+        from parahost.crypto import hashing
+        from parahost.trie import CompactProofError, StateVersion, verify_entry
+
+        expected, nodes = context.memory.read(root, 32), _read(tuple[bytes, ...], context, proof)
+        entry = context.memory.read_span(key), context.memory.read_span(value)
+        context.charge(len(nodes) * INSTRUCTIONS_PER_NODE)
+        state_version = StateVersion(_known(version))
+        try:
+            verify_entry(expected, nodes, *entry, state_version, getattr(hashing, hash_name))
+        except CompactProofError:
+            return 0
+        return 1
+
+    return verify_proof
+
+
+def _read(kind: type[_T], context: HostContext, span: int) -> _T:
     from parahost.primitives import scale
 
     try:
-        value: _T = scale.decode(kind, data)
+        value: _T = scale.decode_prefix(kind, context.memory.read_span(span))[0]
     except scale.ScaleDecodeError as error:
         raise GuestTrap(f"malformed list for a trie: {error}") from None
     return value
 
 
-def _version(version: int) -> int:
+def _known(version: int) -> int:
     if version not in (0, 1):
         raise GuestTrap(f"there is no state version {version}")
     return version
 
 
+_FUNCTIONS = (
+    ("root", "l", _root),
+    ("ordered_root", "l", _ordered_root),
+    ("verify_proof", "illl", _verify_proof),
+)
 FUNCTIONS = [
-    HostFunction("ext_trie_blake2_256_root_version_1", "l", "i", _root),
-    HostFunction("ext_trie_blake2_256_root_version_2", "li", "i", _root),
-    HostFunction("ext_trie_blake2_256_ordered_root_version_1", "l", "i", _ordered_root),
-    HostFunction("ext_trie_blake2_256_ordered_root_version_2", "li", "i", _ordered_root),
+    HostFunction(f"ext_trie_{hash_name}_{name}_version_{version}", parameters, "i", body(hash_name))
+    for hash_name in ("blake2_256", "keccak_256")
+    for name, arguments, body in _FUNCTIONS
+    for version, parameters in enumerate((arguments, f"{arguments}i"), 1)
 ]
