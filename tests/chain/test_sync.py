@@ -474,6 +474,22 @@ def test_answers_are_bounded_and_in_order(long_line: list[Block]) -> None:
     assert asked(request(FromNumber(number(1)), up, 200, Fields.JUSTIFICATION)) == [names[49]]
 
 
+def test_what_follows_a_block_of_another_fork_is_not_told(
+    forge: Forge, long_line: list[Block]
+) -> None:
+    """Ascending goes along the best chain: of a block that is not on it, there is the block."""
+    chain = open_chain()
+    fork = forge.line(long_line[2].header.hash(), 4)
+    for block in (*long_line[:10], *fork):
+        chain.import_block(block)
+    assert chain.best == long_line[9].header
+    for at in (0, 3):
+        name = fork[at].header.hash()
+        payload = request(FromHash(name), Direction.ASCENDING, 3, Fields.HEADER)
+        told = decode(BlockResponse, answer(chain, payload))
+        assert [data.hash for data in told] == [name]
+
+
 async def test_whoever_asks_without_end_pays(
     long_line: list[Block], autojump_clock: MockClock
 ) -> None:

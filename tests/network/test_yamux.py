@@ -232,6 +232,41 @@ async def test_a_peer_that_answers_pings_is_kept() -> None:
         assert mux.ended is None
 
 
+async def test_a_peer_that_does_not_read_is_given_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It pings, so it is not silent. One that reads on at the last moment stays."""
+    for pause_s, why in ((14.0, None), (16.0, "the peer does not read")):
+        left, right = trio.testing.lockstep_stream_pair()  # its writer waits for its reader
+        mux = muxed(left, initiator=False, limits=YamuxLimits(ping_interval_s=1000))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(mux.run)
+            await right.send_all(header(2, 1, 0, 7))
+            await trio.sleep(pause_s)
+            if mux.ended is None:
+                await right.receive_some(100)
+            assert mux.ended == why
+            nursery.cancel_scope.cancel()
+
+
+async def test_one_stream_queues_so_much_that_others_wait_little() -> None:
+    """A stream that sends all that its window allows leaves the connection to another one after
+    64,000 bytes."""
+    left, right = trio.testing.lockstep_stream_pair()
+    mux = muxed(left, initiator=True, limits=YamuxLimits())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        nursery.start_soon(mux.open_stream().send, bytes(INITIAL_WINDOW))
+        await trio.testing.wait_all_tasks_blocked()
+        await mux.open_stream().send(b"hello")
+        before = b""
+        with trio.fail_after(20):
+            while b"hello" not in before:
+                before += await right.receive_some(1000)
+        assert 64_000 < before.index(b"hello") < 64_100
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_flood_of_pings_without_reading_is_bounded() -> None:
     left, right = trio.testing.lockstep_stream_pair()  # its writer waits for its reader
     mux = muxed(left, initiator=False, limits=YamuxLimits(write_stall_s=60))

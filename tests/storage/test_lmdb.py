@@ -16,6 +16,7 @@ import pytest
 from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
 from parahost.storage import LmdbDatabase
 from parahost.storage import lmdb as lmdb_module
+from parahost.storage.journal import Journal
 
 WRITER = """
 import sys
@@ -152,6 +153,34 @@ def test_damage_before_a_durable_batch_is_no_torn_tail(path: Path) -> None:
                 LmdbDatabase(copy)
         assert (copy / "journal").read_bytes() == before
     database.close()
+
+
+@pytest.mark.parametrize(("left_over", "is_damage"), [(3, False), (5, False), (7, True)])
+def test_an_old_durable_batch_behind_a_torn_tail_is_no_damage(
+    tmp_path: Path, left_over: int, is_damage: bool
+) -> None:
+    """A file that was cut and has grown again may hold behind its tail what was there before: a
+    batch that is older than the last whole one."""
+    batch = Batch()
+    batch.put("t", b"key", b"value")
+    before, now = Journal(tmp_path / "before"), Journal(tmp_path / "now")
+    before.append(left_over, batch, durable=True)
+    now.append(5, batch, durable=False)
+    whole = now.size
+    now.append(6, batch, durable=False)
+    with (tmp_path / "now").open("r+b") as file:
+        file.seek(now.size - 1)
+        file.write((tmp_path / "before").read_bytes())
+    before.close()
+    now.close()
+    journal = Journal(tmp_path / "now")
+    if is_damage:
+        with pytest.raises(DatabaseDamaged, match="is not whole"):
+            list(journal.replay(4))
+    else:
+        assert [each.changes for each in journal.replay(4)] == [batch.changes]
+        assert (tmp_path / "now").stat().st_size == whole
+    journal.close()
 
 
 def test_a_batch_that_lmdb_lost_is_damage(path: Path) -> None:
