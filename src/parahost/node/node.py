@@ -246,7 +246,7 @@ class Node:
         return [
             RuntimeApi(self._state, self._ask),
             ChainApi(self.chain),
-            NetworkBridge(ports.network, self.role.observed),
+            NetworkBridge(ports.network, self.role.observed, self.chain.finalized.number),
             PeerSetManager(
                 keys, verifier, ports.steering, peer, genesis, self.grandpa.authorities_are
             ),

@@ -59,6 +59,7 @@ ValidationCode = NewType("ValidationCode", bytes)
 PeerId = NewType("PeerId", str)
 """A libp2p peer id in base58."""
 
+FIRST_BLOCK = BlockNumber(U32(0))
 LAST_BLOCK = BlockNumber(U32(2**32 - 1))
 
 

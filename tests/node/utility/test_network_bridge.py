@@ -52,6 +52,7 @@ from parahost.node.protocols import (
 )
 from parahost.node.utility.network_bridge import (
     COST_MALFORMED,
+    COST_REVERTED,
     COST_TOO_LARGE,
     COST_UNKNOWN_PROTOCOL,
     NetworkBridge,
@@ -62,7 +63,7 @@ from parahost.node.utility.network_bridge import (
 from parahost.ports import ObservedRole, RequestFailed
 from parahost.ports import network as port
 from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, PeerId
-from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
 from tests.node.harness import ListJournal, make_overseer, running
@@ -196,6 +197,48 @@ async def test_a_block_and_its_parent_make_one_new_view() -> None:
         assert change == OurViewChange(View((block(2, first.hash).hash,)))
 
 
+@pytest.mark.guide("A105")
+async def test_a_view_says_what_is_final_and_waits_for_new_heads_to_say_it() -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        first = block(1)
+        second = block(2, first.hash)
+        made.overseer.block_imported(first)
+        await trio.testing.wait_all_tasks_blocked()
+        assert made.views_sent()[-1] == ((A,), View((first.hash,), finalized_number=0))
+        made.told()
+        made.overseer.block_finalized(BlockFinalizationEvent(first.hash, first.header))
+        await trio.testing.wait_all_tasks_blocked()
+        assert made.told() == []
+        made.overseer.block_imported(second)
+        await trio.testing.wait_all_tasks_blocked()
+        assert made.views_sent()[-1] == ((A,), View((second.hash,), finalized_number=1))
+        assert made.told() == [OurViewChange(View((second.hash,), finalized_number=1))] * 3
+
+
+@pytest.mark.guide("A105", "A107")
+async def test_a_peer_for_which_less_is_final_than_was_costs_and_is_not_heard() -> None:
+    async with bridge() as made:
+        await made.connects(A)
+        made.told()
+        views = [View((block(number).hash,), finalized_number=number) for number in (7, 7, 6, 8)]
+        for view in views:
+            await made.gets(A, wire(ViewUpdate(view)))
+        heard = made.told(BitfieldNetwork)
+        assert heard == [PeerViewChange(A, view) for view in views if view.finalized_number != 6]
+        assert made.port.reports == [(A, COST_REVERTED.value, COST_REVERTED.reason)]
+        await made.hears(port.PeerDisconnected(A))
+        await made.connects(A)  # its disk may have lost what was final
+        await made.gets(A, wire(ViewUpdate(views[2])))
+        assert made.told(BitfieldNetwork)[-1] == PeerViewChange(A, views[2])
+
+
+def test_a_views_form_is_polkadots() -> None:
+    """Heads, then the final number: four bytes, the least first."""
+    head = block(1).hash
+    assert encode(View((head,), finalized_number=258)) == b"\x04" + head + b"\x02\x01\x00\x00"
+
+
 @pytest.mark.guide("A107")
 async def test_a_peer_is_known_first_then_its_views_then_its_messages() -> None:
     async with bridge() as made:
@@ -272,7 +315,7 @@ async def test_a_view_of_more_than_five_heads_is_malformed() -> None:
         five = wire(ViewUpdate(View(heads[:5])))
         await made.gets(A, five)
         assert made.told(AvailabilityNetwork) == [PeerViewChange(A, View(heads[:5]))]
-        await made.gets(A, five[:1] + bytes([6 << 2]) + five[2:] + heads[5])
+        await made.gets(A, five[:1] + bytes([6 << 2]) + five[2:-4] + heads[5] + five[-4:])
         assert made.told() == []
         assert made.port.reports == [(A, COST_MALFORMED.value, COST_MALFORMED.reason)]
 

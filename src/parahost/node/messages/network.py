@@ -8,7 +8,7 @@ from typing import Annotated, NewType
 
 from parahost.node.messages.base import Message, Reply, Request
 from parahost.ports.network import ObservedRole, RequestFailed, RequestProtocol
-from parahost.primitives.basic import Hash, PeerId, ValidatorId
+from parahost.primitives.basic import FIRST_BLOCK, BlockNumber, Hash, PeerId, ValidatorId
 from parahost.primitives.scale import MaxLen
 from parahost.primitives.values import dataclass
 
@@ -27,9 +27,10 @@ class PeerSet(Enum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The relay chain heads that a node is working on, newest last."""
+    """The relay chain heads that a node is working on, newest last, and what is final for it."""
 
     heads: Annotated[tuple[Hash, ...], MaxLen(MAX_VIEW_HEADS)] = ()
+    finalized_number: BlockNumber = FIRST_BLOCK
 
     def __contains__(self, head: Hash) -> bool:
         return head in self.heads

@@ -40,7 +40,7 @@ from parahost.node.overseer import Subsystem
 from parahost.node.protocols import GOSSIP_LIMITS, NOTIFICATIONS, REQUESTS
 from parahost.ports import network as port
 from parahost.ports.network import Network, ObservedRole, RequestFailed, RequestProtocol
-from parahost.primitives.basic import PeerId
+from parahost.primitives.basic import FIRST_BLOCK, BlockNumber, PeerId
 from parahost.primitives.scale import (
     FixedLen,
     MaxLen,
@@ -53,6 +53,7 @@ from parahost.primitives.values import dataclass
 
 COST_MALFORMED = ReputationChange(-100, "bytes that are no bridge message")
 COST_TOO_LARGE = ReputationChange(-100, "a message larger than its protocol allows")
+COST_REVERTED = ReputationChange(-100, "a view in which less is final than was before")
 COST_UNKNOWN_PROTOCOL = ReputationChange(-10, "a protocol that nobody here registered")
 
 
@@ -85,7 +86,8 @@ class RefreshView(Message):
 class _Circle:
     """One peer set."""
 
-    peers: dict[PeerId, ObservedRole] = field(default_factory=dict)
+    peers: dict[PeerId, BlockNumber] = field(default_factory=dict)
+    """With what each says is final for it."""
     producers: dict[ProtocolId, RegisterEventProducer] = field(default_factory=dict)
 
 
@@ -115,9 +117,12 @@ class NetworkBridge(Subsystem):
         RefreshView,
     )
 
-    def __init__(self, network: Network, role: ObservedRole) -> None:
+    def __init__(
+        self, network: Network, role: ObservedRole, finalized_number: BlockNumber = FIRST_BLOCK
+    ) -> None:
         self._network = network
         self._role = role
+        self._finalized_number = finalized_number
         self._circles = {peer_set: _Circle() for peer_set in PeerSet}
         self._answerers: dict[str, RegisterRequestProducer] = {}
         self._view = View()
@@ -162,7 +167,9 @@ class NetworkBridge(Subsystem):
     # Signals
 
     def on_signal(self, signal: OverseerSignal) -> None:
-        if not isinstance(signal, BlockFinalized) and not self._refreshing:
+        if isinstance(signal, BlockFinalized):
+            self._finalized_number = signal.number  # peers hear of it with our next heads
+        elif not self._refreshing:
             self._refreshing = True
             self.ctx.send(RefreshView())
 
@@ -194,7 +201,7 @@ class NetworkBridge(Subsystem):
                     self._on_wire(circle, peer, payload)
             case port.PeerConnected(peer, role):
                 if self._meets_in(role) is peer_set:
-                    circle.peers[peer] = role
+                    circle.peers[peer] = FIRST_BLOCK
                     self._produce(circle, PeerConnected(peer, role))
                     self._tell_view(peer_set, (peer,))
             case port.PeerDisconnected(peer):
@@ -208,6 +215,10 @@ class NetworkBridge(Subsystem):
             self._network.report(peer, COST_MALFORMED.value, COST_MALFORMED.reason)
             return
         if isinstance(wire, ViewUpdate):
+            if wire.view.finalized_number < circle.peers[peer]:
+                self._network.report(peer, COST_REVERTED.value, COST_REVERTED.reason)
+                return
+            circle.peers[peer] = wire.view.finalized_number
             self._produce(circle, PeerViewChange(peer, wire.view))
             return
         registration = circle.producers.get(wire.protocol)
@@ -242,10 +253,10 @@ class NetworkBridge(Subsystem):
 
     def _refresh_view(self) -> None:
         self._refreshing = False
-        view = View(self.ctx.active_leaves()[-MAX_VIEW_HEADS:])
-        if view == self._view:
+        heads = self.ctx.active_leaves()[-MAX_VIEW_HEADS:]
+        if heads == self._view.heads:
             return
-        self._view = view
+        self._view = view = View(heads, self._finalized_number)
         for peer_set, circle in self._circles.items():
             self._produce(circle, OurViewChange(view))
             self._tell_view(peer_set, tuple(circle.peers))

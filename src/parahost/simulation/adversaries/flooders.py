@@ -121,7 +121,8 @@ class FloodsViews(Flooder):
     def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
         while True:
             heads = tuple(Hash(H256(flood.random.bytes(32))) for _ in range(MAX_VIEW_HEADS))
-            yield encode(ViewUpdate(View(heads)), WireMessage)
+            view = View(heads, node.chain.finalized.number)
+            yield encode(ViewUpdate(view), WireMessage)
 
 
 class _Flood(Insider):
