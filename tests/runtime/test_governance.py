@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
-from parahost.primitives.basic import H256, U32, U64, HeadData, ParaId, Slot, ValidationCode
+from parahost.primitives.basic import H256, U32, U64, U128, HeadData, ParaId, Slot, ValidationCode
 from parahost.primitives.consensus import (
     BabeEquivocationProof,
     GrandpaEquivocationProof,
@@ -38,10 +38,15 @@ from parahost.runtime.registrar import (
     UnfitCode,
 )
 from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
+from parahost.runtime.staking import Bond, Unbond, WithdrawUnbonded
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import KeyChanged, NotTheKey, SetKey, Sudid, SudoCall
 from parahost.runtime.system import ExtrinsicFailed
 from parahost.runtime.timestamp import SetTimestamp
+from parahost.runtime.validity_parameters import (
+    DEFAULT_VALIDITY_CONFIGURATION,
+    SetValidityConfiguration,
+)
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, key, para, session_keys
 
@@ -77,6 +82,10 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Claim: lambda: Claim(ParaId(U32(200))),
     SudoCall: lambda: SudoCall(SetValidators((account("Alice"),))),
     SetKey: lambda: SetKey(account("Alice")),
+    Bond: lambda: Bond(U128(1)),
+    Unbond: lambda: Unbond(U128(1)),
+    WithdrawUnbonded: WithdrawUnbonded,
+    SetValidityConfiguration: lambda: SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION),
 } | {
     cls: (lambda cls=cls: cls(U32(5)))  # type: ignore[misc]
     for cls in get_args(configuration.ConfigurationCall)
@@ -87,7 +96,9 @@ ALLOWED: dict[type, tuple[Origin, ...]] = (
     {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion)}
     | {cls: (NoOrigin(),) for cls in (ReportBabeEquivocation, ReportGrandpaEquivocation)}
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
+    | dict.fromkeys((Bond, Unbond, WithdrawUnbonded), (ALICE,))
     | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}
+    | {SetValidityConfiguration: (Root(),)}
     | {cls: (Root(),) for cls in get_args(configuration.ConfigurationCall)}
 )
 

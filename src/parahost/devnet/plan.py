@@ -34,6 +34,7 @@ from parahost.runtime.development import (
     endowments,
     local_validator,
     session_uris,
+    stakes,
     sudo_account,
     validator_name,
 )
@@ -203,6 +204,7 @@ def local_chain(options: DevnetOptions, balances: tuple[Endowment, ...] = ()) ->
             for para in sorted(options.paras, key=lambda para: para.id)
         ),
         balances=(*endowments(validators, map(_collator_name, options.paras)), *balances),
+        stakes=stakes(validators),
         slot_duration_ms=round(options.slot_s * 1000),
         epoch_length=EPOCH_SLOTS,
     )

@@ -82,12 +82,11 @@ class OutOfBounds:
 
     field: str
     value: int
+    bounds: Bounds
 
     def __str__(self) -> str:
-        bounds = BOUNDS[self.field]
-        return (
-            f"{self.field} is {self.value}, not {bounds.least} to {bounds.greatest}: {bounds.why}"
-        )
+        least, greatest = self.bounds.least, self.bounds.greatest
+        return f"{self.field} is {self.value}, not {least} to {greatest}: {self.bounds.why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def breach(config: HostConfiguration) -> Breach | None:
     for field in fields(config):
         value, bounds = getattr(config, field.name), BOUNDS[field.name]
         if not bounds.least <= value <= bounds.greatest:
-            return OutOfBounds(field.name, value)
+            return OutOfBounds(field.name, value, bounds)
     if config.parathread_cores * config.scheduling_lookahead > MAX_WAITING_CLAIMS:
         return TooManyClaims(config.parathread_cores, config.scheduling_lookahead)
     longest = max(config.chain_availability_period, config.thread_availability_period)

@@ -72,6 +72,43 @@ class Balances(Module, pallet=Pallet.Balances):
         """What the account may spend."""
         return spendable(self._system.account.get(store, account))
 
+    def reserved(self, store: Reader, account: AccountId) -> int:
+        """What the account has set aside, as a stake."""
+        return int(self._system.account.get(store, account).data.reserved)
+
+    def reserve(self, store: Overlay, account: AccountId, amount: int) -> None:
+        """Set aside some of what an account may spend. It has been found to have it."""
+        self._move(store, account, to_reserved=amount)
+
+    def unreserve(self, store: Overlay, account: AccountId, amount: int) -> None:
+        """Give back what has been set aside."""
+        self._move(store, account, to_reserved=-amount)
+
+    def burn_reserved(self, store: Overlay, account: AccountId, amount: int) -> None:
+        """Take from what an account has set aside what nobody gets."""
+        self.unreserve(store, account, amount)
+        self.burn(store, account, amount)
+
+    def mint(self, store: Overlay, account: AccountId, amount: int) -> None:
+        """Make new units for an account."""
+
+        def richer(info: AccountInfo) -> AccountInfo:
+            data = replace(info.data, free=U128(info.data.free + amount))
+            return replace(info, providers=U32(max(info.providers, 1)), data=data)
+
+        self._system.account.mutate(store, account, richer)
+        self.total_issuance.mutate(store, lambda issued: U128(issued + amount))
+
+    def _move(self, store: Overlay, account: AccountId, to_reserved: int) -> None:
+        def moved(info: AccountInfo) -> AccountInfo:
+            free, reserved = info.data.free - to_reserved, info.data.reserved + to_reserved
+            if min(free, reserved) < 0:
+                raise RuntimeBug(f"{account.hex()} cannot set aside {to_reserved}")
+            data = replace(info.data, free=U128(free), reserved=U128(reserved))
+            return replace(info, data=data)
+
+        self._system.account.mutate(store, account, moved)
+
     def burn(self, store: Overlay, account: AccountId, amount: int) -> None:
         """Take from an account what nobody gets. Its owner has been found to have it."""
 

@@ -17,6 +17,8 @@ ACCOUNT_URIS = ("//Alice", "//Bob", "//Charlie", "//Dave", "//Eve", "//Ferdie")
 """Accounts that anybody may use on a local chain."""
 ENDOWMENT = 1_000_000 * UNIT
 """What each account has at the genesis of a local chain: some hundred million small fees."""
+STAKE = 100_000 * UNIT
+"""What each validator of a local chain has at stake of it."""
 
 
 def validator_name(index: int) -> str:
@@ -68,3 +70,8 @@ def endowments(validators: Iterable[Validator], collators: Iterable[str]) -> tup
     accounts += [validator.account for validator in validators]
     accounts += [account_of(collator_uri(name)) for name in collators]
     return tuple((account, ENDOWMENT) for account in dict.fromkeys(accounts))
+
+
+def stakes(validators: Iterable[Validator]) -> tuple[Endowment, ...]:
+    """All validators of a local chain have the same at stake."""
+    return tuple((validator.account, STAKE) for validator in validators)

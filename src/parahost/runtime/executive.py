@@ -253,6 +253,8 @@ class Runtime:
         change = modules.session.rotate(store, needed_from)
         modules.babe.on_session_change(store, change)
         modules.grandpa.on_session_change(store, change)
+        modules.validity_parameters.on_session_change(store)
+        modules.slashing.on_session_change(store, change.index)
         modules.offences.on_session_change(store, change.index)
         modules.parachains.on_session_change(store, modules.notification_of(store, change))
 

@@ -11,6 +11,7 @@ from parahost.primitives.configuration import HostConfiguration
 from parahost.primitives.consensus import AllowedSlots, EpochConfiguration
 from parahost.primitives.errors import InputError
 from parahost.primitives.header import Header
+from parahost.primitives.validity_configuration import ValidityConfiguration
 from parahost.runtime.balances import BadEndowment, Endowment
 from parahost.runtime.errors import DispatchError
 from parahost.runtime.executive import extrinsics_root
@@ -19,7 +20,12 @@ from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION, Bad
 from parahost.runtime.parachains.paras import ParaGenesisArgs, TooManyParachains
 from parahost.runtime.read_only import MODULES
 from parahost.runtime.session import SessionChange, Validators
+from parahost.runtime.staking import BadStake
 from parahost.runtime.storage import Overlay, State
+from parahost.runtime.validity_parameters import (
+    DEFAULT_VALIDITY_CONFIGURATION,
+    BadValidityConfiguration,
+)
 
 MAX_SLOT_MS = 600_000
 MAX_EPOCH_SLOTS = 100_000
@@ -41,14 +47,17 @@ class GenesisConfig:
 
     ``c`` is the part of slots that have a primary author, as numerator and denominator; the rest
     falls to secondary authors in turn, with a VRF output all the same (D20). An epoch is a
-    session; its length is in slots. ``balances``: who has what, which pays for transactions.
+    session; its length is in slots. ``balances``: who has what, which pays for transactions;
+    ``stakes``: which part of it is at stake.
     """
 
     validators: Validators
     sudo: AccountId | None = None
     configuration: HostConfiguration = field(default=DEFAULT_CONFIGURATION)
+    validity: ValidityConfiguration = field(default=DEFAULT_VALIDITY_CONFIGURATION)
     paras: tuple[tuple[ParaId, ParaGenesisArgs], ...] = ()
     balances: tuple[Endowment, ...] = ()
+    stakes: tuple[Endowment, ...] = ()
     slot_duration_ms: int = 6000
     epoch_length: int = 600
     c: tuple[int, int] = (1, 4)
@@ -77,6 +86,14 @@ class GenesisConfig:
             MODULES.balances.genesis(store, self.balances)
         except BadEndowment as error:
             raise BadGenesis("balances", str(error)) from error
+        try:
+            MODULES.staking.genesis(store, self.stakes)
+        except BadStake as error:
+            raise BadGenesis("stakes", str(error)) from error
+        try:
+            MODULES.validity_parameters.genesis(store, self.validity)
+        except BadValidityConfiguration as error:
+            raise BadGenesis("validity", str(error)) from error
         MODULES.grandpa.genesis(store, self.validators)
         MODULES.sudo.genesis(store, self.sudo)
         try:

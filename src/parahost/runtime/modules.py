@@ -28,12 +28,15 @@ from parahost.runtime.parachains.validity import Validity
 from parahost.runtime.parathreads import Parathreads
 from parahost.runtime.registrar import Registrar
 from parahost.runtime.session import Session, SessionChange, Validators
+from parahost.runtime.slashing import Slashing
+from parahost.runtime.staking import Staking
 from parahost.runtime.storage import Overlay, Reader
 from parahost.runtime.sudo import Sudo
 from parahost.runtime.system import System
 from parahost.runtime.timestamp import Timestamp
 from parahost.runtime.transaction_payment import TransactionPayment
 from parahost.runtime.upgrade_signals import UpgradeSignals
+from parahost.runtime.validity_parameters import ValidityParameters
 
 MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     System,
@@ -41,6 +44,7 @@ MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     Timestamp,
     Balances,
     Authorship,
+    Staking,
     Offences,
     Session,
     Grandpa,
@@ -53,8 +57,10 @@ MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     UpgradeSignals,
     Initializer,
     Validity,
+    Slashing,
     Registrar,
     Parathreads,
+    ValidityParameters,
     Sudo,
 )
 """All modules, in the order of their numbers."""
@@ -79,7 +85,10 @@ class Modules:
         self.balances = Balances(self.system)
         self.transaction_payment = TransactionPayment(self.system, self.balances)
         self.session = Session(self.system)
-        self.offences = Offences(self.system)
+        self.validity_parameters = ValidityParameters()
+        self.staking = Staking(self.system, self.balances, self.session)
+        self.slashing = Slashing(self.system, self.session, self.staking, self.validity_parameters)
+        self.offences = Offences(self.system, self.slashing)
         self.babe = Babe(self.system, self.session, self.offences, verifier)
         self.timestamp = Timestamp(self.babe)
         self.authorship = Authorship(self.babe, self.session)

@@ -1,4 +1,4 @@
-"""Offences: proven misbehaviour of validators in consensus, kept for those who punish."""
+"""Offences: proven misbehaviour of validators in consensus, kept once and punished once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import SESSIONS_KEPT
+from parahost.runtime.slashing import Misconduct, Slashing
 from parahost.runtime.storage import Hasher, Overlay, Reader, StorageMap
 from parahost.runtime.system import System
 
@@ -88,8 +89,9 @@ class Offences(Module, pallet=Pallet.Offences):
     reports = StorageMap("Reports", H256, Report, hasher=Hasher.IDENTITY)
     """By :meth:`Offence.id`."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, slashing: Slashing) -> None:
         self._system = system
+        self._slashing = slashing
 
     # Session change
 
@@ -105,7 +107,7 @@ class Offences(Module, pallet=Pallet.Offences):
         return self.reports.contains(store, offence.id())
 
     def report(self, store: Overlay, offence: Offence) -> None:
-        """Keep an offence whose proof has been checked.
+        """Keep an offence whose proof has been checked, and punish the offender.
 
         :raises AlreadyReported: when it is kept already.
         """
@@ -114,3 +116,6 @@ class Offences(Module, pallet=Pallet.Offences):
         report = Report(offence, self._system.block_number(store))
         self.reports.put(store, offence.id(), report)
         self._system.deposit_event(store, OffenceReported(_NAMES[offence.kind], offence.time_slot))
+        self._slashing.punish_accounts(
+            store, Misconduct.DOUBLE_VOTE, offence.session_index, (offence.offender,)
+        )

@@ -14,6 +14,7 @@ class Pallet(IntEnum):
     Timestamp = 3
     Balances = 5
     Authorship = 6
+    Staking = 7
     Offences = 8
     Session = 9
     Grandpa = 11
@@ -25,6 +26,8 @@ class Pallet(IntEnum):
     Paras = 56
     Initializer = 57
     ParasDisputes = 62
+    ParasSlashing = 63
     Registrar = 70
     Parathreads = 71
+    ValidityParameters = 73
     Sudo = 255

@@ -216,6 +216,10 @@ class Session(Module, pallet=Pallet.Session):
         """The validators of this session."""
         return self.past_keys.get(store, self.current_index.get(store)) or ()
 
+    def can_be_judged(self, store: Reader, session: SessionIndex) -> bool:
+        """Whether it is known who the validators of the session were."""
+        return self.past_keys.contains(store, session)
+
     def queued(self, store: Reader) -> Validators:
         """The validators of the next session."""
         return self.queued_keys.get(store)

@@ -23,11 +23,12 @@ from parahost.runtime.registrar import RegistrarCall
 from parahost.runtime.session import SessionCall
 from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.validity_parameters import SetValidityConfiguration
 from parahost.runtime.weights import micros
 
 # Types
 
-GovernedCall = SessionCall | ConfigurationCall | RegistrarCall
+GovernedCall = SessionCall | ConfigurationCall | RegistrarCall | SetValidityConfiguration
 """What governance may call: what asks for it, and what its modules offer besides."""
 
 

@@ -20,6 +20,7 @@ from parahost.runtime.development import (
     endowments,
     local_validator,
     session_uris,
+    stakes,
     sudo_account,
     validator_name,
 )
@@ -215,6 +216,7 @@ def _genesis(
             for spec in (*chains, *threads)
         ),
         balances=endowments(validators, map(collator_name, (*chains, *threads))),
+        stakes=stakes(validators),
         slot_duration_ms=round(shape.slot_s * 1000),
         epoch_length=shape.epoch_slots,
     ).build()

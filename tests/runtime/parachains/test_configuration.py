@@ -138,7 +138,7 @@ def test_a_value_may_be_at_its_bounds_and_not_beyond(field: str) -> None:
     for value in {least - 1, greatest + 1, GREATEST} - {-1}:
         with pytest.raises(BadConfiguration) as caught:
             configuration.dispatch(store, Root(), call(value))
-        assert caught.value.reason == OutOfBounds(field, value)
+        assert caught.value.reason == OutOfBounds(field, value, BOUNDS[field])
         assert getattr(configuration.next_configuration(store), field) == greatest
         with pytest.raises(BadConfiguration):
             World(**(FREE | {field: value}))
