@@ -11,8 +11,7 @@ import pytest
 import trio
 
 from parahost import erasure
-from parahost.chain.chain import Imported
-from parahost.chain.importing import Importer
+from parahost.chain.importing import Imported, Importer
 from parahost.chain.sync.fetching import WHOLE, read_answer
 from parahost.chain.sync.messages import BlockRequest, Direction, FromHash
 from parahost.chain.sync.server import answer
@@ -105,7 +104,7 @@ async def test_the_largest_pov_for_the_most_validators() -> None:
             assert made is not None and made.erasure_root == root
         with nothing_holds_the_loop():
             assert await overseer.ask(QueryAvailableData(CANDIDATE)) == data
-        chunks = {chunk.index: chunk.chunk for chunk in made.chunks[-334:]}
+        chunks: dict[int, bytes] = {chunk.index: chunk.chunk for chunk in made.chunks[-334:]}
         with nothing_holds_the_loop():
             found = await executor.run(lambda: rebuild(dict(chunks), MAX_VALIDATORS, root))
         assert found == data

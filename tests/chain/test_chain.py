@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parahost.chain.chain import AlreadyKnown, Chain, ChainEvent, Imported
+from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import (
     BelowFinality,
     DamagedDatabase,
@@ -18,6 +18,7 @@ from parahost.chain.errors import (
     UnknownBlock,
     UnknownParent,
 )
+from parahost.chain.importing import AlreadyKnown, Imported
 from parahost.chain.store import BASE_STEP, STATES_KEPT
 from parahost.consensus.babe.errors import BadSeal
 from parahost.ports import Batch
@@ -30,7 +31,8 @@ from parahost.runtime.storage import State
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.world import GENESIS, Forge, ManualClock, execute, hashes, open_chain
-from tests.consensus.babe.world import RealVerifier, genesis_view
+from tests.consensus.babe.world import genesis_view
+from tests.verifying import VERIFIER
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +165,7 @@ def test_a_block_of_the_future_waits_and_is_not_bad() -> None:
         State.from_raw({b"alpha": b"1", b"beta": b"2"}),
         genesis_view(),
         execute=execute,
-        verifier=RealVerifier(),
+        verifier=VERIFIER,
         clock=clock,
     )
     block = forge.block(forge.genesis, after=100)
@@ -280,7 +282,7 @@ def test_the_database_of_another_chain_is_not_touched() -> None:
             State.from_raw({b"gamma": b"3"}),
             genesis_view(),
             execute=execute,
-            verifier=RealVerifier(),
+            verifier=VERIFIER,
             clock=ManualClock(),
         )
     assert foreign.value.found == chain.genesis_hash

@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from parahost.chain.chain import AlreadyKnown, Chain, Imported
+from parahost.chain.chain import Chain
 from parahost.chain.errors import KnownBad, UnknownParent
-from parahost.chain.importing import Importer
+from parahost.chain.importing import AlreadyKnown, Imported, Importer
 from parahost.primitives.basic import Hash
 from parahost.primitives.header import Block, Extrinsic
 from parahost.process.executor import ThreadExecutor
@@ -27,7 +27,8 @@ from tests.chain.world import (
     hashes,
     open_chain,
 )
-from tests.consensus.babe.world import RealVerifier, genesis_view
+from tests.consensus.babe.world import genesis_view
+from tests.verifying import VERIFIER
 
 
 async def test_the_chain_answers_while_a_block_is_executed() -> None:
@@ -121,7 +122,7 @@ async def test_a_node_executes_on_another_thread_and_is_told_on_its_own() -> Non
         GENESIS,
         genesis_view(),
         execute=watched,
-        verifier=RealVerifier(),
+        verifier=VERIFIER,
         clock=ManualClock(),
     )
     chain.subscribe(lambda event: told_on.append(threading.get_ident()))

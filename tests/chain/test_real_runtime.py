@@ -11,10 +11,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from parahost.chain.chain import Chain, Imported
-from parahost.chain.importing import Importer
+from parahost.chain.chain import Chain
+from parahost.chain.importing import Imported, Importer
 from parahost.chain.pool import PlaceTaken, TooLate, TransactionGossip, TransactionPool
-from parahost.chain.pool.pool import AlreadyWaiting, transaction_hash
+from parahost.chain.pool.errors import AlreadyWaiting
+from parahost.chain.pool.pool import transaction_hash
 from parahost.chain.sync import Sync
 from parahost.chain.sync.messages import Status
 from parahost.consensus.babe.epochs import EpochView
@@ -39,8 +40,8 @@ from parahost.simulation.executor import InlineExecutor
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.test_sync import SlowLiar
 from tests.chain.wire import Port, TrioClock, Wire, naming_its_block, until, wire
-from tests.consensus.babe.world import RealVerifier
 from tests.runtime.world import account, key, validators
+from tests.verifying import VERIFIER
 
 NAMES = ("Alice", "Bob", "Charlie")
 GENESIS = GenesisConfig(
@@ -50,7 +51,7 @@ GENESIS = GenesisConfig(
     balances=tuple((account(name), 1000 * UNIT) for name in (*NAMES, "Dave", "Ferdie")),
 )
 STATE = GENESIS.build()
-RUNTIME = Runtime(RealVerifier())
+RUNTIME = Runtime(VERIFIER)
 
 
 def open_node_chain(database: MemoryDatabase, clock: TrioClock) -> Chain:
@@ -59,7 +60,7 @@ def open_node_chain(database: MemoryDatabase, clock: TrioClock) -> Chain:
         STATE,
         EpochView.of_genesis(STATE),
         execute=RUNTIME.execute_block,
-        verifier=RealVerifier(),
+        verifier=VERIFIER,
         clock=clock,
     )
 
@@ -115,7 +116,7 @@ class Node:
                 self.chain,
                 network=self.port,
                 keystore=keys,
-                verifier=RealVerifier(),
+                verifier=VERIFIER,
                 database=self.database,
                 clock=self.clock,
                 random=SeededRandom(name),

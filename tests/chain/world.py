@@ -29,10 +29,10 @@ from tests.consensus.babe.world import (
     AUTHORITIES,
     NAMES,
     PARAMETERS,
-    RealVerifier,
     genesis_view,
     key_store,
 )
+from tests.verifying import VERIFIER
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ def open_chain(database: Database | None = None, *, archive: bool = False) -> Ch
         GENESIS,
         genesis_view(),
         execute=execute,
-        verifier=RealVerifier(),
+        verifier=VERIFIER,
         clock=ManualClock(),
         archive=archive,
     )

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from parahost.cli.pvf import app
 from parahost.parachains.code import example_code
-from parahost.primitives.basic import BlockNumber, HeadData
+from parahost.primitives.basic import H256, U32, BlockNumber, HeadData
 from parahost.primitives.candidates import ValidationParams
 from parahost.primitives.scale import encode
 
@@ -74,7 +74,7 @@ def test_an_invalid_run(code_file: Path, tmp_path: Path) -> None:
 
 RELAY_PARENT = 7
 GUEST_PARAMS = encode(
-    ValidationParams(HeadData(b""), b"", BlockNumber(RELAY_PARENT), bytes(32))
+    ValidationParams(HeadData(b""), b"", BlockNumber(U32(RELAY_PARENT)), H256(bytes(32)))
 ).hex()
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from parahost.crypto import hashing
@@ -27,7 +29,7 @@ KNOWN = [
 
 
 @pytest.mark.parametrize(("function", "data", "expected"), KNOWN)
-def test_known_answers(function, data: bytes, expected: str) -> None:
+def test_known_answers(function: Callable[[bytes], bytes], data: bytes, expected: str) -> None:
     assert function(data).hex() == expected
 
 

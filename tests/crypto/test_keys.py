@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sr25519 as schnorrkel
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from parahost.crypto import ed25519, sr25519
 from parahost.crypto.secret_uri import (
     DEV_PHRASE,
+    Junction,
     SecretUriError,
     parse_secret_uri,
     phrase_from_entropy,
@@ -58,7 +60,7 @@ def test_derivation_is_schnorrkels(seed: bytes, chain_code: bytes, hard: bool) -
     assert parent.public == public
     derive = schnorrkel.hard_derive_keypair if hard else schnorrkel.derive_keypair
     _, expected, _ = derive((chain_code, public, secret), b"")
-    junction = sr25519.Junction(hard, chain_code)
+    junction = Junction(hard, chain_code)
     child = parent.derive(junction)
     assert child.public == expected
     assert sr25519.verify(child.public, b"m", sr25519.sign(child, b"m"))
@@ -136,7 +138,9 @@ def test_sr25519_signatures_are_schnorrkels_and_repeatable(
 @pytest.mark.parametrize("module", [sr25519, ed25519])
 @settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=40), st.binary(max_size=80), st.integers(0, 511), st.integers(0, 255))
-def test_verify_answers_no_to_garbage(module, public, signature, bit, key_bit) -> None:
+def test_verify_answers_no_to_garbage(
+    module: Any, public: bytes, signature: bytes, bit: int, key_bit: int
+) -> None:
     assert module.verify(public, b"message", signature) is False
     keypair = module.Keypair.from_uri("//Alice")
     good = module.sign(keypair, b"message")

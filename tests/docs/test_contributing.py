@@ -7,6 +7,7 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_what_is_wrong_is_refused(remarks: ModuleType) -> None:
 def test_the_module_describes_itself(remarks: ModuleType) -> None:
     (described,) = describe((remarks.Remarks,))
     assert (described.index, described.name) == (72, "Remarks")
-    everything = (
+    everything: tuple[Any, ...] = (
         *described.storage,
         *described.constants,
         *described.calls,

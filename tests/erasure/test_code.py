@@ -2,6 +2,7 @@ import json
 import random
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import reed_solomon_leopard as leopard
@@ -24,7 +25,7 @@ def case_name(case: dict[str, str]) -> str:
 
 @pytest.mark.guide("A92")
 @pytest.mark.parametrize("case", CASES, ids=case_name)
-def test_polkadots_own_vectors(case) -> None:
+def test_polkadots_own_vectors(case: dict[str, Any]) -> None:
     data, n = bytes.fromhex(case["data_hex"]), case["n_chunks"]
     assert erasure.threshold(n) == case["k"]
     assert erasure.chunk_length(len(data), n) == case["chunk_len"]

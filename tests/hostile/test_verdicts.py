@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def test_a_chain_that_goes_on_is_well() -> None:
         ({"unfinal": 5}, "finality is 5"),
     ],
 )
-def test_what_is_lost_is_told(change: dict[str, int], what: str) -> None:
+def test_what_is_lost_is_told(change: dict[str, Any], what: str) -> None:
     (found,) = lost(CALM, replace(QUIET, **change))
     assert what in found
     assert not broken(CALM, replace(QUIET, **change))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import trio
@@ -79,10 +79,10 @@ def incidents(network: Network) -> Incidents:
     return counted
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds; a test that waits 20 seconds has failed."""
+async def until(condition: Callable[..., bool], *of: Any) -> None:
+    """Wait until it holds ``of`` these; a test that waits 20 seconds has failed."""
     with trio.fail_after(20):
-        while not condition():
+        while not condition(*of):
             await trio.sleep(0.01)
 
 
@@ -106,7 +106,7 @@ async def check_all_meet(factory: Factory) -> None:
         for network, listener in zip(networks, heard, strict=True):
             others = peers - {network.local_peer}
             assert list(network.connected()) == sorted(others)
-            await until(lambda listener=listener: len(listener.events) == 2)
+            await until(lambda one: len(one.events) == 2, listener)
             assert set(listener.events) == {
                 PeerConnected(peer, ObservedRole.AUTHORITY) for peer in others
             }
@@ -386,11 +386,11 @@ async def check_failing_handlers(factory: Factory) -> None:
                 alice.disconnect(bob.local_peer)
             else:
                 bob.notify([alice.local_peer], SMALL.name, b"x")
-            await until(lambda number=number: incidents(alice).failures.total() == number)
+            await until(lambda count: incidents(alice).failures.total() == count, number)
             gone = PeerDisconnected(bob.local_peer)
             ends = number + (place == "PeerConnected")
-            await until(lambda ends=ends, gone=gone: heard(gone) >= ends)
-            await until(lambda ends=ends: heard(connected) >= ends + 1)
+            await until(lambda event, count: heard(event) >= count, gone, ends)
+            await until(lambda count: heard(connected) >= count, ends + 1)
             await until(lambda: bob.local_peer in alice.connected())
             await until(lambda: alice.local_peer in bob.connected())
             assert await bob.request(alice.local_peer, ASK, b"alive") == b"alive"

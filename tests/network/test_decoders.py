@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -103,12 +104,8 @@ def test_hello_with_a_changed_byte(position: int, value: int) -> None:
 
 def test_hello_fits_its_bound() -> None:
     longest = f"/dns4/{'a' * 63}.{'b' * 63}.{'c' * 63}/tcp/65535/p2p/{PEER}"[:256]
-    assert len(encode(Hello(**{**_fields(HELLO), "listen": (longest,) * 8}))) <= MAX_HELLO
+    assert len(encode(replace(HELLO, listen=(longest,) * 8))) <= MAX_HELLO
     assert decode_hello(encode(HELLO)) == HELLO
-
-
-def _fields(hello: Hello) -> dict[str, object]:
-    return {name: getattr(hello, name) for name in Hello.__slots__}
 
 
 def test_an_unspecified_listener_is_where_its_machine_was_seen() -> None:

@@ -19,7 +19,7 @@ from parahost.network import multistream, yamux
 from parahost.network.handshake import decode_hello
 from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
-from parahost.network.limits import NetworkLimits
+from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.secure import secure
 from parahost.primitives.basic import PeerId
 from tests.network.local import GENESIS, network
@@ -65,7 +65,7 @@ async def test_we_dial_it_and_a_stream_carries_what_it_should() -> None:
             channel = await secure(stream, Identity(bytes(32)), PeerId(peer))
             assert channel.peer == peer
             await multistream.propose(channel, yamux.PROTOCOL)
-            mux = yamux.Yamux(channel, yamux.YamuxLimits(), Holdings(NetworkLimits()))
+            mux = yamux.Yamux(channel, YamuxLimits(), Holdings(NetworkLimits()))
             nursery.start_soon(mux.run)
             echo = mux.open_stream()
             await multistream.propose(echo, "/echo/1")

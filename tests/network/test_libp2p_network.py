@@ -19,6 +19,7 @@ import pytest
 import trio
 import trio.testing
 from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.custom_types import TProtocol
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from multiaddr import Multiaddr
 
@@ -29,7 +30,7 @@ from parahost.network.handshake import VERSION, Hello, Verdict, agree, decode_he
 from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.libp2p_network import Libp2pNetwork
-from parahost.network.limits import NetworkLimits
+from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.peers import PeerBook
 from parahost.network.secure import secure
 from parahost.ports.database import DatabaseError
@@ -80,7 +81,7 @@ async def intruder(
     """A peer that shakes hands as it should, and then is in the test's hands."""
     channel = await secure(await tcp(one), identity, one.local_peer)
     await multistream.propose(channel, yamux.PROTOCOL)
-    mux = yamux.Yamux(channel, yamux.YamuxLimits(), Holdings(NetworkLimits()))
+    mux = yamux.Yamux(channel, YamuxLimits(), Holdings(NetworkLimits()))
     hello = Hello(VERSION, genesis, role, os.urandom(16), ())
 
     def full_name(name: str) -> str:
@@ -169,7 +170,7 @@ async def test_full_nodes_do_not_take_the_places_of_collators_and_validators() -
         for number, role in ((70, ObservedRole.COLLATOR), (71, ObservedRole.AUTHORITY)):
             identity = Identity(bytes((number,)) * 32)
             await stack.enter_async_context(intruder(alice, identity=identity, role=role))
-            await until(lambda peer=identity.peer: peer in alice.connected())
+            await until(lambda peer: peer in alice.connected(), identity.peer)
         assert len(alice.connected()) == 4
 
 
@@ -192,7 +193,7 @@ async def test_the_protocols_of_others_understand_ours() -> None:
         with trio.fail_after(20):
             await host.connect(info)
             name = f"/parahost/{GENESIS.hex()}/handshake/1"
-            stream = await host.new_stream(info.peer_id, [name])
+            stream = await host.new_stream(info.peer_id, [TProtocol(name)])
             data = b""
             while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "little"):
                 data += await stream.read(4096)
@@ -690,8 +691,8 @@ async def test_a_killed_process_is_missed_and_welcomed_back() -> None:
         for round_ in range(2):
             start = partial(trio.run_process, command, check=False)
             process = await nursery.start(start)
-            await until(lambda round_=round_: len(heard.events) == 2 * round_ + 1)
+            await until(lambda count: len(heard.events) == count, 2 * round_ + 1)
             assert len(alice.connected()) == 1
             process.send_signal(signal.SIGKILL)
-            await until(lambda round_=round_: len(heard.events) == 2 * round_ + 2)
+            await until(lambda count: len(heard.events) == count, 2 * round_ + 2)
             assert not alice.connected()

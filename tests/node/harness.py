@@ -59,6 +59,11 @@ def make_overseer(
     executor: Executor | None = None,
 ) -> Overseer:
     """An overseer on test ports; ``seed`` shuffles the order in which subsystems are served."""
+    chance = random.Random(seed)
+
+    def shuffled(waiting: int) -> int:
+        return chance.randrange(waiting)
+
     return Overseer(
         subsystems,
         clock=TrioClock(),
@@ -67,7 +72,7 @@ def make_overseer(
         executor=executor or InlineExecutor(),
         capacity=capacity,
         interceptors=interceptors,
-        pick=None if seed is None else random.Random(seed).randrange,
+        pick=None if seed is None else shuffled,
     )
 
 

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from parahost.node.own_part import OwnPart
-from parahost.ports import KeyType
-from parahost.primitives.basic import H256, U32, U64, BabeId, Hash, SessionIndex, Slot, ValidatorId
+from typing import cast
+
+from parahost.node.own_part import OwnPart, Signed
+from parahost.ports import KeyStore, KeyType
+from parahost.primitives.basic import (
+    H256,
+    U32,
+    U64,
+    BabeId,
+    BlockNumber,
+    Hash,
+    SessionIndex,
+    Slot,
+    ValidatorId,
+)
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Header
 from tests.chain.world import ManualClock
@@ -21,13 +33,17 @@ CLOCK = ManualClock()
 BEGAN = PARAMETERS.slot_at(CLOCK.now())
 
 
-class Keys:
+class PublicKeys:
     def public_keys(self, key_type: KeyType) -> tuple[bytes, ...]:
         return (OURS,)
 
 
+KEYS = cast(KeyStore, PublicKeys())
+"""Nothing is signed here."""
+
+
 def imported(block: int) -> BlockImportEvent:
-    header = Header(word(0), U32(7), word(0), word(0), ())  # type: ignore[arg-type]
+    header = Header(Hash(word(0)), BlockNumber(U32(7)), word(0), word(0), ())
     return BlockImportEvent(Hash(word(block)), header, new_best=True)
 
 
@@ -36,7 +52,7 @@ def told(author: BabeId, slot: int, *, sealed: int) -> list[str]:
     journal = ListJournal()
     part = OwnPart(
         journal,
-        Keys(),  # type: ignore[arg-type]
+        KEYS,
         CLOCK,
         PARAMETERS,
         lambda block: (author, Slot(U64(slot))),
@@ -64,9 +80,15 @@ def test_others_blocks_are_not_ours() -> None:
 
 def test_signatures_of_ours_from_elsewhere_are_told_once_a_period_and_kind() -> None:
     journal = ListJournal()
-    part = OwnPart(journal, Keys(), CLOCK, PARAMETERS, lambda block: (OTHER, Slot(U64(0))))  # type: ignore[arg-type]
-    for what, period in (("vote", 3), ("vote", 3), ("statement", 3), ("vote", 4)):
-        part.on_own_signature_elsewhere(what, OURS, period, round=period)  # type: ignore[arg-type]
+    part = OwnPart(journal, KEYS, CLOCK, PARAMETERS, lambda block: (OTHER, Slot(U64(0))))
+    deeds: tuple[tuple[Signed, int], ...] = (
+        ("vote", 3),
+        ("vote", 3),
+        ("statement", 3),
+        ("vote", 4),
+    )
+    for what, period in deeds:
+        part.on_own_signature_elsewhere(what, OURS, period, round=period)
     assert journal.events == [
         ("keys.used_elsewhere", {"what": what, "key": OURS, "round": period})
         for what, period in (("vote", 3), ("statement", 3), ("vote", 4))
@@ -77,12 +99,12 @@ def test_a_session_is_told_once_with_our_place_in_it() -> None:
     journal = ListJournal()
     part = OwnPart(
         journal,
-        Keys(),  # type: ignore[arg-type]
+        KEYS,
         CLOCK,
         PARAMETERS,
         lambda block: (OTHER, Slot(U64(0))),
     )
-    ours, other = ValidatorId(OURS), ValidatorId(OTHER)  # type: ignore[arg-type]
+    ours, other = ValidatorId(OURS), ValidatorId(OTHER)
     for session, validators in ((1, (other, ours)), (1, (other, ours)), (2, (other,))):
         part.session_is(SessionIndex(U32(session)), validators)
     assert [fields for _, fields in journal.events] == [

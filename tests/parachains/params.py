@@ -14,6 +14,7 @@ def validation_params(parent_head: bytes, block_data: bytes) -> bytes:
 def head_of(outcome: ExecutionOutcome) -> bytes:
     """The new head of a ``ValidationResult`` that has nothing else."""
     assert isinstance(outcome, Returned), outcome
+    head: bytes
     head, length = scale.decode_prefix(bytes, outcome.result)
     assert outcome.result[length:] == bytes(7) + RELAY_PARENT_NUMBER.to_bytes(4, "little")
     return head

@@ -8,10 +8,10 @@ import pytest
 import wasmtime
 
 import parahost.parachains
-from parahost.parachains.code import example_code
+from parahost.parachains.code import ExampleName, example_code
 
 PARACHAINS = Path(parahost.parachains.__file__).parent
-NAMES = ("adder", "ledger", "load")
+NAMES: tuple[ExampleName, ...] = ("adder", "ledger", "load")
 
 
 def test_the_source_compiles_to_the_committed_wasm(tmp_path: Path) -> None:
@@ -38,6 +38,6 @@ def test_the_source_compiles_to_the_committed_wasm(tmp_path: Path) -> None:
         ("ledger", ["ext_crypto_sr25519_verify_version_2"]),
     ],
 )
-def test_the_examples_import_no_more_than_they_say(name: str, imports: list[str]) -> None:
+def test_the_examples_import_no_more_than_they_say(name: ExampleName, imports: list[str]) -> None:
     module = wasmtime.Module(wasmtime.Engine(), example_code(name))
     assert [entry.name for entry in module.imports] == imports

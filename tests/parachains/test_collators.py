@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import pytest
 from trio.testing import wait_all_tasks_blocked
 
@@ -67,13 +70,13 @@ async def test_the_load_weighs_what_was_asked(size: int) -> None:
     ("make", "key"),
     [
         (lambda: AdderCollator(add=-1), "add"),
-        (lambda: AdderCollator(add=1.5), "add"),
+        (lambda: AdderCollator(add=cast(int, 1.5)), "add"),
         (lambda: LoadCollator(pov_bytes=47), "pov_bytes"),
         (lambda: LoadCollator(pov_bytes=10 * 1024 * 1024 + 1), "pov_bytes"),
         (lambda: LoadCollator(execute_ms=-1), "execute_ms"),
     ],
 )
-def test_bad_arguments_are_named(make, key: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_arguments_are_named(make: Callable[[], object], key: str) -> None:
     with pytest.raises(ValueError, match=f"^{key}: "):
         make()
 

@@ -3,13 +3,13 @@
 from parahost.primitives import limits
 
 
-def test_a_header_has_room_for_both_new_sets_of_authorities():
+def test_a_header_has_room_for_both_new_sets_of_authorities() -> None:
     authority = 32 + 8
     fixed = 4 * 1024
     assert 2 * limits.MAX_VALIDATORS * authority + fixed <= limits.MAX_HEADER_BYTES
 
 
-def test_a_para_can_be_registered_in_one_transaction_and_that_in_a_block():
+def test_a_para_can_be_registered_in_one_transaction_and_that_in_a_block() -> None:
     envelope = 64 * 1024
     assert limits.MAX_CODE_BYTES == 5 * 1024 * 1024
     assert (
@@ -19,7 +19,7 @@ def test_a_para_can_be_registered_in_one_transaction_and_that_in_a_block():
     )
 
 
-def test_what_a_thousand_grandpa_voters_say_fits():
+def test_what_a_thousand_grandpa_voters_say_fits() -> None:
     vote = 32 + 4 + 64 + 32
     one_stage = 2 * limits.MAX_VALIDATORS * vote
     assert limits.MAX_GRANDPA_VOTES == 2 * limits.MAX_VALIDATORS

@@ -34,6 +34,7 @@ from parahost.runtime.module import RuntimeCall, name_of, pallet_of
 from parahost.runtime.modules import INHERENTS
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
+from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Register
 from parahost.runtime.session import SetKeys
@@ -111,7 +112,8 @@ def test_inherents_of_a_polkadot_block() -> None:
 def test_parachains_inherent_of_a_polkadot_block_reads_as_ours() -> None:
     paras = polkadot_extrinsics()[POLKADOT["paras_inherent_extrinsic_index"]]
     decoded = decode_extrinsic(paras)
-    assert len(decoded.call.data.bitfields) == POLKADOT["n_bitfields"]  # type: ignore[union-attr]
+    assert isinstance(decoded.call, Inclusion)
+    assert len(decoded.call.data.bitfields) == POLKADOT["n_bitfields"]
     assert decoded.encode() == paras
 
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import pytest
 
-from parahost.primitives.basic import H256, U32, U64, U128, HeadData, ParaId, Slot, ValidationCode
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    U64,
+    U128,
+    GrandpaSignature,
+    HeadData,
+    ParaId,
+    Slot,
+    ValidationCode,
+)
 from parahost.primitives.consensus import (
     BabeEquivocationProof,
     GrandpaEquivocationProof,
@@ -58,6 +70,7 @@ HEAD = HeadData(b"head")
 CODE = ValidationCode(b"\0asm code")
 VOTE = Prevote(H256(bytes(32)), U32(1))  # type: ignore[arg-type]
 
+NOBODYS = GrandpaSignature(H512(bytes(64)))
 EXAMPLES: dict[type, Callable[[], Any]] = {
     SetTimestamp: lambda: SetTimestamp(1),
     Inclusion: lambda: Inclusion(ParachainsInherentData((), (), (), CHAIN.header)),
@@ -70,9 +83,9 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
             U64(0),
             session_keys("Alice").grandpa,
             VOTE,
-            bytes(64),
+            NOBODYS,
             VOTE,
-            bytes(64),  # type: ignore[arg-type]
+            NOBODYS,
         )
     ),
     SetKeys: lambda: SetKeys(session_keys("Eve")),
@@ -86,10 +99,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Unbond: lambda: Unbond(U128(1)),
     WithdrawUnbonded: WithdrawUnbonded,
     SetValidityConfiguration: lambda: SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION),
-} | {
-    cls: (lambda cls=cls: cls(U32(5)))  # type: ignore[misc]
-    for cls in get_args(configuration.ConfigurationCall)
-}
+} | {cls: partial(cls, U32(5)) for cls in get_args(configuration.ConfigurationCall)}
 
 ALICE = Signed(account("Alice"))
 ALLOWED: dict[type, tuple[Origin, ...]] = (
@@ -132,7 +142,7 @@ def test_numbers_are_unique_and_modules_are_named() -> None:
         module.pallet for module in MODULE_TABLE
     )
     for members in (RuntimeCall.__scale_members__, RuntimeEvent.__scale_members__):
-        tags = [member.__scale_tag__ for member in members]
+        tags = [vars(member)["__scale_tag__"] for member in members]
         assert len(set(tags)) == len(tags)
     numbers = [(error.pallet, error.index) for module in MODULE_TABLE for error in module.errors]
     assert len(set(numbers)) == len(numbers)

@@ -51,7 +51,7 @@ def free(chain: Chain, name: str) -> int:
 )
 @pytest.mark.parametrize("tip", [0, 7])
 def test_the_fee_is_burnt_whatever_becomes_of_the_call(
-    chain: Chain, call: Claim, outcome: type, tip: int
+    chain: Chain, call: Claim, outcome: type[ExtrinsicSuccess | ExtrinsicFailed], tip: int
 ) -> None:
     issued = chain.runtime.modules.balances.total_issuance.get(chain.state)
     before = free(chain, "Alice")

@@ -90,7 +90,7 @@ def per_para_items() -> list[StorageItem[Any, Any]]:
 def said_of(chain: Chain, item: Any, para_id: ParaId) -> list[Any]:
     """What the item holds of the para: entries of a map, elements of a list, or the value."""
     if isinstance(item, StorageMap):
-        key_types = tuple[tuple(type_ for type_, _ in item.keys_and_hashers)]  # type: ignore[misc]
+        key_types: Any = tuple.__class_getitem__(tuple(type_ for type_, _ in item.keys_and_hashers))
         entries = [
             (key if isinstance(key, tuple) else (key,), value)
             for key, value in item.iterate(chain.state)

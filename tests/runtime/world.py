@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from parahost.crypto import ed25519, sr25519
-from parahost.crypto.verifier import DirectVerifier as RealVerifier
+from parahost.crypto.verifier import DirectVerifier
 from parahost.crypto.vrf import vrf_sign
 from parahost.primitives.basic import (
     H256,
@@ -26,7 +26,6 @@ from parahost.primitives.consensus import BabePreDigest, PrimaryPreDigest, Secon
 from parahost.primitives.header import (
     BABE_ENGINE,
     Block,
-    DigestItem,
     Extrinsic,
     Header,
     PreRuntime,
@@ -98,7 +97,7 @@ GENESIS = GenesisConfig(
     balances=tuple((account(name), 1000 * UNIT) for name in (*NAMES, ROOT_NAME)),
 )
 
-SHARED_RUNTIME = Runtime(RealVerifier())
+SHARED_RUNTIME = Runtime(DirectVerifier())
 
 
 @dataclass
@@ -120,7 +119,7 @@ class Chain:
 
     # Building blocks
 
-    def claim(self, slot: int, *, primary: bool = True) -> BabePreDigest:
+    def claim(self, slot: int, *, primary: bool = True) -> PrimaryPreDigest | SecondaryVrfPreDigest:
         """Of the authority whose turn it is, with a true VRF output of the current epoch."""
         babe = self.runtime.modules.babe
         authorities = babe.authorities.get(self.state)
@@ -241,7 +240,7 @@ class Chain:
         return [record.event for record in self.runtime.modules.system.block_events(self.state)]
 
 
-def pre_digest(claim: BabePreDigest) -> DigestItem:
+def pre_digest(claim: BabePreDigest) -> PreRuntime:
     return PreRuntime(BABE_ENGINE, encode(claim, BabePreDigest))
 
 

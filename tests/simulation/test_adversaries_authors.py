@@ -71,7 +71,7 @@ def test_what_is_missing_in_blocks(adversary: Adversary) -> None:
     assert outcome.ok, outcome.verdicts
     assert outcome.statistics["misbehaviour"] == {}
     state = simulation.plan.genesis
-    place = list(reading.validators(state)).index(_key_of(simulation, "validator-1"))
+    place = [*map(bytes, reading.validators(state))].index(_key_of(simulation, "validator-1"))
     own, others, votes = set[int](), set[int](), set[int]()
     own_votes = 0
     for block in list(simulation.record.blocks.values())[1:]:
@@ -94,8 +94,8 @@ def test_what_is_missing_in_blocks(adversary: Adversary) -> None:
         case EmptyAuthor():
             assert not own
             assert not own_votes
-        case CensoringAuthor(paras=paras):
-            assert own == ({2000} if paras else set())
+        case CensoringAuthor(paras=censored):
+            assert own == ({2000} if censored else set())
             assert own_votes
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from parahost.simulation import (
@@ -71,8 +73,9 @@ def test_a_banned_collators_node_follows_the_chain_and_reads_why() -> None:
     assert simulation.run().ok
     of_it = [event for event in events if event.node == BAD[0]]
     imported = [event for event in events if event.event == "chain.imported"]
-    newest = max(event.fields["number"] for event in imported)
-    assert newest - 1 <= max(event.fields["number"] for event in imported if event in of_it)
+    numbers: list[Any] = [event.fields["number"] for event in imported]
+    own: list[Any] = [event.fields["number"] for event in imported if event in of_it]
+    assert max(numbers) - 1 <= max(own)
     refused = [event.fields for event in of_it if event.event == "collation.refused"]
     assert "the head's hash is not the descriptor's" in {each["reason"] for each in refused}
     assert {10, 20} <= {each["ban_s"] for each in refused}, "longer the second time"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
@@ -67,8 +68,10 @@ def test_a_crashed_node_starts_again_and_finds_back() -> None:
     assert second.at == 24.0
     down = [each for each in run.events if each.node == "validator-2" and 15.0 < each.at < 24.0]
     assert not down
-    imported = [each.fields["number"] for each in run.of("chain.imported", "validator-2")]
-    assert max(imported) >= 7  # type: ignore[type-var]
+    imported: list[Any] = [
+        each.fields["number"] for each in run.of("chain.imported", "validator-2")
+    ]
+    assert max(imported) >= 7
     assert run.outcome.statistics["faults"] == {"crash": 1}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -120,4 +121,4 @@ def test_a_machine_that_fails_in_a_handler_takes_its_own_node_down() -> None:
             raise PowerFailure
 
     for handler in (at_once, later, power_fails):
-        run_virtual(lambda handler=handler: scenario(handler), seed=1)
+        run_virtual(partial(scenario, handler), seed=1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,7 +18,9 @@ from parahost.storage import lmdb as lmdb_module
 
 
 @pytest.fixture(params=["lmdb", "lmdb, all committed", "memory"])
-def database(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Database]:
     if request.param == "lmdb, all committed":
         monkeypatch.setattr(lmdb_module, "_PENDING_CHANGES", 0)
     made = MemoryDatabase() if request.param == "memory" else LmdbDatabase(tmp_path / "db")
@@ -32,7 +35,7 @@ def put(database: Database, *keys: bytes, table: str = "t", durable: bool = Fals
     database.write(batch, durable=durable)
 
 
-def keys(database: Database, **how) -> list[bytes]:
+def keys(database: Database, **how: Any) -> list[bytes]:
     return [key for key, _ in database.scan("t", **how)]
 
 
@@ -139,7 +142,7 @@ class Agreement(RuleBasedStateMachine):
         self.memory = MemoryDatabase()
 
     @rule(changes=changes, durable=st.booleans())
-    def write(self, changes, durable: bool) -> None:
+    def write(self, changes: Mapping[tuple[str, bytes], bytes | None], durable: bool) -> None:
         self.disk.write(Batch(dict(changes)), durable=durable)
         self.memory.write(Batch(dict(changes)), durable=durable)
 
@@ -154,7 +157,7 @@ class Agreement(RuleBasedStateMachine):
 
     @rule(table=some_tables, prefix=some_prefixes, start=some_prefixes, reverse=st.booleans())
     def scan(self, table: str, prefix: bytes, start: bytes, reverse: bool) -> None:
-        how = {"prefix": prefix, "start": start, "reverse": reverse}
+        how: dict[str, Any] = {"prefix": prefix, "start": start, "reverse": reverse}
         assert list(self.disk.scan(table, **how)) == list(self.memory.scan(table, **how))
 
     @rule(table=some_tables, key=some_keys)

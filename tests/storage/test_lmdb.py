@@ -76,6 +76,7 @@ def test_a_kill_at_any_instant_loses_nothing(path: Path) -> None:
         last = int(rest[-1]) if rest else last
         database = LmdbDatabase(path)
         left = database.get("t", b"left")
+        assert left is not None
         assert left == database.get("u", b"right")
         found = int.from_bytes(left, "big")
         assert last <= found <= last + 1, "the write that was not reported may be there"
@@ -241,7 +242,12 @@ def test_durable_means_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     write(database, 1)
     synced: list[int] = []
     sync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: (sync(file), synced.append(file)))
+
+    def counted(file: int) -> None:
+        sync(file)
+        synced.append(file)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
     write(database, 2)
     assert synced == []
     write(database, 3, durable=True)

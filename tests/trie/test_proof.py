@@ -84,7 +84,9 @@ def test_a_root_of_something_else_is_told_apart() -> None:
 
 
 def test_proof_holds_paths_not_the_trie() -> None:
-    content = {blake2_256(bytes([i, j])): bytes([i]) * 100 for i in range(30) for j in range(30)}
+    content: dict[bytes, bytes | None] = {
+        blake2_256(bytes([i, j])): bytes([i]) * 100 for i in range(30) for j in range(30)
+    }
     trie = Trie().insert_many(content)
     key = next(iter(content))
     proof = prove(trie, [key, key])

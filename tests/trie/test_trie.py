@@ -211,7 +211,9 @@ def test_every_node_has_its_one_form(version: StateVersion, content: dict[bytes,
 
 
 def test_a_change_makes_new_nodes_on_its_path_only() -> None:
-    entries = {blake2_256(index.to_bytes(2, "little")): b"value" for index in range(2000)}
+    entries: dict[bytes, bytes | None] = {
+        blake2_256(index.to_bytes(2, "little")): b"value" for index in range(2000)
+    }
     trie = Trie().insert_many(entries)
     assert trie.root
     changed_key = next(iter(entries))

@@ -71,7 +71,8 @@ async def test_a_failed_preparation_is_tried_again_with_growing_pauses(
             assert len(machine.tried) == number * 2
             await trio.sleep(2)
         assert await preparations.have(b"a", b"a") == (None, 0.0)
-    assert [record.args[2] for record in caplog.records if record.args] == [10, 20, 35, 35]
+    pauses = [record.args[2] for record in caplog.records if isinstance(record.args, tuple)]
+    assert pauses == [10, 20, 35, 35]
 
 
 async def test_code_that_takes_too_much_is_not_tried_twice_and_waits_in_its_own_lane(

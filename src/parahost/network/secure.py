@@ -21,7 +21,7 @@ _NOISE = "/noise"
 class BufferedSocket:
     """A socket that is read by exact lengths."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._buffer = bytearray()
 
@@ -104,7 +104,7 @@ class SecureChannel:
 
 
 async def secure(
-    stream: trio.SocketStream, identity: Identity, expected: PeerId | None
+    stream: trio.abc.Stream, identity: Identity, expected: PeerId | None
 ) -> SecureChannel:
     """Negotiate noise and shake hands; as the initiator when a peer is ``expected``.
 

@@ -21,9 +21,9 @@ from parahost.ports import ContradictionRefused
 from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, Slot
 from parahost.primitives.consensus import AllowedSlots, PrimaryPreDigest, SecondaryVrfPreDigest
 from parahost.primitives.header import Block, Header
-from tests.consensus.babe.world import NAMES, PARAMETERS, RealVerifier, genesis_view, key_store
+from tests.consensus.babe.world import NAMES, PARAMETERS, genesis_view, key_store
+from tests.verifying import VERIFIER
 
-VERIFIER = RealVerifier()
 STORES = [key_store(name) for name in NAMES]
 
 
@@ -36,7 +36,7 @@ def block(claim: SlotClaim, root: bytes = bytes(32)) -> Block:
         ZERO_HASH,
         BlockNumber(U32(1)),
         H256(root),
-        ZERO_HASH,  # type: ignore[arg-type]
+        ZERO_HASH,
         (pre_digest_item(claim.pre_digest),),
     )
     return Block(header, ())

@@ -16,12 +16,11 @@ from parahost.primitives.basic import H256, U64, BabeId, Slot
 from parahost.primitives.consensus import AllowedSlots
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode
-from tests.consensus.babe.world import RealVerifier
+from tests.verifying import VERIFIER
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors/live_babe_headers.json").read_text())[
     "headers"
 ]
-VERIFIER = RealVerifier()
 
 
 def epoch_of(case: dict[str, Any]) -> Epoch:

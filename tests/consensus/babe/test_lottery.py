@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +28,10 @@ WEIGHTS = ([1] * 8, list(range(2, 902)), doubling(50))
 
 
 @pytest.mark.parametrize(("case", "weights"), list(zip(CASES, WEIGHTS, strict=True)))
-def test_thresholds_are_substrates(case: dict[str, object], weights: list[int]) -> None:
-    numerator, denominator = case["c"]  # type: ignore[misc]
-    ours = threshold((numerator, denominator), case["author_weight"], sum(weights))  # type: ignore[arg-type]
-    assert ours == int(case["threshold"])  # type: ignore[call-overload]
+def test_thresholds_are_substrates(case: dict[str, Any], weights: list[int]) -> None:
+    numerator, denominator = case["c"]
+    ours = threshold((numerator, denominator), case["author_weight"], sum(weights))
+    assert ours == int(case["threshold"])
 
 
 def test_slots_fall_to_every_authority_in_turn() -> None:

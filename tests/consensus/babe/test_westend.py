@@ -15,13 +15,12 @@ from parahost.primitives.basic import H256, U64, BabeId, Slot
 from parahost.primitives.consensus import AllowedSlots, BabePreDigest, PrimaryPreDigest
 from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime
 from parahost.primitives.scale import decode, encode
-from tests.consensus.babe.world import RealVerifier
+from tests.verifying import VERIFIER
 
 WESTEND = json.loads(
     (Path(__file__).parents[2] / "vectors" / "westend_babe_headers_1_128.json").read_text()
 )
 HEADERS = [decode(Header, bytes.fromhex(entry["header_hex"])) for entry in WESTEND["headers"]]
-VERIFIER = RealVerifier()
 
 
 def genesis_view() -> EpochView:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
-from parahost.crypto.verifier import DirectVerifier
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U64, BabeId
-from parahost.simulation.verifier import SharedVerifier
 from parahost.storage.memory import MemoryDatabase
 
 PARAMETERS = BabeParameters(U64(1000), U64(10), (U64(1), U64(4)))
 NAMES = ("Alice", "Bob", "Charlie", "Dave")
-
-
-_VERIFIER = SharedVerifier(DirectVerifier())
-
-
-def RealVerifier() -> SharedVerifier:
-    """The port ``Verifier``; verdicts are remembered, as all tests check the same blocks."""
-    return _VERIFIER
 
 
 def key_store(*names: str) -> ProtectedKeyStore:

@@ -26,7 +26,16 @@ from parahost.consensus.grandpa.justification import build_justification, verify
 from parahost.consensus.grandpa.messages import payload_of
 from parahost.consensus.grandpa.voters import VoterSet
 from parahost.crypto import ed25519
-from parahost.primitives.basic import H256, H512, U32, U64, BlockNumber, GrandpaId, Hash
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    U64,
+    BlockNumber,
+    GrandpaId,
+    GrandpaSignature,
+    Hash,
+)
 from parahost.primitives.consensus import (
     MAX_ANCESTRY_HEADERS,
     GrandpaCommit,
@@ -60,11 +69,11 @@ def tree() -> Tree:
 
 def precommit(block: Header, key: ed25519.Keypair) -> SignedPrecommit:
     payload = payload_of(Precommit(block.hash(), block.number), ROUND, SET)
-    signature = H512(ed25519.sign(key, payload))
+    signature = GrandpaSignature(H512(ed25519.sign(key, payload)))
     return SignedPrecommit(
         PlainPrecommit(block.hash(), block.number),
         signature,
-        GrandpaId(H256(key.public)),  # type: ignore[arg-type]
+        GrandpaId(H256(key.public)),
     )
 
 
@@ -88,7 +97,8 @@ async def verify(justification: GrandpaJustification, target: BlockRef | None = 
 def built(tree: Tree, votes: Sequence[tuple[Header, int]]) -> GrandpaJustification:
     data = build_justification(ROUND, commit(votes), VoterSet(VOTERS), tree)
     assert data is not None
-    return decode(GrandpaJustification, data)
+    made: GrandpaJustification = decode(GrandpaJustification, data)
+    return made
 
 
 AT_TARGET = [(MAIN[1], index) for index in range(3)]

@@ -59,7 +59,7 @@ async def test_finality_goes_on_after_a_kill(autojump_clock: MockClock) -> None:
         rounds.append(voter.round)
         proof = chain.justification(tip.hash())
         assert proof is not None
-        block = BlockRef(tip.hash(), tip.number)
-        await verify_justification(proof, 0, AUTHORITIES, SharedVerifier(), block)
+        target = BlockRef(tip.hash(), tip.number)
+        await verify_justification(proof, 0, AUTHORITIES, SharedVerifier(), target)
         database = database.crash()
     assert rounds[0] < rounds[1]

@@ -65,7 +65,7 @@ async def a_far_best_block(target: Target, tally: Tally) -> None:
         return None
 
     async def script(peer: HostilePeer) -> None:
-        status = Status(_number(_FAR), some_hash(), _number(0), target.genesis)
+        status = Status(_number(_FAR), some_hash(), _number(0), Hash(target.genesis))
         while True:
             await peer.notify("block-announces", encode(status, Announcement))
             await trio.sleep(1)
@@ -90,7 +90,7 @@ async def blocks_that_are_none(target: Target, tally: Tally) -> None:
 
     async def script(peer: HostilePeer) -> None:
         while True:
-            header = Header(some_hash(), U32(50), some_hash(), some_hash())
+            header = Header(some_hash(), _number(50), some_hash(), some_hash())
             await peer.notify("block-announces", encode(Announce(header, True), Announcement))
             await trio.sleep(0.01)
 
@@ -159,7 +159,7 @@ async def false_records(target: Target, tally: Tally) -> None:
     """Records of validators of a local chain that name us, with signatures that are none, by peers
     that say they are validators."""
     validators = [session_uris(validator_name(index))[KeyType.PARACHAIN] for index in range(4)]
-    keys = [ValidatorId(sr25519.Keypair.from_uri(uri).public) for uri in validators]
+    keys = [ValidatorId(H256(sr25519.Keypair.from_uri(uri).public)) for uri in validators]
 
     async def script(peer: HostilePeer) -> None:
         own = str(peer.identity.peer)

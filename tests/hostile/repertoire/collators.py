@@ -12,7 +12,7 @@ from parahost.node.collation.wire import Advertise, CollationGossip, Declare, de
 from parahost.node.protocols import COLLATION, COLLATION_REQUEST
 from parahost.node.utility.network_bridge import ProtocolMessage, WireMessage
 from parahost.ports.network import ObservedRole
-from parahost.primitives.basic import U32, CollatorId, CollatorSignature, Hash, ParaId
+from parahost.primitives.basic import H256, H512, U32, CollatorId, CollatorSignature, Hash, ParaId
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from tests.hostile.peer import HostilePeer, Tally, Target, besiege
 
@@ -105,7 +105,9 @@ async def advertisements_without_end(target: Target, tally: Tally) -> None:
 async def _declare(peer: HostilePeer) -> None:
     pair = sr25519.Keypair.from_uri("0x" + os.urandom(32).hex())
     signature = sr25519.sign(pair, declare_payload(PARA, peer.identity.peer))
-    await _say(peer, Declare(CollatorId(pair.public), PARA, CollatorSignature(signature)))
+    await _say(
+        peer, Declare(CollatorId(H256(pair.public)), PARA, CollatorSignature(H512(signature)))
+    )
 
 
 async def _say(peer: HostilePeer, gossip: CollationGossip) -> None:

@@ -54,13 +54,13 @@ _BATCH = 256
 def _transactions(genesis: H256, nonces: range, *, valid: bool = True) -> bytes:
     """A message of transactions by an account that has nothing."""
     pair = sr25519.Keypair.from_uri("0x" + os.urandom(32).hex())
-    account = AccountId(pair.public)
+    account = AccountId(H256(pair.public))
 
     def sign(payload: bytes) -> bytes:
         return sr25519.sign(pair, payload) if valid else os.urandom(63) + b"\x0f"
 
     made: tuple[Extrinsic, ...] = tuple(
-        signed(SetKey(account), account, sign, nonce=nonce, genesis_hash=genesis)
+        signed(SetKey(account), account, sign, nonce=nonce, genesis_hash=Hash(genesis))
         for nonce in nonces
     )
     return encode(made, tuple[Extrinsic, ...])

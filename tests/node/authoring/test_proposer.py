@@ -70,7 +70,7 @@ def proposer(
 ) -> BlockProposer:
     genesis = chain.genesis
     parameters = BabeParameters(
-        genesis.slot_duration_ms, U64(genesis.epoch_length), (U64(1), U64(4))
+        U64(genesis.slot_duration_ms), U64(genesis.epoch_length), (U64(1), U64(4))
     )
     parts: Any = (
         Provisioner(chain, inherent),

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from parahost.crypto.verifier import DirectVerifier
 from parahost.node.availability.bitfield_distribution import (
     COST_WRONG_LENGTH,
     BitfieldDistribution,
@@ -74,7 +75,6 @@ from parahost.runtime import api
 from tests.node.availability.world import RelayChain, hash_of, imported, key_store
 from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.parachains.world import (
-    RealVerifier,
     World,
     signature,
     validator_ids,
@@ -153,14 +153,14 @@ async def test_one_bit_for_each_chunk_that_is_held(autojump_clock: MockClock) ->
         assert vote.bitfield.payload(context) == b"\x08\x02" + bytes(4) + block.hash() + bytes(
             [OWN, 0, 0, 0]
         )
-        assert RealVerifier().sr25519(
+        assert DirectVerifier().sr25519(
             validator_ids(VALIDATORS)[OWN], vote.bitfield.payload(context), vote.bitfield.signature
         )
         for part in (1, 2):  # for another session or another relay parent it is worth nothing
             other = SigningContext(
                 SessionIndex(U32(part % 2)), block.hash() if part == 1 else chain.genesis.hash()
             )
-            assert not RealVerifier().sr25519(
+            assert not DirectVerifier().sr25519(
                 validator_ids(VALIDATORS)[OWN],
                 vote.bitfield.payload(other),
                 vote.bitfield.signature,
@@ -245,7 +245,7 @@ class Gossip:
 
     def __init__(self, chain: RelayChain) -> None:
         self.ear = Ear(receives=self.kinds)
-        self.subsystem = BitfieldDistribution(RealVerifier())
+        self.subsystem = BitfieldDistribution(DirectVerifier())
         self.overseer = make_overseer([self.subsystem, self.ear, RuntimeApi(chain.state_of)])
         self.head = chain.genesis.hash()
         self.context = SigningContext(SessionIndex(U32(0)), self.head)
@@ -468,7 +468,7 @@ class LastAnswer:
 
 async def test_a_head_may_stop_while_its_session_is_being_learned() -> None:
     chain = relay_chain()
-    subsystem = BitfieldDistribution(RealVerifier())
+    subsystem = BitfieldDistribution(DirectVerifier())
     hands = LastAnswer(chain, subsystem)
     subsystem.ctx = hands  # type: ignore[assignment]
     subsystem.on_signal(StartWork(chain.genesis.hash(), chain.genesis.number))
@@ -514,4 +514,4 @@ def test_verdicts(arrivals: list[tuple[PeerId, int, int]]) -> None:
             assert verdict.change is not None and verdict.change.value < 0
 
 
-VERIFIER = RealVerifier()
+VERIFIER = DirectVerifier()

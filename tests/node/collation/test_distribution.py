@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.crypto import sr25519
+from parahost.crypto.verifier import DirectVerifier
 from parahost.node.collation import collator_side
 from parahost.node.collation.bans import CollatorBans
 from parahost.node.collation.collator_side import (
@@ -102,7 +103,6 @@ from tests.node.collation.world import (
     collator_keys,
 )
 from tests.node.harness import ListJournal, make_overseer, running
-from tests.runtime.world import RealVerifier
 
 ME = CollatorId(H256(COLLATOR.public))
 PEER = PeerId("collator's peer")
@@ -150,7 +150,7 @@ class Validator:
             ],
             self._script,
         )
-        self.overseer = make_overseer([ValidatorSide(RealVerifier(), bans), self.neighbours])
+        self.overseer = make_overseer([ValidatorSide(DirectVerifier(), bans), self.neighbours])
 
     def _script(self, message: Message) -> None:
         if isinstance(message, SendRequest) and self.answer is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 import trio
 
+from parahost.crypto.verifier import DirectVerifier
 from parahost.node.backing.candidate_selection import CandidateSelection
 from parahost.node.collation.bans import CollatorBans
 from parahost.node.collation.collator_side import CollatorSide
@@ -49,7 +50,7 @@ from tests.node.collation.world import (
 )
 from tests.node.harness import make_overseer, running
 from tests.node.tiny_network import TinyNode, serving
-from tests.runtime.world import Chain, RealVerifier, key
+from tests.runtime.world import Chain, key
 
 _BESIDE = (StatementNetwork, AvailabilityNetwork, BitfieldNetwork, PoVRequested, ChunkRequested)
 
@@ -61,7 +62,7 @@ def node(chain: Chain, network: TinyNode, keys: KeyStore, own: list[Subsystem]) 
         NetworkBridge(network, network.role),
         PeerSetManager(
             keys,
-            RealVerifier(),
+            DirectVerifier(),
             network,
             network.local_peer,
             chain.genesis_hash,
@@ -96,9 +97,9 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
         validators,
         member,
         [
-            ValidatorSide(RealVerifier(), CollatorBans(MemoryDatabase())),
+            ValidatorSide(DirectVerifier(), CollatorBans(MemoryDatabase())),
             CandidateSelection(member),
-            CandidateValidation(InProcessHost(), RealVerifier()),
+            CandidateValidation(InProcessHost(), DirectVerifier()),
             seconded,
         ],
     )

@@ -8,6 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from parahost.crypto.verifier import DirectVerifier
 from parahost.node.collation.generation import CollationGeneration
 from parahost.node.collation.para_standing import Expected
 from parahost.node.messages.collation import DistributeCollation
@@ -61,7 +62,7 @@ from tests.node.collation.world import (
 )
 from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.pipeline import inherent_data
-from tests.runtime.world import Chain, RealVerifier
+from tests.runtime.world import Chain
 
 HOST = InProcessHost()
 
@@ -139,7 +140,7 @@ def judged(
         collation.pov,
         ExecutionKind.BACKING,
     )
-    assert check_before_execution(request, RealVerifier()) is None
+    assert check_before_execution(request, DirectVerifier()) is None
     params = ValidationParams(
         data.parent_head,
         collation.pov.block_data,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import trio
+import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from parahost.node.overseer import (
 )
 from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.primitives import events
-from parahost.primitives.basic import ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.basic import U32, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Header
 from tests.node.harness import make_overseer, running
 
@@ -87,7 +88,7 @@ class Speaker(Subsystem):
 
 
 def header(number: int, parent: Hash, salt: int = 0) -> Header:
-    return Header(parent, BlockNumber(number), bytes([salt]) * 32, bytes(32))  # type: ignore[arg-type]
+    return Header(parent, BlockNumber(U32(number)), bytes([salt]) * 32, bytes(32))  # type: ignore[arg-type]
 
 
 def imported(block: Header) -> events.BlockImportEvent:
@@ -105,9 +106,9 @@ FIRST = header(1, GENESIS.hash())
 @pytest.mark.guide("A66")
 async def test_start_up_gives_every_subsystem_the_initial_leaves() -> None:
     speaker, listener = Speaker(), Listener()
-    async with running(make_overseer([speaker, listener]), [(GENESIS.hash(), BlockNumber(0))]):
+    async with running(make_overseer([speaker, listener]), [(GENESIS.hash(), BlockNumber(U32(0)))]):
         await trio.testing.wait_all_tasks_blocked()
-        start = StartWork(GENESIS.hash(), BlockNumber(0))
+        start = StartWork(GENESIS.hash(), BlockNumber(U32(0)))
         assert speaker.signals == [start]
         assert listener.heard == [start, "leaf 0"]
 
@@ -120,15 +121,15 @@ def test_an_import_stops_the_parent_starts_the_block_and_is_flushed_first(
     async def scenario() -> list[object]:
         speaker, listener = Speaker(), Listener()
         overseer = make_overseer([speaker, listener], seed=seed)
-        async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+        async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
             overseer.block_imported(imported(FIRST))
             await trio.testing.wait_all_tasks_blocked()
         return listener.heard
 
     heard = trio.run(scenario)
-    start = StartWork(FIRST.hash(), BlockNumber(1))
+    start = StartWork(FIRST.hash(), BlockNumber(U32(1)))
     assert [h for h in heard if isinstance(h, (StartWork, StopWork))] == [
-        StartWork(GENESIS.hash(), BlockNumber(0)),
+        StartWork(GENESIS.hash(), BlockNumber(U32(0))),
         StopWork(GENESIS.hash()),
         start,
     ]
@@ -141,7 +142,7 @@ async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() ->
     rival = header(1, GENESIS.hash(), salt=1)
     higher = header(2, FIRST.hash(), salt=2)
     overseer = make_overseer([speaker, listener])
-    async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+    async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
         for block in (FIRST, rival, higher):
             overseer.block_imported(imported(block))
         await trio.testing.wait_all_tasks_blocked()
@@ -150,7 +151,7 @@ async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() ->
         await trio.testing.wait_all_tasks_blocked()
         assert speaker.signals == [
             StopWork(rival.hash()),
-            BlockFinalized(FIRST.hash(), BlockNumber(1)),
+            BlockFinalized(FIRST.hash(), BlockNumber(U32(1))),
         ]
         assert overseer.leaves.all() == (higher.hash(),)
 
@@ -159,7 +160,7 @@ async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() ->
 def test_leaves_are_the_blocks_without_children(forks: list[tuple[int, int]], final: int) -> None:
     """Against the definition: grow a random tree and compare."""
     leaves = ActiveLeaves()
-    leaves.start(GENESIS.hash(), BlockNumber(0))
+    leaves.start(GENESIS.hash(), BlockNumber(U32(0)))
     tree = [GENESIS]
     for salt, (pick, _) in enumerate(forks):
         parent = tree[pick % len(tree)]
@@ -234,7 +235,7 @@ async def test_jobs_live_as_long_as_their_relay_parent() -> None:
         finally:
             speaker.cancelled.append(GENESIS.hash())
 
-    async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+    async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
         assert speaker.ctx.spawn(GENESIS.hash(), job, "waits")
         assert not speaker.ctx.spawn(FIRST.hash(), job, "no leaf")
         await trio.testing.wait_all_tasks_blocked()
@@ -469,7 +470,7 @@ async def test_a_job_does_not_go_on_when_stop_comes_with_the_answer() -> None:
         if asks.stopped:
             asks.late.append(answer)
 
-    async with running(overseer, [(GENESIS.hash(), BlockNumber(0))]):
+    async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
         assert asks.ctx.spawn(GENESIS.hash(), job, "asks")
         await trio.testing.wait_all_tasks_blocked()
     assert asks.stopped

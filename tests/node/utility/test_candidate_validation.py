@@ -38,7 +38,8 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import decode, encode
 from tests.node.availability.world import RelayChain
 from tests.node.harness import make_overseer, running
-from tests.runtime.parachains.world import RealVerifier, World, code
+from tests.runtime.parachains.world import World, code
+from tests.verifying import VERIFIER
 
 
 class Host:
@@ -91,7 +92,7 @@ def returned(outputs: ValidationResult = OUTPUTS) -> Returned:
 
 
 async def judge(asked: ValidateCandidate, host: Host | None = None) -> ValidationOutcome:
-    overseer = make_overseer([CandidateValidation(host or Host(returned()), RealVerifier())])
+    overseer = make_overseer([CandidateValidation(host or Host(returned()), VERIFIER)])
     async with running(overseer):
         return await overseer.ask(asked)
 

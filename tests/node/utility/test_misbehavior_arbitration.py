@@ -232,7 +232,11 @@ async def test_one_offender_does_not_crowd_out_the_others() -> None:
     """4 reports of a kind are kept of one validator, whatever it does."""
     flood = [at(number, DOUBLE) for number in range(100)]
     of_another = DoubleVote(
-        SIGNING, *(replace(each, validator_index=2) for each in (DOUBLE.first, DOUBLE.second))
+        SIGNING,
+        *(
+            replace(each, validator_index=ValidatorIndex(U32(2)))
+            for each in (DOUBLE.first, DOUBLE.second)
+        ),
     )
     kept, _ = await run(MemoryDatabase(), *flood, of_another, CONTRADICTION)
     assert kept == (*flood[:4], of_another, CONTRADICTION)

@@ -60,7 +60,7 @@ from parahost.node.utility.network_bridge import (
     ViewUpdate,
     WireMessage,
 )
-from parahost.ports import ObservedRole, RequestFailed
+from parahost.ports import NetworkEvent, ObservedRole, RequestFailed
 from parahost.ports import network as port
 from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, PeerId
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
@@ -118,7 +118,7 @@ class Bridge:
             self.overseer.send(message)
         await trio.testing.wait_all_tasks_blocked()
 
-    async def hears(self, event: port.NetworkEvent, peer_set: PeerSet = PeerSet.VALIDATION) -> None:
+    async def hears(self, event: NetworkEvent, peer_set: PeerSet = PeerSet.VALIDATION) -> None:
         await take(self.port.hearers[peer_set.value], event)
         await trio.testing.wait_all_tasks_blocked()
 

@@ -14,6 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.crypto.verifier import DirectVerifier
 from parahost.node.gossip import COST_BAD_SIGNATURE, COST_DUPLICATE, COST_MALFORMED, Acceptance
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
@@ -71,7 +72,7 @@ from parahost.storage import MemoryDatabase
 from tests.node.collation.world import NAMES, Scripted, States, chain, validator_keys
 from tests.node.harness import make_overseer, running
 from tests.node.tiny_network import TinyNode, identity_of
-from tests.runtime.world import RealVerifier, key
+from tests.runtime.world import key
 
 HERE, THERE, THIRD, FOURTH = (
     identity_of(name).peer for name in ("here", "there", "third", "fourth")
@@ -123,7 +124,7 @@ class Node:
         self.told_outside: list[Sequence[PeerId]] = []
         self.manager = PeerSetManager(
             keys,
-            RealVerifier(),
+            DirectVerifier(),
             self.network,
             HERE,
             self.chain.genesis_hash,
@@ -485,8 +486,8 @@ def test_a_validator_of_the_next_session_counts_already() -> None:
     eve = record("Eve", THERE)
     genesis = chain().genesis_hash
     directory = Directory(expected={validator("Eve"): None})
-    assert judge(directory, eve, RealVerifier(), genesis).acceptance is Acceptance.ACCEPT
-    assert judge(Directory(), eve, RealVerifier(), genesis).acceptance is Acceptance.IGNORE
+    assert judge(directory, eve, DirectVerifier(), genesis).acceptance is Acceptance.ACCEPT
+    assert judge(Directory(), eve, DirectVerifier(), genesis).acceptance is Acceptance.IGNORE
 
 
 def test_the_largest_message_fits_both_peer_sets() -> None:

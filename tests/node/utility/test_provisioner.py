@@ -41,7 +41,7 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.header import Header
-from parahost.primitives.misbehavior import DoubleVote
+from parahost.primitives.misbehavior import DoubleVote, MisbehaviorReport
 from parahost.primitives.statements import (
     BackedCandidate,
     SignedCompactStatement,
@@ -167,7 +167,8 @@ async def test_the_newest_reports_of_misbehaviour_are_handed_out() -> None:
     equivocation = BabeEquivocationProof(
         BabeId(ZERO_HASH), Slot(U64(1)), header, replace(header, state_root=ZERO_HASH)
     )
-    said = [ProvisionMisbehavior(report) for report in (equivocation, *reports)]
+    everything: tuple[MisbehaviorReport, ...] = (equivocation, *reports)
+    said = [ProvisionMisbehavior(report) for report in everything]
     data = await provide(chain, chain.genesis, said)
     assert len(reports) == 65
     assert data.misbehavior == (equivocation, *reports[1:]), "the gravest first, and kept"

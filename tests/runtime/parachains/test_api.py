@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.primitives.acceptance import AcceptanceCriteria
-from parahost.primitives.basic import U32, BlockNumber, SessionIndex
+from parahost.primitives.basic import U32, BlockNumber, HeadData, SessionIndex
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
@@ -283,9 +283,9 @@ def test_candidate_events_and_included_candidates() -> None:
     (event,) = world.api.candidate_events(world.state)
     assert event == CandidateBackedEvent(
         backed.candidate.to_plain(),
-        b"one",
+        HeadData(b"one"),
         core(0),
-        event.group,  # type: ignore[union-attr, arg-type]
+        event.group,  # type: ignore[union-attr]
     )
     world.add_block(world.data(world.all_vote([0])))
     (event,) = world.api.candidate_events(world.state)

@@ -3,7 +3,9 @@ agrees with a small model (the storage is checked after each block by ``World``)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -58,7 +60,7 @@ class HostMachine(RuleBasedStateMachine):
             )
         )
         if data.draw(st.booleans()):
-            votes = dict.fromkeys(range(len(world.validators)), occupied)
+            votes = {index: set(occupied) for index in range(len(world.validators))}
         groups = world.host.scheduler.validator_groups.get(world.state)
         scheduled = world.host.scheduler.scheduled(world.child())
         free = [a.para_id for a in scheduled if groups[a.group_idx]]
@@ -161,7 +163,7 @@ class HostMachine(RuleBasedStateMachine):
     @invariant()
     def cores_are_answered_for_as_they_are(self) -> None:
         world = self.world
-        cores = self._cores()
+        cores: tuple[Any, ...] = self._cores()
         occupied = [n for n, state in enumerate(cores) if isinstance(state, CoreOccupied)]
         assert occupied == world.pending_cores()
         chains = world.host.paras.parachains(world.state)
@@ -179,7 +181,7 @@ class HostMachine(RuleBasedStateMachine):
         return self.world.api.availability_cores(self.world.state)
 
 
-def _ignoring_refusal(action):  # type: ignore[no-untyped-def]
+def _ignoring_refusal(action: Callable[[], object]) -> None:
     """As the executive does with an extrinsic: a refused one has no effect."""
     try:
         action()

@@ -88,7 +88,7 @@ def test_each_field_has_its_entry_point(place: int) -> None:
     store = Overlay(world.state)
     world.host.configuration.dispatch(store, Root(), call)
     name = fields(HostConfiguration)[place].name
-    assert world.host.configuration.pending.get(store) == replace(world.config, **{name: 7})
+    assert world.host.configuration.pending.get(store) == replace(world.config, **u32(**{name: 7}))
 
 
 @pytest.mark.guide("A9")
@@ -115,7 +115,7 @@ AT_THE_BOUNDS = {
     "thread_availability_period": (1, 100),
     "scheduling_lookahead": (1, 1000),
 }
-FREE = {  # lets each value be at its bounds whatever the others are
+FREE: dict[str, Any] = {  # lets each value be at its bounds whatever the others are
     "validation_upgrade_delay": 1000,
     "chain_availability_period": 1,
     "thread_availability_period": 1,
@@ -159,9 +159,9 @@ def test_values_are_bounded_together() -> None:
 
     for field in ("chain_availability_period", "thread_availability_period"):
         at_once = {field: U32(6), **u32(validation_upgrade_delay=6)}
-        assert breach(replace(DEFAULT_CONFIGURATION, **at_once)) == DelayTooShort(6, 6)  # type: ignore[arg-type]
+        assert breach(replace(DEFAULT_CONFIGURATION, **at_once)) == DelayTooShort(6, 6)
         later = {field: U32(6), **u32(validation_upgrade_delay=7)}
-        assert breach(replace(DEFAULT_CONFIGURATION, **later)) is None  # type: ignore[arg-type]
+        assert breach(replace(DEFAULT_CONFIGURATION, **later)) is None
 
 
 def u32(**values: int) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def test_the_configuration_is_constant_within_a_session(
             name = fields(HostConfiguration)[CALLS.index(call)].name
             value += 50 * (name == "validation_upgrade_delay")
             world.host.configuration.dispatch(store, Root(), call(value))
-            upcoming = replace(upcoming, **{name: value})
+            upcoming = replace(upcoming, **u32(**{name: value}))
         assert world.host.configuration.configuration(store) == current
         assert world.host.configuration.next_configuration(store) == upcoming
 

@@ -48,7 +48,7 @@ from .world import World, author_vrf_output, block, claim, code, collator, para
 A = para(1)
 
 
-def pending_world(**config: int) -> World:
+def pending_world(**config: Any) -> World:
     """A candidate of para 1 is pending on core 0; the cores of para 2 and 3 are free."""
     world = World(validators=7, parachains=[1, 2, 3], **config)
     world.add_block(world.data(candidates=[world.candidate(1)]))
@@ -172,7 +172,7 @@ def test_a_backed_candidate_awaits_availability_without_votes() -> None:
     key = inclusion.pending_availability.storage_key(A)
     raw = world.state.get_raw(key)
     assert raw is not None
-    assert code(1, 1) not in raw, "code is kept apart"
+    assert bytes(code(1, 1)) not in bytes(raw), "code is kept apart"
     assert world.api.candidate_pending_availability(world.state, A) == backed.candidate
 
 
@@ -272,7 +272,7 @@ BAD_CANDIDATES: dict[str, tuple[type[InvalidBlock], Callable[[World], BackedCand
         errors.InvalidBacking,
         lambda w: replace(w.candidate(1), validator_indices=BitVec.with_ones(4, [0, 1, 2])),
     ),
-    "other group": (errors.InvalidBlock, lambda w: w.back(w.receipt(1), group=1)),
+    "other group": (InvalidBlock, lambda w: w.back(w.receipt(1), group=1)),
     "kind of vote": (errors.BadBackingSignature, lambda w: with_other_kinds(w.candidate(1))),
     "stolen votes": (
         errors.BadBackingSignature,
@@ -304,7 +304,7 @@ def test_a_bad_candidate_makes_the_block_invalid(what: str) -> None:
     world.add_block(world.data(candidates=[world.candidate(1)]))
 
 
-LIMITS = {"max_head_data_size": 100, "max_code_size": 1000}
+LIMITS: dict[str, Any] = {"max_head_data_size": 100, "max_code_size": 1000}
 UNACCEPTABLE: dict[str, tuple[dict[str, Any], Refusal]] = {
     "head": ({"head_data": HeadData(bytes(101))}, HeadTooLarge(101, 100)),
     "code": (
@@ -377,7 +377,7 @@ def test_a_parathread_takes_only_its_claims_collator() -> None:
 
 # Code upgrades
 
-SOON = {"chain_availability_period": 1, "thread_availability_period": 1}
+SOON: dict[str, Any] = {"chain_availability_period": 1, "thread_availability_period": 1}
 """With which new code may be expected soon."""
 
 

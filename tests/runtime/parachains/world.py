@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from parahost.crypto import sr25519
-from parahost.crypto.verifier import DirectVerifier
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
 from parahost.primitives.basic import (
     H256,
@@ -58,15 +58,10 @@ from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import CoreAssignment
 from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
-from parahost.simulation.verifier import SharedVerifier
+from tests.verifying import VERIFIER
 
 Extrinsics = Callable[[Overlay], None]
 SEED = H256(blake2_256(b"the session's randomness"))
-
-
-def RealVerifier() -> SharedVerifier:
-    """The port ``Verifier``, remembering verdicts."""
-    return SharedVerifier(DirectVerifier())
 
 
 @cache
@@ -134,9 +129,9 @@ class World:
         validators: int = 6,
         parachains: Iterable[int] = (),
         parathreads: Iterable[int] = (),
-        **config: int,
+        **config: Any,
     ) -> None:
-        self.verifier = RealVerifier()
+        self.verifier = VERIFIER
         self.system = System()
         self.host = Parachains(self.system, self.verifier, author_vrf_output)
         self.api = ParachainsApi(self.host)

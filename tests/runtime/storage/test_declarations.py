@@ -27,6 +27,7 @@ from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import (
     Hasher,
     Overlay,
+    Reader,
     State,
     StorageDoubleMap,
     StorageMap,
@@ -207,7 +208,8 @@ def test_a_value_is_decoded_once_for_all_forks(monkeypatch: pytest.MonkeyPatch) 
         store = Overlay(state)
         PARAS.heads.put(store, para(index), head(b""))
         forks.append(store.commit())
-    points = [PARAS.corner.get(view) for view in (*forks, state, Overlay(forks[1]))]
+    views: tuple[Reader, ...] = (*forks, state, Overlay(forks[1]))
+    points = [PARAS.corner.get(view) for view in views]
     assert points == [Point(U16(1), U16(2))] * 5
     assert all(point is points[0] for point in points)
     assert len(decoded) == 1

@@ -185,7 +185,7 @@ def test_a_node_fails_at_what_a_peer_sends() -> None:
         raise RuntimeError("a bug")
 
     async def plant(node: Node) -> None:
-        node.sync._on_announcement = fail  # type: ignore[method-assign]
+        node.sync._on_announcement = fail  # type: ignore[method-assign,assignment]
 
     outcome = run_with(
         lambda build: build.jobs.append(plant),

@@ -18,7 +18,9 @@ TRIALS = [Trial(seed, draw_with_bug(seed)) for seed in (1, BAD_SEED)]
 
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=1, threads_per_worker=2, dashboard_address=None
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -32,7 +34,7 @@ def test_results_are_those_of_this_machine(scheduler: str) -> None:
 
 
 def test_one_that_hangs_is_ended(scheduler: str) -> None:
-    with Client(scheduler) as client:
+    with Client(scheduler) as client:  # type: ignore[no-untyped-call]
         hanging = Cluster(client, limit_s=0.5, attempt=never_ends)
         (result,) = hanging.run([TRIALS[1]])
         assert result.broken == {PROGRAM: "hangs: no end in 0.5 s"}
