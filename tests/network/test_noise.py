@@ -66,6 +66,24 @@ def test_a_proof_that_was_tampered_with(data: st.DataObject) -> None:
         alice.read_proof(bytes(proof[: data.draw(st.sampled_from([len(proof), at]))]))
 
 
+SMALL_ORDER = (
+    bytes(32),
+    b"\x01" + bytes(31),
+    bytes.fromhex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+    bytes.fromhex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+)
+"""Points of Curve25519 with which every key shares the same secret (RFC 7748, section 6.1)."""
+
+
+@pytest.mark.parametrize("key", SMALL_ORDER, ids=bytes.hex)
+def test_a_key_that_shares_no_secret_is_refused(key: bytes) -> None:
+    """A greeting is a bare key: that it is of no use shows when an answer is made."""
+    bob = Noise(BOB, initiator=False)
+    with pytest.raises(PeerError, match="no secret"):
+        bob.read_greeting(key)
+        bob.proof()
+
+
 class Liar(Identity):
     """Claims an identity, and signs as somebody else, or something else."""
 

@@ -67,12 +67,18 @@ class Noise:
         self._read(message)
 
     def proof(self) -> bytes:
-        """The handshake message in which this side proves who it is."""
+        """The handshake message in which this side proves who it is.
+
+        :raises PeerError: when the other side's key is one with which no secret can be shared.
+        """
         static = self._handshake.s.public_bytes
         signature = self._identity.sign(_SIGNED + static)
         key = _KEY_FORM + self._identity.public
         payload = _field(_IDENTITY_KEY, key) + _field(_IDENTITY_SIGNATURE, signature)
-        return bytes(self._noise.write_message(payload))
+        try:
+            return bytes(self._noise.write_message(payload))
+        except ValueError as error:
+            raise PeerError("no secret can be shared with the peer's key") from error
 
     def read_proof(self, message: bytes) -> PeerId:
         """Who the other side is, by the handshake message in which it proves that.
