@@ -2,102 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import chain
 from random import Random
 from typing import Any
 
 import wasmtime
 import zstandard
 
-from parahost.network.errors import PeerError
-from parahost.network.handshake import decode_hello, decode_told
-from parahost.network.noise import _parse_payload
+from parahost import erasure
+from parahost.erasure import ErasureError
 from parahost.parachains.code import example_code
-from parahost.primitives.addresses import AddressError, parse_told
+from parahost.primitives.availability import ErasureChunk
+from parahost.primitives.basic import U32, ChunkIndex
+from parahost.primitives.candidates import AvailableData
 from parahost.primitives.compression import COMPRESSED_PREFIX, BadCompression, maybe_decompress
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.primitives.scale.shapes import shape_of
 from parahost.runtime.errors import MalformedExtrinsic
-from parahost.runtime.extrinsic import decode_extrinsic
+from parahost.runtime.extrinsic import (
+    Envelope,
+    Extra,
+    MortalEra,
+    decode_extrinsic,
+    encode_extra,
+    open_envelope,
+)
 from parahost.runtime.module import RuntimeCall
 from parahost.validation.errors import StructureExceeded
 from parahost.validation.wasm.reader import MalformedModule, read_module
 from parahost.validation.wasm.stack_limit import limit_stack
+from tests.fuzz import connections
 from tests.fuzz.forms import damaged, form_of
+from tests.fuzz.target import Broken, Draw, Refused, Target
 from tests.primitives.test_bounds import read_types
 
-Draw = Callable[[Random], bytes]
-
-
-class Broken(Exception):
-    """A decoder took what it does not give back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """``run`` reads one input that ``draw`` makes; ``expected`` is what it may raise."""
-
-    name: str
-    draw: Draw
-    run: Callable[[bytes], object]
-    expected: tuple[type[BaseException], ...]
+ENGINE = wasmtime.Engine()
+VALIDATORS = 5
+CHUNKS = erasure.encode(b"what is to be available", VALIDATORS)
+ROOT, PROOFS = erasure.root_and_proofs(CHUNKS)
 
 
 def targets() -> Iterator[Target]:
     """All of them."""
+    return chain(connections.targets(), _types(), _of_the_chain())
+
+
+def _types() -> Iterator[Target]:
+    """Each type that a room decodes which reads from the network."""
     types: dict[str, Any] = {}
     for name, type_ in read_types():
         types.setdefault(str(type_), (name, type_))
     for name, type_ in types.values():
         yield _of_type(name, type_)
-    adder, address = bytes(example_code("adder")), "/ip4/192.0.2.7/tcp/30333/p2p/" + PEER
+
+
+def _of_the_chain() -> Iterator[Target]:
     compressed = COMPRESSED_PREFIX + zstandard.compress(bytes(5000))
-    yield Target("hello", _of_noise, decode_hello, (PeerError,))
-    yield Target("told addresses", _of_noise, decode_told, (PeerError,))
-    yield Target(
-        "noise payload", _like(bytes.fromhex("0a240801122000")), _parse_payload, (PeerError,)
-    )
-    yield Target("address", _like(address.encode()), _parse_text, (AddressError, UnicodeError))
-    yield Target("extrinsic", _extrinsic, decode_extrinsic, (MalformedExtrinsic,))
+    yield Target("envelope", _envelope, _open, (MalformedExtrinsic,))
+    yield Target("extrinsic", _extrinsic, _read_extrinsic, (MalformedExtrinsic,))
+    yield Target("chunk", _chunk, _verify, (ScaleDecodeError, Refused))
+    yield Target("recovery", _available_data, _recover, (ScaleDecodeError, ErasureError))
     yield Target("zstd", _like(compressed), _decompress, (BadCompression,))
+    adder = bytes(example_code("adder"))
     yield Target("wasm", _like(adder), _instrument, (MalformedModule, StructureExceeded))
-
-
-ENGINE = wasmtime.Engine()
-PEER = "12D3KooWN5QNs6e9fMcJMhAL5uFh23vKuK6AA4qJk4PzjKV9E53u"
 
 
 def _of_type(name: str, type_: Any) -> Target:
     shape = shape_of(type_)
 
+    def draw(random: Random) -> bytes:
+        return damaged(random, form_of(random, shape))
+
     def run(data: bytes) -> None:
         if encode(decode(type_, data), type_) != data:
             raise Broken(name)
 
-    return Target(
-        name, lambda random: damaged(random, form_of(random, shape)), run, (ScaleDecodeError,)
-    )
+    return Target(name, draw, run, (ScaleDecodeError,))
 
 
 def _like(example: bytes) -> Draw:
     return lambda random: damaged(random, example)
 
 
-def _of_noise(random: Random) -> bytes:
-    return damaged(random, random.randbytes(random.randrange(200)))
+# Extrinsics
+
+
+def _head(random: Random) -> bytes:
+    """What stands before an extrinsic's call."""
+    if random.random() < 0.3:
+        return b"\x04"
+    era = None
+    if random.random() < 0.7:
+        era = MortalEra.around(random.randrange(1 << 20), 1 << random.randrange(2, 17))
+    tip = random.getrandbits(random.randrange(1, 129))
+    extra = Extra(era, random.getrandbits(random.randrange(1, 33)), tip)
+    return b"\x84\0" + random.randbytes(32) + b"\1" + random.randbytes(64) + encode_extra(extra)
+
+
+def _envelope(random: Random) -> bytes:
+    return damaged(random, _head(random) + random.randbytes(random.randrange(40)))
+
+
+def _open(data: bytes) -> None:
+    envelope = open_envelope(data)
+    if _head_of(envelope) + envelope.call_bytes != data or envelope.length != len(data):
+        raise Broken("envelope")
+
+
+def _head_of(envelope: Envelope) -> bytes:
+    signed = envelope.signature
+    if signed is None:
+        return b"\x04"
+    return b"\x84\0" + signed.signer + b"\1" + signed.signature + encode_extra(signed.extra)
 
 
 def _extrinsic(random: Random) -> bytes:
-    call = form_of(random, shape_of(RuntimeCall))
-    head = random.choice((b"\x04", b"\x84\0" + bytes(32) + b"\1" + bytes(64) + b"\0\0\0"))
-    return damaged(random, head + call)
+    return damaged(random, _head(random) + form_of(random, shape_of(RuntimeCall)))
 
 
-def _parse_text(data: bytes) -> None:
-    address = parse_told(data.decode())
-    if str(parse_told(str(address))) != str(address):
-        raise Broken("address")
+def _read_extrinsic(data: bytes) -> None:
+    if decode_extrinsic(data).encode() != data:
+        raise Broken("extrinsic")
+
+
+# Available data
+
+
+def _chunk(random: Random) -> bytes:
+    index = random.randrange(VALIDATORS)
+    chunk = ErasureChunk(CHUNKS[index], ChunkIndex(U32(index)), PROOFS[index])
+    return damaged(random, encode(chunk))
+
+
+def _verify(data: bytes) -> None:
+    chunk = decode(ErasureChunk, data)
+    if not erasure.verify_chunk(ROOT, chunk.index, chunk.chunk, chunk.proof, VALIDATORS):
+        raise Refused
+    if chunk.chunk != CHUNKS[chunk.index]:
+        raise Broken("chunk: a forged one is taken")
+
+
+def _available_data(random: Random) -> bytes:
+    return damaged(random, form_of(random, shape_of(AvailableData))) or b"\0"
+
+
+def _recover(data: bytes) -> None:
+    """Whoever makes chunks and root chooses what comes out of them."""
+    chunks = erasure.encode(data, VALIDATORS)
+    root, some = erasure.erasure_root(chunks), {0: chunks[0], 4: chunks[4]}
+    recovered = erasure.recover_value(AvailableData, some, VALIDATORS, root)
+    if encode(recovered) != data.ljust(len(encode(recovered)), b"\0")[: len(encode(recovered))]:
+        raise Broken("recovery")
+
+
+# Code
 
 
 def _decompress(data: bytes) -> None:
