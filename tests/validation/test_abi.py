@@ -19,10 +19,12 @@ from parahost.validation import InProcessHost
 from parahost.validation.allocator_wasm import MALLOC
 from parahost.validation.engine import HEAP_PAGES, MAX_MEMORY_PAGES, PAGE_SIZE
 from tests.validation.guests import (
+    DEEPEST,
     ECHO,
     IMPORTED_MEMORY,
     OVERDOES,
     PARAMS,
+    deep_calls,
     guest,
     imported,
     span,
@@ -99,7 +101,7 @@ def test_an_overflow_of_the_machines_stack_is_undecided(monkeypatch: pytest.Monk
 def test_an_endless_loop_ends_at_the_same_instruction_whoever_asks(kind: ExecutionKind) -> None:
     outcome = InProcessHost().run(guest(OVERDOES), PARAMS, kind)
     assert isinstance(outcome, Failed)
-    assert outcome.reason == "limit of 8,000,000,000 instructions reached"
+    assert outcome.reason == "the fuel limit of 8,000,000,000 instructions was reached"
     assert outcome.peak_memory_kb == 1025 * 64
 
 
@@ -121,7 +123,7 @@ def test_host_functions_count_by_calls_and_bytes() -> None:
 def test_a_host_function_called_for_ever_reaches_the_limit_too() -> None:
     body = "(loop $again (call $ext_misc_print_num_version_1 (i64.const 1)) (br $again))"
     name = "ext_misc_print_num_version_1"
-    assert "instructions reached" in reason(
+    assert "instructions was reached" in reason(
         guest(f"{body} (i64.const 0)", before=imported(name, "l"))
     )
 
@@ -249,8 +251,42 @@ def test_the_allocator_stops_at_the_memory_limit() -> None:
       (drop (call $ext_allocator_malloc_version_1 (i32.const 16777216))) (br $again))
     (i64.const 0)
     """
-    expected = "memory limit reached"
+    expected = f"the memory limit of {HEAP_PAGES + 1:,} pages was reached"
     assert reason(guest(greedy, before=malloc)) == expected
+    assert reason(guest(greedy, before=malloc, memory=IMPORTED_MEMORY)).startswith(
+        "the memory limit"
+    )
+
+
+def test_a_guest_that_traps_for_want_of_memory_is_told_from_others() -> None:
+    """It asks the engine itself, is refused, and ends as it likes."""
+    greedy = """
+    (loop $again (br_if $again (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) unreachable
+    """
+    expected = f"executed, with the memory limit of {HEAP_PAGES + 1:,} pages reached"
+    assert reason(guest(greedy)).endswith(expected)
+    assert "limit" not in reason(guest("(drop (memory.grow (i32.const 64))) unreachable"))
+
+
+def test_calls_too_deep_are_told_from_other_traps() -> None:
+    expected = "the stack limit of 65,536 values was reached"
+    assert reason(deep_calls(DEEPEST + 1)) == expected
+    trap_in_the_depth = """
+    (func $down (param i32) (if (i32.eqz (local.get 0)) (then unreachable))
+      (call $down (i32.sub (local.get 0) (i32.const 1))))
+    """
+    memory = f'(memory (export "memory") 1) {trap_in_the_depth}'
+    deep = guest("(call $down (i32.const 10000)) (i64.const 0)", memory=memory)
+    assert "unreachable" in reason(deep)
+
+
+def test_a_guest_may_export_what_its_counter_would_be_called() -> None:
+    names = ("parahost stack", "parahost stack_", "parahost stack__x")
+    exports = "".join(f'(global (export "{name}") (mut i32) (i32.const 9))' for name in names)
+    recursion = f'(memory (export "memory") 1) {exports} (func $f (call $f))'
+    code = guest("(call $f) (i64.const 0)", memory=recursion)
+    assert reason(code) == "the stack limit of 65,536 values was reached"
+    assert result(guest(ECHO, memory=f'(memory (export "memory") 1) {exports}')) == PARAMS
 
 
 def test_an_imported_memory_keeps_to_its_declared_maximum() -> None:

@@ -145,7 +145,7 @@ async def test_where_the_count_of_instructions_ends_a_call_it_is_invalid(tmp_pat
     async with pool_at(tmp_path, limits=limits) as pool:
         outcome = await pool.execute(code(guest(OVERDOES)), PARAMS, BACKING)
         assert isinstance(outcome, Failed)
-        assert outcome.reason == f"limit of {MAX_INSTRUCTIONS:,} instructions reached"
+        assert outcome.reason == f"the fuel limit of {MAX_INSTRUCTIONS:,} instructions was reached"
         [pid] = pool.worker_pids
         assert isinstance(await pool.execute(code(guest(OVERDOES)), b"", CHECKING), Failed)
         assert pool.worker_pids == [pid]

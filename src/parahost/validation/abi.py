@@ -32,12 +32,16 @@ from parahost.validation.engine import (
 from parahost.validation.errors import (
     FunctionFailed,
     GuestTrap,
-    InstructionsUsedUp,
+    HeapUsedUp,
+    InstructionLimitReached,
     MachineTrouble,
+    MemoryLimitReached,
+    StackLimitReached,
 )
 from parahost.validation.host_functions import HOST_FUNCTIONS, HostContext, HostFunction
 from parahost.validation.memory import GuestMemory
 from parahost.validation.metering import INSTRUCTIONS_PER_BYTE, Meter
+from parahost.validation.wasm.stack_limit import COUNTER_NAME, MAX_STACK_VALUES
 from parahost.validation.wasm.structure import MAX_TABLE_ELEMENTS
 from parahost.validation.wire import MAX_RESULT_SIZE
 
@@ -85,6 +89,8 @@ class ValidationFunction:
         self._module = module
         self._context: HostContext | None = None
         self._meter: Meter
+        self._stack_counter = _counter_name(module)
+        self._stack_values: Callable[[], int] | None = None
         self._imported_memory: wasmtime.Limits | None = None
         self._allocator_imports: set[str] = set()
         self._linker = wasmtime.Linker(engine.wasmtime)
@@ -114,7 +120,7 @@ class ValidationFunction:
             )
             return self._call_in(store, params, report)
         finally:
-            self._context = None
+            self._context = self._stack_values = None
             store.close()  # now: its memory has 4 GiB of addresses
 
     def _call_in(self, store: wasmtime.Store, params: bytes, report: CallReport) -> bytes:
@@ -139,10 +145,14 @@ class ValidationFunction:
         match error:
             case FunctionFailed():
                 return error
+            case HeapUsedUp():
+                return MemoryLimitReached(self._memory_limit)
             case GuestTrap():
                 return FunctionFailed(self._explain(error.reason))
             case wasmtime.Trap() if error.trap_code is wasmtime.TrapCode.OUT_OF_FUEL:
-                return InstructionsUsedUp(self._meter.limit)
+                return InstructionLimitReached(self._meter.limit)
+            case wasmtime.Trap() if self._stack_values and self._stack_values() > MAX_STACK_VALUES:
+                return StackLimitReached(MAX_STACK_VALUES)
             case wasmtime.Trap() if error.trap_code in _WASM_TRAPS:
                 return FunctionFailed(self._explain(f"trap: {one_line(error)}"))
         return MachineTrouble(f"the engine failed: {one_line(error)}")
@@ -153,6 +163,9 @@ class ValidationFunction:
         # What the exports are was checked when the function was made.
         exports: Any = self._linker.instantiate(store, self._module).exports(store)
         memory = GuestMemory(store, own or exports["memory"], self._memory_limit)
+        if self._stack_counter is not None:
+            counter = exports[self._stack_counter]
+            self._stack_values = lambda: int(counter.value(store))
         try:
             heap_base = exports["__heap_base"].value(store) & 0xFFFFFFFF
             if fast is not None:
@@ -249,8 +262,13 @@ class ValidationFunction:
         return limits
 
     def _explain(self, reason: str) -> str:
-        """The reason, with the guest's last words if it said any."""
-        last = self._context.log[-1] if self._context and self._context.log else ""
+        """The reason, with the guest's last words if it said any, and a word on its memory if it
+        took all that it may have: a guest that gets no more ends in ways of its own."""
+        if self._context is None:
+            return reason
+        if self._context.memory.size >= self._memory_limit * PAGE_SIZE:
+            reason = f"{reason}, with the memory limit of {self._memory_limit:,} pages reached"
+        last = self._context.log[-1] if self._context.log else ""
         return f"{reason} (the function logged: {last})" if last else reason
 
 
@@ -272,6 +290,13 @@ def _have_memory(size: int) -> None:
         mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except OSError as error:
         raise MachineTrouble(f"{size} bytes of memory cannot be had: {error.strerror}") from None
+
+
+def _counter_name(module: wasmtime.Module) -> str | None:
+    """The export that tells how deep calls are; ``None`` where no function of the module's own has
+    them counted."""
+    name = module.exports[-1].name if module.exports else None
+    return name if name and name.startswith(COUNTER_NAME) else None
 
 
 def _signature(kind: wasmtime.FuncType) -> tuple[str, str]:

@@ -17,7 +17,7 @@ it, and with it this allocator.
 from __future__ import annotations
 
 from parahost.validation.engine import PAGE_SIZE
-from parahost.validation.errors import GuestTrap
+from parahost.validation.errors import GuestTrap, HeapUsedUp
 from parahost.validation.memory import GuestMemory
 
 HEADER_SIZE = 8
@@ -76,7 +76,7 @@ class FreeingBumpAllocator:
             required = -(-end // PAGE_SIZE)
             limit = self._memory.max_pages
             if required > limit:
-                raise GuestTrap("memory limit reached")
+                raise HeapUsedUp("memory limit reached")
             doubled = 2 * (self._memory.size // PAGE_SIZE)
             if not self._memory.grow_to(min(max(required, doubled), limit)):
                 raise GuestTrap("memory cannot grow")

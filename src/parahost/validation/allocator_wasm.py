@@ -15,19 +15,19 @@ import wasmtime
 
 from parahost.validation.allocator import HEADER_SIZE, MAX_ALLOCATION, MIN_ALLOCATION, ORDERS
 from parahost.validation.engine import PAGE_SIZE
-from parahost.validation.errors import GuestTrap
+from parahost.validation.errors import GuestTrap, HeapUsedUp
 
 MALLOC = "ext_allocator_malloc_version_1"
 FREE = "ext_allocator_free_version_1"
 
-_REASONS = (
-    f"an allocation exceeds {MAX_ALLOCATION} bytes",
-    "memory limit reached",
-    "memory cannot grow",
-    "a free chunk lies outside the memory",
-    "the free list leads to a chunk that is not free",
-    "the header before a freed pointer is not an allocation's",
-    "the allocator is called before the entry point",
+_FAILURES: tuple[tuple[type[GuestTrap], str], ...] = (
+    (GuestTrap, f"an allocation exceeds {MAX_ALLOCATION} bytes"),
+    (HeapUsedUp, "memory limit reached"),
+    (GuestTrap, "memory cannot grow"),
+    (GuestTrap, "a free chunk lies outside the memory"),
+    (GuestTrap, "the free list leads to a chunk that is not free"),
+    (GuestTrap, "the header before a freed pointer is not an allocation's"),
+    (GuestTrap, "the allocator is called before the entry point"),
 )
 """By the number with which the module calls ``fail``."""
 
@@ -69,7 +69,8 @@ def compile_allocator(engine: wasmtime.Engine) -> wasmtime.Module:
 
 
 def _fail(reason: int) -> None:
-    raise GuestTrap(_REASONS[reason])
+    kind, text = _FAILURES[reason]
+    raise kind(text)
 
 
 @cache

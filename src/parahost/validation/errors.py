@@ -14,12 +14,33 @@ class FunctionFailed(Exception):
         self.reason = reason
 
 
-class InstructionsUsedUp(FunctionFailed):
-    """The function executed more than the ``limit`` of instructions."""
+class LimitReached(FunctionFailed):
+    """The function would exceed a ``limit`` that is the same on every machine."""
+
+    def __init__(self, reason: str, limit: int) -> None:
+        super().__init__(reason)
+        self.limit = limit
+
+
+class StackLimitReached(LimitReached):
+    """Its calls are so deep that they would hold more than ``limit`` values."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"limit of {limit:,} instructions reached")
-        self.limit = limit
+        super().__init__(f"the stack limit of {limit:,} values was reached", limit)
+
+
+class InstructionLimitReached(LimitReached):
+    """It executed ``limit`` instructions and would execute more (the engine calls them fuel)."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the fuel limit of {limit:,} instructions was reached", limit)
+
+
+class MemoryLimitReached(LimitReached):
+    """It allocates more than fits into a memory of ``limit`` pages."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the memory limit of {limit:,} pages was reached", limit)
 
 
 class StructureExceeded(FunctionFailed):
@@ -39,6 +60,10 @@ class GuestTrap(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class HeapUsedUp(GuestTrap):
+    """An allocation needs more memory than the function may have."""
 
 
 class MachineTrouble(Exception):

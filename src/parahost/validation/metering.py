@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import wasmtime
 
-from parahost.validation.errors import InstructionsUsedUp
+from parahost.validation.errors import InstructionLimitReached
 
 MAX_INSTRUCTIONS = 8_000_000_000
 """What a call may execute: about what a core gets through in the 2 s of CPU time that backing
@@ -39,13 +39,13 @@ class Meter:
         """Count a host function's work. The engine is told in large steps, as asking it costs more
         than most host functions do.
 
-        :raises InstructionsUsedUp: when the call has executed its limit.
+        :raises InstructionLimitReached: when the call has executed its limit.
         """
         self._owed += instructions
         if self._owed < _SETTLED_AT:
             return
         left = self._store.get_fuel()
         if self._owed >= left:
-            raise InstructionsUsedUp(self.limit)
+            raise InstructionLimitReached(self.limit)
         self._store.set_fuel(left - self._owed)
         self._owed = 0

@@ -87,6 +87,7 @@ class Module:
     table_minima: list[int] = field(default_factory=list)
     globals: int = 0
     """How many it imports and defines."""
+    exports: int = 0
     bodies: list[Body] = field(default_factory=list)
 
     def content(self, section_id: SectionId) -> bytes | None:
@@ -197,7 +198,7 @@ def _read_section(module: Module, section: Section) -> None:
         case SectionId.CODE:
             module.bodies.extend(reader.many(Part.FUNCTIONS, lambda: _read_body(reader)))
         case SectionId.EXPORT:
-            bound(Part.EXPORTS, reader.u32())
+            module.exports = bound(Part.EXPORTS, reader.u32())
         case SectionId.ELEMENT:
             bound(Part.ELEMENT_SEGMENTS, reader.u32())
         case SectionId.DATA:

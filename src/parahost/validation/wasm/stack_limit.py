@@ -9,6 +9,8 @@ A body ``B`` becomes ``<add the cost; trap if beyond> block B end <subtract the 
 keep their targets; ``return`` becomes a branch to the new block. No function is added, so indices
 and names stay what they are. The cost is paid by the function that is called, from wherever that
 is: other functions, tables, or the host.
+
+The global is the last export. What it holds after a trap tells whether the limit was the cause.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from parahost.validation.wasm.reader import (
 
 MAX_STACK_VALUES = 65_536
 """As in Polkadot's executor parameters (``StackLogicalMax``)."""
+COUNTER_NAME = "parahost stack"
+"""How the counter's export begins: underscores follow where the module has that name itself."""
 FRAME_COST = 2
 """Of a function without locals or operands, in values."""
 
@@ -34,6 +38,7 @@ _I32, _MUTABLE, _NO_RESULT, _FUNCTION_TYPE = b"\x7f", b"\x01", b"\x40", b"\x60"
 _UNREACHABLE, _BLOCK, _IF, _END, _BR = b"\x00", b"\x02", b"\x04", b"\x0b", b"\x0c"
 _GLOBAL_GET, _GLOBAL_SET, _I32_CONST = b"\x23", b"\x24", b"\x41"
 _I32_GT_U, _I32_ADD, _I32_SUB = b"\x4b", b"\x6a", b"\x6b"
+_GLOBAL_EXPORT = b"\x03"
 _NAMES = b"\x04name"
 _BEFORE_GLOBALS = {
     SectionId.TYPE,
@@ -58,6 +63,7 @@ def limit_stack(module: Module) -> bytes:
     changed = {
         SectionId.TYPE: limiter.types(),
         SectionId.GLOBAL: _globals(module),
+        SectionId.EXPORT: _exports(module),
         SectionId.CODE: code,
     }
     sections = []
@@ -122,6 +128,18 @@ def _globals(module: Module) -> bytes:
         return _vector([counter])
     defined = module.globals - module.imported_globals
     return u32(defined + 1) + old[_size_of_count(old) :] + counter
+
+
+def _exports(module: Module) -> bytes | None:
+    """The exports, and the counter behind them."""
+    old = module.content(SectionId.EXPORT)
+    if old is None:
+        return None
+    name = COUNTER_NAME.encode()
+    while name in old:
+        name += b"_"
+    counter = u32(len(name)) + name + _GLOBAL_EXPORT + u32(module.globals)
+    return u32(module.exports + 1) + old[_size_of_count(old) :] + counter
 
 
 def _size_of_count(content: bytes) -> int:
