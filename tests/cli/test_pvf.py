@@ -14,6 +14,7 @@ from parahost.parachains.code import example_code
 from parahost.primitives.basic import H256, U32, BlockNumber, HeadData
 from parahost.primitives.candidates import ValidationParams
 from parahost.primitives.scale import encode
+from tests.validation.guests import DEEPEST, OVERDOES, deep_calls, guest
 
 CASE = json.loads((Path(__file__).parents[1] / "vectors/pvf_adder.json").read_text())["cases"][0]
 PARAMS = CASE["params_hex"]
@@ -152,6 +153,23 @@ def test_logs_and_the_place_of_a_trap_are_shown(code_file: Path) -> None:
         "trapped in: give\N{REPLACEMENT CHARACTER}[2Jup",
         "trapped in: check",
     ]
+
+
+@pytest.mark.parametrize(
+    ("endless", "reason"),
+    [
+        (deep_calls(DEEPEST + 1), "the stack limit of 65,536 values was reached"),
+        (guest(OVERDOES), "the fuel limit of 8,000,000,000 instructions was reached"),
+    ],
+)
+def test_the_limit_that_ended_a_function_is_named(
+    endless: bytes, reason: str, tmp_path: Path
+) -> None:
+    code = tmp_path / "endless.wasm"
+    code.write_bytes(endless)
+    done = invoke(code, "--params", GUEST_PARAMS, "--kind", "checking")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["reason"] == reason
 
 
 def test_an_undecided_run(code_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,14 +16,11 @@ import wasmtime
 from wasmtime import _bindings
 
 from parahost.validation.errors import ArtifactError, FunctionFailed, MachineTrouble
+from parahost.validation.machine_stack import STACK_SIZE, have_stack
 from parahost.validation.wasm.reader import MalformedModule, read_module
 from parahost.validation.wasm.stack_limit import limit_stack
 
 PAGE_SIZE = 65536
-STACK_SIZE = 5 * 1024 * 1024
-"""The machine's stack of a function, in bytes. Calls as deep as may be
-(:mod:`parahost.validation.wasm.stack_limit`) need 3 MiB at the most; a thread of 8 MiB keeps room
-for host functions."""
 HEAP_PAGES = 2048
 """How far a memory may grow beyond its declared minimum: 128 MiB."""
 INITIAL_HEAP_PAGES = 32
@@ -35,9 +32,13 @@ _PREFIXES = re.compile(r"^(\d+: )?(wasm trap: )?")
 
 
 class Engine:
-    """Compiles code to artifacts and loads them."""
+    """Compiles code to artifacts and loads them, to be called in the thread that makes it.
+
+    :raises MachineTrouble: when this thread's stack is too small.
+    """
 
     def __init__(self) -> None:
+        have_stack()
         self.wasmtime = wasmtime.Engine(_config())
 
     def compile(self, wasm: bytes) -> wasmtime.Module:

@@ -25,6 +25,7 @@ from parahost.validation.artifacts import unseal
 from parahost.validation.code import wasm_of
 from parahost.validation.engine import Engine
 from parahost.validation.errors import ArtifactError, FunctionFailed, MachineTrouble
+from parahost.validation.machine_stack import THREAD_STACK
 from parahost.validation.wire import (
     MAX_ARTIFACT_SIZE,
     REQUEST_HEAD_SIZE,
@@ -155,6 +156,7 @@ def _limit(memory: int) -> None:
         (resource.RLIMIT_DATA, memory),
         (resource.RLIMIT_FSIZE, _FILE_SIZE),
         (resource.RLIMIT_NOFILE, _DESCRIPTORS),
+        (resource.RLIMIT_STACK, THREAD_STACK),
     ):
         _, hard = resource.getrlimit(limit)
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
