@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 import trio
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.overseer import Interceptor, Overseer, Subsystem
 from parahost.ports import Executor
-from parahost.primitives.basic import BlockNumber, Hash
+from parahost.primitives.basic import U32, ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.header import Header
+from parahost.runtime.storage import State
 from parahost.simulation.executor import InlineExecutor
 
 
@@ -76,9 +81,32 @@ def make_overseer(
     )
 
 
+@dataclass(frozen=True, eq=False)
+class ScriptedLeaf(ActiveLeaf):
+    """A leaf without a state: what the functions of the Runtime API would give, a test says."""
+
+    answers: Mapping[Callable[..., Any], Callable[..., Any]] = field(default_factory=dict)
+
+    def read(self, function: Callable[..., Any], *args: Any) -> Any:
+        return self.answers[function](*args)
+
+
+def scripted_leaf(
+    block: Hash | None = None,
+    number: int = 1,
+    parent: Hash = ZERO_HASH,
+    *,
+    answers: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
+) -> ScriptedLeaf:
+    """A leaf of that hash, or that of its header."""
+    header = Header(parent, BlockNumber(U32(number)), ZERO_HASH, ZERO_HASH)
+    nothing = State.from_raw({})
+    return ScriptedLeaf(nothing, block or header.hash(), header, answers=answers or {})
+
+
 @asynccontextmanager
 async def running(
-    overseer: Overseer, initial: Sequence[tuple[Hash, BlockNumber]] = ()
+    overseer: Overseer, initial: Sequence[ActiveLeaf] = ()
 ) -> AsyncIterator[Overseer]:
     """The overseer, started; cancelled at the end."""
     async with trio.open_nursery() as nursery:

@@ -40,6 +40,7 @@ from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.generation import CollationGeneration
 from parahost.node.collation.para_standing import Expected
 from parahost.node.collation.validator_side import ValidatorSide
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, MessageGraph, Overseer, Subsystem
 from parahost.node.overseer.overseer import Pick
@@ -65,11 +66,11 @@ from parahost.ports import (
     Verifier,
 )
 from parahost.ports.collator import Collator
-from parahost.primitives.basic import BlockNumber, Hash, ParaId
+from parahost.primitives.basic import Hash, ParaId
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.events import BlockImportEvent
-from parahost.primitives.header import Extrinsic
-from parahost.primitives.runtime_api import CandidateBackedEvent, CandidateEvent
+from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.runtime_api import CandidateBackedEvent
 from parahost.runtime import api
 from parahost.runtime.errors import InvalidTransaction
 from parahost.runtime.executive import Runtime
@@ -313,14 +314,18 @@ class Node:
         alone = len(api.babe_authorities(self.chain.state(self.chain.best_hash))) == 1
         return alone or bool(self.ports.network.connected())
 
-    def _initial_leaves(self) -> list[tuple[Hash, BlockNumber]]:
+    def _initial_leaves(self) -> list[ActiveLeaf]:
         """The heads that may be built on, the best one last (A66)."""
         found = []
         for leaf in self.chain.leaves()[:MAX_INITIAL_LEAVES]:
             header = self.chain.header(leaf)
             assert header is not None, "a leaf is in the tree"
-            found.append((leaf, header.number))
+            found.append(self._leaf(leaf, header))
         return found[::-1]
+
+    def _leaf(self, block: Hash, header: Header) -> ActiveLeaf:
+        leaf: ActiveLeaf = self._ask(ActiveLeaf, self.chain.state(block), (block, header))
+        return leaf
 
     def _state(self, block: Hash) -> State | None:
         try:
@@ -330,23 +335,20 @@ class Node:
 
     def _on_chain(self, event: ChainEvent) -> None:
         if isinstance(event, BlockImportEvent):
-            state = self.chain.state(event.hash)
-            moved = self._ask(api.candidate_events, state, ())
-            record_import(self.ports.journal, event, moved)
-            self._record_own_part(event, state, moved)
-            self.overseer.block_imported(event)
+            leaf = self._leaf(event.hash, event.header)
+            record_import(self.ports.journal, event, leaf.events)
+            self._record_own_part(event, leaf)
+            self.overseer.block_imported(leaf)
         else:
             record_finality(self.ports.journal, event)
             self.overseer.block_finalized(event)
 
-    def _record_own_part(
-        self, event: BlockImportEvent, state: State, moved: Sequence[CandidateEvent]
-    ) -> None:
-        backed = sum(isinstance(one, CandidateBackedEvent) for one in moved)
+    def _record_own_part(self, event: BlockImportEvent, leaf: ActiveLeaf) -> None:
+        backed = sum(isinstance(one, CandidateBackedEvent) for one in leaf.events)
         self._own_part.imported(event, len(self.chain.body(event.hash) or ()), backed)
         if event.new_best:
-            session = self._ask(api.session_index_for_child, state, ())
-            self._own_part.session_is(session, self._ask(api.validators, state, ()))
+            session = leaf.session
+            self._own_part.session_is(session.signing.session_index, session.validators)
 
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
         self.overseer.send(ReportMisbehavior(proof))

@@ -1,16 +1,12 @@
-"""The session that judges the children of a relay parent, as jobs learn it."""
+"""The session that judges the children of a relay parent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.node.messages.utility import RuntimeCall
-from parahost.node.overseer import Context
 from parahost.ports import KeyStore, KeyType
-from parahost.primitives.basic import Hash, ValidatorId, ValidatorIndex
+from parahost.primitives.basic import ValidatorId, ValidatorIndex
 from parahost.primitives.statements import SigningContext
-from parahost.runtime import api
-from parahost.runtime.storage import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +23,3 @@ class ChildSession:
             if bytes(validator) in held:
                 return ValidatorIndex(index)  # type: ignore[arg-type]
         return None
-
-
-def session_of(state: State, relay_parent: Hash) -> ChildSession:
-    """The session of a relay parent's children, by its state: a question for a ``RuntimeCall``."""
-    signing = SigningContext(api.session_index_for_child(state), relay_parent)
-    return ChildSession(api.validators(state), signing)
-
-
-async def child_session(ctx: Context, relay_parent: Hash) -> ChildSession:
-    """Ask the runtime.
-
-    :raises Unanswered: when the relay parent's state is not known.
-    """
-    return await ctx.ask(RuntimeCall(relay_parent, session_of, (relay_parent,)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -46,12 +46,10 @@ from parahost.node.messages.network import (
     SendMessage,
     View,
 )
-from parahost.node.messages.signals import StartWork, StopWork
-from parahost.node.messages.utility import ProvisionBitfield, RuntimeCall
+from parahost.node.messages.utility import ProvisionBitfield
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import BITFIELD_DISTRIBUTION, GOSSIP_LIMITS
 from parahost.node.session import ChildSession
-from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import KeyType, ObservedRole
 from parahost.primitives.availability import (
     ErasureChunk,
@@ -71,8 +69,7 @@ from parahost.primitives.basic import (
 from parahost.primitives.limits import MAX_CORES
 from parahost.primitives.scale import BitVec, decode, encode
 from parahost.primitives.statements import SigningContext
-from parahost.runtime import api
-from tests.node.availability.world import RelayChain, hash_of, imported, key_store
+from tests.node.availability.world import RelayChain, hash_of, key_store
 from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.parachains.world import (
     World,
@@ -133,13 +130,13 @@ async def test_one_bit_for_each_chunk_that_is_held(autojump_clock: MockClock) ->
     chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
     chunks.held[hash_of(second)] = None
     signing = BitfieldSigning(key_store(OWN), 6.0)
-    overseer = make_overseer([signing, chunks, ear, RuntimeApi(chain.state_of)])
-    async with running(overseer, [(chain.genesis.hash(), chain.genesis.number)]):
+    overseer = make_overseer([signing, chunks, ear])
+    async with running(overseer, [chain.leaf(chain.genesis)]):
         await trio.sleep(0.01)
         (vote,) = ear.heard  # nothing is pending, nothing to wait for
         assert isinstance(vote, DistributeBitfield)
         assert not any(vote.bitfield.bitfield)
-        overseer.block_imported(imported(block))
+        overseer.block_imported(chain.leaf(block))
         await trio.sleep(1.4)
         assert len(ear.heard) == 1  # it waits for the other chunk, but not for ever
         await trio.sleep(0.2)
@@ -177,8 +174,8 @@ async def test_it_waits_no_longer_than_a_quarter_slot_or_until_all_is_there(
     for slot_s, comes_after, latest in ((2.0, None, 0.6), (6.0, 0.3, 0.4), (12.0, None, 1.6)):
         chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
         signing = BitfieldSigning(key_store(OWN), slot_s)
-        overseer = make_overseer([signing, chunks, ear, RuntimeApi(chain.state_of)])
-        async with running(overseer, [(block.hash(), block.number)]):
+        overseer = make_overseer([signing, chunks, ear])
+        async with running(overseer, [chain.leaf(block)]):
             await trio.sleep(comes_after or 0.2)
             assert ear.heard == []
             if comes_after is not None:
@@ -199,12 +196,10 @@ async def test_who_is_no_validator_signs_nothing_and_a_stopped_head_is_left(
     following = chain.add()
     for keys in (key_store(), key_store(77), key_store(OWN)):
         chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
-        overseer = make_overseer(
-            [BitfieldSigning(keys, 6.0), chunks, ear, RuntimeApi(chain.state_of)]
-        )
-        async with running(overseer, [(block.hash(), block.number)]):
+        overseer = make_overseer([BitfieldSigning(keys, 6.0), chunks, ear])
+        async with running(overseer, [chain.leaf(block)]):
             await trio.sleep(0.5)
-            overseer.block_imported(imported(following))
+            overseer.block_imported(chain.leaf(following))
             await trio.sleep(3)
         heads = [m.relay_parent for m in ear.heard if isinstance(m, DistributeBitfield)]
         is_validator = validator_ids(VALIDATORS)[OWN] in keys.public_keys(KeyType.PARACHAIN)
@@ -217,10 +212,8 @@ async def test_a_second_and_different_bitfield_is_refused(autojump_clock: MockCl
     promise = bitfield_promise(chain.genesis.hash())
     keys.sign(KeyType.PARACHAIN, validator_ids(VALIDATORS)[OWN], b"another", [promise])
     ear = Ear(receives=(DistributeBitfield,))
-    overseer = make_overseer(
-        [BitfieldSigning(keys, 6.0), Chunks(), ear, RuntimeApi(chain.state_of)]
-    )
-    async with running(overseer, [(chain.genesis.hash(), chain.genesis.number)]):
+    overseer = make_overseer([BitfieldSigning(keys, 6.0), Chunks(), ear])
+    async with running(overseer, [chain.leaf(chain.genesis)]):
         await trio.sleep(2)
         assert ear.heard == []
         journal = overseer._journal
@@ -246,7 +239,7 @@ class Gossip:
     def __init__(self, chain: RelayChain) -> None:
         self.ear = Ear(receives=self.kinds)
         self.subsystem = BitfieldDistribution(DirectVerifier())
-        self.overseer = make_overseer([self.subsystem, self.ear, RuntimeApi(chain.state_of)])
+        self.overseer = make_overseer([self.subsystem, self.ear])
         self.head = chain.genesis.hash()
         self.context = SigningContext(SessionIndex(U32(0)), self.head)
 
@@ -284,7 +277,7 @@ class Gossip:
 @asynccontextmanager
 async def gossiping(chain: RelayChain) -> AsyncIterator[Gossip]:
     gossip = Gossip(chain)
-    async with running(gossip.overseer, [(gossip.head, chain.genesis.number)]):
+    async with running(gossip.overseer, [chain.leaf(chain.genesis)]):
         await trio.testing.wait_all_tasks_blocked()
         for peer in (A, B):
             await gossip.event(
@@ -295,7 +288,7 @@ async def gossiping(chain: RelayChain) -> AsyncIterator[Gossip]:
 
 
 def stop(overseer: Overseer, chain: RelayChain) -> None:
-    overseer.block_imported(imported(chain.add()))
+    overseer.block_imported(chain.leaf(chain.add()))
 
 
 @pytest.mark.usefixtures("each_gain_is_reported")
@@ -411,19 +404,6 @@ def test_bitfields_are_split_into_messages() -> None:
         assert all(len(each) <= GOSSIP_LIMITS[BITFIELD_DISTRIBUTION] for each in payloads)
 
 
-async def test_so_many_bitfields_wait_for_the_session() -> None:
-    chain = relay_chain()
-    gossip = Gossip(chain)
-    silent = Ear(receives=(*gossip.kinds, RuntimeCall))
-    overseer = make_overseer([gossip.subsystem, silent])
-    vote = BitfieldGossip(gossip.head, (signed(1, gossip.context),) * 64)
-    async with running(overseer, [(gossip.head, chain.genesis.number)]):
-        for _ in range(20):
-            overseer.send(BitfieldNetwork(PeerMessage(A, encode(vote))))
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(gossip.subsystem._heads[gossip.head].waiting) == 1024
-
-
 async def test_a_peer_that_comes_back_is_told_anew() -> None:
     chain = relay_chain()
     async with gossiping(chain) as gossip:
@@ -434,46 +414,6 @@ async def test_a_peer_that_comes_back_is_told_anew() -> None:
             PeerViewChange(B, View((gossip.head,))),
         )
         assert gossip.sent() == [(B, 1), (B, 1)]
-
-
-async def test_bitfields_that_come_before_the_session_is_known_wait() -> None:
-    chain = relay_chain()
-    gossip = Gossip(chain)
-    async with running(gossip.overseer, [(gossip.head, chain.genesis.number)]):
-        await gossip.arrives(A, signed(1, gossip.context))
-        assert gossip.provided() == [1]
-
-
-class LastAnswer:
-    """Hands of a job whose head's work stops when its last answer is on its way."""
-
-    def __init__(self, chain: RelayChain, subsystem: BitfieldDistribution) -> None:
-        self.chain, self.subsystem = chain, subsystem
-        self.jobs: list[Callable[[], Awaitable[None]]] = []
-
-    def spawn(self, head: Hash, job: Callable[[], Awaitable[None]], name: str) -> bool:
-        self.jobs.append(job)
-        return True
-
-    async def ask(self, call: RuntimeCall[object]) -> object:
-        state = self.chain.state_of(call.relay_parent)
-        assert state is not None
-        if call.function == api.availability_cores:
-            self.subsystem.on_signal(StopWork(call.relay_parent))
-        return call.function(state, *call.args)
-
-    async def ask_all(self, *calls: RuntimeCall[object]) -> list[object]:
-        return [await self.ask(call) for call in calls]
-
-
-async def test_a_head_may_stop_while_its_session_is_being_learned() -> None:
-    chain = relay_chain()
-    subsystem = BitfieldDistribution(DirectVerifier())
-    hands = LastAnswer(chain, subsystem)
-    subsystem.ctx = hands  # type: ignore[assignment]
-    subsystem.on_signal(StartWork(chain.genesis.hash(), chain.genesis.number))
-    (job,) = hands.jobs
-    await job()  # and does not raise, which would end the node
 
 
 CONTEXT = SigningContext(SessionIndex(U32(0)), Hash(bytes(32)))  # type: ignore[arg-type]
@@ -489,7 +429,8 @@ CONTEXT = SigningContext(SessionIndex(U32(0)), Hash(bytes(32)))  # type: ignore[
 def test_verdicts(arrivals: list[tuple[PeerId, int, int]]) -> None:
     """``kind`` 0: right, 1: of another validator, 2: too long. Accepted: the first right one of
     each validator."""
-    head, session = HeadState(cores=2), ChildSession(validator_ids(VALIDATORS), CONTEXT)
+    session = ChildSession(validator_ids(VALIDATORS), CONTEXT)
+    head = HeadState(session, 2)
     taken: dict[int, None] = {}
     for peer, validator, kind in arrivals:
         vote = signed(validator, CONTEXT, length=3 if kind == 2 else 2)

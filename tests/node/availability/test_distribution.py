@@ -81,7 +81,7 @@ from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.storage.memory import MemoryDatabase
-from tests.node.availability.world import RelayChain, hash_of, imported, key_store, plain
+from tests.node.availability.world import RelayChain, hash_of, key_store, plain
 from tests.node.backing.world import Silent, on_stage
 from tests.node.harness import make_overseer, running
 from tests.node.network import Directory, MemoryNetwork, MemoryPort
@@ -120,7 +120,7 @@ class Node:
 
     def import_(self, *headers: Header) -> None:
         for header in headers:
-            self.overseer.block_imported(imported(header))
+            self.overseer.block_imported(self.chain.leaf(header))
 
     async def store(self, candidate: BackedCandidate, data: AvailableData) -> None:
         root = candidate.candidate.descriptor.erasure_root
@@ -182,7 +182,7 @@ async def net(
                     Elsewhere(),
                 ]
             )
-            await nursery.start(overseer.run, [(chain.genesis.hash(), chain.genesis.number)])
+            await nursery.start(overseer.run, [chain.leaf(chain.genesis)])
             made.nodes.append(Node(index, port, overseer, chain))
         nursery.start_soon(network.run)
         if links is None:

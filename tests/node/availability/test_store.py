@@ -37,7 +37,7 @@ from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.storage.memory import MemoryDatabase
-from tests.node.availability.world import RelayChain, finalize, hash_of, imported, ref
+from tests.node.availability.world import RelayChain, finalize, hash_of, ref
 from tests.node.harness import make_overseer, running
 from tests.runtime.parachains.world import World
 
@@ -64,7 +64,7 @@ class Node:
 
     async def import_(self, *headers: Header) -> None:
         for header in headers:
-            self.overseer.block_imported(imported(header))
+            self.overseer.block_imported(self.chain.leaf(header))
         await trio.testing.wait_all_tasks_blocked()
 
     async def finalize(self, header: Header) -> None:
@@ -90,7 +90,7 @@ class Node:
 async def node(chain: RelayChain, database: Database | None = None) -> AsyncIterator[Node]:
     store = AvailabilityStore(database or MemoryDatabase())
     overseer = make_overseer([store, RuntimeApi(chain.state_of), ChainApi(chain)])
-    async with running(overseer, [(chain.genesis.hash(), chain.genesis.number)]):
+    async with running(overseer, [chain.leaf(chain.genesis)]):
         yield Node(chain, overseer)
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from parahost import erasure
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.availability.retention import BlockRef
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.overseer import Overseer
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, BlockNumber, CandidateHash, Hash
 from parahost.primitives.candidates import AvailableData, CandidateReceipt, PoV
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
@@ -55,6 +56,10 @@ class RelayChain:
             header = self.headers.get(header.parent_hash)
         return None if header is None else header.hash()
 
+    def leaf(self, header: Header) -> ActiveLeaf:
+        """A block as an import brings it to the overseer."""
+        return ActiveLeaf(self.states[header.hash()], header.hash(), header)
+
     # Growing
 
     def on(self, parent: Header) -> World:
@@ -95,10 +100,6 @@ class RelayChain:
         descriptor = replace(receipt.descriptor, pov_hash=data.pov.hash(), erasure_root=root)
         receipt = world.signed(replace(receipt, descriptor=descriptor), "collator")
         return world.back(receipt), data
-
-
-def imported(header: Header) -> BlockImportEvent:
-    return BlockImportEvent(header.hash(), header, True)
 
 
 def finalized(header: Header) -> BlockFinalizationEvent:

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.node.backing.assignments import Assignment, assign, assignments_of, next_up
-from parahost.node.session import session_of
+from parahost.node.backing.assignments import Assignment, assign, next_up
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.runtime_api import (
     CoreFree,
@@ -104,17 +103,3 @@ def test_what_counts_on_availability_waits_for_it() -> None:
     with pytest.raises(InvalidCandidate):
         world.add_block(world.data(votes, [late]))
     world.add_block(world.data(votes, [backed]))
-
-
-@pytest.mark.guide("A72", "A73")
-def test_one_question_to_the_runtime_gives_the_session_with_the_assignments() -> None:
-    world = World(validators=6, parachains=(1, 2, 3))
-    world.add_block(world.data(candidates=[world.candidate(1)]))
-    state, relay_parent = world.state, world.parent
-    known = assignments_of(state, relay_parent)
-    assert known.session == session_of(state, relay_parent)
-    assert known.session.validators == world.api.validators(state)
-    assert known.session.signing.session_index == world.api.session_index_for_child(state)
-    assert known.session.signing.parent_hash == relay_parent
-    groups, cores = world.api.validator_groups(state), world.api.availability_cores(state)
-    assert known.paras == assign(groups, cores) != {}

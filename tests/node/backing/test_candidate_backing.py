@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from parahost.crypto import sr25519
-from parahost.node.backing.assignments import assignments_of
-from parahost.node.backing.candidate_backing import MAX_WAITING, CandidateBacking
+from parahost.node.backing.candidate_backing import CandidateBacking
 from parahost.node.messages.availability import QueryPoV, StoreAvailableData, Stored
 from parahost.node.messages.backing import (
     CollationInvalid,
@@ -29,7 +28,6 @@ from parahost.node.messages.utility import (
     CandidateValid,
     ProvisionBackable,
     ReportMisbehavior,
-    RuntimeCall,
     ValidateCandidate,
 )
 from parahost.ports import ExecutionKind
@@ -110,18 +108,6 @@ def shared(stage: Stage) -> list[SignedStatement]:
 # Jobs
 
 
-@pytest.mark.guide("A72", "A73")
-async def test_a_job_learns_its_relay_parent_and_the_duty_of_its_key() -> None:
-    async with on_stage(CandidateBacking(keystore(0)), answers=neighbours()) as stage:
-        asked = {(call.function, call.args) for call in stage.heard(RuntimeCall)}
-    assert asked == {
-        (assignments_of, (RELAY_PARENT,)),
-        (api.persisted_validation_data, (PARA, FREE)),
-        (api.validation_code, (PARA, FREE)),
-        (api.acceptance_criteria, (PARA, FREE)),
-    }
-
-
 @pytest.mark.guide("A73")
 async def test_without_a_key_nothing_is_judged_but_all_is_counted() -> None:
     async with on_stage(CandidateBacking(keystore()), answers=neighbours()) as stage:
@@ -138,33 +124,6 @@ async def test_the_groups_rotation_decides_what_is_judged() -> None:
     ) as stage:
         await stage.say(second())
         assert [signed.statement for signed in shared(stage)] == [Seconded(A)]
-
-
-@pytest.mark.guide("A72")
-async def test_what_comes_before_the_assignments_are_known_waits() -> None:
-    held: list[RuntimeCall[Any]] = []
-
-    def hold(call: RuntimeCall[Any]) -> Any:
-        held.append(call)
-        raise Silent
-
-    answers = {**neighbours(), RuntimeCall: hold}
-    known = runtime_answers()
-    async with on_stage(CandidateBacking(keystore(0)), answers=answers) as stage:
-        await stage.say(*received(seconded(2, A)), second(B, 2))
-        assert stage.heard(Share) == []
-        while held:
-            call = held.pop()
-            call.reply.answer(known[call.function](*call.args))
-            await stage.rest()
-        assert {type(signed.statement) for signed in shared(stage)} == {Valid, Seconded}
-
-
-async def test_only_so_much_waits() -> None:
-    subsystem = CandidateBacking(keystore(0))
-    async with on_stage(subsystem, answers={RuntimeCall: silence}) as stage:
-        await stage.say(*received(*[seconded(2, A)] * (MAX_WAITING + 5)))
-        assert len(subsystem._jobs[RELAY_PARENT].waiting) == MAX_WAITING
 
 
 @pytest.mark.guide("A72", "A80")

@@ -28,7 +28,6 @@ from parahost.node.messages.collation import (
     NoteGoodCollation,
 )
 from parahost.node.messages.network import ReportPeer
-from parahost.node.messages.utility import RuntimeCall
 from parahost.primitives.basic import CollatorId, Hash, PeerId
 from parahost.primitives.candidates import Collation, CommittedCandidateReceipt
 from tests.node.backing.world import (
@@ -44,7 +43,6 @@ from tests.node.backing.world import (
     keystore,
     on_stage,
     pov,
-    runtime_answers,
 )
 
 HEADS = (RELAY_PARENT, OTHER_RELAY_PARENT)
@@ -319,31 +317,22 @@ async def test_who_is_no_validator_selects_nothing(own: tuple[int, ...]) -> None
         assert fetched(stage) == []
 
 
-async def test_advertisements_wait_for_the_assignment_and_are_bounded() -> None:
-    held: list[RuntimeCall[Any]] = []
-    known = runtime_answers()
-
-    def hold(call: RuntimeCall[Any]) -> Any:
-        held.append(call)
-        raise Silent
-
+async def test_advertisements_of_our_para_wait_for_their_turns_and_are_bounded() -> None:
+    collators = Collators()
+    collators.silent = {1}
     subsystem = CandidateSelection(keystore(0))
-    answers = {**Collators().scripted(), RuntimeCall: hold}
-    async with on_stage(subsystem, answers=answers) as stage:
-        await stage.say(advertised(8, para=OCCUPIED_PARA), advertised(1), advertised(1))
+    async with on_stage(subsystem, answers=collators.scripted()) as stage:
+        await stage.say(advertised(1), advertised(1), advertised(8, para=OCCUPIED_PARA))
         others = [
             CollationAdvertised(RELAY_PARENT, PARA, CollatorId(bytes([n]) * 32), peer(n))
             for n in range(MAX_ADVERTISED + 5)
         ]
         await stage.say(*others)
-        assert len(subsystem._jobs[RELAY_PARENT].advertised) == MAX_ADVERTISED
-        assert fetched(stage) == []
-        while held:
-            call = held.pop()
-            call.reply.answer(known[call.function](*call.args))
-            await stage.rest()
-        (first,) = fetched(stage)
-        assert first != key(8), "it is of another para"
+        waiting = subsystem._jobs[RELAY_PARENT].advertised
+        assert len(waiting) == MAX_ADVERTISED
+        assert key(1) not in waiting, "it has its turn"
+        assert key(8) not in waiting, "it is of another para"
+        assert fetched(stage) == [key(1)]
 
 
 async def test_strangers_fill_no_room_of_one_that_is_known_to_deliver() -> None:

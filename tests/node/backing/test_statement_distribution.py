@@ -23,7 +23,6 @@ from parahost.node.backing.statement_distribution import (
     COST_UNKNOWN_CANDIDATE,
     COST_WRONG_COMMITMENTS,
     COST_WRONG_RELAY_PARENT,
-    MAX_WAITING,
     HeadState,
     StatementDistribution,
     StatementId,
@@ -68,7 +67,6 @@ from parahost.node.messages.network import (
 )
 from parahost.node.messages.utility import (
     ReportMisbehavior,
-    RuntimeCall,
 )
 from parahost.node.protocols import GOSSIP_LIMITS, STATEMENT_DISTRIBUTION
 from parahost.node.session import ChildSession
@@ -97,7 +95,6 @@ from tests.node.backing.world import (
     RELAY_PARENT,
     SESSION,
     VALIDATORS,
-    Silent,
     Stage,
     candidate,
     connected,
@@ -182,7 +179,7 @@ def assignments() -> Assignments:
 
 def state_after(*statements: SignedStatement, peer: PeerId = Q) -> HeadState:
     """What is known after another peer has sent these."""
-    state = HeadState(RELAY_PARENT)
+    state = HeadState(RELAY_PARENT, assignments())
     for signed in statements:
         state.take(StatementId.of(signed), signed)
         state.knows(peer).note(StatementId.of(signed), from_peer=True)
@@ -198,7 +195,7 @@ REJECT, IGNORE, ACCEPT = Acceptance.REJECT, Acceptance.IGNORE, Acceptance.ACCEPT
 
 @pytest.mark.guide("A83", "A84", "A85")
 def test_verdicts_on_the_first_statement() -> None:
-    fresh = HeadState(RELAY_PARENT)
+    fresh = HeadState(RELAY_PARENT, assignments())
     elsewhere = candidate(1, relay_parent=OTHER_RELAY_PARENT)
     stranger = replace(seconded(0, A), validator_index=6)
     assert verdict(fresh, seconded(0, A)) == Verdict(ACCEPT, BENEFIT_NEW)
@@ -331,30 +328,6 @@ def test_no_bytes_hurt_the_decoder(payload: bytes) -> None:
     except ScaleDecodeError:
         return
     assert encode(gossip, StatementGossip) == payload
-
-
-async def test_statements_wait_until_the_assignments_are_known() -> None:
-    held: list[RuntimeCall[Any]] = []
-    known = runtime_answers()
-
-    def hold(call: RuntimeCall[Any]) -> Any:
-        held.append(call)
-        raise Silent
-
-    subsystem = distribution()
-    async with on_stage(subsystem, answers={RuntimeCall: hold}) as stage:
-        many = from_peer(P, seconded(0, A), valid(1, A)) * MAX_WAITING
-        await stage.say(*peers("p"), *many)
-        assert passed_on(stage) == [] and changes(stage, P) == []
-        assert len(subsystem._heads[RELAY_PARENT].waiting) == MAX_WAITING
-        while held:
-            call = held.pop()
-            call.reply.answer(known[call.function](*call.args))
-            await stage.rest()
-        assert [type(signed.statement).__name__ for signed in passed_on(stage)] == [
-            "Seconded",
-            "Valid",
-        ]
 
 
 # Telling
@@ -659,19 +632,6 @@ async def test_other_commitments_do_not_keep_out_the_right_ones() -> None:
         assert passed_on(stage) == [] and told(stage, Q) == []
         await stage.say(*from_peer(P, seconded(1, A)))
         assert passed_on(stage) == [seconded(1, A)] == told(stage, Q)
-
-
-async def test_messages_wait_for_the_assignments_within_a_size() -> None:
-    def hold(call: RuntimeCall[Any]) -> Any:
-        raise Silent
-
-    subsystem = distribution()
-    async with on_stage(subsystem, answers={RuntimeCall: hold}) as stage:
-        await stage.say(*peers("p"))
-        for _ in range(20):
-            await stage.say(with_commitments(seconded(0, A), bytes(1024 * 1024)))
-        state = subsystem._heads[RELAY_PARENT]
-        assert len(state.waiting) == 15, "each is a little over a MiB, and 16 MiB may wait"
 
 
 def test_messages_are_split_by_number_and_size() -> None:

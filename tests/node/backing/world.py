@@ -15,7 +15,6 @@ from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.erasure import encode as erasure_encode
 from parahost.erasure import erasure_root
-from parahost.node.backing.assignments import Assignments, assign, assignments_of
 from parahost.node.messages.base import Message, Request
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
@@ -24,15 +23,12 @@ from parahost.node.messages.network import (
     View,
 )
 from parahost.node.messages.signals import OverseerSignal, StopWork
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
-from parahost.node.session import ChildSession, session_of
 from parahost.ports import Database, KeyType, ObservedRole
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     H256,
     H512,
-    ZERO_HASH,
     CollatorSignature,
     Hash,
     PeerId,
@@ -48,9 +44,7 @@ from parahost.primitives.candidates import (
     PersistedValidationData,
     PoV,
 )
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.header import Digest, Header
 from parahost.primitives.runtime_api import (
     CoreOccupied,
     CoreScheduled,
@@ -72,7 +66,7 @@ from parahost.primitives.statements import (
 )
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
-from tests.node.harness import ListJournal, make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running, scripted_leaf
 
 M = TypeVar("M", bound=Message)
 
@@ -190,7 +184,7 @@ def cores() -> tuple[CoreState, ...]:
 
 
 def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[..., Any]]:
-    known: dict[Callable[..., Any], Callable[..., Any]] = {
+    return {
         api.validators: lambda: tuple(ValidatorId(validator(i).public) for i in range(VALIDATORS)),
         api.session_index_for_child: lambda: SESSION,
         api.validator_groups: lambda: ValidatorGroups(GROUPS, GroupRotationInfo(0, 1, rotations)),
@@ -199,16 +193,6 @@ def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[...
         api.validation_code: lambda para, assumption: CODE,
         api.acceptance_criteria: lambda para, assumption: CRITERIA,
     }
-
-    def session(relay_parent: Hash) -> ChildSession:
-        signing = SigningContext(known[api.session_index_for_child](), relay_parent)
-        return ChildSession(known[api.validators](), signing)
-
-    def assignments(relay_parent: Hash) -> Assignments:
-        paras = assign(known[api.validator_groups](), known[api.availability_cores]())
-        return Assignments(session(relay_parent), paras)
-
-    return known | {session_of: session, assignments_of: assignments}
 
 
 # The stage
@@ -257,17 +241,11 @@ class Stage:
         self,
         *subjects: Subsystem,
         answers: Answers | None = None,
-        runtime: Mapping[Callable[..., Any], Callable[..., Any]] | None = None,
         seed: int | None = None,
     ) -> None:
-        known = runtime or runtime_answers()
-        scripted: dict[type[Message], Callable[[Any], Any]] = {
-            RuntimeCall: lambda call: known[call.function](*call.args)
-        }
-        scripted.update(answers or {})
         own = {message for subject in subjects for message in subject.receives}
         others = dict.fromkeys(m for subject in subjects for m in subject.sends if m not in own)
-        self.neighbours = Neighbours(tuple(others), scripted)
+        self.neighbours = Neighbours(tuple(others), answers or {})
         self.overseer: Overseer = make_overseer([*subjects, self.neighbours], seed=seed)
 
     async def say(self, *messages: Message) -> None:
@@ -281,8 +259,9 @@ class Stage:
 
     async def move_on(self) -> None:
         """A child of the relay parent comes; work on the relay parent stops."""
-        header = Header(RELAY_PARENT, 2, ZERO_HASH, ZERO_HASH, Digest(()))
-        self.overseer.block_imported(BlockImportEvent(header.hash(), header, True))
+        self.overseer.block_imported(
+            scripted_leaf(number=2, parent=RELAY_PARENT, answers=runtime_answers())
+        )
         await self.rest()
 
     def heard(self, kind: type[M]) -> list[M]:
@@ -303,8 +282,10 @@ async def on_stage(
     heads: Sequence[Hash] = (RELAY_PARENT,),
     seed: int | None = None,
 ) -> AsyncIterator[Stage]:
-    stage = Stage(*subjects, answers=answers, runtime=runtime, seed=seed)
-    async with running(stage.overseer, [(head, 1) for head in heads]):
+    """``runtime`` is what the Runtime API says of each of the ``heads``."""
+    stage = Stage(*subjects, answers=answers, seed=seed)
+    known = runtime or runtime_answers()
+    async with running(stage.overseer, [scripted_leaf(head, answers=known) for head in heads]):
         await stage.rest()
         yield stage
 

@@ -70,9 +70,7 @@ from parahost.node.messages.network import (
     SendMessage,
     SendRequest,
 )
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Overseer
-from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import Database, ObservedRole, ParachainBlock, RequestFailed
 from parahost.primitives.basic import (
     H256,
@@ -87,9 +85,7 @@ from parahost.primitives.basic import (
     ValidatorId,
 )
 from parahost.primitives.candidates import Collation, PersistedValidationData
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
@@ -98,11 +94,11 @@ from tests.node.collation.world import (
     PARACHAIN,
     PARATHREAD,
     Scripted,
-    States,
     chain,
     collator_keys,
+    newest,
 )
-from tests.node.harness import ListJournal, make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running, scripted_leaf
 
 ME = CollatorId(H256(COLLATOR.public))
 PEER = PeerId("collator's peer")
@@ -145,7 +141,6 @@ class Validator:
                 SendRequest,
                 ReportPeer,
                 ResolveValidators,
-                RuntimeCall,
                 CollationAdvertised,
             ],
             self._script,
@@ -169,8 +164,7 @@ class Validator:
         await self.tell(CollationNetwork(PeerConnected(peer, ObservedRole.COLLATOR)))
 
     async def import_block(self, block: Hash, number: int, parent: Hash) -> None:
-        header = Header(parent, BlockNumber(U32(number)), H256(bytes(32)), H256(bytes(32)))
-        self.overseer.block_imported(BlockImportEvent(block, header, True))
+        self.overseer.block_imported(scripted_leaf(block, number, parent))
         await wait_all_tasks_blocked()
 
     def costs(self) -> list[ReputationChange]:
@@ -192,7 +186,7 @@ class Validator:
 @asynccontextmanager
 async def a_validator(disk: Database | None = None) -> AsyncIterator[Validator]:
     validator = Validator(disk)
-    async with running(validator.overseer, [(HEAD, BlockNumber(U32(1)))]):
+    async with running(validator.overseer, [scripted_leaf(HEAD)]):
         await validator.connect()
         yield validator
 
@@ -400,8 +394,7 @@ class CollatorsNode:
 
     def __init__(self) -> None:
         self.chain = chain()
-        states = States()
-        self.head = states.note(self.chain)
+        self.head = self.chain.header.hash()
         self.known: dict[ValidatorId, PeerId] = {}
         self.neighbours = Scripted(
             [
@@ -416,7 +409,7 @@ class CollatorsNode:
             self._script,
         )
         self.side = CollatorSide(PARACHAIN, collator_keys(), PEER)
-        self.overseer: Overseer = make_overseer([self.side, self.neighbours, RuntimeApi(states)])
+        self.overseer: Overseer = make_overseer([self.side, self.neighbours])
 
     def _script(self, message: Message) -> None:
         if isinstance(message, ResolveValidators):
@@ -462,7 +455,7 @@ class CollatorsNode:
 @asynccontextmanager
 async def a_collator() -> AsyncIterator[CollatorsNode]:
     node = CollatorsNode()
-    async with running(node.overseer, [(node.head, BlockNumber(U32(0)))]):
+    async with running(node.overseer, [newest(node.chain)]):
         yield node
 
 

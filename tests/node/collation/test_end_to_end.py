@@ -32,7 +32,6 @@ from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.parachains.adder.collator import AdderCollator
 from parahost.parachains.code import example_code
 from parahost.ports import ExecutionKind, KeyStore, ObservedRole
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
@@ -45,6 +44,7 @@ from tests.node.collation.world import (
     States,
     chain,
     collator_keys,
+    newest,
     started,
     validator_keys,
 )
@@ -126,7 +126,7 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
         async with running(at_validator), running(at_collator), serving(collators, validators):
             collators.connect(validators)
             for overseer in (at_collator, at_validator):  # the collator is first to know
-                overseer.block_imported(BlockImportEvent(relay.header.hash(), relay.header, True))
+                overseer.block_imported(newest(relay))
             while not (recommended := seconded.of(Second)):
                 await trio.sleep(0.01)
             [second] = recommended

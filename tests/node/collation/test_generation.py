@@ -35,7 +35,7 @@ from parahost.primitives.basic import (
     ValidationCodeHash,
 )
 from parahost.primitives.candidates import Collation, ValidationParams
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.runtime_api import (
@@ -58,6 +58,7 @@ from tests.node.collation.world import (
     States,
     chain,
     collator_keys,
+    newest,
     started,
 )
 from tests.node.harness import ListJournal, make_overseer, running
@@ -114,8 +115,8 @@ class Node:
 
     async def show(self) -> list[Collation]:
         """Import the chain's newest block; the collations made so far."""
-        block = self.states.note(self.chain)
-        self.overseer.block_imported(BlockImportEvent(block, self.chain.header, True))
+        self.states.note(self.chain)
+        self.overseer.block_imported(newest(self.chain))
         await wait_all_tasks_blocked()
         return self.made()
 

@@ -9,8 +9,8 @@ from typing import Any
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.collation.para_standing import Expected
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Subsystem
 from parahost.parachains.adder.collator import AdderCollator
 from parahost.parachains.code import example_code
@@ -70,6 +70,11 @@ async def started(collator: Collator, para_id: ParaId = PARACHAIN) -> Collator:
     return collator
 
 
+def newest(chain: Chain) -> ActiveLeaf:
+    """The chain's newest block, as an import brings it to the overseer."""
+    return ActiveLeaf(chain.state, chain.header.hash(), chain.header)
+
+
 class States:
     """The states of a test's blocks, for the Runtime API."""
 
@@ -95,7 +100,6 @@ class Scripted(Subsystem):
 
     def __init__(self, receives: Sequence[type[Message]], script: Script | None = None) -> None:
         self.receives = tuple(receives)  # type: ignore[misc]
-        self.sends = (RuntimeCall,) if RuntimeCall not in receives else ()  # type: ignore[misc]
         self.seen: list[Any] = []
         self._script = script
 

@@ -11,6 +11,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Request, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
 from parahost.node.overseer import (
@@ -25,6 +26,7 @@ from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.primitives import events
 from parahost.primitives.basic import U32, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Header
+from parahost.runtime.storage import State
 from tests.node.harness import make_overseer, running
 
 
@@ -74,7 +76,7 @@ class Speaker(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         self.signals.append(signal)
         if isinstance(signal, StartWork):
-            self.ctx.send(Note(f"leaf {signal.number}"))
+            self.ctx.send(Note(f"leaf {signal.leaf.number}"))
 
     def on_message(self, message: Message) -> None:
         match message:
@@ -91,8 +93,8 @@ def header(number: int, parent: Hash, salt: int = 0) -> Header:
     return Header(parent, BlockNumber(U32(number)), bytes([salt]) * 32, bytes(32))  # type: ignore[arg-type]
 
 
-def imported(block: Header) -> events.BlockImportEvent:
-    return events.BlockImportEvent(block.hash(), block, True)
+def leaf(block: Header) -> ActiveLeaf:
+    return ActiveLeaf(State.from_raw({}), block.hash(), block)
 
 
 def finalized(block: Header) -> events.BlockFinalizationEvent:
@@ -106,10 +108,10 @@ FIRST = header(1, GENESIS.hash())
 @pytest.mark.guide("A66")
 async def test_start_up_gives_every_subsystem_the_initial_leaves() -> None:
     speaker, listener = Speaker(), Listener()
-    async with running(make_overseer([speaker, listener]), [(GENESIS.hash(), BlockNumber(U32(0)))]):
+    async with running(make_overseer([speaker, listener]), [leaf(GENESIS)]):
         await trio.testing.wait_all_tasks_blocked()
-        start = StartWork(GENESIS.hash(), BlockNumber(U32(0)))
-        assert speaker.signals == [start]
+        (start,) = speaker.signals
+        assert isinstance(start, StartWork) and start.leaf.hash == GENESIS.hash()
         assert listener.heard == [start, "leaf 0"]
 
 
@@ -121,18 +123,16 @@ def test_an_import_stops_the_parent_starts_the_block_and_is_flushed_first(
     async def scenario() -> list[object]:
         speaker, listener = Speaker(), Listener()
         overseer = make_overseer([speaker, listener], seed=seed)
-        async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
-            overseer.block_imported(imported(FIRST))
+        async with running(overseer, [leaf(GENESIS)]):
+            overseer.block_imported(leaf(FIRST))
             await trio.testing.wait_all_tasks_blocked()
         return listener.heard
 
     heard = trio.run(scenario)
-    start = StartWork(FIRST.hash(), BlockNumber(U32(1)))
-    assert [h for h in heard if isinstance(h, (StartWork, StopWork))] == [
-        StartWork(GENESIS.hash(), BlockNumber(U32(0))),
-        StopWork(GENESIS.hash()),
-        start,
-    ]
+    genesis, stop, start = [h for h in heard if isinstance(h, (StartWork, StopWork))]
+    assert isinstance(genesis, StartWork) and genesis.leaf.hash == GENESIS.hash()
+    assert stop == StopWork(GENESIS.hash())
+    assert isinstance(start, StartWork) and start.leaf.hash == FIRST.hash()
     assert heard.index(start) < heard.index("leaf 1")
 
 
@@ -142,9 +142,9 @@ async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() ->
     rival = header(1, GENESIS.hash(), salt=1)
     higher = header(2, FIRST.hash(), salt=2)
     overseer = make_overseer([speaker, listener])
-    async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
+    async with running(overseer, [leaf(GENESIS)]):
         for block in (FIRST, rival, higher):
-            overseer.block_imported(imported(block))
+            overseer.block_imported(leaf(block))
         await trio.testing.wait_all_tasks_blocked()
         speaker.signals.clear()
         overseer.block_finalized(finalized(FIRST))
@@ -153,28 +153,28 @@ async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() ->
             StopWork(rival.hash()),
             BlockFinalized(FIRST.hash(), BlockNumber(U32(1))),
         ]
-        assert overseer.leaves.all() == (higher.hash(),)
+        assert tuple(overseer.leaves.all) == (higher.hash(),)
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12), st.integers(0, 5))
 def test_leaves_are_the_blocks_without_children(forks: list[tuple[int, int]], final: int) -> None:
     """Against the definition: grow a random tree and compare."""
     leaves = ActiveLeaves()
-    leaves.start(GENESIS.hash(), BlockNumber(U32(0)))
+    leaves.start(leaf(GENESIS))
     tree = [GENESIS]
     for salt, (pick, _) in enumerate(forks):
         parent = tree[pick % len(tree)]
         block = header(parent.number + 1, parent.hash(), salt=salt)
         tree.append(block)
-        leaves.imported(block.hash(), block.number, parent.hash())
+        leaves.imported(leaf(block))
     parents = {block.parent_hash for block in tree}
     expected = {block.hash() for block in tree if block.hash() not in parents}
-    assert set(leaves.all()) == expected
+    assert set(leaves.all) == expected
     last = tree[final % len(tree)]
     leaves.finalized(last.hash(), last.number)
     heights = {block.hash(): block.number for block in tree}
-    assert set(leaves.all()) == {
-        leaf for leaf in expected if heights[leaf] > last.number or leaf == last.hash()
+    assert set(leaves.all) == {
+        each for each in expected if heights[each] > last.number or each == last.hash()
     }
 
 
@@ -235,12 +235,12 @@ async def test_jobs_live_as_long_as_their_relay_parent() -> None:
         finally:
             speaker.cancelled.append(GENESIS.hash())
 
-    async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
+    async with running(overseer, [leaf(GENESIS)]):
         assert speaker.ctx.spawn(GENESIS.hash(), job, "waits")
         assert not speaker.ctx.spawn(FIRST.hash(), job, "no leaf")
         await trio.testing.wait_all_tasks_blocked()
         assert speaker.cancelled == []
-        overseer.block_imported(imported(FIRST))
+        overseer.block_imported(leaf(FIRST))
         await trio.testing.wait_all_tasks_blocked()
         assert speaker.cancelled == [GENESIS.hash()]
 
@@ -328,7 +328,7 @@ class AnswersAndImports(Speaker):
 
     def on_message(self, message: Message) -> None:
         super().on_message(message)
-        self.overseer.block_imported(imported(FIRST))
+        self.overseer.block_imported(leaf(FIRST))
 
     overseer: Overseer
 
@@ -470,7 +470,7 @@ async def test_a_job_does_not_go_on_when_stop_comes_with_the_answer() -> None:
         if asks.stopped:
             asks.late.append(answer)
 
-    async with running(overseer, [(GENESIS.hash(), BlockNumber(U32(0)))]):
+    async with running(overseer, [leaf(GENESIS)]):
         assert asks.ctx.spawn(GENESIS.hash(), job, "asks")
         await trio.testing.wait_all_tasks_blocked()
     assert asks.stopped

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import trio
 import trio.testing
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import (
     ProvisionMisbehavior,
     QueryMisbehavior,
     ReportMisbehavior,
-    RuntimeCall,
 )
 from parahost.node.overseer import Subsystem
 from parahost.node.utility.evidence import Evidence, EvidenceTable
@@ -43,7 +42,6 @@ from parahost.primitives.consensus import (
     Precommit,
     Prevote,
 )
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Header, Other
 from parahost.primitives.misbehavior import (
     CandidateValidityDisagreement,
@@ -60,9 +58,10 @@ from parahost.primitives.statements import (
     SigningContext,
     Valid,
 )
+from parahost.runtime import api
 from parahost.storage.memory import MemoryDatabase
 from tests.node.availability.world import RelayChain, hash_of
-from tests.node.harness import ListJournal, make_overseer, running
+from tests.node.harness import ListJournal, make_overseer, running, scripted_leaf
 from tests.runtime.parachains.world import World
 
 CHAIN = RelayChain(World(validators=4, parachains=[100]))
@@ -123,18 +122,10 @@ class Provisioned(Subsystem):
         self.reports.append(message.report)
 
 
-class SessionAnswers(Subsystem):
-    """The runtime; each head that it is asked about is in the next of these sessions."""
-
-    name = "sessions"
-    receives = (RuntimeCall,)
-
-    def __init__(self, sessions: Iterator[int] = iter(())) -> None:
-        self._sessions = sessions
-
-    def on_message(self, message: Message) -> None:
-        assert isinstance(message, RuntimeCall)
-        message.reply.answer(next(self._sessions))
+def in_session(number: int) -> ActiveLeaf:
+    """A leaf whose children are in that session."""
+    answers = {api.session_index_for_child: lambda: number, api.validators: lambda: ()}
+    return scripted_leaf(number=number, answers=answers)
 
 
 async def run(
@@ -142,7 +133,7 @@ async def run(
 ) -> tuple[tuple[MisbehaviorReport, ...], list[MisbehaviorReport]]:
     """What is kept, and what was provisioned, after these reports."""
     provisioned = Provisioned()
-    overseer = make_overseer([MisbehaviorArbitration(database), provisioned, SessionAnswers()])
+    overseer = make_overseer([MisbehaviorArbitration(database), provisioned])
     async with running(overseer):
         for report in reports:
             overseer.send(ReportMisbehavior(report))
@@ -300,15 +291,12 @@ async def test_reports_are_pruned_with_their_session() -> None:
     """Kept for six sessions: what happened in session 1 goes when session 7 begins."""
     database = MemoryDatabase()
     later = at(1, DOUBLE, session=2)
-    sessions = iter((6, 7))
-    answering = SessionAnswers(sessions)
-    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned(), answering])
+    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned()])
     async with running(overseer):
         for report in (DOUBLE, later):
             overseer.send(ReportMisbehavior(report))
-        for number, kept in ((1, (DOUBLE, later)), (2, (later,))):
-            header = Header(PARENT, BlockNumber(U32(number)), ZERO_HASH, ZERO_HASH, ())
-            overseer.block_imported(BlockImportEvent(header.hash(), header, True))
+        for session, kept in ((6, (DOUBLE, later)), (7, (later,))):
+            overseer.block_imported(in_session(session))
             await trio.testing.wait_all_tasks_blocked()
             assert await overseer.ask(QueryMisbehavior()) == kept
     assert (await run(database.crash()))[0] == (later,), "nor does it come back"
@@ -321,7 +309,7 @@ async def test_rows_of_another_form_are_dropped_and_named() -> None:
     batch = Batch()
     batch.put(TABLE, bytes(7) + b"\x09", encode(DOUBLE, MisbehaviorReport))
     database.write(batch, durable=True)
-    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned(), SessionAnswers()])
+    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned()])
     async with running(overseer):
         assert await overseer.ask(QueryMisbehavior()) == (DOUBLE,)
     journal = overseer._journal

@@ -12,6 +12,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.availability import AvailabilityNetwork, BitfieldNetwork, ChunkRequested
 from parahost.node.messages.backing import PoVRequested, StatementNetwork
 from parahost.node.messages.base import Message
@@ -63,9 +64,10 @@ from parahost.node.utility.network_bridge import (
 from parahost.ports import NetworkEvent, ObservedRole, RequestFailed
 from parahost.ports import network as port
 from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, PeerId
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
+from parahost.runtime.storage import State
 from tests.node.harness import ListJournal, make_overseer, running
 from tests.node.network import MemoryNetwork, MemoryPort, take
 
@@ -159,9 +161,9 @@ async def bridge(role: ObservedRole = ObservedRole.AUTHORITY) -> AsyncIterator[B
         yield made
 
 
-def block(number: int, parent: Hash = ZERO_HASH, salt: int = 0) -> BlockImportEvent:
+def block(number: int, parent: Hash = ZERO_HASH, salt: int = 0) -> ActiveLeaf:
     header = Header(parent, BlockNumber(number), H256(bytes([salt]) * 32), H256(bytes(32)))  # type: ignore[arg-type]
-    return BlockImportEvent(header.hash(), header, True)
+    return ActiveLeaf(State.from_raw({}), header.hash(), header)
 
 
 def wire(message: ProtocolMessage | ViewUpdate) -> bytes:

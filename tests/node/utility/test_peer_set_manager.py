@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import trio
@@ -16,6 +17,7 @@ from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.crypto.verifier import DirectVerifier
 from parahost.node.gossip import COST_BAD_SIGNATURE, COST_DUPLICATE, COST_MALFORMED, Acceptance
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     NewValidatorPeers,
@@ -31,7 +33,6 @@ from parahost.node.messages.network import (
     SendMessage,
 )
 from parahost.node.protocols import NOTIFICATIONS, VALIDATOR_DISCOVERY
-from parahost.node.session import ChildSession
 from parahost.node.utility.peer_set_manager import (
     ASK_FIRST_S,
     COST_ASKS_TOO_OFTEN,
@@ -41,7 +42,6 @@ from parahost.node.utility.peer_set_manager import (
     REFRESH_S,
     Directory,
     Discovery,
-    HeadValidators,
     Known,
     Lacking,
     PeerSetManager,
@@ -49,14 +49,12 @@ from parahost.node.utility.peer_set_manager import (
     judge,
     preference,
 )
-from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.ports import KeyStore, KeyType, ObservedRole
 from parahost.primitives.basic import (
     H256,
     H512,
     U32,
     U64,
-    BlockNumber,
     Hash,
     PeerId,
     PeerSignature,
@@ -64,13 +62,11 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
-from parahost.primitives.statements import SigningContext
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
-from tests.node.collation.world import NAMES, Scripted, States, chain, validator_keys
-from tests.node.harness import make_overseer, running
+from tests.node.collation.world import NAMES, Scripted, chain, newest, validator_keys
+from tests.node.harness import make_overseer, running, scripted_leaf
 from tests.node.tiny_network import TinyNode, identity_of
 from tests.runtime.world import key
 
@@ -116,7 +112,6 @@ def record(
 class Node:
     def __init__(self, keys: KeyStore) -> None:
         self.chain = chain()
-        self.states = States()
         self.network = TinyNode("here", ObservedRole.AUTHORITY)
         self.neighbours = Scripted(
             [RegisterEventProducer, SendMessage, ReportPeer, NewValidatorPeers]
@@ -130,7 +125,7 @@ class Node:
             self.chain.genesis_hash,
             self.told_outside.append,
         )
-        self.overseer = make_overseer([self.manager, self.neighbours, RuntimeApi(self.states)])
+        self.overseer = make_overseer([self.manager, self.neighbours])
 
     async def tell(self, message: Message) -> None:
         self.overseer.send(message)
@@ -147,8 +142,7 @@ class Node:
 
     async def next_block(self) -> None:
         self.chain.step()
-        block = self.states.note(self.chain)
-        self.overseer.block_imported(BlockImportEvent(block, self.chain.header, True))
+        self.overseer.block_imported(newest(self.chain))
         await wait_all_tasks_blocked()
 
     async def resolve(self, *names: str) -> dict[str, PeerId]:
@@ -184,8 +178,7 @@ def no_keys() -> KeyStore:
 @asynccontextmanager
 async def a_node(keys: KeyStore | None = None) -> AsyncIterator[Node]:
     node = Node(keys or no_keys())
-    genesis = node.states.note(node.chain)
-    async with running(node.overseer, [(genesis, BlockNumber(node.chain.header.number))]):
+    async with running(node.overseer, [newest(node.chain)]):
         await wait_all_tasks_blocked()
         yield node
 
@@ -457,7 +450,7 @@ async def test_a_validator_is_one_by_its_record_and_by_nothing_else(
 @pytest.mark.guide("A98")
 async def test_a_validator_of_the_next_session_is_none_of_this_one() -> None:
     async with a_node() as node:
-        node.manager._heads = {HEAD: head_of_two_sessions("Eve")}
+        node.manager._heads = {HEAD: leaf_of_two_sessions("Eve")}
         node.manager._expect()
         await node.connect(THERE)
         await node.hear(THERE, record("Eve", THIRD), record("Bob", THERE))
@@ -466,19 +459,27 @@ async def test_a_validator_of_the_next_session_is_none_of_this_one() -> None:
         assert node.told_outside == [(THERE,)]
 
 
-def head_of_two_sessions(*following: str) -> HeadValidators:
+def leaf_of_two_sessions(*following: str) -> ActiveLeaf:
     state = chain().state
-    context = SigningContext(api.session_index_for_child(state), Hash(H256(bytes(32))))
-    session = ChildSession(api.validators(state), context)
-    return HeadValidators(session, api.validator_groups(state), tuple(map(validator, following)))
+    some = api.queued_validators(state)[0]
+    queued = tuple(
+        replace(some, keys=replace(some.keys, para_validator=validator(name))) for name in following
+    )
+    of_state = (api.session_index_for_child, api.validators, api.validator_groups)
+    return scripted_leaf(
+        answers={
+            **{function: partial(function, state) for function in of_state},
+            api.queued_validators: lambda: queued,
+        }
+    )
 
 
 @pytest.mark.guide("A98")
 def test_validators_of_the_next_session_come_after_this_ones() -> None:
-    head = head_of_two_sessions("Eve", "Alice")
+    head = leaf_of_two_sessions("Eve", "Alice")
     ordered = preference(head, None)
     assert ordered == [*head.session.validators, validator("Eve")]
-    assert preference(head_of_two_sessions("Eve"), ValidatorIndex(U32(0)))[-1] == validator("Eve")
+    assert preference(leaf_of_two_sessions("Eve"), ValidatorIndex(U32(0)))[-1] == validator("Eve")
 
 
 @pytest.mark.guide("A98")

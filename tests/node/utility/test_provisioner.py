@@ -20,13 +20,11 @@ from parahost.node.messages.utility import (
     RequestBlockAuthorshipData,
 )
 from parahost.node.overseer import Overseer
-from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.provisioner import (
     MAX_MISBEHAVIOR,
     Provisioner,
     ProvisioningJob,
 )
-from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import (
     H512,
@@ -49,7 +47,7 @@ from parahost.primitives.statements import (
     Valid,
 )
 from parahost.runtime.parachains.sanitize import sanitize
-from tests.node.availability.world import RelayChain, hash_of, imported
+from tests.node.availability.world import RelayChain, hash_of
 from tests.node.harness import ListJournal, make_overseer, running
 from tests.runtime.parachains.world import World
 
@@ -63,14 +61,14 @@ def relay_chain() -> RelayChain:
 def node(chain: RelayChain) -> Overseer:
     host = chain.world.host
     provisioner = Provisioner(lambda state, data: sanitize(host, state, data))
-    return make_overseer([provisioner, RuntimeApi(chain.state_of), ChainApi(chain)])
+    return make_overseer([provisioner])
 
 
 async def provide(
     chain: RelayChain, head: Header, messages: Sequence[Message]
 ) -> BlockAuthorshipData:
     overseer = node(chain)
-    async with running(overseer, [(head.hash(), head.number)]):
+    async with running(overseer, [chain.leaf(head)]):
         for message in messages:
             overseer.send(message)
         return await overseer.ask(RequestBlockAuthorshipData(head.hash()))
@@ -120,7 +118,7 @@ async def test_it_writes_down_why_a_candidate_stays_out() -> None:
     late, _ = chain.candidate(101, b"late")
     head = chain.genesis
     overseer = node(chain)
-    async with running(overseer, [(head.hash(), head.number)]):
+    async with running(overseer, [chain.leaf(head)]):
         for backed in (early, late):
             overseer.send(ProvisionBackable(head.hash(), backed))
         await overseer.ask(RequestBlockAuthorshipData(head.hash()))
@@ -143,7 +141,7 @@ def test_of_each_para_eight_candidates_are_kept_and_of_each_the_most_votes() -> 
     part = chain.world.back(whole.candidate, positions=[0, 1])
     others = [chain.candidate(100, b"%d" % number)[0] for number in range(1, 9)]
     elsewhere, _ = chain.candidate(101)
-    job = ProvisioningJob()
+    job = ProvisioningJob(chain.leaf(chain.genesis))
     for backed in (part, *others, whole, elsewhere):
         job.add_backable(backed)
     assert job.all_backable() == (whole, *others[:7], elsewhere)
@@ -175,23 +173,20 @@ async def test_the_newest_reports_of_misbehaviour_are_handed_out() -> None:
 
 
 @pytest.mark.guide("A104")
-async def test_a_head_that_is_worked_on_no_more_has_an_empty_inherent_and_an_unknown_one_none() -> (
-    None
-):
+async def test_a_head_that_is_worked_on_no_more_has_no_inherent() -> None:
     chain = relay_chain()
     candidate, _ = chain.candidate(100)
     overseer = node(chain)
     head = chain.genesis
-    async with running(overseer, [(head.hash(), head.number)]):
+    async with running(overseer, [chain.leaf(head)]):
         overseer.send(ProvisionBackable(head.hash(), candidate))
         request = RequestBlockAuthorshipData(head.hash())
         assert (await overseer.ask(request)).inherent.backed_candidates
-        overseer.block_imported(imported(chain.add()))
+        overseer.block_imported(chain.leaf(chain.add()))
         await trio.testing.wait_all_tasks_blocked()
-        left = (await overseer.ask(RequestBlockAuthorshipData(head.hash()))).inherent
-        assert (left.bitfields, left.backed_candidates) == ((), ())
-        with pytest.raises(Unanswered):
-            await overseer.ask(RequestBlockAuthorshipData(ZERO_HASH))
+        for left in (head.hash(), ZERO_HASH):
+            with pytest.raises(Unanswered):
+                await overseer.ask(RequestBlockAuthorshipData(left))
 
 
 CHAIN = relay_chain()

@@ -34,23 +34,20 @@ from parahost.node.messages.network import (
     SendMessage,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
-from parahost.node.messages.utility import ProvisionBitfield, RuntimeCall
+from parahost.node.messages.utility import ProvisionBitfield
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import BITFIELD_DISTRIBUTION
-from parahost.node.session import ChildSession, child_session
+from parahost.node.session import ChildSession
 from parahost.ports import Verifier
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import Hash, PeerId, ValidatorIndex
 from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode
 from parahost.primitives.values import dataclass
-from parahost.runtime import api
 
 CATCH_UP_COPIES = 2
 """How many give a bitfield to a peer that comes late, on average: with 17 of 20 it has enough."""
 MAX_BATCH = 64
 """Bitfields in one message: with the most cores that there may be, 7 KiB."""
-MAX_WAITING = 1024
-"""Bitfields kept for a head whose session is still being looked up."""
 COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for each core")
 
 
@@ -75,13 +72,12 @@ class HeadState:
     """What we know of one head. ``known`` tells per peer the validators whose bitfield it has:
     true because it sent it to us, false because we sent it."""
 
-    session: ChildSession | None = None
-    cores: int = 0
+    session: ChildSession
+    cores: int
     bitfields: dict[ValidatorIndex, SignedAvailabilityBitfield] = field(default_factory=dict)
     known: dict[PeerId, dict[ValidatorIndex, bool]] = field(default_factory=dict)
     own: ValidatorIndex | None = None
     """Whose bitfield is ours."""
-    waiting: list[tuple[PeerId, SignedAvailabilityBitfield]] = field(default_factory=list)
 
     def knows(self, peer: PeerId) -> dict[ValidatorIndex, bool]:
         return self.known.setdefault(peer, {})
@@ -120,7 +116,6 @@ class BitfieldDistribution(Subsystem):
         RegisterEventProducer,
         SendMessage,
         ReportPeer,
-        RuntimeCall,
         ProvisionBitfield,
     )
 
@@ -139,22 +134,10 @@ class BitfieldDistribution(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
-                self._heads[head] = HeadState()
-                self.ctx.spawn(head, lambda: self._learn(head), "learn session")
+            case StartWork(leaf):
+                self._heads[leaf.hash] = HeadState(leaf.session, len(leaf.cores))
             case StopWork(head):
                 self._heads.pop(head, None)
-
-    async def _learn(self, head: Hash) -> None:
-        session = await child_session(self.ctx, head)
-        cores = await self.ctx.ask(RuntimeCall(head, api.availability_cores))
-        state = self._heads.get(head)
-        if state is None:  # work on it stopped while the last answer was on its way
-            return
-        state.session, state.cores = session, len(cores)
-        for peer, signed in state.waiting:
-            self._on_bitfield(peer, head, signed)
-        state.waiting.clear()
 
     # Handlers
 
@@ -192,10 +175,6 @@ class BitfieldDistribution(Subsystem):
         if state is None:
             if not self._peers.lately_ours(head):
                 self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
-            return
-        if state.session is None:
-            if len(state.waiting) < MAX_WAITING:
-                state.waiting.append((peer, signed))
             return
         verdict = judge(state, state.session, peer, signed, self._verifier)
         self._peers.report(self.ctx, peer, verdict.change)
@@ -252,7 +231,7 @@ class BitfieldDistribution(Subsystem):
         if state is None or head not in self._peers.view(peer):
             return
         known = state.knows(peer)
-        validators = 0 if state.session is None else len(state.session.validators)
+        validators = len(state.session.validators)
         lacking = [
             signed
             for index, signed in islice(state.bitfields.items(), messages)

@@ -6,18 +6,16 @@ from typing import ClassVar
 
 import trio
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.availability import DistributeBitfield, QueryChunk
 from parahost.node.messages.base import Message
 from parahost.node.messages.signals import OverseerSignal, StartWork
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Subsystem
-from parahost.node.session import child_session
 from parahost.ports import ContradictionRefused, KeyStore, KeyType
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
-from parahost.primitives.basic import CandidateHash, ChunkIndex, Hash
+from parahost.primitives.basic import CandidateHash, ChunkIndex, Hash, ValidatorIndex
 from parahost.primitives.runtime_api import CoreOccupied
 from parahost.primitives.scale import BitVec
-from parahost.runtime import api
 
 MAX_WAIT_S = 1.5
 POLL_S = 0.1
@@ -33,26 +31,24 @@ class BitfieldSigning(Subsystem):
     """One job per head. ``slot_duration_s`` bounds the wait: a quarter of it, at most 1.5 s."""
 
     name = "bitfield-signing"
-    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, QueryChunk, DistributeBitfield)
+    sends: ClassVar[tuple[type[Message], ...]] = (QueryChunk, DistributeBitfield)
 
     def __init__(self, keys: KeyStore, slot_duration_s: float) -> None:
         self._keys = keys
         self._wait_s = min(MAX_WAIT_S, slot_duration_s / 4)
 
     def on_signal(self, signal: OverseerSignal) -> None:
-        if isinstance(signal, StartWork) and self._keys.public_keys(KeyType.PARACHAIN):
-            head = signal.relay_parent
-            self.ctx.spawn(head, lambda: self._sign(head), "sign bitfield")
+        if isinstance(signal, StartWork):
+            leaf = signal.leaf
+            own = leaf.session.own_index(self._keys)
+            if own is not None:
+                self.ctx.spawn(leaf.hash, lambda: self._sign(leaf, own), "sign bitfield")
 
     def on_message(self, message: Message) -> None:
         raise AssertionError(f"{message!r}: this subsystem receives nothing")
 
-    async def _sign(self, head: Hash) -> None:
-        session = await child_session(self.ctx, head)
-        own = session.own_index(self._keys)
-        if own is None:
-            return
-        cores = await self.ctx.ask(RuntimeCall(head, api.availability_cores))
+    async def _sign(self, leaf: ActiveLeaf, own: ValidatorIndex) -> None:
+        head, session, cores = leaf.hash, leaf.session, leaf.cores
         pending = {
             index: core.candidate_hash
             for index, core in enumerate(cores)

@@ -8,7 +8,7 @@ from dataclasses import field
 from parahost import erasure
 from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.node.availability.chunk_request import COST_BAD_PROOF
-from parahost.node.availability.live import PendingCandidate
+from parahost.node.availability.pending import PendingCandidate
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_DUPLICATE,

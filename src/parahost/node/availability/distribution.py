@@ -32,7 +32,8 @@ from parahost.node.availability.chunk_gossip import (
     judge,
 )
 from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
-from parahost.node.availability.live import LiveLookup, PendingCandidate
+from parahost.node.availability.live import LiveLookup
+from parahost.node.availability.pending import PendingCandidate
 from parahost.node.gossip import (
     COST_MALFORMED,
     COST_NOT_IN_VIEW,
@@ -62,6 +63,7 @@ from parahost.node.messages.network import (
     SendRequest,
     View,
 )
+from parahost.node.messages.signals import OverseerSignal, StartWork
 from parahost.node.messages.utility import Ancestors, RuntimeCall
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION, CHUNK_REQUEST
@@ -141,6 +143,12 @@ class AvailabilityDistribution(Subsystem):
         )
         ctx.send(RegisterRequestProducer(CHUNK_REQUEST, ChunkRequested))
         ctx.spawn(None, self._work, "distribute")
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        if isinstance(signal, StartWork):
+            self._lookup.note(signal.leaf)
 
     # Handlers
 

@@ -32,7 +32,6 @@ from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateEvent,
     CandidateIncludedEvent,
-    CoreOccupied,
 )
 from parahost.runtime import api
 
@@ -86,8 +85,8 @@ class AvailabilityStore(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head, number):
-                self._heads[head] = BlockRef(number, head)
+            case StartWork(leaf):
+                self._heads[leaf.hash] = BlockRef(leaf.number, leaf.hash)
             case StopWork(head):  # its child, if it has one, leads back to it
                 self._heads.pop(head, None)
             case BlockFinalized(block, number):
@@ -189,13 +188,18 @@ class AvailabilityStore(Subsystem):
                 break
             block = BlockRef(BlockNumber(U32(block.number - 1)), header.parent_hash)
         for block in reversed(missed):
-            try:
-                events = await self.ctx.ask(
-                    RuntimeCall(block.hash, api.candidate_events, keep=False)
-                )
-            except Unanswered:  # too old: its state is gone
-                continue
-            self._archive.note(block, note_of(events), self._now())
+            events = await self._events(block.hash)
+            if events is not None:
+                self._archive.note(block, note_of(events), self._now())
+
+    async def _events(self, block: Hash) -> tuple[CandidateEvent, ...] | None:
+        """What a block did; ``None`` when it is too old and its state is gone."""
+        if (leaf := self.ctx.leaves.get(block)) is not None:
+            return leaf.events
+        try:
+            return await self.ctx.ask(RuntimeCall(block, api.candidate_events, keep=False))
+        except Unanswered:
+            return None
 
     async def _settle(self, final: BlockRef) -> None:
         """Judge all blocks up to the final one."""
@@ -210,7 +214,7 @@ class AvailabilityStore(Subsystem):
 
     async def _prune(self) -> None:
         while due := self._archive.due(self._now(), PRUNED_AT_A_TIME):
-            pending = await self._pending()
+            pending = self._pending()
             for entry in due:
                 _, candidate = entry
                 record = self._archive.record(candidate)
@@ -222,17 +226,10 @@ class AvailabilityStore(Subsystem):
                     )
             await self.ctx.clock.sleep(0)
 
-    async def _pending(self) -> dict[CandidateHash, None]:
+    def _pending(self) -> dict[CandidateHash, None]:
         """Candidates that may become available in the next block, however long ago they were
         backed: the chain may have stood still."""
-        pending: dict[CandidateHash, None] = {}
-        for head in self.ctx.active_leaves():
-            try:
-                cores = await self.ctx.ask(RuntimeCall(head, api.availability_cores))
-            except Unanswered:
-                continue
-            pending |= {c.candidate_hash: None for c in cores if isinstance(c, CoreOccupied)}
-        return pending
+        return {candidate: None for leaf in self.ctx.leaves.values() for candidate in leaf.pending}
 
     # Routines
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from parahost.node.messages.utility import RuntimeCall
-from parahost.node.overseer import Context
-from parahost.node.session import ChildSession, session_of
+from parahost.node.session import ChildSession
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     U32,
@@ -22,6 +20,7 @@ from parahost.primitives.basic import (
     Hash,
     ParaId,
     ValidationCode,
+    ValidatorId,
     ValidatorIndex,
 )
 from parahost.primitives.candidates import CandidateDescriptor, PersistedValidationData
@@ -34,8 +33,6 @@ from parahost.primitives.runtime_api import (
     ValidatorGroups,
 )
 from parahost.primitives.values import dataclass
-from parahost.runtime import api
-from parahost.runtime.storage import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +80,11 @@ class Assignments:
         assignment = self.paras.get(para)
         return () if assignment is None else assignment.group
 
-    def of(self, validator: ValidatorIndex | None) -> Assignment | None:
+    def group_keys(self, para: ParaId) -> tuple[ValidatorId, ...]:
+        """The same validators by their keys."""
+        return tuple(self.session.validators[index] for index in self.group(para))
+
+    def of(self, validator: ValidatorIndex) -> Assignment | None:
         """What that validator is assigned to."""
         for assignment in self.paras.values():
             if validator in assignment.group:
@@ -116,35 +117,3 @@ def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, 
             core, scheduled.para_id, scheduled.collator, assumption, group
         )
     return paras
-
-
-def assignments_of(state: State, relay_parent: Hash) -> Assignments:
-    """All assignments at a relay parent, by its state: a question for a ``RuntimeCall``."""
-    return Assignments(
-        session_of(state, relay_parent),
-        assign(api.validator_groups(state), api.availability_cores(state)),
-    )
-
-
-async def learn_assignments(ctx: Context, relay_parent: Hash) -> Assignments:
-    """Ask the runtime.
-
-    :raises Unanswered: when the relay parent's state is not known.
-    """
-    return await ctx.ask(RuntimeCall(relay_parent, assignments_of, (relay_parent,)))
-
-
-async def learn_basis(ctx: Context, relay_parent: Hash, assignment: Assignment) -> Basis | None:
-    """Ask the runtime; ``None`` when the para is not registered, or the assumption does not fit.
-
-    :raises Unanswered: when the relay parent's state is not known.
-    """
-    arguments = (assignment.para_id, assignment.assumption)
-    data, code, criteria = await ctx.ask_all(
-        RuntimeCall(relay_parent, api.persisted_validation_data, arguments),
-        RuntimeCall(relay_parent, api.validation_code, arguments),
-        RuntimeCall(relay_parent, api.acceptance_criteria, arguments),
-    )
-    if data is None or code is None or criteria is None:
-        return None
-    return Basis(data, code, criteria)

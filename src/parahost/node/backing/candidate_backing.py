@@ -9,14 +9,9 @@ from typing import ClassVar
 
 import trio
 
-from parahost.node.backing.assignments import (
-    Assignment,
-    Assignments,
-    Basis,
-    learn_assignments,
-    learn_basis,
-)
+from parahost.node.backing.assignments import Assignment, Basis
 from parahost.node.backing.statement_table import StatementTable, Taken
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.availability import QueryPoV, StoreAvailableData, Stored
 from parahost.node.messages.backing import (
     CollationInvalid,
@@ -36,7 +31,6 @@ from parahost.node.messages.utility import (
     CandidateUndecided,
     ProvisionBackable,
     ReportMisbehavior,
-    RuntimeCall,
     ValidateCandidate,
 )
 from parahost.node.overseer import Subsystem
@@ -64,9 +58,6 @@ from parahost.primitives.statements import (
     Valid,
     statement_payload,
 )
-
-MAX_WAITING = 1024
-"""Messages kept for a relay parent whose assignments are still being looked up."""
 
 
 def statement_promises(relay_parent: Hash, statement: Statement) -> list[bytes]:
@@ -100,12 +91,12 @@ class Duty:
 
 @dataclass(slots=True)
 class BackingJob:
-    """The work on one relay parent (A72). Until ``table`` is there, messages wait."""
+    """The work on one relay parent (A72). ``duty`` is ``None`` when there is nothing for us to
+    judge."""
 
     relay_parent: Hash
-    table: StatementTable | None = None
-    duty: Duty | None = None
-    waiting: list[Message] = field(default_factory=list)
+    table: StatementTable
+    duty: Duty | None
     watchers: list[Callable[[BackedCandidate], None]] = field(default_factory=list)
     backable: list[BackedCandidate] = field(default_factory=list)
     checking: dict[CandidateHash, None] = field(default_factory=dict)
@@ -126,7 +117,6 @@ class CandidateBacking(Subsystem):
     name = "candidate-backing"
     receives = (Second, StatementReceived, RegisterBackingWatcher)
     sends: ClassVar[tuple[type[Message], ...]] = (
-        RuntimeCall,
         FetchPoV,
         QueryPoV,
         ValidateCandidate,
@@ -148,38 +138,21 @@ class CandidateBacking(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(relay_parent):
-                job = self._jobs[relay_parent] = BackingJob(relay_parent)
-                self.ctx.spawn(relay_parent, lambda: self._prepare(job), "learn assignments")
+            case StartWork(leaf):
+                table = StatementTable(leaf.session.signing, leaf.assignments.group)
+                self._jobs[leaf.hash] = BackingJob(leaf.hash, table, self._duty(leaf))
             case StopWork(relay_parent):
                 self._jobs.pop(relay_parent, None)
 
-    async def _prepare(self, job: BackingJob) -> None:
-        assignments = await learn_assignments(self.ctx, job.relay_parent)
-        job.duty = await self._learn_duty(job.relay_parent, assignments)
-        job.table = StatementTable(assignments.session.signing, assignments.group)
-        waiting, job.waiting = job.waiting, []
-        for message in waiting:
-            self._on_job_message(job, job.table, message)
-
-    async def _learn_duty(self, relay_parent: Hash, assignments: Assignments) -> Duty | None:
-        """``None`` when there is nothing for us to judge."""
-        own = assignments.session.own_index(self._keys)
-        assignment = assignments.of(own)
-        if own is None or assignment is None:
+    def _duty(self, leaf: ActiveLeaf) -> Duty | None:
+        session = leaf.session
+        own = session.own_index(self._keys)
+        assignment = None if own is None else leaf.assignments.of(own)
+        basis = None if assignment is None else leaf.basis(assignment)
+        if own is None or assignment is None or basis is None:
             return None
-        basis = await learn_basis(self.ctx, relay_parent, assignment)
-        if basis is None:
-            return None
-        validators = assignments.session.validators
-        return Duty(
-            own,
-            validators[own],
-            len(validators),
-            assignments.session.signing,
-            assignment,
-            basis,
-        )
+        validators = session.validators
+        return Duty(own, validators[own], len(validators), session.signing, assignment, basis)
 
     # Handlers
 
@@ -188,17 +161,11 @@ class CandidateBacking(Subsystem):
         job = self._jobs.get(message.relay_parent)
         if job is None:
             return
-        if job.table is not None:
-            self._on_job_message(job, job.table, message)
-        elif len(job.waiting) < MAX_WAITING:
-            job.waiting.append(message)
-
-    def _on_job_message(self, job: BackingJob, table: StatementTable, message: Message) -> None:
         match message:
             case Second(_, candidate, pov):
                 self._on_second(job, candidate, pov)
             case StatementReceived(_, signed):
-                self._on_statement(job, table, signed)
+                self._on_statement(job, signed)
             case RegisterBackingWatcher(_, watcher):
                 job.watchers.append(watcher)
                 for backed in job.backable:
@@ -219,11 +186,9 @@ class CandidateBacking(Subsystem):
             job.relay_parent, lambda: self._second(job, duty, candidate, pov), "second candidate"
         )
 
-    def _on_statement(
-        self, job: BackingJob, table: StatementTable, signed: SignedStatement
-    ) -> None:
+    def _on_statement(self, job: BackingJob, signed: SignedStatement) -> None:
         statement, duty = signed.statement, job.duty
-        if self._count(job, table, signed) is not Taken.NEW or duty is None:
+        if self._count(job, signed) is not Taken.NEW or duty is None:
             return
         about = statement.candidate_hash()
         if signed.validator_index == duty.own:
@@ -377,15 +342,14 @@ class CandidateBacking(Subsystem):
         signed = SignedStatement(statement, duty.own, ValidatorSignature(H512(signature)))
         job.stated[about] = type(statement)
         self.ctx.send(Share(job.relay_parent, signed))
-        assert job.table is not None
-        self._count(job, job.table, signed)
+        self._count(job, signed)
         return True
 
-    def _count(self, job: BackingJob, table: StatementTable, signed: SignedStatement) -> Taken:
+    def _count(self, job: BackingJob, signed: SignedStatement) -> Taken:
         """Add a statement to the table, and tell what follows (A76); write down those of our own
         group. Contradictions of one validator with itself were reported by Statement
         Distribution."""
-        imported = table.add(signed)
+        imported = job.table.add(signed)
         if job.duty is not None and signed.validator_index in job.duty.assignment.group:
             self.ctx.journal.record(
                 f"backing.{type(signed.statement).__name__.lower()}",

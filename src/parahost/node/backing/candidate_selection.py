@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import trio
 
-from parahost.node.backing.assignments import Assignment, learn_assignments
+from parahost.node.backing.assignments import Assignment
 from parahost.node.backing.collator_records import CollatorRecords, Standing
 from parahost.node.messages.backing import (
     CollationAdvertised,
@@ -34,9 +34,8 @@ from parahost.node.messages.collation import (
 )
 from parahost.node.messages.network import ReportPeer, ReputationChange
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Subsystem
-from parahost.ports import KeyStore, KeyType
+from parahost.ports import KeyStore
 from parahost.primitives.basic import CandidateHash, CollatorId, Hash
 from parahost.primitives.candidates import Collation
 
@@ -68,10 +67,10 @@ class Delivery:
 
 @dataclass(slots=True)
 class SelectionJob:
-    """The work on one relay parent. ``assignment`` is ``None`` until it is known."""
+    """The work on one relay parent."""
 
     relay_parent: Hash
-    assignment: Assignment | None = None
+    assignment: Assignment
     advertised: dict[CollatorId, CollationAdvertised] = field(default_factory=dict)
     """What is not fetched yet, in order of arrival."""
     asked: dict[CollatorId, None] = field(default_factory=dict)
@@ -82,7 +81,18 @@ class SelectionJob:
     in_hand: Delivery | None = None
     """What is being judged."""
     is_done: bool = False
-    """A candidate was seconded, or there is nothing for us to select."""
+    """A candidate was seconded."""
+
+    def wants(self, advertised: CollationAdvertised) -> bool:
+        """Whether it is of our para, by a collator that may deliver, and news."""
+        collator, owner = advertised.collator, self.assignment.collator
+        return (
+            not self.is_done
+            and advertised.para_id == self.assignment.para_id
+            and owner in (None, collator)
+            and collator not in self.asked
+            and collator not in self.advertised
+        )
 
     def is_in_hand(self, candidate: CandidateHash) -> bool:
         return self.in_hand is not None and self.in_hand.collation.receipt.hash() == candidate
@@ -95,12 +105,11 @@ class SelectionJob:
 
 
 class CandidateSelection(Subsystem):
-    """One job per relay parent, on validators."""
+    """One job per relay parent at which this node is a validator with something to select."""
 
     name = "candidate-selection"
     receives = (CollationAdvertised, CollationInvalid, CollationSeconded, CollationUndecided)
     sends: ClassVar[tuple[type[Message], ...]] = (
-        RuntimeCall,
         FetchCollation,
         Second,
         BanCollator,
@@ -118,10 +127,10 @@ class CandidateSelection(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(relay_parent):
-                if self._keys.public_keys(KeyType.PARACHAIN):
-                    job = self._jobs[relay_parent] = SelectionJob(relay_parent)
-                    self.ctx.spawn(relay_parent, lambda: self._prepare(job), "learn assignments")
+            case StartWork(leaf):
+                own = leaf.session.own_index(self._keys)
+                if own is not None and (assignment := leaf.assignments.of(own)) is not None:
+                    self._jobs[leaf.hash] = SelectionJob(leaf.hash, assignment)
             case StopWork(relay_parent):
                 self._leave(relay_parent)
 
@@ -132,14 +141,6 @@ class CandidateSelection(Subsystem):
             why = "the next relay block came before it was judged"
             peer = job.in_hand.advertised.peer
             self.ctx.send(ExplainToCollator(relay_parent, peer, why))
-
-    async def _prepare(self, job: SelectionJob) -> None:
-        assignments = await learn_assignments(self.ctx, job.relay_parent)
-        own = assignments.session.own_index(self._keys)
-        job.assignment = assignments.of(own)
-        if job.assignment is None:
-            job.finish()
-        self._go_on(job)
 
     # Handlers
 
@@ -156,10 +157,9 @@ class CandidateSelection(Subsystem):
             self._on_judged(job, message)
 
     def _on_advertised(self, job: SelectionJob, advertised: CollationAdvertised) -> None:
-        collator = advertised.collator
-        if job.is_done or collator in job.asked or collator in job.advertised:
+        if not job.wants(advertised):
             return
-        job.advertised[collator] = advertised
+        job.advertised[advertised.collator] = advertised
         if len(job.advertised) > MAX_ADVERTISED:
             del job.advertised[self._records.last(tuple(job.advertised))]
         self._go_on(job)
@@ -221,12 +221,11 @@ class CandidateSelection(Subsystem):
 
     def _go_on(self, job: SelectionJob) -> None:
         """Judge what is there, or else give the next collator its turn, if we are free to."""
-        if job.assignment is None or job.in_hand is not None or job.is_done:
+        if job.in_hand is not None or job.is_done:
             return
         if job.delivered:
             self._recommend(job, job.delivered.popleft())
             return
-        self._sort_out(job, job.assignment)
         if not job.advertised:
             return
         collator = self._records.next(tuple(job.advertised), self.ctx.random)
@@ -253,14 +252,6 @@ class CandidateSelection(Subsystem):
             peer=delivery.advertised.peer,
         )
         self.ctx.send(Second(job.relay_parent, receipt, delivery.collation.pov))
-
-    def _sort_out(self, job: SelectionJob, assignment: Assignment) -> None:
-        """Forget advertisements of other paras, and of others than the claim's owner."""
-        job.advertised = {
-            collator: advertised
-            for collator, advertised in job.advertised.items()
-            if advertised.para_id == assignment.para_id and assignment.collator in (None, collator)
-        }
 
     def _forget(self, collator: CollatorId) -> None:
         """A collator is banned: what it advertised elsewhere counts no more either. For how long,

@@ -10,8 +10,8 @@ from typing import ClassVar
 
 import trio
 
-from parahost.node.backing.assignments import learn_assignments
 from parahost.node.gossip import COST_MALFORMED
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.backing import (
     DistributePoV,
     FetchPoV,
@@ -28,10 +28,8 @@ from parahost.node.messages.network import (
     SendRequest,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import POV_REQUEST
-from parahost.node.session import child_session
 from parahost.ports.network import RequestFailed
 from parahost.primitives.basic import (
     CandidateHash,
@@ -133,6 +131,7 @@ class Allowance:
 
 @dataclass(slots=True)
 class HeadState:
+    leaf: ActiveLeaf
     sources: dict[CandidateHash, list[Source]] = field(default_factory=dict)
     fetches: dict[CandidateHash, Fetch] = field(default_factory=dict)
 
@@ -162,7 +161,6 @@ class PoVDistribution(Subsystem):
     receives = (FetchPoV, DistributePoV, NoteStatement, PoVRequested, PoVPeerGone)
     sends: ClassVar[tuple[type[Message], ...]] = (
         RegisterRequestProducer,
-        RuntimeCall,
         ResolveValidators,
         SendRequest,
         ReportPeer,
@@ -182,8 +180,8 @@ class PoVDistribution(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
-                self._heads[head] = HeadState()
+            case StartWork(leaf):
+                self._heads[leaf.hash] = HeadState(leaf)
             case StopWork(head):
                 self._drop(head)
 
@@ -281,18 +279,15 @@ class PoVDistribution(Subsystem):
 
     async def _group(self, held: HeldPoV) -> Collection[PeerId]:
         """The peers of the candidate's group, by the records that are known."""
-        assignments = await learn_assignments(self.ctx, held.relay_parent)
-        validators = assignments.session.validators
-        group = tuple(validators[index] for index in assignments.group(held.para_id))
+        group = self._heads[held.relay_parent].leaf.assignments.group_keys(held.para_id)
         return (await self.ctx.ask(ResolveValidators(group))).values()
 
     async def _fetch(self, state: HeadState, request: FetchPoV, fetch: Fetch) -> None:
         """Ask one peer after the other until one has it; ask anew when all have failed, for who
         vouched for a candidate may only just be getting ready."""
-        session = await child_session(self.ctx, request.relay_parent)
         while not fetch.is_done:
             fetch.news = trio.Event()
-            peer = await self._next_peer(state, request, fetch, session.validators)
+            peer = await self._next_peer(state, request.candidate, fetch)
             if peer is None:
                 with trio.move_on_after(RETRY_S) as waiting:
                     await fetch.news.wait()
@@ -316,13 +311,10 @@ class PoVDistribution(Subsystem):
                 self._deliver(state, request.candidate, pov)
 
     async def _next_peer(
-        self,
-        state: HeadState,
-        request: FetchPoV,
-        fetch: Fetch,
-        validators: tuple[ValidatorId, ...],
+        self, state: HeadState, candidate: CandidateHash, fetch: Fetch
     ) -> PeerId | None:
-        sources = state.sources.get(request.candidate, [])
+        validators = state.leaf.session.validators
+        sources = state.sources.get(candidate, [])
         wanted = tuple(dict.fromkeys(validators[source.validator] for source in sources))
         peers = await self.ctx.ask(ResolveValidators(wanted)) if wanted else {}
         for peer in in_order(sources, validators, peers):

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import ClassVar
 
-from parahost.node.backing.assignments import Assignments, learn_assignments
+from parahost.node.backing.assignments import Assignments
 from parahost.node.backing.statement_table import MAX_SECONDED, contradictions
 from parahost.node.backing.statement_wire import (
     Proof,
@@ -55,13 +55,12 @@ from parahost.node.messages.network import (
     SendMessage,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
-from parahost.node.messages.utility import ReportMisbehavior, RuntimeCall
+from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import STATEMENT_DISTRIBUTION
 from parahost.ports import Verifier
 from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorIndex
 from parahost.primitives.candidates import CandidateReceipt
-from parahost.primitives.limits import MIB
 from parahost.primitives.misbehavior import Contradiction, contradiction
 from parahost.primitives.scale import ScaleDecodeError, ScaleEncodeError, decode_once, encode
 from parahost.primitives.statements import (
@@ -73,10 +72,6 @@ from parahost.primitives.statements import (
 )
 from parahost.primitives.values import dataclass
 
-MAX_WAITING = 256
-"""Messages kept for a head whose assignments are still being looked up."""
-MAX_WAITING_BYTES = 16 * MIB
-"""Their size in all."""
 CLOSED_HEADS = 32
 """Heads that are remembered after work on them has stopped."""
 
@@ -129,7 +124,7 @@ class HeadState:
     ``Seconded`` stands before what depends on it."""
 
     relay_parent: Hash
-    assignments: Assignments | None = None
+    assignments: Assignments
     candidates: dict[CandidateHash, CandidateReceipt] = field(default_factory=dict)
     statements: dict[StatementId, SignedStatement] = field(default_factory=dict)
     by_validator: dict[ValidatorIndex, list[SignedStatement]] = field(default_factory=dict)
@@ -140,13 +135,11 @@ class HeadState:
     known: dict[PeerId, PeerKnowledge] = field(default_factory=dict)
     own: dict[StatementId, None] = field(default_factory=dict)
     """Those that this node has made."""
-    waiting: list[tuple[PeerId, StatementGossip]] = field(default_factory=list)
-    waiting_bytes: int = 0
 
     @property
     def validators(self) -> int:
-        """How many the session has; 0 until that is known."""
-        return len(self.assignments.session.validators) if self.assignments else 0
+        """How many the session has."""
+        return len(self.assignments.session.validators)
 
     def knows(self, peer: PeerId) -> PeerKnowledge:
         return self.known.setdefault(peer, PeerKnowledge())
@@ -235,7 +228,6 @@ class StatementDistribution(Subsystem):
         RegisterEventProducer,
         SendMessage,
         ReportPeer,
-        RuntimeCall,
         StatementReceived,
         ReportMisbehavior,
         NoteStatement,
@@ -260,18 +252,11 @@ class StatementDistribution(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
-                state = self._heads[head] = HeadState(head)
-                self.ctx.spawn(head, partial(self._learn, state), "learn assignments")
+            case StartWork(leaf):
+                self._heads[leaf.hash] = HeadState(leaf.hash, leaf.assignments)
             case StopWork(head):
                 if self._heads.pop(head, None) is not None:
                     self._closed.append(head)
-
-    async def _learn(self, state: HeadState) -> None:
-        state.assignments = assignments = await learn_assignments(self.ctx, state.relay_parent)
-        waiting, state.waiting = state.waiting, []
-        for peer, gossip in waiting:
-            self._on_gossip(peer, state, assignments, gossip)
 
     # Handlers
 
@@ -323,14 +308,8 @@ class StatementDistribution(Subsystem):
         if state is None:
             if gossip.relay_parent not in self._closed:
                 self.ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
-        elif state.assignments is not None:
+        else:
             self._on_gossip(peer, state, state.assignments, gossip)
-        elif (
-            len(state.waiting) < MAX_WAITING
-            and state.waiting_bytes + len(payload) <= MAX_WAITING_BYTES
-        ):
-            state.waiting.append((peer, gossip))
-            state.waiting_bytes += len(payload)
 
     def _on_gossip(
         self, peer: PeerId, state: HeadState, assignments: Assignments, gossip: StatementGossip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parahost.node.messages.utility import RuntimeCall
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.overseer import Context
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import CollatorId, Hash, ParaId
@@ -31,14 +31,13 @@ class Claimant:
     genesis_hash: Hash
     submit: Submit
 
-    async def claim_if_due(self, ctx: Context, head: Hash) -> None:
-        """Claim when on this head no claim on the parathread waits or is scheduled. A claim that
+    def claim_if_due(self, ctx: Context, leaf: ActiveLeaf) -> None:
+        """Claim when on this leaf no claim on the parathread waits or is scheduled. A claim that
         never got into a block is made with the same bytes again."""
-        claimed = await ctx.ask(RuntimeCall(head, api.parathread_claimed, (self.para_id,)))
-        if claimed is not False:
+        if leaf.read(api.parathread_claimed, self.para_id) is not False:
             return
         account = AccountId(self.collator)
-        nonce = await ctx.ask(RuntimeCall(head, api.account_nonce, (account,)))
+        nonce = leaf.read(api.account_nonce, account)
         self.submit(
             signed(
                 Claim(self.para_id),
@@ -48,7 +47,9 @@ class Claimant:
                 genesis_hash=self.genesis_hash,
             )
         )
-        ctx.journal.record("collation.claimed", para=self.para_id, relay_parent=head, number=nonce)
+        ctx.journal.record(
+            "collation.claimed", para=self.para_id, relay_parent=leaf.hash, number=nonce
+        )
 
     def _sign(self, payload: bytes) -> bytes:
         return self.keys.sign(KeyType.COLLATOR, self.collator, payload, [])

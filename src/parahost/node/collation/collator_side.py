@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from parahost.node.backing.assignments import learn_assignments
 from parahost.node.collation.distribution import CollationDistribution
 from parahost.node.collation.wire import (
     Advertise,
@@ -16,6 +15,7 @@ from parahost.node.collation.wire import (
     Refused,
     declare_payload,
 )
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Reply
 from parahost.node.messages.collation import (
     CollationNetwork,
@@ -169,7 +169,8 @@ class CollatorSide(CollationDistribution):
         offer = self._offers[relay_parent] = Offer(encode(collation))
         while len(self._offers) > MAX_OFFERS:
             self._offers.popitem(last=False)
-        self.ctx.spawn(relay_parent, lambda: self._advertise(relay_parent, offer), "advertise")
+        if (leaf := self.ctx.leaves.get(relay_parent)) is not None:
+            self.ctx.spawn(relay_parent, lambda: self._advertise(leaf, offer), "advertise")
 
     def _serve(self, peer: PeerId, payload: bytes, reply: Reply[bytes | None]) -> None:
         try:
@@ -191,16 +192,14 @@ class CollatorSide(CollationDistribution):
 
     # Jobs
 
-    async def _advertise(self, relay_parent: Hash, offer: Offer) -> None:
+    async def _advertise(self, leaf: ActiveLeaf, offer: Offer) -> None:
         """Tell each validator of the group once it is connected and known for who it is."""
-        assignments = await learn_assignments(self.ctx, relay_parent)
-        validators = assignments.session.validators
-        group = tuple(validators[index] for index in assignments.group(self._para_id))
-        advert = _gossip(Advertise(relay_parent, U32(len(offer.payload))))
+        group = leaf.assignments.group_keys(self._para_id)
+        advert = _gossip(Advertise(leaf.hash, U32(len(offer.payload))))
         missing = len(group)
         while missing:
             peers = await self.ctx.ask(ResolveValidators(group))
-            missing = len(group) - self._tell(relay_parent, offer, peers, advert)
+            missing = len(group) - self._tell(leaf.hash, offer, peers, advert)
             await self.ctx.clock.sleep(RESOLVE_S)
 
     def _tell(

@@ -28,7 +28,6 @@ from parahost.node.messages.network import (
     SendMessage,
     SendRequest,
 )
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Subsystem
 
 
@@ -52,6 +51,5 @@ class CollationDistribution(Subsystem):
         SendRequest,
         ReportPeer,
         ResolveValidators,
-        RuntimeCall,
         CollationAdvertised,
     )

@@ -10,16 +10,11 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 from parahost import erasure
-from parahost.node.backing.assignments import (
-    Assignment,
-    Assignments,
-    Basis,
-    learn_assignments,
-    learn_basis,
-)
+from parahost.node.backing.assignments import Basis
 from parahost.node.collation.building import NoBlock, build_block, tell
 from parahost.node.collation.claims import Claimant, Submit
 from parahost.node.collation.para_standing import Expected, ParaStanding
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import DistributeCollation
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
@@ -60,6 +55,7 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
 from parahost.primitives.scale import Compact, encode
 from parahost.runtime import api
+from parahost.runtime.storage import State
 
 BUILD_SLOTS = 0.5
 """How long a block may take to build, in slots. The rest is for the validators, who must have the
@@ -71,6 +67,12 @@ Sign = Callable[[bytes], bytes]
 def collation_promise(relay_parent: Hash, para_id: ParaId) -> bytes:
     """One collation per relay parent and para (D16, D17)."""
     return b"collation" + relay_parent + para_id.to_bytes(4, "little")
+
+
+def current_head(state: State, para_id: ParaId) -> HeadData | None:
+    """A para's head in a state, whatever is pending; ``None`` when it is not registered."""
+    data = api.persisted_validation_data(state, para_id, OccupiedCoreAssumption.TIMED_OUT)
+    return None if data is None else data.parent_head
 
 
 def pov_size(block: ParachainBlock) -> int:
@@ -177,8 +179,8 @@ class CollationGeneration(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
-                self.ctx.spawn(head, lambda: self._work(head), "collate")
+            case StartWork(leaf):
+                self.ctx.spawn(leaf.hash, lambda: self._work(leaf), "collate")
             case BlockFinalized(block):
                 self.ctx.spawn(None, lambda: self._note_finalized(block), "note finalized head")
 
@@ -187,22 +189,19 @@ class CollationGeneration(Subsystem):
 
     # Jobs
 
-    async def _work(self, relay_parent: Hash) -> None:
-        await self._note_included(relay_parent)
-        await self._claimant.claim_if_due(self.ctx, relay_parent)
-        assignments = await learn_assignments(self.ctx, relay_parent)
-        assignment = assignments.paras.get(self._para_id)
+    async def _work(self, leaf: ActiveLeaf) -> None:
+        self._note_included(leaf)
+        self._claimant.claim_if_due(self.ctx, leaf)
+        assignment = leaf.assignments.paras.get(self._para_id)
         if assignment is None:
-            await self._note_no_core(relay_parent)
+            self._note_no_core(leaf)
         elif assignment.collator in (None, self._collator_id):
-            await self._collate(relay_parent, assignments, assignment)
+            basis = leaf.basis(assignment)
+            if basis is not None:
+                await self._collate(leaf, basis)
 
-    async def _collate(
-        self, relay_parent: Hash, assignments: Assignments, assignment: Assignment
-    ) -> None:
-        basis = await learn_basis(self.ctx, relay_parent, assignment)
-        if basis is None:
-            return
+    async def _collate(self, leaf: ActiveLeaf, basis: Basis) -> None:
+        relay_parent = leaf.hash
         self._standing.note_obstacle("")
         self._standing.note_code(ValidationCodeHash(blake2_256(basis.code)))
         block = await self._build(relay_parent, basis)
@@ -211,7 +210,7 @@ class CollationGeneration(Subsystem):
             if block.reason:
                 self._record("collation.not_made", relay_parent, block.reason)
             return
-        data, validators = basis.validation_data, len(assignments.session.validators)
+        data, validators = basis.validation_data, len(leaf.session.validators)
         try:
             root = await self.ctx.executor.run(lambda: data_root(block, data, validators))
             collation = make_collation(
@@ -262,13 +261,13 @@ class CollationGeneration(Subsystem):
 
     # What the collator hears
 
-    async def _note_included(self, relay_parent: Hash) -> None:
-        head = await self._head_at(relay_parent)
+    def _note_included(self, leaf: ActiveLeaf) -> None:
+        head = leaf.read(current_head, self._para_id)
         if head is None:
             self._was_missing = True
             self._standing.note_obstacle(f"para {self._para_id} is not registered on this chain")
             return
-        if self._was_missing or relay_parent == self._genesis_hash:
+        if self._was_missing or leaf.hash == self._genesis_hash:
             self._was_missing = False
             self._standing.note_first_head(head)
         moved = head != self._included
@@ -277,24 +276,16 @@ class CollationGeneration(Subsystem):
             self._included = head
             self._tell(self._collator.on_included, head)
 
-    async def _note_no_core(self, relay_parent: Hash) -> None:
+    def _note_no_core(self, leaf: ActiveLeaf) -> None:
         """A parathread has none between its turns."""
-        claimed = await self.ctx.ask(
-            RuntimeCall(relay_parent, api.parathread_claimed, (self._para_id,))
-        )
+        claimed = leaf.read(api.parathread_claimed, self._para_id)
         if claimed is None and self._included is not None and not self._was_missing:
             self._standing.note_obstacle(f"para {self._para_id} has no core and no group")
 
     async def _note_finalized(self, block: Hash) -> None:
-        head = await self._head_at(block)
+        head = await self.ctx.ask(RuntimeCall(block, current_head, (self._para_id,)))
         if head is not None:
             self._tell(self._collator.on_finalized, head)
-
-    async def _head_at(self, block: Hash) -> HeadData | None:
-        """The para's head in that block's state, whatever is pending."""
-        arguments = (self._para_id, OccupiedCoreAssumption.TIMED_OUT)
-        data = await self.ctx.ask(RuntimeCall(block, api.persisted_validation_data, arguments))
-        return None if data is None else data.parent_head
 
     def _tell(self, hook: Callable[[HeadData], None], head: HeadData) -> None:
         if (why := tell(hook, head)) is not None:

@@ -140,7 +140,8 @@ class ValidatorSide(CollationDistribution):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
+            case StartWork(leaf):
+                head = leaf.hash
                 self._heads.active[head] = None
                 for peer, sender in self._peers.items():
                     if (advert := sender.early.pop(head, None)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.primitives.basic import BlockNumber, Hash
 
 
@@ -11,8 +12,7 @@ from parahost.primitives.basic import BlockNumber, Hash
 class StartWork:
     """Begin work localised to this relay parent: it became a leaf."""
 
-    relay_parent: Hash
-    number: BlockNumber
+    leaf: ActiveLeaf
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ class BlockAuthorshipData:
 @dataclass(eq=False, slots=True)
 class RequestBlockAuthorshipData(Request[BlockAuthorshipData]):
     """What to put into a child of that block (A104). The inherent is always acceptable to its
-    runtime (D15)."""
+    runtime (D15). Dropped when that block is no active leaf."""
 
     relay_parent: Hash
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Request
 from parahost.node.messages.signals import OverseerSignal
 from parahost.ports import Clock, Executor, Journal, Random
@@ -64,7 +65,8 @@ class Context(Protocol):
         which ends the job."""
         ...
 
-    def active_leaves(self) -> tuple[Hash, ...]:
+    @property
+    def leaves(self) -> Mapping[Hash, ActiveLeaf]:
         """The relay parents that are worked on now, oldest first."""
         ...
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Request, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StopWork
 from parahost.node.overseer.context import Subsystem
 from parahost.node.overseer.graph import MessageGraph
 from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.ports import Clock, Executor, Journal, Random
-from parahost.primitives.basic import BlockNumber, Hash
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.basic import Hash
+from parahost.primitives.events import BlockFinalizationEvent
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -112,7 +113,7 @@ class Overseer:
         self._waiting: deque[int] = deque()
         self._full = 0
         """How many queues are at or over their capacity."""
-        self._events: deque[BlockImportEvent | BlockFinalizationEvent] = deque()
+        self._events: deque[ActiveLeaf | BlockFinalizationEvent] = deque()
         self._wake = trio.Event()
         self._parked = False
         """Whether nothing is to be done until ``_wake``."""
@@ -124,9 +125,9 @@ class Overseer:
 
     # The outside
 
-    def block_imported(self, event: BlockImportEvent) -> None:
-        """Tell of a block that is in the chain."""
-        self._events.append(event)
+    def block_imported(self, block: ActiveLeaf) -> None:
+        """Tell of a block that is in the chain, with what its state says."""
+        self._events.append(block)
         self._rouse()
 
     def block_finalized(self, event: BlockFinalizationEvent) -> None:
@@ -159,7 +160,7 @@ class Overseer:
 
     async def run(
         self,
-        initial: Sequence[tuple[Hash, BlockNumber]],
+        initial: Sequence[ActiveLeaf],
         *,
         task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
@@ -171,8 +172,8 @@ class Overseer:
             self._nursery = nursery
             for index, seat in enumerate(self._seats):
                 seat.subsystem.start(_Hands(self, index))
-            for block, number in initial:
-                self._give(self.leaves.start(block, number))
+            for leaf in initial:
+                self._give(self.leaves.start(leaf))
             task_status.started()
             while True:
                 self._route()
@@ -190,12 +191,12 @@ class Overseer:
     def _serve_events(self) -> None:
         while self._events:
             event = self._events.popleft()
-            header = event.header
-            if isinstance(event, BlockImportEvent):
-                self._give(self.leaves.imported(event.hash, header.number, header.parent_hash))
+            if isinstance(event, ActiveLeaf):
+                self._give(self.leaves.imported(event))
             else:
-                self._give(self.leaves.finalized(event.hash, header.number))
-                self._give([BlockFinalized(event.hash, header.number)])
+                number = event.header.number
+                self._give(self.leaves.finalized(event.hash, number))
+                self._give([BlockFinalized(event.hash, number)])
 
     def _give(self, signals: Sequence[OverseerSignal]) -> None:
         """Each signal reaches every subsystem before anything else is routed (A67)."""
@@ -316,7 +317,7 @@ class Overseer:
         assert self._nursery is not None
         scope: trio.CancelScope | None = None
         if relay_parent is not None:
-            if relay_parent not in self.leaves:
+            if relay_parent not in self.leaves.all:
                 return False
             scope = trio.CancelScope()
         self._next_job += 1
@@ -387,5 +388,6 @@ class _Hands:
     ) -> bool:
         return self._overseer._spawn(self._seat, relay_parent, job, name)
 
-    def active_leaves(self) -> tuple[Hash, ...]:
-        return self._overseer.leaves.all()
+    @property
+    def leaves(self) -> Mapping[Hash, ActiveLeaf]:
+        return self._overseer.leaves.all

@@ -14,16 +14,14 @@ from parahost.node.messages.utility import (
     ProvisionMisbehavior,
     QueryMisbehavior,
     ReportMisbehavior,
-    RuntimeCall,
 )
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.utility.evidence import Evidence, EvidenceTable, offenders_of, session_of
 from parahost.ports import Batch, Database, DatabaseError
-from parahost.primitives.basic import U32, Hash, SessionIndex
+from parahost.primitives.basic import U32, SessionIndex
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
-from parahost.runtime import api
 
 TABLE = "misbehavior"
 """Number of the report (u64, big-endian) -> ``Evidence``."""
@@ -38,7 +36,7 @@ class MisbehaviorArbitration(Subsystem):
 
     name = "misbehavior-arbitration"
     receives = (ReportMisbehavior, QueryMisbehavior)
-    sends: ClassVar[tuple[type[Message], ...]] = (ProvisionMisbehavior, RuntimeCall)
+    sends: ClassVar[tuple[type[Message], ...]] = (ProvisionMisbehavior,)
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,14 +71,10 @@ class MisbehaviorArbitration(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         if isinstance(signal, StartWork):
-            head = signal.relay_parent
-            self.ctx.spawn(head, lambda: self._learn_session(head), "learn session")
-
-    async def _learn_session(self, head: Hash) -> None:
-        session = await self.ctx.ask(RuntimeCall(head, api.session_index_for_child))
-        if session > self._session:
-            self._session = session
-            self._write(gone=self._table.prune(session))
+            session = signal.leaf.session.signing.session_index
+            if session > self._session:
+                self._session = session
+                self._write(gone=self._table.prune(session))
 
     # Handlers
 

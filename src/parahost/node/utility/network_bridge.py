@@ -253,7 +253,7 @@ class NetworkBridge(Subsystem):
 
     def _refresh_view(self) -> None:
         self._refreshing = False
-        heads = self.ctx.active_leaves()[-MAX_VIEW_HEADS:]
+        heads = tuple(self.ctx.leaves)[-MAX_VIEW_HEADS:]
         if heads == self._view.heads:
             return
         self._view = view = View(heads, self._finalized_number)

@@ -24,6 +24,7 @@ from parahost.node.gossip import (
     GossipPeers,
     Verdict,
 )
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     NetworkBridgeEvent,
@@ -41,10 +42,8 @@ from parahost.node.messages.network import (
     ValidatorPeers,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
-from parahost.node.messages.utility import RuntimeCall
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import VALIDATOR_DISCOVERY
-from parahost.node.session import ChildSession, session_of
 from parahost.ports import KeyStore, KeyType, PeerSteering, Verifier
 from parahost.primitives.addresses import AddressError, parse_told
 from parahost.primitives.basic import (
@@ -59,10 +58,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.peer_ids import public_key_of
-from parahost.primitives.runtime_api import ValidatorGroups
 from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode, variant
-from parahost.runtime import api
-from parahost.runtime.storage import State
 
 RECORD_DOMAIN = b"DISC"
 MAX_ADDRESSES = 8
@@ -125,15 +121,6 @@ class Lacking:
 Discovery = Known | Lacking
 
 
-@dataclass(frozen=True, slots=True)
-class HeadValidators:
-    """Who validates for a head: this session's validators with their groups, and the next's."""
-
-    session: ChildSession
-    groups: ValidatorGroups
-    following: tuple[ValidatorId, ...]
-
-
 @dataclass(slots=True)
 class Directory:
     """The newest record of each validator that counts; the first is the one that came first."""
@@ -158,12 +145,6 @@ class PeerKnowledge:
     told_us: dict[ValidatorId, int] = field(default_factory=dict)
     asked_at: float = float("-inf")
     """When it asked us last, in seconds by our clock."""
-
-
-def validators_of(state: State, head: Hash) -> HeadValidators:
-    """By the head's state: a question for a ``RuntimeCall``."""
-    following = (validator.keys.para_validator for validator in api.queued_validators(state))
-    return HeadValidators(session_of(state, head), api.validator_groups(state), tuple(following))
 
 
 # Whether a record is acceptable: style, habit 8.
@@ -196,13 +177,13 @@ def _is_address_of(peer: str, text: str) -> bool:
         return False
 
 
-def preference(head: HeadValidators, own: ValidatorIndex | None) -> list[ValidatorId]:
+def preference(leaf: ActiveLeaf, own: ValidatorIndex | None) -> list[ValidatorId]:
     """The validators to be connected to, dearest first: our own group, this session, the next."""
-    validators = head.session.validators
-    group = next((group for group in head.groups.groups if own in group), ())
+    validators = leaf.session.validators
+    group = next((group for group in leaf.groups.groups if own in group), ())
     ordered = dict.fromkeys(validators[index] for index in group)
     ordered.update(dict.fromkeys(validators))
-    ordered.update(dict.fromkeys(head.following))
+    ordered.update(dict.fromkeys(leaf.next_validators))
     return list(ordered)
 
 
@@ -216,7 +197,6 @@ class PeerSetManager(Subsystem):
         SendMessage,
         ReportPeer,
         NewValidatorPeers,
-        RuntimeCall,
     )
 
     def __init__(
@@ -238,7 +218,7 @@ class PeerSetManager(Subsystem):
         self._peers = GossipPeers()
         self._known: dict[PeerId, PeerKnowledge] = {}
         self._directory = Directory()
-        self._heads: dict[Hash, HeadValidators | None] = {}
+        self._heads: dict[Hash, ActiveLeaf] = {}
         self._prioritised: list[PeerId] = []
         self._validators = ValidatorPeers(())
         self._stirred = trio.Event()
@@ -256,19 +236,15 @@ class PeerSetManager(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
-                self._heads[head] = None
-                self.ctx.spawn(head, lambda: self._learn(head), "learn validators")
+            case StartWork(leaf):
+                self._heads[leaf.hash] = leaf
+                self._expect()
+                self._make_known()
+                self._prioritise()
+                if self._lacking():
+                    self._stirred.set()
             case StopWork(head):
                 self._heads.pop(head, None)
-
-    async def _learn(self, head: Hash) -> None:
-        self._heads[head] = await self.ctx.ask(RuntimeCall(head, validators_of, (head,)))
-        self._expect()
-        self._make_known()
-        self._prioritise()
-        if self._lacking():
-            self._stirred.set()
 
     async def _ask_for_lacking(self) -> None:
         """Take account of the records that have come, all at once; and as long as some are lacking,
@@ -357,9 +333,8 @@ class PeerSetManager(Subsystem):
         directory = self._directory
         directory.expected = {
             validator: None
-            for head in self._heads.values()
-            if head is not None
-            for validator in (*head.session.validators, *head.following)
+            for leaf in self._heads.values()
+            for validator in (*leaf.session.validators, *leaf.next_validators)
         }
         for gone in [v for v in directory.records if v not in directory.expected]:
             directory.keep_early(directory.records.pop(gone))
@@ -461,7 +436,7 @@ class PeerSetManager(Subsystem):
     def _prioritise(self) -> None:
         """Tell the network whom we want most, and those who gossip who validates, by the newest
         head."""
-        newest = next((head for head in reversed(self._heads.values()) if head is not None), None)
+        newest = next(reversed(self._heads.values()), None)
         if newest is None:
             return
         peers = self._peers_of(preference(newest, newest.session.own_index(self._keys)))

@@ -10,18 +10,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
 
-from parahost.node.messages.base import Message, Unanswered
+from parahost.node.leaf import ActiveLeaf
+from parahost.node.messages.base import Message
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import (
     BlockAuthorshipData,
-    BlockHeader,
     ProvisionBackable,
     ProvisionBitfield,
     ProvisionMisbehavior,
     RequestBlockAuthorshipData,
-    RuntimeCall,
 )
 from parahost.node.overseer import Subsystem
 from parahost.node.utility.evidence import weight_of
@@ -42,14 +40,11 @@ MAX_MISBEHAVIOR = 64
 """Reports of one weight that are handed out at a time: the newest."""
 
 
-def _whole_state(state: State) -> State:
-    return state
-
-
 @dataclass(slots=True)
 class ProvisioningJob:
     """What was collected for children of one relay parent."""
 
+    leaf: ActiveLeaf
     bitfields: dict[ValidatorIndex, SignedAvailabilityBitfield] = field(default_factory=dict)
     backable: dict[ParaId, dict[CandidateHash, BackedCandidate]] = field(default_factory=dict)
 
@@ -86,7 +81,6 @@ class Provisioner(Subsystem):
         ProvisionMisbehavior,
         RequestBlockAuthorshipData,
     )
-    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader)
 
     def __init__(self, sanitize: Sanitize) -> None:
         self._sanitize = sanitize
@@ -96,8 +90,8 @@ class Provisioner(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
-            case StartWork(head):
-                self._jobs[head] = ProvisioningJob()
+            case StartWork(leaf):
+                self._jobs[leaf.hash] = ProvisioningJob(leaf)
             case StopWork(head):
                 self._jobs.pop(head, None)
 
@@ -116,13 +110,14 @@ class Provisioner(Subsystem):
                 self._provide(message)
 
     def _provide(self, request: RequestBlockAuthorshipData) -> None:
+        job = self._jobs.get(request.relay_parent)
+        if job is None:
+            request.reply.drop()
+            return
+
         async def provide() -> None:
-            try:
-                data = await self._collect(request.relay_parent)
-            except Unanswered:
-                request.reply.drop()
-            else:
-                request.reply.answer(BlockAuthorshipData(data, self._reports()))
+            data = await self._collect(job)
+            request.reply.answer(BlockAuthorshipData(data, self._reports()))
 
         self.ctx.spawn(None, provide, "provide inherent")
 
@@ -131,19 +126,14 @@ class Provisioner(Subsystem):
         weights = sorted(self._misbehavior, reverse=True)
         return tuple(report for weight in weights for report in self._misbehavior[weight])
 
-    async def _collect(self, relay_parent: Hash) -> ParachainsInherentData:
-        """:raises Unanswered: when the relay parent is not known."""
-        header = await self.ctx.ask(BlockHeader(relay_parent))
-        if header is None:
-            raise Unanswered
-        job = self._jobs.get(relay_parent, ProvisioningJob())
+    async def _collect(self, job: ProvisioningJob) -> ParachainsInherentData:
+        state = job.leaf.state
         collected = ParachainsInherentData(
             tuple(job.bitfields[index] for index in sorted(job.bitfields)),
             job.all_backable(),
             (),
-            header,
+            job.leaf.header,
         )
-        state = await self.ctx.ask(RuntimeCall(relay_parent, _whole_state, keep=False))
         sanitized = await self.ctx.executor.run(lambda: self._sanitize(state, collected))
         for backed in sanitized.inherent.backed_candidates:
             self._record("provisioner.provided", backed)
