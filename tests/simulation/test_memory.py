@@ -55,5 +55,5 @@ def test_each_run_counts_the_same() -> None:
         Simulation(scenario, 1, checks=[Taking]).run().verdicts["taking"] for _ in range(2)
     )
     assert first == again
-    for part in ("grandpa._rounds", "sync._peers", "provisioner.queue", "runtime-api.answers"):
+    for part in ("grandpa._machine", "sync._peers", "provisioner.queue", "runtime-api.answers"):
         assert f"'{part}'" in first

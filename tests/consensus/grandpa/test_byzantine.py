@@ -17,6 +17,7 @@ from parahost.consensus.grandpa.messages import (
     VoteMessage,
     payload_of,
 )
+from parahost.consensus.turns import in_turns
 from parahost.crypto import ed25519
 from parahost.primitives.basic import (
     H512,
@@ -118,8 +119,10 @@ async def test_a_third_of_liars_neither_splits_nor_stops(
         numbers = {header.hash(): ref(header) for header in world.headers}
         for node in honest:
             for block, proof in node.tree.justifications.items():
-                await verify_justification(
-                    proof, 0, world.authorities, world.verifier, numbers[block]
+                await in_turns(
+                    verify_justification(
+                        proof, 0, world.authorities, world.verifier, numbers[block]
+                    )
                 )
         peers = {node.peer for node in honest}
         blame = [report for node in honest if node.port for report in node.port.reports]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.consensus.grandpa.catch_up import MAX_BELOW_FINAL, catch_up_of, round_of
+from parahost.consensus.grandpa.effects import Effect, Send
 from parahost.consensus.grandpa.gossip import Gossip
 from parahost.consensus.grandpa.messages import (
     CatchUp,
@@ -294,7 +294,7 @@ class Sends:
         self.sent: list[tuple[str, bytes]] = []
         self.commits: dict[int, CommitMessage] = {}
         self.gossip = Gossip(
-            self._send,
+            self._emit,
             self.commits.get,
             View(U64(1), U64(5), BlockNumber(U32(10))),
             SeededRandom("gossip"),
@@ -306,8 +306,9 @@ class Sends:
         self.gossip.authorities_are(list(self.gossip.peers))
         self.sent.clear()
 
-    def _send(self, peers: Sequence[PeerId], payload: bytes) -> None:
-        self.sent += [(peer, payload) for peer in peers]
+    def _emit(self, effect: Effect) -> None:
+        assert isinstance(effect, Send)
+        self.sent += [(peer, effect.payload) for peer in effect.peers]
 
     def receivers(self) -> list[str]:
         names = [peer for peer, _ in self.sent]

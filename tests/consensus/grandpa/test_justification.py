@@ -25,6 +25,7 @@ from parahost.consensus.grandpa.errors import (
 from parahost.consensus.grandpa.justification import build_justification, verify_justification
 from parahost.consensus.grandpa.messages import payload_of
 from parahost.consensus.grandpa.voters import VoterSet
+from parahost.consensus.turns import in_turns
 from parahost.crypto import ed25519
 from parahost.primitives.basic import (
     H256,
@@ -91,7 +92,7 @@ def proof(
 
 
 async def verify(justification: GrandpaJustification, target: BlockRef | None = TARGET) -> None:
-    await verify_justification(encode(justification), SET, VOTERS, VERIFIER, target)
+    await in_turns(verify_justification(encode(justification), SET, VOTERS, VERIFIER, target))
 
 
 def built(tree: Tree, votes: Sequence[tuple[Header, int]]) -> GrandpaJustification:
@@ -112,13 +113,19 @@ async def test_a_real_justification() -> None:
     )
     signers = [signed.id for signed in decode(GrandpaJustification, data).commit.precommits]
     authorities = [(signer, 1) for signer in signers]
-    found = await verify_justification(data, facts["set_id"], authorities, VERIFIER, target)
+    found = await in_turns(
+        verify_justification(data, facts["set_id"], authorities, VERIFIER, target)
+    )
     assert (found.round, len(signers)) == (facts["round"], facts["precommits"])
     assert encode(found) == data
     with pytest.raises(BadSignature):
-        await verify_justification(data, facts["set_id"] + 1, authorities, VERIFIER, target)
+        await in_turns(
+            verify_justification(data, facts["set_id"] + 1, authorities, VERIFIER, target)
+        )
     with pytest.raises(WrongSet):
-        await verify_justification(data, facts["set_id"], authorities[1:], VERIFIER, target)
+        await in_turns(
+            verify_justification(data, facts["set_id"], authorities[1:], VERIFIER, target)
+        )
 
 
 async def test_votes_for_descendants_bring_their_headers(tree: Tree) -> None:
@@ -191,8 +198,10 @@ async def test_one_vote_of_a_voter_or_two_that_equivocate() -> None:
     head = encode(proof([]))[: 8 + 32 + 4]
     more_than_1000_voters_have = ((2001 << 2) | 1).to_bytes(2, "little") + vote * 2001
     with pytest.raises(MalformedJustification, match="2001 elements"):
-        await verify_justification(
-            head + more_than_1000_voters_have + b"\0", SET, VOTERS, VERIFIER, TARGET
+        await in_turns(
+            verify_justification(
+                head + more_than_1000_voters_have + b"\0", SET, VOTERS, VERIFIER, TARGET
+            )
         )
 
 
@@ -256,7 +265,7 @@ async def test_what_is_cheap_comes_before_the_signatures() -> None:
         proof(AT_TARGET, [SIDE[0]]),
     ):
         with pytest.raises(JustificationError):
-            await verify_justification(encode(bad), SET, VOTERS, Unasked(), TARGET)
+            await in_turns(verify_justification(encode(bad), SET, VOTERS, Unasked(), TARGET))
 
 
 async def test_each_signature_and_each_byte_counts() -> None:
@@ -266,4 +275,4 @@ async def test_each_signature_and_each_byte_counts() -> None:
     data = encode(good)
     for bad in (b"", data[:-1], data + b"\0", bytes(MAX_JUSTIFICATION_BYTES + 1)):
         with pytest.raises(MalformedJustification):
-            await verify_justification(bad, SET, VOTERS, VERIFIER, TARGET)
+            await in_turns(verify_justification(bad, SET, VOTERS, VERIFIER, TARGET))

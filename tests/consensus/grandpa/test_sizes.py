@@ -19,6 +19,7 @@ from parahost.consensus.grandpa.messages import (
 from parahost.consensus.grandpa.store import CompletedRound, GrandpaStore
 from parahost.consensus.grandpa.voters import VoterSet
 from parahost.consensus.grandpa.votes import RoundVotes, commit_of
+from parahost.consensus.turns import in_turns
 from parahost.primitives.basic import H256, H512, U64, GrandpaId, GrandpaSignature
 from parahost.primitives.consensus import Precommit, Prevote
 from parahost.primitives.header import Header
@@ -115,7 +116,7 @@ async def test_verifying_many_signatures_leaves_the_others_their_turns() -> None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch)
         votes = [vote(Precommit, MAIN[0], voter) for voter in IDS]
-        assert await first_unsigned(votes, 1, 0, Yes()) is None
+        assert await in_turns(first_unsigned(votes, 1, 0, Yes())) is None
         nursery.cancel_scope.cancel()
     assert verified == 1000
     seen.append(verified)

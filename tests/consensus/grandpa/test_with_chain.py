@@ -7,6 +7,7 @@ from trio.testing import MockClock
 
 from parahost.chain.chain import Chain
 from parahost.consensus.grandpa import BlockRef, GrandpaVoter, verify_justification
+from parahost.consensus.turns import in_turns
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256, U64, GrandpaId, PeerId
@@ -60,6 +61,6 @@ async def test_finality_goes_on_after_a_kill(autojump_clock: MockClock) -> None:
         proof = chain.justification(tip.hash())
         assert proof is not None
         target = BlockRef(tip.hash(), tip.number)
-        await verify_justification(proof, 0, AUTHORITIES, SharedVerifier(), target)
+        await in_turns(verify_justification(proof, 0, AUTHORITIES, SharedVerifier(), target))
         database = database.crash()
     assert rounds[0] < rounds[1]

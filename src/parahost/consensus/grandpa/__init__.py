@@ -3,7 +3,8 @@
 From the bottom: ``graph`` and ``votes`` say what the votes of a round mean; ``round`` and
 ``rounds`` decide when to vote and for what; ``authorities`` who may; ``commits`` and
 ``justification`` prove the outcome; ``validity`` and ``gossip`` judge and spread messages;
-``catching_up`` finds what was missed; ``voter`` brings them to life.
+``catching_up`` finds what was missed. ``finality``, ``proofs`` and ``machine`` join them to one
+machine, with the inputs and effects of ``effects``; ``voter`` drives it.
 """
 
 from parahost.consensus.grandpa.authorities import AuthorityState

@@ -30,8 +30,8 @@ class HeaderSource(Protocol):
         ...
 
 
-class GrandpaChain(HeaderSource, Protocol):
-    """What the voter needs of the block tree; ``parahost.chain.Chain`` gives it."""
+class BlockTree(HeaderSource, Protocol):
+    """What GRANDPA reads of the block tree."""
 
     @property
     def best(self) -> Header:
@@ -57,6 +57,10 @@ class GrandpaChain(HeaderSource, Protocol):
         """Whether the first is the second or one of its ancestors; unknown blocks are not."""
         ...
 
+
+class GrandpaChain(BlockTree, Protocol):
+    """What a node's voter needs of the chain; ``parahost.chain.Chain`` gives it."""
+
     def finalize(self, block: Hash, justification: bytes | None, /) -> None:
         """Make a block and its ancestors final, durably, with the proof of it if there is one."""
         ...
@@ -69,12 +73,12 @@ class GrandpaChain(HeaderSource, Protocol):
         ...
 
 
-def best_of(chain: GrandpaChain) -> BlockRef:
-    return BlockRef(chain.best_hash, chain.best.number)
+def best_of(tree: BlockTree) -> BlockRef:
+    return BlockRef(tree.best_hash, tree.best.number)
 
 
-def finalized_of(chain: GrandpaChain) -> BlockRef:
-    return BlockRef(chain.finalized_hash, chain.finalized.number)
+def finalized_of(tree: BlockTree) -> BlockRef:
+    return BlockRef(tree.finalized_hash, tree.finalized.number)
 
 
 def known(source: HeaderSource, block: BlockRef) -> bool:
@@ -83,21 +87,21 @@ def known(source: HeaderSource, block: BlockRef) -> bool:
     return header is not None and header.number == block.number
 
 
-def descends(chain: GrandpaChain, block: BlockRef, ancestor: BlockRef) -> bool:
+def descends(tree: BlockTree, block: BlockRef, ancestor: BlockRef) -> bool:
     """Whether ``block`` is ``ancestor`` or descends from it; unknown blocks do not."""
     return block == ancestor or (
         block.number > ancestor.number
-        and known(chain, block)
-        and known(chain, ancestor)
-        and chain.is_ancestor(ancestor.hash, block.hash)
+        and known(tree, block)
+        and known(tree, ancestor)
+        and tree.is_ancestor(ancestor.hash, block.hash)
     )
 
 
-def ancestor_at(chain: GrandpaChain, block: BlockRef, number: int) -> BlockRef:
+def ancestor_at(tree: BlockTree, block: BlockRef, number: int) -> BlockRef:
     """The block of that number, at most the block's own, on the way from the block to genesis."""
     at, height = block.hash, block.number
     while height > number:
-        header = chain.header(at)
+        header = tree.header(at)
         assert header is not None, "a known block's ancestors are known"
         at, height = header.parent_hash, BlockNumber(U32(height - 1))
     return BlockRef(at, height)

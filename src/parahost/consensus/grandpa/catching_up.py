@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping
 
 from parahost.consensus.fanout import sample
 from parahost.consensus.grandpa.catch_up import catch_up_of
+from parahost.consensus.grandpa.effects import Emit, ReportPeer, Send
 from parahost.consensus.grandpa.messages import (
-    PROTOCOL,
     CatchUpRequest,
     GossipMessage,
     NeighbourMessage,
 )
 from parahost.consensus.grandpa.rounds import Rounds
 from parahost.consensus.grandpa.validity import PeerRecord, Verdict, judge_catch_up_request
-from parahost.ports import Network, Random
+from parahost.ports import Random
 from parahost.primitives.basic import U64, PeerId
 from parahost.primitives.scale import encode
 
@@ -71,18 +71,19 @@ class Asking:
 class CatchingUp:
     """Both sides of it.
 
+    :param emit: takes what is to be sent and reported.
     :param peers: what is known of the connected peers; read only.
     :param gossip_s: T, in seconds.
     """
 
     def __init__(
         self,
-        network: Network,
+        emit: Emit,
         random: Random,
         peers: Mapping[PeerId, PeerRecord],
         gossip_s: float,
     ) -> None:
-        self._network = network
+        self._emit = emit
         self._peers = peers
         self._window_s = STALLED_AFTER * gossip_s
         self._pause_s = REPEAT_AFTER * gossip_s
@@ -101,7 +102,7 @@ class CatchingUp:
         """Ask peers that say that they have left our round behind for the votes to follow, if our
         own is ``stalled`` or one of them is far ahead."""
         for peer in self._asking.overdue(now):
-            self._network.report(peer, COST_NO_ANSWER, "grandpa: no answer to a catch-up request")
+            self._emit(ReportPeer(peer, COST_NO_ANSWER, "grandpa: no answer to a catch-up request"))
         if now < self._asked_at + self._window_s or not (stalled or self._peer_ahead):
             return
         self._peer_ahead = False
@@ -118,7 +119,7 @@ class CatchingUp:
         if asked:
             self._asked_at = now
             request = CatchUpRequest(U64(here), U64(rounds.set_id))
-            self._network.notify(asked, PROTOCOL, encode(request, GossipMessage))
+            self._emit(Send(asked, encode(request, GossipMessage)))
 
     def answered(self, peer: PeerId) -> bool:
         """A peer answers, or is gone; whether it owed us an answer."""
@@ -136,5 +137,5 @@ class CatchingUp:
         if verdict is Verdict.ACCEPT and votes is not None:
             record.asked_us_at = now
             answer = encode(catch_up_of(rounds.set_id, votes), GossipMessage)
-            self._network.notify([peer], PROTOCOL, answer)
+            self._emit(Send([peer], answer))
         return verdict

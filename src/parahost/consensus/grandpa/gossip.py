@@ -8,9 +8,10 @@ is taken to have lost what it was sent: it gets everything again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from parahost.consensus.fanout import a_few, relay_fanout
+from parahost.consensus.grandpa.effects import Emit, Send
 from parahost.consensus.grandpa.messages import (
     NEIGHBOUR_VERSION,
     CommitMessage,
@@ -22,19 +23,18 @@ from parahost.ports import Random
 from parahost.primitives.basic import U8, PeerId
 from parahost.primitives.scale import encode
 
-Send = Callable[[Sequence[PeerId], bytes], None]
-
 
 class Gossip:
     """What peers know. Memory: two rounds' votes, and a mark for each of them a peer.
 
+    :param emit: takes what is to be sent.
     :param commit_of_set: the last commit of a set, by its id.
     :param pause_s: how long a peer that says the same again must have waited.
     """
 
     def __init__(
         self,
-        send: Send,
+        emit: Emit,
         commit_of_set: Callable[[int], CommitMessage | None],
         view: View,
         random: Random,
@@ -46,7 +46,7 @@ class Gossip:
         self._authorities = frozenset[PeerId]()
         self._authorities_connected = 0
         self.view = view
-        self._send = send
+        self._emit = emit
         self._random = random
         self._commit_of_set = commit_of_set
         self._pause_s = pause_s
@@ -64,7 +64,7 @@ class Gossip:
         self.peers[peer] = PeerRecord()
         self._order.append(peer)
         self._authorities_connected += peer in self._authorities
-        self._send([peer], self._neighbour_packet())
+        self._emit(Send([peer], self._neighbour_packet()))
 
     def disconnected(self, peer: PeerId) -> None:
         record = self.peers.pop(peer, None)
@@ -80,7 +80,7 @@ class Gossip:
 
     def announce(self) -> None:
         """Tell all peers where we are."""
-        self._send(list(self.peers), self._neighbour_packet())
+        self._emit(Send(list(self.peers), self._neighbour_packet()))
 
     def has(self, payload: bytes, source: PeerId) -> bool:
         """Whether the vote message has been taken before; notes that its source has it too."""
@@ -116,7 +116,7 @@ class Gossip:
         for peer in ready:
             self._mark(peer, key, payload)
         if ready:
-            self._send(ready, payload)
+            self._emit(Send(ready, payload))
 
     def hold(self, commit: CommitMessage, until: float) -> None:
         """Tell our own commit at that moment, unless others are first."""
@@ -142,7 +142,7 @@ class Gossip:
         for peer in wanting:
             self.peers[peer].commit_sent = mark
         if wanting:
-            self._send(wanting, encode(message, GossipMessage))
+            self._emit(Send(wanting, encode(message, GossipMessage)))
 
     def heard(self, peer: PeerId, message: NeighbourMessage, now: float) -> Verdict:
         """A peer says where it is: it gets what it lacks there."""
@@ -169,7 +169,7 @@ class Gossip:
         for payload in self._votes.get(key, ()):
             if payload not in sent:
                 sent.add(payload)
-                self._send([peer], payload)
+                self._emit(Send([peer], payload))
 
     def _send_commit(self, peer: PeerId, record: PeerRecord, view: View) -> None:
         behind = view.set_id < self.view.set_id or (
@@ -183,7 +183,7 @@ class Gossip:
         mark = (message.set_id, message.commit.target_number)
         if _wants_commit(record, mark):
             record.commit_sent = mark
-            self._send([peer], encode(message, GossipMessage))
+            self._emit(Send([peer], encode(message, GossipMessage)))
 
     def _mark(self, peer: PeerId, key: tuple[int, int], payload: bytes) -> None:
         record = self.peers.get(peer)

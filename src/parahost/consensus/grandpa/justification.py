@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-import trio
-
 from parahost.consensus.grandpa.blocks import BlockRef, HeaderSource
 from parahost.consensus.grandpa.commits import (
     Descent,
@@ -29,6 +27,7 @@ from parahost.consensus.grandpa.errors import (
 from parahost.consensus.grandpa.messages import SignedMessage
 from parahost.consensus.grandpa.voters import VoterSet
 from parahost.consensus.grandpa.votes import commit_of, votes_of
+from parahost.consensus.pieces import Pieces
 from parahost.ports import Verifier
 from parahost.primitives.basic import U64, GrandpaId, Hash
 from parahost.primitives.consensus import (
@@ -75,16 +74,15 @@ def build_justification(
     return proof if len(proof) <= MAX_JUSTIFICATION_BYTES else None
 
 
-async def verify_justification(
+def verify_justification(
     data: bytes,
     set_id: int,
     authorities: Iterable[tuple[GrandpaId, int]],
     verifier: Verifier,
     target: BlockRef | None = None,
-) -> GrandpaJustification:
+) -> Pieces[GrandpaJustification]:
     """Check a justification against the authorities of a set; ``target`` is the block that it
-    should be for, if that matters. All that is cheap to check comes before the signatures, and
-    other tasks get their turns in between.
+    should be for, if that matters. All that is cheap to check comes before the signatures.
 
     :raises JustificationError: in one of its kinds.
     """
@@ -92,14 +90,14 @@ async def verify_justification(
     commit = justification.commit
     if target is not None and target_of(commit) != target:
         raise WrongTarget(target, target_of(commit))
-    await trio.lowlevel.checkpoint()
+    yield
     ancestry = _Headers(justification.votes_ancestries)
     check_commit(commit, set_id, VoterSet(authorities), ancestry)
-    await trio.lowlevel.checkpoint()
+    yield
     votes = votes_of(commit)
     _check_needed(justification.votes_ancestries, votes, target_of(commit), ancestry)
-    await trio.lowlevel.checkpoint()
-    unsigned = await first_unsigned(votes, justification.round, set_id, verifier)
+    yield
+    unsigned = yield from first_unsigned(votes, justification.round, set_id, verifier)
     if unsigned is not None:
         raise BadSignature(set_id, unsigned.id)
     return justification

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.blocks import (
     BlockRef,
-    GrandpaChain,
+    BlockTree,
     ancestor_at,
     descends,
     finalized_of,
@@ -22,37 +23,49 @@ from parahost.primitives.consensus import GrandpaAuthorities
 from parahost.primitives.header import Header
 
 
-def recover_authorities(
-    store: GrandpaStore, chain: GrandpaChain, genesis: GrandpaAuthorities
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a voter knows at its start: who votes, and the last completed round of that set."""
+
+    authorities: AuthorityState
+    round: PriorRound
+
+
+def recover(store: GrandpaStore, tree: BlockTree, genesis: GrandpaAuthorities) -> Recovered:
+    """What an earlier life has left on disk, or the beginning with the voters of set 0."""
+    authorities = _recover_authorities(store, tree, genesis)
+    return Recovered(authorities, _recover_round(store, tree, authorities))
+
+
+def _recover_authorities(
+    store: GrandpaStore, tree: BlockTree, genesis: GrandpaAuthorities
 ) -> AuthorityState:
     """The authority set as of the chain's final block, with the changes that the blocks after it
     announce. The chain may know of finality that the store does not: it was stopped in between.
     """
-    final = finalized_of(chain)
+    final = finalized_of(tree)
     state = store.authorities()
     if state is None:
-        state = AuthorityState(U64(0), genesis, ancestor_at(chain, final, 0))
-    for block, header in _blocks_after(chain, state.finalized, chain.finalized_hash):
+        state = AuthorityState(U64(0), genesis, ancestor_at(tree, final, 0))
+    for block, header in _blocks_after(tree, state.finalized, tree.finalized_hash):
         state = state.with_announced(block, header)
     if state.finalized != final:
-        state = state.finalize(final, lambda block, of: descends(chain, block, of))
+        state = state.finalize(final, lambda block, of: descends(tree, block, of))
         store.save_authorities(state)
-    for leaf in chain.leaves():
-        for block, header in _blocks_after(chain, final, leaf):
+    for leaf in tree.leaves():
+        for block, header in _blocks_after(tree, final, leaf):
             state = state.with_announced(block, header)
     return state
 
 
-def recover_round(
-    store: GrandpaStore, chain: GrandpaChain, authorities: AuthorityState
-) -> PriorRound:
+def _recover_round(store: GrandpaStore, tree: BlockTree, authorities: AuthorityState) -> PriorRound:
     """The last completed round of the present set, with its votes."""
     record = store.completed()
     if record is None or record.set_id != authorities.set_id:
         return begin_set(authorities)
     if record.number == 0:
         return PriorRound(0, record.state)
-    votes = RoundVotes(record.number, VoterSet(authorities.authorities), record.base, chain)
+    votes = RoundVotes(record.number, VoterSet(authorities.authorities), record.base, tree)
     for vote in record.votes:
         try:
             votes.add(vote)
@@ -66,12 +79,10 @@ def begin_set(authorities: AuthorityState) -> PriorRound:
     return PriorRound(0, RoundState.settled(authorities.base or authorities.finalized))
 
 
-def _blocks_after(
-    chain: GrandpaChain, start: BlockRef, end: Hash
-) -> Iterator[tuple[BlockRef, Header]]:
+def _blocks_after(tree: BlockTree, start: BlockRef, end: Hash) -> Iterator[tuple[BlockRef, Header]]:
     """The blocks after ``start`` up to ``end``, from the last to the first."""
-    header = chain.header(end)
+    header = tree.header(end)
     while header is not None and header.number > start.number:
         yield BlockRef(end, header.number), header
         end = header.parent_hash
-        header = chain.header(end)
+        header = tree.header(end)

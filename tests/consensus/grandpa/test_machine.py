@@ -1,0 +1,160 @@
+"""The GRANDPA machine without tasks: replayed, and killed between any two effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parahost.consensus.grandpa.effects import Effect, FinalizeBlock, SaveCommit, SeekBlock
+from parahost.consensus.grandpa.machine import GrandpaMachine
+from parahost.consensus.grandpa.messages import PROTOCOL, CommitMessage, GossipMessage, compact
+from parahost.consensus.grandpa.recovery import recover
+from parahost.consensus.grandpa.store import GrandpaStore
+from parahost.consensus.grandpa.target import vote_for_best
+from parahost.ports import Notification
+from parahost.primitives.basic import U64
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.scale import encode
+from parahost.storage.memory import MemoryDatabase
+from tests.consensus.grandpa.machines import VERIFIER, Machines, Node, connected, finalized_numbers
+from tests.consensus.grandpa.test_voter import commit_for
+from tests.consensus.grandpa.world import GENESIS, SeededRandom, T, Tree, chain_of, ref
+
+
+def machines(seed: int, voters: int = 4, others: int = 0) -> Machines:
+    it = Machines(seed, voters, others)
+    for node in it.nodes:
+        it.start(node)
+    return it
+
+
+def replayed(it: Machines, node: Node) -> list[Sequence[Effect]]:
+    """What another machine gives to the inputs of a node's first life."""
+    tree, commits = Tree(), dict[int, CommitMessage]()
+    machine = GrandpaMachine(
+        tree,
+        recover(GrandpaStore(MemoryDatabase()), tree, it.authorities),
+        verifier=VERIFIER,
+        random=SeededRandom(f"{it.seed} {node.name} 1"),
+        own_keys=lambda: [node.id],
+        commit_of_set=commits.get,
+        gossip_s=T,
+        rule=vote_for_best,
+        now=0.0,
+    )
+    given = []
+    for step in node.steps:
+        match step.event:
+            case None:
+                effects = machine.advance(step.now)
+            case BlockImportEvent(_, header, _):
+                tree.add(header)
+                effects = machine.handle(step.event, step.now)
+            case BlockFinalizationEvent(block, _):
+                tree.finalize(block, None)
+                effects = machine.handle(step.event, step.now)
+            case event:
+                effects = machine.handle(event, step.now)
+        given.append(effects)
+        for effect in effects:
+            if isinstance(effect, SaveCommit):
+                commits[effect.commit.set_id] = effect.commit
+    return given
+
+
+def assert_says_one_thing(node: Node) -> None:
+    """It has signed one message for each stage of each round."""
+    said: dict[tuple[int, bytes], bytes] = {}
+    for payload in node.signed:
+        stage = payload[0], payload[-16:]  # kind; round and set
+        assert said.setdefault(stage, payload) == payload, "two votes in one stage"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_inputs_give_the_same_effects(seed: int) -> None:
+    it = machines(seed, others=1)
+    it.loss = 0.1
+    it.produce(6, forks=0.3)
+    for node in it.nodes:
+        assert any(isinstance(e, FinalizeBlock) for step in node.steps for e in step.effects)
+        assert replayed(it, node) == [step.effects for step in node.steps]
+
+
+def test_time_alone_brings_nothing_twice() -> None:
+    it = machines(1)
+    it.produce(4)
+    for node in it.nodes:
+        assert node.machine is not None
+        while node.machine.advance(it.now):
+            pass
+        assert node.machine.next_due(it.now) > it.now
+        assert node.machine.advance(it.now) == []
+
+
+def test_held_commits_are_believed_one_after_the_other() -> None:
+    """Their blocks come together. The highest makes the others old news, and each is held once,
+    whoever sends it."""
+    it = Machines(1, 4)
+    node, *peers = it.nodes
+    it.start(node)
+    blocks = chain_of(GENESIS, 3)
+    for peer in peers:
+        it.take(node, connected(peer))
+        for target in (blocks[0], blocks[1]):
+            commit = CommitMessage(U64(7), U64(0), compact(commit_for(target, [target] * 3)))
+            it.take(node, Notification(peer.peer, PROTOCOL, encode(commit, GossipMessage)))
+    it.run(T)
+    sought = [e for step in node.steps for e in step.effects if isinstance(e, SeekBlock)]
+    assert [(seek.peer, seek.block) for seek in sought] == [
+        (peers[0].peer, ref(blocks[0])),
+        (peers[0].peer, ref(blocks[1])),
+    ]
+    node.steps.clear()
+    for block in blocks:
+        node.tree.add(block)
+    it.run(T)
+    made = [e for step in node.steps for e in step.effects if isinstance(e, FinalizeBlock)]
+    assert [effect.block for effect in made] == [ref(blocks[1])]
+    assert node.reports == []
+
+
+def moments_of_a_life() -> int:
+    it = machines(1)
+    it.produce(3)
+    return it.nodes[0].moments
+
+
+MOMENTS = moments_of_a_life()
+
+
+@settings(max_examples=30)
+@given(
+    moment=st.integers(0, MOMENTS - 1),
+    lost=st.integers(0, 40),
+    again=st.integers(1, 20) | st.none(),
+)
+def test_killed_at_any_moment_it_goes_on_and_contradicts_nothing(
+    moment: int, lost: int, again: int | None
+) -> None:
+    """Before any effect and any write, with the last writes lost or not, and perhaps once more
+    soon afterwards."""
+    it = Machines(1, 4)
+    it.lose_writes = lost
+    victim = it.nodes[0]
+    victim.dies_at = moment
+    for node in it.nodes:
+        it.start(node)
+    it.produce(3)
+    if again is not None:
+        victim.dies_at = victim.moments + again
+    it.produce(3)
+    it.run(20 * T)
+    assert victim.lives == (2 if again is None else 3)
+    for node in it.nodes:
+        assert_says_one_thing(node)
+        assert node.tree.finalized.number >= max(header.number for header in it.headers) - 1
+        assert node.reports == node.faults == []
+    finalized_numbers(it.nodes)
