@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -271,6 +272,28 @@ def test_states_of_the_last_final_blocks_are_kept_and_older_ones_only_in_an_arch
         else:
             with pytest.raises(StateUnavailable):
                 chain.state(old.header.hash())
+
+
+def test_a_base_with_much_to_take_in_is_moved_in_steps(
+    long_line: list[Block], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each finality moves it on, and every state that must be at hand is, also after a restart."""
+    monkeypatch.setattr("parahost.chain.store.MOVED_BYTES", 5 * 4)
+    monkeypatch.setattr("parahost.chain.states._SETTLED", 2)
+    database = MemoryDatabase()
+    chain = open_chain(database)
+    for block in long_line:
+        chain.import_block(block)
+    bases = []
+    for final in range(STATES_KEPT + 2 * BASE_STEP, STATES_KEPT + 2 * BASE_STEP + 10):
+        chain.finalize(long_line[final - 1].header.hash(), None)
+        base = database.get("meta", b"base")
+        bases.append(1 + [block.header.hash() for block in long_line].index(base))
+        for opened in (chain, open_chain(deepcopy(database))):
+            for block in (long_line[bases[-1] - 1], *long_line[bases[-1] :: 40]):
+                state = opened.state(block.header.hash())
+                assert state.root == block.header.state_root
+    assert bases == [5, 10, 15, 20, 25, 25, 25, 25, 25, 30]
 
 
 def test_the_database_of_another_chain_is_not_touched() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,39 @@ from parahost.storage import LmdbDatabase, MemoryDatabase
 from parahost.storage import lmdb as lmdb_module
 
 
-@pytest.fixture(params=["lmdb", "lmdb, all committed", "memory"])
+class NeverDone(LmdbDatabase):
+    """LMDB whose commits in the background last until it is closed: what is written is now before
+    a commit, now in one."""
+
+    def __init__(self, path: Path) -> None:
+        self.closing = threading.Event()
+        super().__init__(path)
+
+    def _put(self, *what: Any) -> Any:
+        self.closing.wait()
+        return super()._put(*what)
+
+    def close(self) -> None:
+        self.closing.set()
+        super().close()
+
+
+@pytest.fixture(params=["lmdb", "lmdb, all committed", "lmdb, never done", "memory"])
 def database(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Database]:
     if request.param == "lmdb, all committed":
         monkeypatch.setattr(lmdb_module, "_PENDING_CHANGES", 0)
-    made = MemoryDatabase() if request.param == "memory" else LmdbDatabase(tmp_path / "db")
+    if request.param == "lmdb, never done":
+        monkeypatch.setattr(lmdb_module, "_PENDING_CHANGES", 1)
+        monkeypatch.setattr(lmdb_module, "_MOST_PENDING", 1 << 20)
+    made: Database
+    if request.param == "memory":
+        made = MemoryDatabase()
+    elif request.param == "lmdb, never done":
+        made = NeverDone(tmp_path / "db")
+    else:
+        made = LmdbDatabase(tmp_path / "db")
     yield made
     made.close()
 
@@ -149,6 +176,10 @@ class Agreement(RuleBasedStateMachine):
     @rule()
     def commit(self) -> None:
         self.disk._commit()
+
+    @rule()
+    def commit_meanwhile(self) -> None:
+        self.disk._commit_in_background()
 
     @rule()
     def reopen(self) -> None:

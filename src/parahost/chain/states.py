@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from itertools import islice
 
 from parahost.chain.errors import DamagedDatabase, StateUnavailable, UnknownBlock
 from parahost.chain.store import ChainStore
@@ -12,6 +13,8 @@ from parahost.runtime.storage import State
 
 _HELD = 64
 """States held in memory besides the base: more than forks are deep in practice."""
+_SETTLED = 256
+"""Changes that the base takes in with each block: 20 ms of the event loop's time, at most."""
 
 
 class States:
@@ -27,6 +30,8 @@ class States:
             else State.from_raw(store.base_state(), genesis.trie.version)
         )
         self._base = (base_hash, base)
+        self._unsettled: dict[bytes, bytes | None] = {}
+        """What the base in memory still lacks of the one in the store."""
         self._held: OrderedDict[Hash, State] = OrderedDict()
         self._check(base_hash, base)
 
@@ -47,24 +52,37 @@ class States:
         self._held[hash] = state
         if len(self._held) > _HELD:
             self._held.popitem(last=False)
+        self._settle(_SETTLED)
 
     def drop(self, hash: Hash) -> None:
         """Forget the state of a block that was pruned."""
         self._held.pop(hash, None)
 
     def move_base(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Follow the store, which has moved its base forward by these changes."""
-        self._base = (self._store.base_hash, self._base[1].apply(changes))
+        """Follow the store, which has moved its base forward by these changes: by and by, or when
+        the base is asked for."""
+        self._unsettled.update(changes)
+        self._base = (self._store.base_hash, self._base[1])
+
+    def _settle(self, count: int) -> None:
+        if not self._unsettled:
+            return
+        some = dict(islice(self._unsettled.items(), count))
+        for key in some:
+            del self._unsettled[key]
+        hash, state = self._base
+        self._base = (hash, state.apply(some))
 
     def _at_hand(self, hash: Hash) -> State | None:
         state = self._held.get(hash)
         if state is not None:
             self._held.move_to_end(hash)
             return state
-        for anchor, anchored in (self._base, self._genesis):
-            if hash == anchor:
-                return anchored
-        return None
+        if hash == self._base[0]:
+            self._settle(len(self._unsettled))
+            return self._base[1]
+        genesis_hash, genesis = self._genesis
+        return genesis if hash == genesis_hash else None
 
     def _make(self, hash: Hash) -> State:
         """Go back to the nearest state at hand, then apply what was changed since."""

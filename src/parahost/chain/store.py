@@ -25,7 +25,7 @@ is durable.
 The state in ``base`` trails the last final block: it is moved forward, by some blocks at once, when
 more than :data:`STATES_KEPT` final blocks lie after it, and the deltas that it takes in are dropped
 (not in an archive). So the state after each of the last final blocks, and after each open block,
-can be made again.
+can be made again. When there is much to take in, a part waits for the next finality.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ STATES_KEPT = 256
 """So many final blocks before the last one have their states at hand."""
 BASE_STEP = 16
 """The base is moved forward when it trails by so many blocks more than it must."""
+MOVED_CHANGES = 2048
+MOVED_BYTES = 4 << 20
+"""With so much taken in, the base stops for now: the next finality moves it on. All of a block is
+taken in at once."""
 
 _LAYOUT = b"1"
 
@@ -230,6 +234,7 @@ class ChainStore:
         if target < base.number + BASE_STEP:
             return None
         merged: dict[bytes, bytes | None] = {}
+        size = 0
         hash = self.base_hash
         for number in range(base.number + 1, target + 1):
             found = becoming_final.get(number) or self.canonical(number)
@@ -240,6 +245,9 @@ class ChainStore:
             hash = found
             if not self.archive:
                 batch.delete("deltas", hash)
+            size += sum(len(value) for value in delta.values() if value is not None)
+            if len(merged) >= MOVED_CHANGES or size >= MOVED_BYTES:
+                break
         for key, value in merged.items():
             if value is None:
                 batch.delete("base", key)

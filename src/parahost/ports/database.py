@@ -36,7 +36,8 @@ class DatabaseInUse(DatabaseError, InputError):
 
 @dataclass(slots=True)
 class Batch:
-    """Changes that happen together or not at all. A value of ``None`` deletes its key."""
+    """Changes that happen together or not at all. A value of ``None`` deletes its key. Once it is
+    written, it does not change."""
 
     changes: dict[tuple[str, bytes], bytes | None] = field(default_factory=dict)
 
@@ -63,11 +64,12 @@ class Database(Protocol):
         ...
 
     def write(self, batch: Batch, *, durable: bool) -> None:
-        """Apply a batch. When ``durable``, it has reached the disk by the return, and with it
-        everything written before; else it may be lost if the machine loses power, but never in
-        part and never out of order.
+        """Apply a batch: whoever reads from now on sees it. When ``durable``, it has reached the
+        disk by the return, and with it everything written before; else it may be lost if the
+        process or the machine dies, but never in part and never out of order.
 
-        :raises DatabaseError: when the disk is full or fails; then nothing of it is applied.
+        :raises DatabaseError: when the disk is full or fails; then nothing of it is applied. What
+            was not durable may fail later: then this write, and each that follows, says so.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""The journal of a database: batches in a file, in order, each whole or not there.
+"""A journal of a database: batches in a file, in order, each whole or not there.
 
 LMDB makes no promise about a commit that was not synced: after a power failure its tree may point
 at pages that never reached the disk. So a batch is written here first, and LMDB only ever commits
@@ -9,9 +9,8 @@ with a sync. A record is
 all little-endian; the payload is SCALE. The mark is the batch's sequence number, with the highest
 bit set when the batch was durable. What stands before a durable record is on the disk before that
 record is written. Reading stops at the first record that is not whole. When no whole durable record
-follows, a power failure has torn the tail: it is cut off, and what is left is a beginning of what
-was written. When one follows, the disk has lost what it had: the journal is damaged, and nothing is
-changed.
+follows, a power failure has torn the tail: it counts for nothing, and what is left is a beginning
+of what was written. When one follows, the disk has lost what it had: the journal is damaged.
 """
 
 from __future__ import annotations
@@ -22,14 +21,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64
 
 from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
-from parahost.primitives.scale import codec_of, decode
+from parahost.primitives.scale import codec_of, decode, encode_compact
 
 _HEADER = struct.Struct("<QQQ")
 _DURABLE = 1 << 63
-_Changes = tuple[tuple[str, bytes, bytes | None], ...]
+_Change = tuple[str, bytes, bytes | None]
+_Changes = tuple[_Change, ...]
+_CHANGE = codec_of(_Change)
+_PLACE = codec_of(tuple[str, bytes])
+_SOME = b"\x01"
+_LARGE_VALUE = 1 << 16
 
 
 class Journal:
@@ -38,16 +42,26 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._failed = False
-        self._all_synced = True
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             self.size = os.fstat(self._file).st_size
         except OSError as why:
             raise DatabaseError(f"cannot open the journal {path}: {why.strerror}") from why
+        self._synced = self.size
+
+    @property
+    def unsynced(self) -> int:
+        """How many of its bytes a power failure may take."""
+        return self.size - self._synced
+
+    def first(self) -> int | None:
+        """The number of its first batch; ``None`` when there is none."""
+        record = self._read(0)
+        return None if record is None else record[0]
 
     def replay(self, after: int) -> Iterator[Batch]:
-        """The batches that follow number ``after``, in order and without a gap. A tail that a power
-        failure has torn is cut off the file at the end.
+        """The batches that follow number ``after``, in order and without a gap, up to where a power
+        failure may have torn the tail.
 
         :raises DatabaseDamaged: when a durable batch is whole and one before it is not.
         """
@@ -67,7 +81,6 @@ class Journal:
                 f"the record at byte {position} is not whole, and one that was written after it, at"
                 f" byte {durable}, is",
             )
-        self._cut(position)
 
     def append(self, sequence: int, batch: Batch, *, durable: bool) -> None:
         """Write a batch behind the others; when ``durable``, all of the journal reaches the disk,
@@ -75,34 +88,45 @@ class Journal:
 
         :raises DatabaseError: when the disk is full or fails; then the batch is not in the journal.
         """
-        if self._failed:
-            raise DatabaseError(f"{self._path} failed to sync earlier: stop, and open it anew")
-        changes: _Changes = tuple((*where, value) for where, value in batch.changes.items())
-        payload = bytearray()  # never copied: a block's changes may have 16 MiB
-        codec_of(_Changes).encode_into(payload, changes)
+        self._check_usable()
+        payload = _payload(batch)
         mark = sequence | _DURABLE if durable else sequence
-        header = _HEADER.pack(len(payload), _checksum(mark, payload), mark)
+        header = _HEADER.pack(sum(map(len, payload)), _checksum(mark, *payload), mark)
         before = self.size
         try:
-            if durable and not self._all_synced:
+            if durable and self.unsynced:
                 self._sync()
-            self._write(header)
-            self._write(payload)
-            self._all_synced = False
+            for part in (header, *payload):
+                self._write(part)
             if durable:
                 self._sync()
         except OSError as why:
             self._cut(before)
             raise DatabaseError(f"cannot write the journal {self._path}: {why.strerror}") from why
 
+    def sync(self) -> None:
+        """Have the disk take all batches.
+
+        :raises DatabaseError: when the disk fails; then the journal takes nothing more.
+        """
+        self._check_usable()
+        try:
+            if self.unsynced:
+                self._sync()
+        except OSError as why:
+            raise DatabaseError(f"cannot sync the journal {self._path}: {why.strerror}") from why
+
     def clear(self) -> None:
         """Forget all batches: they are safe elsewhere."""
         self._cut(0)
-        self._all_synced = True
 
     def close(self) -> None:
         os.close(self._file)
         self._file = -1
+
+    def _check_usable(self) -> None:
+        if self._failed:
+            raise DatabaseError(f"{self._path} failed to sync earlier: stop, and open it anew")
 
     def _read(self, position: int) -> tuple[int, Batch, int] | None:
         """The record there with its sequence number and its end; ``None`` if there is no whole
@@ -134,7 +158,7 @@ class Journal:
                 return position + offset
         return None
 
-    def _write(self, part: bytes | bytearray) -> None:
+    def _write(self, part: bytes) -> None:
         rest = memoryview(part)
         while rest:
             written = os.pwrite(self._file, rest, self.size)
@@ -149,18 +173,40 @@ class Journal:
         except OSError:
             self._failed = True
             raise
-        self._all_synced = True
+        self._synced = self.size
 
     def _cut(self, size: int) -> None:
         self.size = size
+        self._synced = min(self._synced, size)
         try:
             os.ftruncate(self._file, size)
         except OSError as why:
             raise DatabaseError(f"cannot cut the journal {self._path}: {why.strerror}") from why
 
 
-def _checksum(mark: int, payload: bytes | bytearray) -> int:
-    return int(xxh3_64_intdigest(payload, mark))
+def _payload(batch: Batch) -> list[bytes]:
+    """The SCALE form of its changes, in parts. A large value is a part as it is: copying it would
+    keep the interpreter's lock from the event loop."""
+    parts: list[bytes] = []
+    part = bytearray()
+    encode_compact(part, len(batch.changes))
+    for (table, key), value in batch.changes.items():
+        if value is None or len(value) < _LARGE_VALUE:
+            _CHANGE.encode_into(part, (table, key, value))
+            continue
+        _PLACE.encode_into(part, (table, key))
+        part += _SOME
+        encode_compact(part, len(value))
+        parts += (bytes(part), value)
+        part = bytearray()
+    return [*parts, bytes(part)]
+
+
+def _checksum(mark: int, *payload: bytes) -> int:
+    checksum = xxh3_64(seed=mark)
+    for part in payload:
+        checksum.update(part)
+    return int(checksum.intdigest())
 
 
 def _plausible_durable_headers(data: bytes) -> list[int]:

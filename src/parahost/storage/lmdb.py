@@ -1,9 +1,16 @@
 """The database on disk: LMDB, with a journal for what LMDB has not committed yet.
 
 A write goes to the journal, and to a dictionary that reads look into first; that is all, until the
-dictionary has grown large. Then LMDB commits it, with a sync, and the journal starts anew. So a
-durable write costs one sync of one file (two after writes that were not durable), any other write
-none, and a power failure loses at most the last of the writes, in whole batches.
+dictionary has grown large. Then a thread has LMDB commit it, with a sync, while writes go on in a
+second journal; afterwards the first is cleared, and waits for its next turn. So a durable write
+costs one sync of one file (two after writes that were not durable), any other write none, and a
+power failure loses at most the last of the writes, in whole batches.
+
+Writing a large batch to the journal would hold the event loop for too long: a thread does it, and
+what comes before that is done waits its turn there. Only a durable write is waited for.
+
+A journal is wholly on the disk before the other has its first batch. So only the younger may have a
+tail that was torn off, and a gap between the two is damage.
 """
 
 from __future__ import annotations
@@ -12,35 +19,46 @@ import fcntl
 import heapq
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
 import lmdb
 
 from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError, DatabaseInUse
+from parahost.storage.background import Background
 from parahost.storage.journal import Journal
+from parahost.storage.pending import Change, Pending, changes_in, size_of
 from parahost.storage.ranges import Range, check_batch
 
 _DATA = "data.mdb"
+_JOURNALS = ("journal", "journal2")
 _MAP_SIZE = 64 << 30
 """The most that LMDB may hold, in bytes of address space; the file is as large as its contents."""
 _MAX_TABLES = 32
-_OWN_TABLE = b"_journal"
+_OWN_TABLE = "_journal"
 _SEQUENCE = b"sequence"
 """Under this key: the number of the last batch that LMDB has committed."""
 
 _PENDING_BYTES = 4 << 20
 _PENDING_CHANGES = 2048
-"""At either, what is pending is committed. The committing thread is the loop's: it takes up to 20
-ms of its time for so much, and 30 for one value of 16 MiB; how long the disk takes for the sync
-depends on the disk."""
+"""At either, what is pending is committed."""
+_MOST_PENDING = 16
+"""At so many times as much, a write waits for the commit that is under way."""
+_LARGE_BYTES = 1 << 20
+"""A batch of so many bytes is written in the background, and so much of a journal is synced there:
+then the next durable write finds little to wait for."""
 
-_Pending = dict[bytes, bytes | None]
+_Tables = dict[str, lmdb._Database]
 
 
 class LmdbDatabase:
-    """The database in a directory. It is used by one thread, and the directory by one process."""
+    """The database in a directory. It is used by one thread, and the directory by one process.
+
+    What fails in the background is told by the next write, and ends all writing.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the database, or make a new one.
@@ -50,16 +68,19 @@ class LmdbDatabase:
         :raises DatabaseError: when the disk refuses.
         """
         self._path = path
-        self._pending: dict[str, _Pending] = {}
-        self._pending_changes = 0
+        self._pending = Pending()
+        self._committing: tuple[Pending, Future[_Tables]] | None = None
         self._closed = False
         with ExitStack() as opened:
             self._lock = _lock_directory(path)
             opened.callback(os.close, self._lock)
             self._env = opened.enter_context(_open_environment(path))
-            self._journal = Journal(path / "journal")
-            opened.callback(self._journal.close)
+            self._journal, self._spare = (Journal(path / name) for name in _JOURNALS)
+            for journal in (self._journal, self._spare):
+                opened.callback(journal.close)
             _sync_directory(path)
+            self._journalling = opened.enter_context(Background("journal"))
+            self._commits = opened.enter_context(Background("commit"))
             self._check_length()
             with self._reporting("open"):
                 self._tables = self._open_tables()
@@ -68,9 +89,10 @@ class LmdbDatabase:
             self._opened = opened.pop_all()
 
     def get(self, table: str, key: bytes) -> bytes | None:
-        pending = self._pending.get(table)
-        if pending is not None and key in pending:
-            return pending[key]
+        for layer in reversed(self._layers()):
+            pending = layer.tables.get(table)
+            if pending is not None and key in pending:
+                return pending[key]
         handle = self._tables.get(table)
         if handle is None or not key:
             return None
@@ -85,11 +107,7 @@ class LmdbDatabase:
         A scan that is not finished keeps LMDB from reusing space: do not hold one for long.
         """
         keys = Range.of(prefix, start, reverse)
-        pending = sorted(
-            (item for item in self._pending.get(table, {}).items() if item[0] in keys),
-            key=itemgetter(0),
-            reverse=reverse,
-        )
+        pending = changes_in(self._layers(), table, keys, reverse)
         handle = self._tables.get(table)
         if handle is None:
             return ((key, value) for key, value in pending if value is not None)
@@ -98,11 +116,14 @@ class LmdbDatabase:
         return self._merge(pending, _stored(snapshot, keys, reverse), reverse)
 
     def write(self, batch: Batch, *, durable: bool) -> None:
+        if self._closed:
+            raise DatabaseError(f"the database {self._path} is closed")
         check_batch(batch)
-        if self._journal.size >= _PENDING_BYTES or self._pending_changes >= _PENDING_CHANGES:
-            self._commit()
-        self._make_tables(batch)
-        self._journal.append(self._sequence + 1, batch, durable=durable)
+        self._journalling.check()
+        self._note_commit()
+        if self._holds(1):
+            self._commit_in_background()
+        self._append(batch, durable)
         self._accept(batch)
 
     def close(self) -> None:
@@ -114,42 +135,100 @@ class LmdbDatabase:
 
     # Pending changes
 
+    def _layers(self) -> tuple[Pending, ...]:
+        """What LMDB may not have yet, the oldest first."""
+        committing = () if self._committing is None else (self._committing[0],)
+        return (*committing, self._pending)
+
+    def _append(self, batch: Batch, durable: bool) -> None:
+        append = partial(self._journal.append, self._sequence + 1, batch, durable=durable)
+        large = size_of(batch) >= _LARGE_BYTES
+        if durable or (self._journalling.is_idle and not large):
+            self._journalling.wait()
+            append()
+            large = self._journal.unsynced >= _LARGE_BYTES
+        else:
+            self._journalling.start(append)
+        if large:
+            self._journalling.start(self._journal.sync)
+
     def _accept(self, batch: Batch) -> None:
-        for (table, key), value in batch.changes.items():
-            self._pending.setdefault(table, {})[key] = value
-        self._pending_changes += len(batch.changes)
+        self._pending.accept(batch)
         self._sequence += 1
 
+    def _holds(self, times: int) -> bool:
+        """Whether so many times as much is pending as begins a commit."""
+        pending = self._pending
+        return pending.size >= times * _PENDING_BYTES or pending.count >= times * _PENDING_CHANGES
+
     def _commit(self) -> None:
-        """Move what is pending into LMDB, durably, and start the journal anew."""
-        if self._pending:
-            with self._reporting("write"), self._env.begin(write=True) as transaction:
-                for table, changes in self._pending.items():
-                    handle = self._tables[table]
-                    for key in sorted(changes):
-                        value = changes[key]
-                        if value is None:
-                            transaction.delete(key, db=handle)
-                        else:
-                            transaction.put(key, value, db=handle)
-                sequence = self._sequence.to_bytes(8, "little")
-                transaction.put(_SEQUENCE, sequence, db=self._tables[_OWN_TABLE.decode()])
-            self._lengthen_file()
-            self._pending.clear()
-            self._pending_changes = 0
-        self._journal.clear()
+        """Move what is pending into LMDB, durably, and start the journals anew."""
+        self._note_commit(wait=True)
+        if self._pending.count:
+            self._begin_commit()
+            self._note_commit(wait=True)
+
+    def _commit_in_background(self) -> None:
+        """Begin a commit, unless one is under way; wait for that only if too much is pending."""
+        if self._committing is not None and self._holds(_MOST_PENDING):
+            self._note_commit(wait=True)
+        if self._committing is None:
+            self._begin_commit()
+
+    def _begin_commit(self) -> None:
+        """Have the background commit what is pending, and go on in the other journal."""
+        synced = self._journalling.start(self._journal.sync)
+        put = partial(self._put, synced, self._pending, self._sequence)
+        self._committing = self._pending, self._commits.start(put)
+        self._pending = Pending()
+        self._journal, self._spare = self._spare, self._journal
+
+    def _note_commit(self, *, wait: bool = False) -> None:
+        """If the commit that was under way is done, let go of what it has taken.
+
+        :raises DatabaseError: when it failed.
+        """
+        if self._committing is not None and (wait or self._committing[1].done()):
+            self._tables |= self._committing[1].result()
+            self._spare.clear()
+            self._committing = None
+
+    def _put(self, synced: Future[None], pending: Pending, sequence: int) -> _Tables:
+        """Commit to LMDB what the journal has, once that is synced; gives the tables that were
+        made."""
+        synced.result()
+        made: _Tables = {}
+        with self._reporting("write"), self._env.begin(write=True) as transaction:
+            for table, changes in pending.tables.items():
+                handle = self._tables.get(table)
+                if handle is None:
+                    handle = made[table] = self._env.open_db(table.encode(), txn=transaction)
+                for key in sorted(changes):
+                    value = changes[key]
+                    if value is None:
+                        transaction.delete(key, db=handle)
+                    else:
+                        transaction.put(key, value, db=handle)
+            last = sequence.to_bytes(8, "little")
+            transaction.put(_SEQUENCE, last, db=self._tables[_OWN_TABLE])
+        self._lengthen_file()
+        return made
 
     def _replay(self) -> None:
-        for batch in self._journal.replay(self._sequence):
-            self._make_tables(batch)
-            self._accept(batch)
+        """Commit what the journals have, the older first."""
+        firsts = {journal: journal.first() for journal in (self._journal, self._spare)}
+        for journal in sorted(firsts, key=lambda each: firsts[each] or 0):
+            for batch in journal.replay(self._sequence):
+                self._accept(batch)
         self._commit()
+        for journal in firsts:
+            journal.clear()
 
     # LMDB
 
     def _merge(
         self,
-        pending: list[tuple[bytes, bytes | None]],
+        pending: list[Change],
         stored: Iterator[tuple[bytes, bytes]],
         reverse: bool,
     ) -> Iterator[tuple[bytes, bytes]]:
@@ -161,20 +240,14 @@ class LmdbDatabase:
                     yield key, value
                 last = key
 
-    def _open_tables(self) -> dict[str, lmdb._Database]:
-        self._env.open_db(_OWN_TABLE)
+    def _open_tables(self) -> _Tables:
+        self._env.open_db(_OWN_TABLE.encode())
         with self._env.begin() as transaction:
             names = [bytes(name) for name, _ in transaction.cursor()]
         return {name.decode(): self._env.open_db(name, create=False) for name in names}
 
-    def _make_tables(self, batch: Batch) -> None:
-        for table, _ in batch.changes:
-            if table not in self._tables:
-                with self._reporting("write"):
-                    self._tables[table] = self._env.open_db(table.encode())
-
     def _committed_sequence(self) -> int:
-        with self._env.begin(db=self._tables[_OWN_TABLE.decode()]) as transaction:
+        with self._env.begin(db=self._tables[_OWN_TABLE]) as transaction:
             return int.from_bytes(transaction.get(_SEQUENCE, b""), "little")
 
     def _missing_bytes(self) -> int:
@@ -194,7 +267,7 @@ class LmdbDatabase:
         """Reading behind the end of a mapped file kills the process, so a file that was cut off
         must be found out before. One that is short for want of :meth:`_lengthen_file` has a
         journal yet, because that is cleared after."""
-        if self._missing_bytes() and not self._journal.size:
+        if self._missing_bytes() and not (self._journal.size or self._spare.size):
             raise DatabaseDamaged(
                 str(self._path / _DATA), "the file is shorter than its own table of pages says"
             )
