@@ -23,21 +23,22 @@ from parahost.chain.pool.gossip import (
 )
 from parahost.chain.pool.pool import MAX_OF_SIGNER, SLICE
 from parahost.network.limits import NetworkLimits
-from parahost.ports import NetworkEvent, Notification
+from parahost.ports import NetworkEvent, Notification, ObservedRole
 from parahost.primitives.batches import batches
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.limits import MAX_TRANSACTION_BYTES
 from parahost.primitives.scale import decode, encode
 from tests.chain.test_pool import LETTERS, SmallJudge, transaction
-from tests.chain.wire import Port, Wire, until, wire
+from tests.chain.wire import until, wire
 from tests.chain.world import Forge, open_chain
+from tests.memory_network import MemoryNetwork, MemoryPort
 
 
 class Node:
-    def __init__(self, net: Wire, name: str, chain: Chain | None = None) -> None:
+    def __init__(self, net: MemoryNetwork, name: str, chain: Chain | None = None) -> None:
         self.judge = SmallJudge()
         self.chain = chain or open_chain()
-        self.port = net.port(name)
+        self.port = net.port(name, ObservedRole.FULL)
         self.pool = TransactionPool(self.chain, self.judge)
         self.gossip = TransactionGossip(self.pool, self.port)
 
@@ -45,8 +46,8 @@ class Node:
 class Listener:
     """A peer that notes the messages it gets."""
 
-    def __init__(self, net: Wire, name: str) -> None:
-        self.port: Port = net.port(name)
+    def __init__(self, net: MemoryNetwork, name: str) -> None:
+        self.port: MemoryPort = net.port(name, ObservedRole.FULL)
         self.messages: list[bytes] = []
         self.port.on_notification(TRANSACTIONS, self._hear)
 
@@ -89,7 +90,7 @@ async def test_a_new_peer_is_told_of_any_number_in_messages_that_it_can_read(
         for extrinsic in many:
             node.pool.submit(extrinsic)
         peer = Listener(net, "peer")
-        net.connect(node.port, peer.port)
+        node.port.connect(peer.port)
         await until(lambda: len(peer.heard()) == len(many))
         assert sorted(peer.heard()) == sorted(many)
         largest = transaction(b"y", 0) + bytes(MAX_TRANSACTION_BYTES - 7)
@@ -112,7 +113,7 @@ async def test_a_new_peer_is_told_no_more_than_it_has_time_to_read(
             node.pool.submit(transaction(letter, 0, tip, bytes(93)))
         peer = Listener(net, "peer")
         with patch.object(gossiping, "GREETING_BYTES", 350):
-            net.connect(node.port, peer.port)
+            node.port.connect(peer.port)
             await until(lambda: bool(peer.messages))
         assert [one[:1] for one in peer.heard()] == [b"J", b"I", b"H"]
 
@@ -121,7 +122,7 @@ async def test_what_comes_a_block_late_costs_nobody_anything(autojump_clock: Moc
     forge = Forge()
     async with wire() as net:
         node, slow = Node(net, "node"), Listener(net, "slow")
-        net.connect(node.port, slow.port)
+        node.port.connect(slow.port)
         included = [transaction(letter, n) for letter in LETTERS[:4] for n in range(20)]
         node.chain.import_block(forge.block(forge.genesis, *included))
         slow.tell(node, *included, transaction(b"A", 19, text=b"rival"))
@@ -146,7 +147,7 @@ async def test_who_passes_on_what_no_honest_node_would_pays(
     async with wire() as net:
         node, peer = Node(net, "node"), Listener(net, "peer")
         node.judge.funds[b"P"] = 0
-        net.connect(node.port, peer.port)
+        node.port.connect(peer.port)
         peer.tell(node, told)
         await trio.sleep(1)
         assert [change for _, change, _ in node.port.reports] == ([cost] if cost else [])
@@ -160,7 +161,7 @@ async def test_a_flood_of_waiting_ones_costs_its_sender_and_stays_small(
 ) -> None:
     async with wire() as net:
         node, peer = Node(net, "node"), Listener(net, "peer")
-        net.connect(node.port, peer.port)
+        node.port.connect(peer.port)
         peer.tell(node, *(transaction(b"A", 10_000 + nonce) for nonce in range(1000)))
         await trio.sleep(1)
         assert len(node.pool) == 32
@@ -170,7 +171,7 @@ async def test_a_flood_of_waiting_ones_costs_its_sender_and_stays_small(
 async def test_hearing_many_lets_others_have_their_turns() -> None:
     async with wire() as net:
         node, peer = Node(net, "node"), Listener(net, "peer")
-        net.connect(node.port, peer.port)
+        node.port.connect(peer.port)
         await until_true(lambda: bool(node.gossip._known))
         many = [transaction(letter, n) for n in range(20) for letter in LETTERS[:50]]
         event = Notification(

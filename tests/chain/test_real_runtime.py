@@ -23,7 +23,7 @@ from parahost.consensus.grandpa import GrandpaVoter
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.authoring.author import Author
-from parahost.ports import KeyType
+from parahost.ports import KeyType, ObservedRole
 from parahost.primitives.basic import H256, U32, BlockNumber, Hash, ParaId, Slot
 from parahost.primitives.header import Block, Extrinsic, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
@@ -39,7 +39,8 @@ from parahost.runtime.storage import State
 from parahost.simulation.executor import InlineExecutor
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.test_sync import SlowLiar
-from tests.chain.wire import Port, TrioClock, Wire, naming_its_block, until, wire
+from tests.chain.wire import TrioClock, naming_its_block, until, wire
+from tests.memory_network import MemoryNetwork, MemoryPort
 from tests.runtime.world import account, key, validators
 from tests.verifying import VERIFIER
 
@@ -96,11 +97,11 @@ class Node:
     """A whole node but for the parachains. One whose name is no validator's has no keys. With
     ``grandpa`` it votes on finality; else the test says what is final."""
 
-    def __init__(self, net: Wire, name: str, *, grandpa: bool = False) -> None:
+    def __init__(self, net: MemoryNetwork, name: str, *, grandpa: bool = False) -> None:
         self.name = name
         self.clock = TrioClock()
         self.database = MemoryDatabase()
-        self.port: Port = net.port(name)
+        self.port: MemoryPort = net.port(name, ObservedRole.FULL)
         self.chain = open_node_chain(self.database, self.clock)
         self.pool = TransactionPool(self.chain, RUNTIME)
         self.gossip = TransactionGossip(self.pool, self.port)
@@ -173,10 +174,10 @@ def transaction(name: str, nonce: int, genesis: Hash, para: int = 7) -> Extrinsi
     )
 
 
-def connect_all(net: Wire, nodes: list[Node]) -> None:
+def connect_all(net: MemoryNetwork, nodes: list[Node]) -> None:
     for index, one in enumerate(nodes):
         for other in nodes[:index]:
-            net.connect(one.port, other.port)
+            one.port.connect(other.port)
 
 
 async def test_authors_extend_one_chain_over_epochs_and_it_survives_a_restart(
@@ -214,7 +215,7 @@ async def test_grandpa_finalises_and_who_comes_late_learns_it_from_justification
         await until(lambda: all(node.chain.finalized.number >= 75 for node in nodes))
         late = Node(net, "Late", grandpa=True)
         for node in nodes:
-            net.connect(late.port, node.port)
+            late.port.connect(node.port)
         await until(lambda: late.chain.finalized.number >= 75, 20)
         assert late.chain.is_ancestor(late.chain.finalized_hash, nodes[0].chain.best_hash)
         assert late.voter.authorities.set_id == nodes[0].voter.authorities.set_id
@@ -352,7 +353,7 @@ async def test_who_only_claims_to_be_ahead_stops_no_author(autojump_clock: MockC
         strangers = [SlowLiar(net, f"stranger {index}") for index in range(3)]
         for stranger in strangers:
             for node in nodes:
-                net.connect(stranger.port, node.port)
+                stranger.port.connect(node.port)
         before = nodes[0].chain.best.number
         for turn in range(40):
             for stranger in strangers:

@@ -32,14 +32,15 @@ from parahost.chain.sync.messages import (
 )
 from parahost.chain.sync.peers import Peer
 from parahost.chain.sync.server import answer
-from parahost.ports import Notification, RequestFailed
+from parahost.ports import Notification, ObservedRole, RequestFailed
 from parahost.ports.network import NetworkEvent
 from parahost.primitives.basic import H256, U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.runtime.errors import HeaderTooLong, InvalidBlock
-from tests.chain.wire import Port, Wire, start, until, wire
+from tests.chain.wire import start, until, wire
 from tests.chain.world import Forge, hashes, open_chain
+from tests.memory_network import MemoryNetwork, MemoryPort
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ async def test_a_new_block_reaches_everybody_over_others(
     async with wire() as net:
         nodes = [start(net, name, open_chain()) for name in "abcd"]
         for one, other in pairwise(nodes):
-            net.connect(one.port, other.port)
+            one.port.connect(other.port)
         for block in long_line[:5]:
             nodes[0].chain.import_block(block)
             await until(lambda: len({node.chain.best_hash for node in nodes}) == 1)
@@ -83,7 +84,7 @@ async def test_a_node_that_was_away_for_hundreds_of_blocks_is_back_with_finality
                     finalize(node.chain, block.header.hash())
         late = start(net, "late", open_chain())
         for node in nodes:
-            net.connect(late.port, node.port)
+            late.port.connect(node.port)
         await until(lambda: late.chain.best == long_line[399].header)
         await until(lambda: late.chain.finalized.number == 400)
         assert not late.port.reports
@@ -104,7 +105,7 @@ async def test_a_gap_and_a_fork_near_the_head_are_filled(
             one.chain.import_block(block)
         for block in (*line[:4], *fork):
             two.chain.import_block(block)
-        net.connect(one.port, two.port)
+        one.port.connect(two.port)
         ends = {line[-1].header.hash(), fork[-1].header.hash()}
         await until(lambda: one.chain.best_hash == two.chain.best_hash)
         assert one.chain.best_hash in ends
@@ -122,7 +123,7 @@ async def test_a_fork_deeper_than_one_answer_is_found_by_bisection(
             one.chain.import_block(block)
         for block in (*long_line[:21], *fork):
             two.chain.import_block(block)
-        net.connect(one.port, two.port)
+        one.port.connect(two.port)
         await until(lambda: fork[-1].header.hash() in one.chain)
         assert not one.port.reports
 
@@ -137,7 +138,7 @@ async def test_missed_finality_is_learned_from_justifications(
             two.chain.import_block(block)
         finalize(one.chain, long_line[19].header.hash())
         finalize(one.chain, long_line[29].header.hash())
-        net.connect(one.port, two.port)
+        one.port.connect(two.port)
         await until(lambda: two.chain.finalized == long_line[29].header)
         assert two.chain.justification(long_line[19].header.hash()) is not None
 
@@ -145,15 +146,15 @@ async def test_missed_finality_is_learned_from_justifications(
 class Liar:
     """A peer that says what it likes."""
 
-    def __init__(self, net: Wire, name: str = "liar") -> None:
-        self.port: Port = net.port(name)
+    def __init__(self, net: MemoryNetwork, name: str = "liar") -> None:
+        self.port: MemoryPort = net.port(name, ObservedRole.FULL)
         self.asked: list[BlockRequest] = []
         self.heard: list[Announcement] = []
         self.answer: list[BlockData] | bytes | None = []
         self.port.on_notification(ANNOUNCES, self._hear)
         self.port.on_request(SYNC, self._serve)
 
-    def say(self, message: Announcement | bytes, to: Port) -> None:
+    def say(self, message: Announcement | bytes, to: MemoryPort) -> None:
         payload = message if isinstance(message, bytes) else encode(message, Announcement)
         self.port.notify([to.local_peer], ANNOUNCES.name, payload)
 
@@ -182,7 +183,7 @@ async def test_a_lie_about_the_height_costs_bounded_work_and_hides_nobody(
     async with wire() as net:
         node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
         liar = Liar(net)
-        net.connect(node.port, liar.port)
+        node.port.connect(liar.port)
         for turn in range(50):
             claim = Status(number(10**9 + turn), some_hash(turn), number(10**8), some_hash(1))
             liar.say(claim, node.port)
@@ -191,7 +192,7 @@ async def test_a_lie_about_the_height_costs_bounded_work_and_hides_nobody(
         assert node.port.reports
         for block in long_line[:200]:
             honest.chain.import_block(block)
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         await until(lambda: node.chain.best == long_line[199].header)
         assert {peer for peer, _, _ in node.port.reports} == {"liar"}
 
@@ -213,7 +214,7 @@ async def test_slow_liars_keep_nobody_from_getting_back(
         node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
         for turn in range(5):
             liar = SlowLiar(net, f"liar {turn}")
-            net.connect(node.port, liar.port)
+            node.port.connect(liar.port)
             liar.say(
                 Status(number(10**9 + turn), some_hash(turn), number(0), some_hash(1)), node.port
             )
@@ -221,7 +222,7 @@ async def test_slow_liars_keep_nobody_from_getting_back(
         assert not node.sync.catching_up
         for block in long_line[:300]:
             honest.chain.import_block(block)
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         await until(lambda: node.chain.best.number > 100, seconds=60)
         assert node.sync.catching_up
         await until(lambda: node.chain.best == long_line[299].header, seconds=60)
@@ -237,12 +238,12 @@ async def test_a_slow_source_of_a_block_has_no_monopoly(
     async with wire() as net:
         node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
         liar = SlowLiar(net)
-        net.connect(node.port, liar.port)
+        node.port.connect(liar.port)
         await trio.sleep(1)
         liar.say(Announce(block.header, True), node.port)
         await trio.sleep(1)
         honest.chain.import_block(block)
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         await until(lambda: node.chain.best == block.header, seconds=5)
 
 
@@ -258,10 +259,10 @@ async def test_finality_that_is_only_claimed_keeps_nobody_from_the_proven(
         best = long_line[39].header
         for turn in range(3):
             liar = SlowLiar(net, f"liar {turn}")
-            net.connect(node.port, liar.port)
+            node.port.connect(liar.port)
             liar.say(Status(best.number, best.hash(), number(10**9), best.hash()), node.port)
         await trio.sleep(1)
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         await until(lambda: node.chain.finalized == long_line[29].header, seconds=20)
 
 
@@ -285,12 +286,12 @@ async def test_a_source_that_does_not_give_what_it_announced_is_passed_over(
         node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
         liar = Liar(net)
         liar.answer = answers[kind]
-        net.connect(node.port, liar.port)
+        node.port.connect(liar.port)
         await trio.sleep(1)
         liar.say(Announce(block.header, True), node.port)
         await until(lambda: bool(liar.asked))
         honest.chain.import_block(block)
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         await until(lambda: node.chain.best == block.header)
         assert {peer for peer, _, _ in node.port.reports} == {"liar"}
 
@@ -310,8 +311,8 @@ async def test_a_block_that_somebody_speaks_of_is_sought_without_blame(
             other.chain.import_block(block)
         for block in (*fork, *line):
             holder.chain.import_block(block)
-        net.connect(node.port, other.port)
-        net.connect(node.port, holder.port)
+        node.port.connect(other.port)
+        node.port.connect(holder.port)
         await trio.sleep(5)
         assert node.chain.header(tip.hash()) is None
         node.sync.seek(other.port.local_peer, tip.hash(), tip.number)
@@ -330,7 +331,7 @@ async def test_who_is_first_tells_everybody_and_the_others_a_few(
         node = start(net, "node", open_chain())
         peers = [Liar(net, f"peer {index}") for index in range(16)]
         for peer in peers:
-            net.connect(node.port, peer.port)
+            node.port.connect(peer.port)
         await trio.sleep(1)
 
         def told(block: Block) -> list[int]:
@@ -358,8 +359,8 @@ async def test_a_bad_block_is_executed_once_and_its_bringers_pay(
         node = start(net, "node", open_chain())
         liar, second = Liar(net), Liar(net, "second")
         liar.answer = [whole(bad)]
-        net.connect(node.port, liar.port)
-        net.connect(node.port, second.port)
+        node.port.connect(liar.port)
+        node.port.connect(second.port)
         await trio.sleep(1)
         liar.say(Announce(bad.header, True), node.port)
         await until(lambda: node.chain.is_bad(bad.header.hash()))
@@ -378,7 +379,7 @@ async def test_a_bad_justification_makes_nothing_final(
         node = start(net, "node", open_chain())
         liar = Liar(net)
         liar.answer = [whole(long_line[0], b"final: trust me")]
-        net.connect(node.port, liar.port)
+        node.port.connect(liar.port)
         await trio.sleep(1)
         liar.say(Announce(long_line[0].header, True), node.port)
         await until(lambda: node.chain.best == long_line[0].header)
@@ -393,7 +394,7 @@ async def test_garbage_is_reported_and_harms_nothing(
     async with wire() as net:
         node = start(net, "node", open_chain())
         liar = Liar(net)
-        net.connect(node.port, liar.port)
+        node.port.connect(liar.port)
         await trio.sleep(1)
         for payload in (b"", b"\x07", b"\x01" * 40, bytes(1000)):
             liar.say(payload, node.port)
@@ -408,7 +409,7 @@ async def test_no_announcement_harms(long_line: list[Block], autojump_clock: Moc
     sample = encode(Announce(long_line[0].header, True), Announcement)
     async with wire() as net:
         node, liar = start(net, "node", open_chain()), Liar(net)
-        net.connect(node.port, liar.port)
+        node.port.connect(liar.port)
         await trio.sleep(1)
         for turn in range(400):
             payload = bytearray(sample)
@@ -430,7 +431,7 @@ async def test_a_peer_that_leaves_in_the_midst_of_a_fetch_is_forgotten(
         node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
         for block in long_line[:300]:
             honest.chain.import_block(block)
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         names = node.port.local_peer, honest.port.local_peer
 
         def leave(event: ChainEvent) -> None:
@@ -442,7 +443,7 @@ async def test_a_peer_that_leaves_in_the_midst_of_a_fetch_is_forgotten(
         await trio.sleep(5)
         assert node.chain.best.number < 300
         end()
-        net.connect(node.port, honest.port)
+        node.port.connect(honest.port)
         await trio.sleep(40)
         await until(lambda: node.chain.best == long_line[299].header)
 
@@ -498,7 +499,7 @@ async def test_whoever_asks_without_end_pays(
         node, greedy = start(net, "node", open_chain()), Liar(net, "greedy")
         for block in long_line[:100]:
             node.chain.import_block(block)
-        net.connect(node.port, greedy.port)
+        node.port.connect(greedy.port)
         await trio.sleep(1)
         payload = request(FromNumber(number(1)), Direction.ASCENDING, 64, WHOLE)
         given = 0

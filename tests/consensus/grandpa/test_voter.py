@@ -56,7 +56,6 @@ from parahost.primitives.scale import decode, encode
 from tests.consensus.grandpa.world import (
     GENESIS,
     Node,
-    Port,
     T,
     World,
     authorities,
@@ -365,7 +364,8 @@ async def test_who_is_left_behind_asks_for_the_votes_until_they_come(
                 if isinstance(message, CatchUpRequest):
                     asked.append(message)
 
-        port = it.net.ports[peer] = Port(it.net, peer, hear)
+        port = it.net.port(peer)
+        port.handlers["grandpa"] = hear
         it.start(node)
         assert node.voter is not None
         it.net.connect(node.peer, peer)
@@ -469,7 +469,7 @@ async def test_a_commit_waits_for_the_blocks_of_its_votes(autojump_clock: MockCl
         for block in blocks[:2]:
             node.tree.add(block)
         for name in ("one", "other"):
-            port = it.net.ports[PeerId(name)] = Port(it.net, PeerId(name), lambda event: None)
+            port = it.net.port(name)
             it.net.connect(node.peer, PeerId(name))
             await trio.sleep(T)
             port.notify([node.peer], "grandpa", payload)
@@ -495,8 +495,7 @@ async def test_claims_of_a_far_round_keep_nobody_out(liars: int, autojump_clock:
         it.part([gone])
         await it.produce(90)
         for index in range(liars):
-            port = it.net.ports[PeerId(f"liar {index}")] = Port(it.net, PeerId(f"liar {index}"))
-            port.handler = lambda event: None
+            port = it.net.port(f"liar {index}")
             it.net.connect(port.local_peer, gone.peer)
             lie = NeighbourMessage(U8(1), U64(2**40), U64(0), BlockNumber(U32(0)))
             port.notify([gone.peer], "grandpa", encode(lie, GossipMessage))

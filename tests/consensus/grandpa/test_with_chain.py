@@ -10,17 +10,16 @@ from parahost.consensus.grandpa import BlockRef, GrandpaVoter, verify_justificat
 from parahost.consensus.turns import in_turns
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import KeyType
-from parahost.primitives.basic import H256, U64, GrandpaId, PeerId
+from parahost.primitives.basic import H256, U64, GrandpaId
 from parahost.storage.memory import MemoryDatabase
 from tests.chain.world import Forge, open_chain
 from tests.consensus.grandpa.world import (
-    Net,
-    Port,
     SeededRandom,
     SharedVerifier,
     T,
     WorldClock,
 )
+from tests.memory_network import MemoryNetwork
 
 KEYS = KeyRing.of([(KeyType.GRANDPA, "//voter0")])
 AUTHORITIES = ((GrandpaId(H256(KEYS.public_keys(KeyType.GRANDPA)[0])), U64(1)),)
@@ -29,7 +28,7 @@ AUTHORITIES = ((GrandpaId(H256(KEYS.public_keys(KeyType.GRANDPA)[0])), U64(1)),)
 def voter_on(chain: Chain, database: MemoryDatabase) -> GrandpaVoter:
     return GrandpaVoter(
         chain,
-        network=Port(Net(0), PeerId("alone")),
+        network=MemoryNetwork().port("alone"),
         keystore=ProtectedKeyStore(KEYS, database),
         verifier=SharedVerifier(),
         database=database,

@@ -5,7 +5,6 @@ the protection log and the voter are the real ones; time is trio's, which jumps 
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +16,7 @@ from parahost.crypto import ed25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import (
     KeyType,
-    NetworkEvent,
-    Notification,
-    NotificationProtocol,
-    ObservedRole,
-    PeerConnected,
-    PeerDisconnected,
-    RequestProtocol,
 )
-from parahost.ports.network import EventHandler, RequestHandler
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -47,6 +38,7 @@ from parahost.primitives.header import GRANDPA_ENGINE, Consensus, Header, Other
 from parahost.primitives.scale import encode
 from parahost.primitives.transcript import Transcript
 from parahost.storage.memory import MemoryDatabase
+from tests.memory_network import MemoryNetwork, MemoryPort
 
 T = 1.0
 """The gossip time of the voters here, in seconds."""
@@ -203,110 +195,6 @@ class SeededRandom:
         return self._random.randrange(bound)
 
 
-@dataclass(slots=True)
-class Port:
-    """One node's end of the network."""
-
-    net: Net
-    local_peer: PeerId
-    handler: EventHandler | None = None
-    links: dict[PeerId, int] = field(default_factory=dict)
-    """Connected peers, with the number of the connection."""
-    reports: list[tuple[PeerId, int, str]] = field(default_factory=list)
-    sent: int = 0
-
-    def on_notification(self, protocol: NotificationProtocol, handler: EventHandler) -> None:
-        self.handler = handler
-
-    def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:
-        raise NotImplementedError("GRANDPA makes no requests")
-
-    def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
-        for peer in peers:
-            if peer in self.links:
-                self.sent += 1
-                self.net.carry(self, peer, payload)
-
-    async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
-        raise NotImplementedError("GRANDPA makes no requests")
-
-    def report(self, peer: PeerId, change: int, reason: str) -> None:
-        self.reports.append((peer, change, reason))
-
-    def disconnect(self, peer: PeerId) -> None:
-        self.net.cut(self.local_peer, peer)
-
-    def connected(self) -> Sequence[PeerId]:
-        return list(self.links)
-
-
-class Net:
-    """Carries notifications, in order per link, each with a latency, or loses them."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(f"net {seed}")
-        self.loss = 0.0
-        self.latency = (0.01, 0.5)
-        self.ports: dict[PeerId, Port] = {}
-        self.tamper: Callable[[PeerId, PeerId, bytes], list[bytes]] = lambda a, b, payload: [
-            payload
-        ]
-        """What arrives in place of a payload; an adversary's place."""
-        self._queue: list[tuple[float, int, PeerId, int, NetworkEvent]] = []
-        self._count = 0
-        self._last: dict[tuple[PeerId, PeerId], float] = {}
-        self._wake = trio.Event()
-
-    def connect(self, one: PeerId, other: PeerId) -> None:
-        if other in self.ports[one].links:
-            return
-        self._count += 1
-        connection = self._count
-        for a, b in ((one, other), (other, one)):
-            self.ports[a].links[b] = connection
-            self._put(b, a, PeerConnected(b, ObservedRole.AUTHORITY))
-
-    def cut(self, one: PeerId, other: PeerId) -> None:
-        for a, b in ((one, other), (other, one)):
-            if a in self.ports and self.ports[a].links.pop(b, None) is not None:
-                self._count += 1
-                heapq.heappush(
-                    self._queue,
-                    (trio.current_time(), self._count, a, -1, PeerDisconnected(b)),
-                )
-                self._wake.set()
-
-    def carry(self, port: Port, to: PeerId, payload: bytes) -> None:
-        for part in self.tamper(port.local_peer, to, payload):
-            if self.random.random() >= self.loss:
-                self._put(port.local_peer, to, Notification(port.local_peer, "grandpa", part))
-
-    def _put(self, source: PeerId, to: PeerId, event: NetworkEvent) -> None:
-        at = trio.current_time() + self.random.uniform(*self.latency)
-        at = max(at, self._last.get((source, to), 0.0))
-        self._last[source, to] = at
-        self._count += 1
-        connection = self.ports[to].links.get(source, 0)
-        heapq.heappush(self._queue, (at, self._count, to, connection, event))
-        self._wake.set()
-
-    async def run(self) -> None:
-        while True:
-            self._wake = trio.Event()
-            wait = self._queue[0][0] - trio.current_time() if self._queue else float("inf")
-            if wait > 0:
-                with trio.move_on_after(wait):
-                    await self._wake.wait()
-                continue
-            _, _, to, connection, event = heapq.heappop(self._queue)
-            port = self.ports.get(to)
-            if port is None or port.handler is None:
-                continue
-            arrives = connection == -1 or port.links.get(event.peer) == connection
-            if arrives and (taking := port.handler(event)) is not None:
-                await taking
-
-
 @dataclass
 class Node:
     """A node: what survives a crash, and while it runs, its voter."""
@@ -317,7 +205,7 @@ class Node:
     database: MemoryDatabase = field(default_factory=MemoryDatabase)
     rule: VotingRule = vote_for_best
     voter: GrandpaVoter | None = None
-    port: Port | None = None
+    port: MemoryPort | None = None
     equivocations: list[GrandpaEquivocationProof] = field(default_factory=list)
     _scope: trio.CancelScope | None = None
 
@@ -337,7 +225,7 @@ class World:
         self.seed = seed
         self.random = random.Random(f"world {seed}")
         self.nursery = nursery
-        self.net = Net(seed)
+        self.net = MemoryNetwork((0.01, 0.5), seed=seed)
         self.verifier = SharedVerifier()
         self.nodes = [
             Node(f"n{index}", KeyRing.of([(KeyType.GRANDPA, f"//voter{index}")]))
@@ -349,8 +237,7 @@ class World:
         nursery.start_soon(self.net.run)
 
     def start(self, node: Node) -> None:
-        port = Port(self.net, node.peer)
-        self.net.ports[node.peer] = node.port = port
+        port = node.port = self.net.port(node.name)
         node.voter = GrandpaVoter(
             node.tree,
             network=port,
@@ -377,9 +264,7 @@ class World:
         """Stop a node where it is; its disk stays."""
         assert node._scope is not None
         node._scope.cancel()
-        for peer in list(self.net.ports[node.peer].links):
-            self.net.cut(node.peer, peer)
-        del self.net.ports[node.peer]
+        self.net.remove(node.peer)
         node.voter = None
 
     def running(self) -> list[Node]:

@@ -12,7 +12,7 @@ import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost import erasure
 from parahost.node.availability.chunk_gossip import (
@@ -81,10 +81,11 @@ from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.storage.memory import MemoryDatabase
+from tests.memory_network import MemoryNetwork, MemoryPort
 from tests.node.availability.world import RelayChain, hash_of, key_store, plain
 from tests.node.backing.world import Silent, on_stage
+from tests.node.directory import Directory
 from tests.node.harness import make_overseer, running
-from tests.node.network import Directory, MemoryNetwork, MemoryPort
 from tests.runtime.parachains.world import World, validator_ids
 
 VALIDATORS = 6
@@ -188,7 +189,8 @@ async def net(
         if links is None:
             links = [(a, b) for a in range(count) for b in range(a)]
         for a, b in links:
-            await network.connect(peer(a), peer(b))
+            network.connect(peer(a), peer(b))
+        await wait_all_tasks_blocked()
         yield made
         nursery.cancel_scope.cancel()
 

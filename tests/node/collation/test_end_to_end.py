@@ -36,6 +36,7 @@ from parahost.primitives.runtime_api import OccupiedCoreAssumption
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
 from parahost.validation import InProcessHost
+from tests.memory_network import MemoryNetwork, MemoryPort, identity_of
 from tests.node.collation.world import (
     EXPECTED,
     NAMES,
@@ -49,13 +50,12 @@ from tests.node.collation.world import (
     validator_keys,
 )
 from tests.node.harness import make_overseer, running
-from tests.node.tiny_network import TinyNode, serving
 from tests.runtime.world import Chain, key
 
 _BESIDE = (StatementNetwork, AvailabilityNetwork, BitfieldNetwork, PoVRequested, ChunkRequested)
 
 
-def node(chain: Chain, network: TinyNode, keys: KeyStore, own: list[Subsystem]) -> Overseer:
+def node(chain: Chain, network: MemoryPort, keys: KeyStore, own: list[Subsystem]) -> Overseer:
     states = States()
     states.note(chain)
     shared: list[Subsystem] = [
@@ -85,9 +85,13 @@ def group_member(chain: Chain) -> str:
 async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
     relay = chain()
     relay.step()
+    network = MemoryNetwork()
     collators, validators = (
-        TinyNode("collator", ObservedRole.COLLATOR),
-        TinyNode("validator", ObservedRole.AUTHORITY),
+        network.port(name, role, identity=identity_of(name))
+        for name, role in (
+            ("collator", ObservedRole.COLLATOR),
+            ("validator", ObservedRole.AUTHORITY),
+        )
     )
     seconded = Scripted([Second, *_BESIDE])
     collators_beside = Scripted([CollationAdvertised, *_BESIDE])
@@ -123,7 +127,7 @@ async def test_a_block_of_a_collator_becomes_a_validators_candidate() -> None:
         ],
     )
     with trio.fail_after(30):
-        async with running(at_validator), running(at_collator), serving(collators, validators):
+        async with running(at_validator), running(at_collator), network.running():
             collators.connect(validators)
             for overseer in (at_collator, at_validator):  # the collator is first to know
                 overseer.block_imported(newest(relay))

@@ -68,8 +68,8 @@ from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
 from parahost.runtime.storage import State
+from tests.memory_network import MemoryNetwork, MemoryPort, take
 from tests.node.harness import ListJournal, make_overseer, running
-from tests.node.network import MemoryNetwork, MemoryPort, take
 
 A, B = PeerId("a"), PeerId("b")
 
@@ -121,11 +121,11 @@ class Bridge:
         await trio.testing.wait_all_tasks_blocked()
 
     async def hears(self, event: NetworkEvent, peer_set: PeerSet = PeerSet.VALIDATION) -> None:
-        await take(self.port.hearers[peer_set.value], event)
+        await take(self.port.handlers[peer_set.value], event)
         await trio.testing.wait_all_tasks_blocked()
 
     async def connects(self, peer: PeerId, role: ObservedRole = ObservedRole.AUTHORITY) -> None:
-        self.port.peers[peer] = None
+        self.port.peers[peer] = 0
         for peer_set in PeerSet:
             await self.hears(port.PeerConnected(peer, role), peer_set)
 
@@ -355,7 +355,7 @@ async def test_what_comes_while_the_node_is_busy_waits_and_keeps_its_order() -> 
             )
         )
         await trio.testing.wait_all_tasks_blocked()
-        hear = own.hearers[PeerSet.VALIDATION.value]
+        hear = own.handlers[PeerSet.VALIDATION.value]
 
         def message(text: bytes) -> port.Notification:
             payload = wire(ProtocolMessage(AVAILABILITY_DISTRIBUTION, text))
@@ -470,7 +470,7 @@ async def test_requests_go_both_ways() -> None:
         assert await made.port.answerers["req_pov"](A, b"abc") is None  # nobody answers it
         there = made.network.port("a")
         there.answerers["req_chunk"] = answer
-        made.port.peers[A] = None
+        made.port.peers[A] = 0
         assert await made.overseer.ask(SendRequest(A, CHUNK_REQUEST, b"xy")) == b"yx"
         failure = await made.overseer.ask(SendRequest(B, POV_REQUEST, b"xy"))
         assert isinstance(failure, RequestFailed) and failure.why == "disconnected"

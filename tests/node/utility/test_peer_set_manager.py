@@ -65,9 +65,9 @@ from parahost.primitives.basic import (
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
+from tests.memory_network import MemoryNetwork, identity_of
 from tests.node.collation.world import NAMES, Scripted, chain, newest, validator_keys
 from tests.node.harness import make_overseer, running, scripted_leaf
-from tests.node.tiny_network import TinyNode, identity_of
 from tests.runtime.world import key
 
 HERE, THERE, THIRD, FOURTH = (
@@ -112,7 +112,7 @@ def record(
 class Node:
     def __init__(self, keys: KeyStore) -> None:
         self.chain = chain()
-        self.network = TinyNode("here", ObservedRole.AUTHORITY)
+        self.network = MemoryNetwork().port("here", identity=identity_of("here"))
         self.neighbours = Scripted(
             [RegisterEventProducer, SendMessage, ReportPeer, NewValidatorPeers]
         )
