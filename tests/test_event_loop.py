@@ -12,12 +12,14 @@ import pytest
 import trio
 
 from parahost import erasure
-from parahost.chain.importing import Imported, Importer
+from parahost.chain.blocks import ExecutedBlock, Imported, encoded_body, encoded_changes
+from parahost.chain.importing import Importer
 from parahost.chain.states import States
-from parahost.chain.store import BASE_STEP, STATES_KEPT, BlockForms, ChainStore
+from parahost.chain.store import BASE_STEP, STATES_KEPT, ChainStore
 from parahost.chain.sync.fetching import WHOLE, read_answer
 from parahost.chain.sync.messages import BlockRequest, Direction, FromHash
 from parahost.chain.sync.server import answer
+from parahost.consensus.babe.verification import VerifiedHeader
 from parahost.node.availability.recovery import rebuild
 from parahost.node.availability.store import AvailabilityStore
 from parahost.node.messages.availability import (
@@ -153,7 +155,8 @@ async def test_a_base_state_that_takes_in_much() -> None:
     keys = [key for key, _ in state.items_raw()]
     header = genesis_header(state)
     store = ChainStore(MemoryDatabase(), archive=False)
-    store.create(header, state.items_raw(), genesis_view())
+    epochs = genesis_view()
+    store.create(header, state.items_raw(), epochs)
     states = States(store, Hash(header.hash()), state)
     after = []
     for order in range(1, STATES_KEPT + 2 * BASE_STEP):
@@ -162,8 +165,9 @@ async def test_a_base_state_that_takes_in_much() -> None:
         state = state.apply(delta)
         number = BlockNumber(U32(order))
         header = Header(Hash(header.hash()), number, H256(state.root), H256(bytes(32)), ())
-        forms = BlockForms.of(header, (), delta)
-        store.add_block(Hash(header.hash()), forms, order=order, primary=True, epochs=None)
+        verified = VerifiedHeader(header, None, epochs)
+        block = ExecutedBlock(verified, state, encoded_body(()), encoded_changes(delta))
+        store.add_block(block, order=order, begins_epoch=False)
         states.put(Hash(header.hash()), state)
         after.append((Hash(header.hash()), number, order))
     final, rest = after[: STATES_KEPT + BASE_STEP], after[STATES_KEPT + BASE_STEP :]

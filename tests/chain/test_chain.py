@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parahost.chain.blocks import AlreadyKnown, Imported
 from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import (
     BelowFinality,
@@ -19,7 +20,6 @@ from parahost.chain.errors import (
     UnknownBlock,
     UnknownParent,
 )
-from parahost.chain.importing import AlreadyKnown, Imported
 from parahost.chain.store import BASE_STEP, STATES_KEPT
 from parahost.consensus.babe.errors import BadSeal
 from parahost.ports import Batch
@@ -311,6 +311,18 @@ def test_the_database_of_another_chain_is_not_touched() -> None:
     assert foreign.value.found == chain.genesis_hash
     assert "base path" in str(foreign.value)
     assert open_chain(database).genesis_hash == chain.genesis_hash
+
+
+def test_a_block_that_is_kept_with_anothers_header_is_damage(long_line: list[Block]) -> None:
+    database = MemoryDatabase()
+    chain = open_chain(database)
+    for block in long_line[:3]:
+        chain.import_block(block)
+    swapped = Batch()
+    swapped.put("headers", long_line[2].header.hash(), long_line[1].header.encoded())
+    database.write(swapped, durable=True)
+    with pytest.raises(DamagedDatabase, match="another's header"):
+        open_chain(database)
 
 
 @pytest.mark.parametrize("table", ["meta", "headers", "base", "deltas", "open", "epochs"])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from types import ModuleType
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from parahost.chain.blocks import AlreadyKnown, Imported
 from parahost.chain.chain import Chain
 from parahost.chain.errors import KnownBad, UnknownParent
-from parahost.chain.importing import AlreadyKnown, Imported, Importer
+from parahost.chain.importing import Importer
+from parahost.consensus.babe import digests
+from parahost.primitives import header
 from parahost.primitives.basic import Hash
-from parahost.primitives.header import Block, Extrinsic
+from parahost.primitives.header import Block, Extrinsic, Header
+from parahost.primitives.scale import decode, encode
 from parahost.process.executor import ThreadExecutor
 from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot
 from parahost.runtime.executive import Executed
@@ -107,6 +114,31 @@ async def test_an_invalid_block_is_remembered_and_a_wrong_body_is_not() -> None:
     with pytest.raises(WrongExtrinsicsRoot):
         await importer.import_block(Block(good.header, (Extrinsic(b"z9"),)))
     assert await importer.import_block(good) == Imported(good.header.hash(), True)
+
+
+def test_a_header_is_read_and_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sealed header and the one that was signed are each encoded and hashed once, from the
+    network to the store; each item of the digest is decoded once."""
+    chain, forge, done = open_chain(), Forge(), Counter[str]()
+    (made,) = forge.line(forge.genesis, 1)
+    block = Block(decode(Header, encode(made.header)), made.extrinsics)
+
+    def count(module: ModuleType, name: str) -> None:
+        genuine = getattr(module, name)
+
+        def counting(*args: Any) -> Any:
+            done[name] += 1
+            return genuine(*args)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count(digests, "decode")
+    count(header, "encode")
+    count(header, "blake2_256")
+    chain.import_block(block)
+    assert len(block.header.digest) == 3, "a claim, an epoch's announcement and a seal"
+    assert done == {"decode": 2, "encode": 2, "blake2_256": 2}
+    assert chain.header(made.header.hash()) == made.header
 
 
 async def test_a_node_executes_on_another_thread_and_is_told_on_its_own() -> None:

@@ -11,8 +11,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from parahost.chain.blocks import Imported
 from parahost.chain.chain import Chain
-from parahost.chain.importing import Imported, Importer
+from parahost.chain.importing import Importer
 from parahost.chain.pool import PlaceTaken, TooLate, TransactionGossip, TransactionPool
 from parahost.chain.pool.errors import AlreadyWaiting
 from parahost.chain.pool.pool import transaction_hash

@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from parahost.chain.tree import BlockTree, Node
-from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, BlockNumber, Hash, Slot
+from parahost.consensus.babe.verification import VerifiedHeader
+from parahost.primitives.basic import H256, H512, U32, U64, ZERO_HASH, BlockNumber, Hash, Slot
+from parahost.primitives.consensus import BabePreDigest, PrimaryPreDigest, SecondaryPlainPreDigest
 from parahost.primitives.header import Header
 from tests.consensus.babe.world import genesis_view
+
+
+def claim(slot: int, primary: bool) -> BabePreDigest:
+    if primary:
+        return PrimaryPreDigest(U32(0), Slot(U64(slot)), H256(bytes(32)), H512(bytes(64)))
+    return SecondaryPlainPreDigest(U32(0), Slot(U64(slot)))
 
 
 @dataclass
@@ -32,10 +40,9 @@ class TreeMachine(RuleBasedStateMachine):
     @initialize(target=blocks)
     def start(self) -> Plain:
         header = Header(ZERO_HASH, BlockNumber(U32(0)), ZERO_HASH, ZERO_HASH)
-        hash = header.hash()
         self.view = genesis_view()
-        self.tree = BlockTree(Node(hash, header, None, 0, 0, self.view, None))
-        self.root = Plain(hash, False)
+        self.tree = BlockTree(Node(VerifiedHeader(header, None, self.view)))
+        self.root = Plain(header.hash(), False)
         self.root.way = [self.root]
         self.all = [self.root]
         return self.root
@@ -56,10 +63,7 @@ class TreeMachine(RuleBasedStateMachine):
         header = Header(parent.hash, number, H256(order.to_bytes(32, "big")), ZERO_HASH)
         one = Plain(header.hash(), primary)
         one.way = [*parent.way, one]
-        slot = Slot(U64(order))
-        self.tree.insert(
-            one.hash, header, slot=slot, primary=primary, epochs=self.view, order=order
-        )
+        self.tree.insert(VerifiedHeader(header, claim(order, primary), self.view), order)
         self.all.append(one)
         return one
 

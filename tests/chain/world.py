@@ -20,7 +20,7 @@ from parahost.primitives.basic import H256, U64, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeConsensusLog, NextEpochData, PrimaryPreDigest
 from parahost.primitives.header import BABE_ENGINE, Block, Consensus, DigestItem, Extrinsic, Header
 from parahost.primitives.scale import encode
-from parahost.runtime.errors import InvalidBlock, WrongStateRoot
+from parahost.runtime.errors import InvalidBlock, WrongExtrinsicsRoot, WrongStateRoot
 from parahost.runtime.executive import Executed, extrinsics_root
 from parahost.runtime.genesis import genesis_header
 from parahost.runtime.storage import State
@@ -78,6 +78,9 @@ def transition(state: State, extrinsics: Sequence[Extrinsic]) -> Executed:
 
 
 def execute(state: State, block: Block) -> Executed:
+    root = extrinsics_root(block.extrinsics)
+    if root != block.header.extrinsics_root:
+        raise WrongExtrinsicsRoot(block.header.extrinsics_root, root)
     outcome = transition(state, block.extrinsics)
     if outcome.state.root != block.header.state_root:
         raise WrongStateRoot(block.header.state_root, H256(outcome.state.root))

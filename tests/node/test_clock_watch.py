@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from parahost.consensus.babe.digests import pre_digest_item
+from parahost.consensus.babe.digests import pre_digest_item, pre_digest_of
 from parahost.node.clock_watch import ClockWatch
 from parahost.primitives.basic import H256, U32, U64, BabeId, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import SecondaryPlainPreDigest
@@ -24,11 +24,11 @@ def header(author: int, slot: int) -> Header:
     return Header(ZERO, BlockNumber(U32(1)), ZERO, ZERO, (pre_digest_item(claim),))
 
 
-def author_of(header: Header) -> BabeId | None:
+def sealed_by(header: Header) -> tuple[BabeId, Slot] | None:
     """The test's seals: the index in the claim, if it is an authority's."""
-    (item,) = header.digest
-    index = item.data[1]  # type: ignore[union-attr]
-    return None if index == STRANGER else BabeId(H256(bytes((index,)) * 32))
+    claim = pre_digest_of(header)
+    index = claim.authority_index
+    return None if index == STRANGER else (BabeId(H256(bytes((index,)) * 32)), claim.slot)
 
 
 class Network:
@@ -36,7 +36,7 @@ class Network:
 
     def __init__(self) -> None:
         self.clock, self.journal = ManualClock(), ListJournal()
-        self.watch = ClockWatch(self.clock, self.journal, PARAMETERS, author_of)
+        self.watch = ClockWatch(self.clock, self.journal, PARAMETERS, sealed_by)
         self.slot = 1000
 
     def blocks(self, count: int, off_s: float) -> None:

@@ -18,7 +18,7 @@ from parahost.primitives.basic import (
     ValidatorId,
 )
 from parahost.primitives.events import BlockImportEvent
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 from tests.chain.world import ManualClock
 from tests.consensus.babe.world import PARAMETERS
 from tests.node.harness import ListJournal
@@ -47,6 +47,19 @@ def imported(block: int) -> BlockImportEvent:
     return BlockImportEvent(Hash(word(block)), header, new_best=True)
 
 
+class Made:
+    """Every block is of one author and slot, and holds four extrinsics."""
+
+    def __init__(self, author: BabeId, slot: int) -> None:
+        self._author = author, Slot(U64(slot))
+
+    def author(self, block: Hash) -> tuple[BabeId, Slot]:
+        return self._author
+
+    def body(self, block: Hash) -> tuple[Extrinsic, ...]:
+        return (Extrinsic(b"x"),) * 4
+
+
 def told(author: BabeId, slot: int, *, sealed: int) -> list[str]:
     """What is recorded of block 9 when this node has sealed another, or that one."""
     journal = ListJournal()
@@ -55,10 +68,10 @@ def told(author: BabeId, slot: int, *, sealed: int) -> list[str]:
         KEYS,
         CLOCK,
         PARAMETERS,
-        lambda block: (author, Slot(U64(slot))),
+        Made(author, slot),
     )
     part.sealed(Hash(word(sealed)))
-    part.imported(imported(9), extrinsics=4, backed=2)
+    part.imported(imported(9), backed=2)
     return journal.names()
 
 
@@ -80,7 +93,7 @@ def test_others_blocks_are_not_ours() -> None:
 
 def test_signatures_of_ours_from_elsewhere_are_told_once_a_period_and_kind() -> None:
     journal = ListJournal()
-    part = OwnPart(journal, KEYS, CLOCK, PARAMETERS, lambda block: (OTHER, Slot(U64(0))))
+    part = OwnPart(journal, KEYS, CLOCK, PARAMETERS, Made(OTHER, 0))
     deeds: tuple[tuple[Signed, int], ...] = (
         ("vote", 3),
         ("vote", 3),
@@ -102,7 +115,7 @@ def test_a_session_is_told_once_with_our_place_in_it() -> None:
         KEYS,
         CLOCK,
         PARAMETERS,
-        lambda block: (OTHER, Slot(U64(0))),
+        Made(OTHER, 0),
     )
     ours, other = ValidatorId(OURS), ValidatorId(OTHER)
     for session, validators in ((1, (other, ours)), (1, (other, ours)), (2, (other,))):

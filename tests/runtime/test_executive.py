@@ -356,6 +356,17 @@ def test_signed_inherent_is_refused(chain: Chain) -> None:
     assert isinstance(refusal.value.reason, BadOrigin)
 
 
+def test_a_body_that_is_not_the_headers_says_nothing_of_the_block(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it breaks the rules: whoever chose it could make a good block pass for a bad one."""
+    block = finished(chain)
+    monkeypatch.setattr(executive, "MAX_BODY_BYTES", 1)
+    for body in ((), (*block.extrinsics, Extrinsic(b"\xff")), block.extrinsics[::-1]):
+        with pytest.raises(WrongExtrinsicsRoot):
+            chain.execute(Block(block.header, body))
+
+
 def test_body_is_bounded(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     block = finished(chain)
     length = sum(len(extrinsic) for extrinsic in block.extrinsics)

@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
+from parahost.chain.blocks import (
+    AlreadyKnown,
+    Execute,
+    ExecutedBlock,
+    Imported,
+    RefusedBlock,
+    VerifiedBlock,
+)
 from parahost.chain.errors import (
     BelowFinality,
     DamagedDatabase,
@@ -13,21 +21,19 @@ from parahost.chain.errors import (
     UnknownBlock,
     UnknownParent,
 )
-from parahost.chain.importing import AlreadyKnown, Begun, Execute, Imported, Result
 from parahost.chain.states import States
 from parahost.chain.store import ChainStore
 from parahost.chain.tree import BlockTree, Node, Route
 from parahost.consensus.babe.digests import pre_digest_of
 from parahost.consensus.babe.epochs import BabeParameters, Epoch, EpochView
 from parahost.consensus.babe.equivocation import EquivocationDetector
-from parahost.consensus.babe.verification import Verified, verify_header
+from parahost.consensus.babe.verification import VerifiedHeader, verify_header
 from parahost.ports import Clock, Database, Verifier
 from parahost.primitives.basic import BabeId, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
 from parahost.primitives.limits import MAX_HEADER_BYTES
-from parahost.primitives.scale import encode
 from parahost.runtime.errors import (
     HeaderTooLong,
     InvalidBlock,
@@ -70,7 +76,8 @@ class Chain:
         self._tree = tree
         self._states = states
         self._genesis_hash = genesis_hash
-        self._execute = execute
+        self.execute = execute
+        """How blocks are executed."""
         self._verifier = verifier
         self._clock = clock
         self._next_order = next_order
@@ -130,7 +137,7 @@ class Chain:
 
     @property
     def parameters(self) -> BabeParameters:
-        return self._tree.root.epochs.parameters
+        return self._tree.root.verified.epochs.parameters
 
     @property
     def best(self) -> Header:
@@ -257,11 +264,14 @@ class Chain:
 
         :raises UnknownBlock: when the parent is not in the block tree.
         """
-        return self._node(parent).epochs.epoch_at(slot)
+        return self._node(parent).verified.epochs.epoch_at(slot)
 
     def slot(self, block: Hash) -> Slot | None:
         """The slot of a block; ``None`` for the genesis block and for blocks not known."""
-        header = self.header(block)
+        node = self._tree.get(block)
+        if node is not None:
+            return node.verified.slot
+        header = self._store.header(block)
         return None if header is None or header.number == 0 else pre_digest_of(header).slot
 
     def author(self, block: Hash) -> tuple[BabeId, Slot]:
@@ -269,20 +279,21 @@ class Chain:
 
         :raises UnknownBlock: when it is not in the block tree, or is the genesis block.
         """
-        node = self._node(block)
-        if node.epochs.current is None:
+        verified = self._node(block).verified
+        if verified.author is None or verified.slot is None:
             raise UnknownBlock(block)
-        claim = pre_digest_of(node.header)
-        return node.epochs.current.authorities[claim.authority_index][0], claim.slot
+        return verified.author, verified.slot
 
-    def sealed_by(self, header: Header) -> BabeId | None:
-        """Which authority has sealed a header whose parent need not be known, as far as the epochs
-        after our best block tell; ``None`` when none has."""
+    def sealed_by(self, header: Header) -> tuple[BabeId, Slot] | None:
+        """Which authority has sealed a header whose parent need not be known, and for which slot,
+        as far as the epochs after our best block tell; ``None`` when none has."""
         try:
-            epoch = self._tree.best.epochs.epoch_at(pre_digest_of(header).slot)
-            return verify_header(header, epoch, self._verifier, parent_slot=None).author
+            claim = pre_digest_of(header)
+            epoch = self._tree.best.verified.epochs.epoch_at(claim.slot)
+            author = verify_header(header, claim, epoch, self._verifier, parent_slot=None)
         except InvalidBlock:
             return None
+        return author, claim.slot
 
     # What happens
 
@@ -298,15 +309,17 @@ class Chain:
         :raises FutureSlot: when its slot has not come by our clock, with one slot of grace.
         :raises InvalidBlock: when it breaks a rule; it is remembered as bad.
         """
-        begun = self.begin_import(block)
+        verified = self.verify(block)
         imported = (
-            begun if isinstance(begun, AlreadyKnown) else self.end_import(begun, begun.result())
+            verified
+            if isinstance(verified, AlreadyKnown)
+            else self.insert(verified.executed(self.execute))
         )
         if justification is not None:
             self.finalize(imported.hash, justification)
         return imported
 
-    def begin_import(self, block: Block) -> Begun | AlreadyKnown:
+    def verify(self, block: Block) -> VerifiedBlock | AlreadyKnown:
         """The part of an import before its execution: where the block belongs, and its header.
 
         :raises ImportRefused: or ``InvalidBlock``, as :meth:`import_block`.
@@ -318,25 +331,26 @@ class Chain:
             raise KnownBad(hash)
         parent = self._parent_of(hash, block.header)
         try:
-            return self._begin_on(parent, hash, block)
+            header = self._verify_header(parent, block.header)
         except InvalidBlock:
             self._remember_bad(hash)
             raise
+        return VerifiedBlock(header, block.extrinsics, self._states.get(parent.hash))
 
-    def end_import(self, begun: Begun, result: Result | InvalidBlock) -> Imported | AlreadyKnown:
+    def insert(self, block: ExecutedBlock | RefusedBlock) -> Imported | AlreadyKnown:
         """The part after its execution: all that may have changed meanwhile is looked at again.
 
         :raises ImportRefused: when finality has left its parent.
-        :raises InvalidBlock: when that is the result.
+        :raises InvalidBlock: when its execution was refused.
         """
-        if isinstance(result, InvalidBlock):
+        if isinstance(block, RefusedBlock):
             # With a body that is not the header's, whoever sent it is bad; the block may be good.
-            if not isinstance(result, WrongExtrinsicsRoot):
-                self._remember_bad(begun.hash)
-            raise result
-        if begun.hash in self:
-            return AlreadyKnown(begun.hash)
-        imported = self._insert(begun, result)
+            if not isinstance(block.why, WrongExtrinsicsRoot):
+                self._remember_bad(block.hash)
+            raise block.why
+        if block.hash in self:
+            return AlreadyKnown(block.hash)
+        imported = self._insert(block)
         self._tell()
         return imported
 
@@ -382,53 +396,33 @@ class Chain:
             raise BelowFinality(hash, header.number, final.number)
         raise UnknownParent(hash, header.parent_hash)
 
-    def _begin_on(self, parent: Node, hash: Hash, block: Block) -> Begun:
-        header = block.header
-        if (size := len(encode(header))) > MAX_HEADER_BYTES:
+    def _verify_header(self, parent: Node, header: Header) -> VerifiedHeader:
+        """Judge a header by its place and BABE's rules, and note what its author has done."""
+        if (size := len(header.encoded())) > MAX_HEADER_BYTES:
             raise HeaderTooLong(size, MAX_HEADER_BYTES)
         if header.number != parent.number + 1:
             raise WrongNumber(header.number, parent.number)
-        verified, epoch = self._verify(parent, hash, header)
-        epochs = parent.epochs.after(header, epoch)
-        state = self._states.get(parent.hash)
-        return Begun(hash, block, verified, epochs, state, self._execute)
-
-    def _insert(self, begun: Begun, result: Result) -> Imported:
-        hash, header, verified = begun.hash, begun.block.header, begun.verified
-        parent = self._parent_of(hash, header)
-        self._store.add_block(
-            hash,
-            result.forms,
-            order=self._next_order,
-            primary=verified.primary,
-            epochs=None if begun.epochs is parent.epochs else begun.epochs,
-        )
-        self._states.put(hash, result.state)
-        node = self._tree.insert(
-            hash,
-            header,
-            slot=verified.slot,
-            primary=verified.primary,
-            epochs=begun.epochs,
-            order=self._next_order,
-        )
-        self._next_order += 1
-        new_best = self._tree.best is node
-        self._untold.append(BlockImportEvent(hash, header, new_best))
-        return Imported(hash, new_best)
-
-    def _verify(self, parent: Node, hash: Hash, header: Header) -> tuple[Verified, Epoch]:
-        """Judge the header by BABE's rules, and note what its author has done."""
-        slot = pre_digest_of(header).slot
-        now = parent.epochs.parameters.slot_at(self._clock.now())
-        if slot > now + 1:
-            raise FutureSlot(hash, slot, now)
-        epoch = parent.epochs.epoch_at(slot)
-        verified = verify_header(header, epoch, self._verifier, parent_slot=parent.slot)
-        proof = self._equivocations.note(verified.slot, verified.author, header)
+        claim, before = pre_digest_of(header), parent.verified
+        now = before.epochs.parameters.slot_at(self._clock.now())
+        if claim.slot > now + 1:
+            raise FutureSlot(header.hash(), claim.slot, now)
+        epoch = before.epochs.epoch_at(claim.slot)
+        author = verify_header(header, claim, epoch, self._verifier, parent_slot=before.slot)
+        proof = self._equivocations.note(claim.slot, author, header)
         if proof is not None:
             self.on_equivocation(proof)
-        return verified, epoch
+        return VerifiedHeader(header, claim, before.epochs.after(header, epoch))
+
+    def _insert(self, block: ExecutedBlock) -> Imported:
+        parent = self._parent_of(block.hash, block.header.header)
+        begins_epoch = block.header.epochs is not parent.verified.epochs
+        self._store.add_block(block, order=self._next_order, begins_epoch=begins_epoch)
+        self._states.put(block.hash, block.state)
+        node = self._tree.insert(block.header, self._next_order)
+        self._next_order += 1
+        new_best = self._tree.best is node
+        self._untold.append(BlockImportEvent(block.hash, node.header, new_best))
+        return Imported(block.hash, new_best)
 
     def _remember_bad(self, hash: Hash) -> None:
         self._bad[hash] = None
@@ -469,23 +463,19 @@ def _load_tree(store: ChainStore, genesis_hash: Hash) -> tuple[BlockTree, int]:
     header = store.header(root_hash)
     if header is None:
         raise DamagedDatabase(f"the last final block {root_hash.hex()} has no header")
-    slot = None if root_hash == genesis_hash else pre_digest_of(header).slot
-    epochs = _epochs_of(store, root_hash, header)
-    tree = BlockTree(Node(root_hash, header, slot, 0, 0, epochs, None))
+    claim = None if root_hash == genesis_hash else pre_digest_of(header)
+    tree = BlockTree(Node(VerifiedHeader(header, claim, _epochs_of(store, root_hash, header))))
     order = 0
     for order, block in store.open_blocks():
         header = store.header(block.hash)
         parent = None if header is None else tree.get(header.parent_hash)
         if header is None or parent is None:
             raise DamagedDatabase(f"the block {block.hash.hex()} has no header or no parent")
-        tree.insert(
-            block.hash,
-            header,
-            slot=pre_digest_of(header).slot,
-            primary=bool(block.primary),
-            epochs=store.epochs_begun_at(block.hash) or parent.epochs,
-            order=order,
-        )
+        epochs = store.epochs_begun_at(block.hash) or parent.verified.epochs
+        verified = VerifiedHeader(header, pre_digest_of(header), epochs)
+        if verified.hash != block.hash or verified.primary != bool(block.primary):
+            raise DamagedDatabase(f"the block {block.hash.hex()} is kept with another's header")
+        tree.insert(verified, order)
     return tree, order + 1
 
 

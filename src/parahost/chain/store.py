@@ -34,12 +34,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from parahost.chain.blocks import ExecutedBlock, StoredBody, StoredChanges, encoded_body
 from parahost.chain.errors import DamagedDatabase, ForeignDatabase
 from parahost.consensus.babe.epochs import EpochView
 from parahost.ports import Batch, Database
 from parahost.primitives.basic import H256, U8, BlockNumber, Hash
 from parahost.primitives.header import Extrinsic, Header
-from parahost.primitives.once import once
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
 STATES_KEPT = 256
@@ -53,9 +53,6 @@ taken in at once."""
 
 _LAYOUT = b"1"
 
-_Body = tuple[Extrinsic, ...]
-_Delta = tuple[tuple[bytes, bytes | None], ...]
-
 
 @dataclass(frozen=True, slots=True)
 class OpenBlock:
@@ -63,21 +60,6 @@ class OpenBlock:
 
     hash: Hash
     primary: U8
-
-
-@dataclass(frozen=True, slots=True)
-class BlockForms:
-    """A block and what it changes, as they are stored."""
-
-    header: bytes
-    body: bytes
-    delta: bytes
-
-    @classmethod
-    def of(
-        cls, header: Header, body: tuple[Extrinsic, ...], delta: Mapping[bytes, bytes | None]
-    ) -> BlockForms:
-        return cls(encode(header), _encoded_body(body), _encoded_delta(tuple(delta.items())))
 
 
 class ChainStore:
@@ -115,8 +97,8 @@ class ChainStore:
         """Write the genesis block and its state into an empty database."""
         hash = header.hash()
         batch = Batch()
-        batch.put("headers", hash, encode(header))
-        batch.put("bodies", hash, encode((), _Body))
+        batch.put("headers", hash, header.encoded())
+        batch.put("bodies", hash, encoded_body(()))
         batch.put("canonical", _number_key(header.number), hash)
         batch.put("epochs", hash, encode(epochs))
         for key, value in state:
@@ -141,7 +123,7 @@ class ChainStore:
         return header
 
     def body(self, hash: Hash) -> tuple[Extrinsic, ...] | None:
-        body: tuple[Extrinsic, ...] | None = self._decoded("bodies", hash, _Body)
+        body: tuple[Extrinsic, ...] | None = self._decoded("bodies", hash, StoredBody)
         return body
 
     def encoded_body(self, hash: Hash) -> bytes | None:
@@ -152,7 +134,7 @@ class ChainStore:
 
     def delta(self, hash: Hash) -> dict[bytes, bytes | None] | None:
         """What the block has changed, if it is still kept."""
-        delta: _Delta | None = self._decoded("deltas", hash, _Delta)
+        delta: StoredChanges | None = self._decoded("deltas", hash, StoredChanges)
         return None if delta is None else dict(delta)
 
     def canonical(self, number: int) -> Hash | None:
@@ -175,23 +157,16 @@ class ChainStore:
 
     # Writing
 
-    def add_block(
-        self,
-        hash: Hash,
-        forms: BlockForms,
-        *,
-        order: int,
-        primary: bool,
-        epochs: EpochView | None,
-    ) -> None:
-        """Keep an executed block; ``epochs`` when it begins an epoch."""
+    def add_block(self, block: ExecutedBlock, *, order: int, begins_epoch: bool) -> None:
+        """Keep an executed block, and its view of epochs if it begins one."""
+        hash, header = block.hash, block.header
         batch = Batch()
-        batch.put("headers", hash, forms.header)
-        batch.put("bodies", hash, forms.body)
-        batch.put("deltas", hash, forms.delta)
-        batch.put("open", _order_key(order), encode(OpenBlock(hash, U8(primary))))
-        if epochs is not None:
-            batch.put("epochs", hash, encode(epochs))
+        batch.put("headers", hash, header.header.encoded())
+        batch.put("bodies", hash, block.body)
+        batch.put("deltas", hash, block.changes)
+        batch.put("open", _order_key(order), encode(OpenBlock(hash, U8(header.primary))))
+        if begins_epoch:
+            batch.put("epochs", hash, encode(header.epochs))
         self._database.write(batch, durable=False)
 
     def finalize(
@@ -265,16 +240,6 @@ class ChainStore:
     def _decoded(self, table: str, hash: Hash, type_: Any) -> Any:
         raw = self._database.get(table, hash)
         return None if raw is None else _decode(table, hash, type_, raw)
-
-
-@once(16)
-def _encoded_body(body: _Body) -> bytes:
-    return encode(body, _Body)
-
-
-@once(16)
-def _encoded_delta(delta: _Delta) -> bytes:
-    return encode(delta, _Delta)
 
 
 def _decode(table: str, key: bytes, type_: Any, raw: bytes) -> Any:

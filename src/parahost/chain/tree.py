@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from parahost.consensus.babe.epochs import EpochView
-from parahost.primitives.basic import BlockNumber, Hash, Slot
+from parahost.consensus.babe.verification import VerifiedHeader
+from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.header import Header
 
 
@@ -19,22 +19,27 @@ from parahost.primitives.header import Header
 class Node:
     """One block of the tree.
 
-    ``slot`` is ``None`` for the genesis block; ``weight`` counts primary slots from the tree's
-    first root; ``order`` counts blocks as they were imported; ``parent`` is ``None`` at the root.
+    ``weight`` counts primary slots from the tree's first root; ``order`` counts blocks as they
+    were imported; ``parent`` is ``None`` at the root.
     """
 
-    hash: Hash
-    header: Header
-    slot: Slot | None
-    weight: int
-    order: int
-    epochs: EpochView
-    parent: Node | None
+    verified: VerifiedHeader
+    weight: int = 0
+    order: int = 0
+    parent: Node | None = None
     children: list[Node] = field(default_factory=list)
 
     @property
+    def header(self) -> Header:
+        return self.verified.header
+
+    @property
+    def hash(self) -> Hash:
+        return self.verified.hash
+
+    @property
     def number(self) -> BlockNumber:
-        return self.header.number
+        return self.verified.number
 
     @property
     def merit(self) -> tuple[int, int, int]:
@@ -90,22 +95,13 @@ class BlockTree:
         heads = [node for node in self._nodes.values() if not node.children]
         return sorted(heads, key=lambda node: node.merit, reverse=True)
 
-    def insert(
-        self,
-        hash: Hash,
-        header: Header,
-        *,
-        slot: Slot,
-        primary: bool,
-        epochs: EpochView,
-        order: int,
-    ) -> Node:
+    def insert(self, verified: VerifiedHeader, order: int) -> Node:
         """Add a block whose parent is in the tree and which is not."""
-        assert hash not in self._nodes, "a block is added once"
-        parent = self._nodes[header.parent_hash]
-        node = Node(hash, header, slot, parent.weight + primary, order, epochs, parent)
+        assert verified.hash not in self._nodes, "a block is added once"
+        parent = self._nodes[verified.header.parent_hash]
+        node = Node(verified, parent.weight + verified.primary, order, parent)
         parent.children.append(node)
-        self._nodes[hash] = node
+        self._nodes[verified.hash] = node
         if node.merit > self._best.merit:
             self._best = node
         return node

@@ -12,12 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from statistics import median
 
-from parahost.consensus.babe.digests import pre_digest_of
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.ports import Clock, Journal
-from parahost.primitives.basic import BabeId
+from parahost.primitives.basic import BabeId, Slot
 from parahost.primitives.header import Header
-from parahost.runtime.errors import InvalidBlock
 
 OFF_SLOTS = 4
 """A clock is off by more than so many slots: blocks that are so early are no longer waited for."""
@@ -33,13 +31,14 @@ class ClockWatch:
         clock: Clock,
         journal: Journal,
         parameters: BabeParameters,
-        author_of: Callable[[Header], BabeId | None],
+        sealed_by: Callable[[Header], tuple[BabeId, Slot] | None],
     ) -> None:
-        """``author_of``: who has sealed a header, verified; ``None`` when no authority has."""
+        """``sealed_by``: who has sealed a header and for which slot, verified; ``None`` when no
+        authority has."""
         self._clock = clock
         self._journal = journal
         self._parameters = parameters
-        self._author_of = author_of
+        self._sealed_by = sealed_by
         self._tried_at = float("-inf")
         self._heard: OrderedDict[BabeId, tuple[int, float]] = OrderedDict()
         """By author: its last slot, and how long after that slot's start it was heard of."""
@@ -52,12 +51,11 @@ class ClockWatch:
         if abs(now - self._tried_at) < slot_s / 2:
             return
         self._tried_at = now
-        try:
-            slot = pre_digest_of(header).slot
-        except InvalidBlock:
+        sealed = self._sealed_by(header)
+        if sealed is None:
             return
-        author = self._author_of(header)
-        if author is None or slot <= self._heard.get(author, (-1, 0.0))[0]:
+        author, slot = sealed
+        if slot <= self._heard.get(author, (-1, 0.0))[0]:
             return
         self._heard[author] = slot, now - self._parameters.start_of(slot)
         self._heard.move_to_end(author)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from parahost.chain.blocks import Execute
 from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import StateUnavailable, UnknownBlock
-from parahost.chain.importing import Execute, Importer
+from parahost.chain.importing import Importer
 from parahost.chain.pool import PoolRefused, TransactionGossip, TransactionPool
 from parahost.chain.sync import Sync
 from parahost.consensus.babe.epochs import EpochView
@@ -182,7 +183,7 @@ class Node:
             archive=archive,
         )
         self._own_part = OwnPart(
-            ports.journal, ports.keystore, ports.clock, self.parameters, self.chain.author
+            ports.journal, ports.keystore, ports.clock, self.parameters, self.chain
         )
         self.importer = Importer(self.chain, ports.executor)
         self.grandpa = GrandpaVoter(
@@ -345,7 +346,7 @@ class Node:
 
     def _record_own_part(self, event: BlockImportEvent, leaf: ActiveLeaf) -> None:
         backed = sum(isinstance(one, CandidateBackedEvent) for one in leaf.events)
-        self._own_part.imported(event, len(self.chain.body(event.hash) or ()), backed)
+        self._own_part.imported(event, backed)
         if event.new_best:
             session = leaf.session
             self._own_part.session_is(session.signing.session_index, session.validators)

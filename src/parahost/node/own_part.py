@@ -3,18 +3,26 @@ and its keys in somebody else's hands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.ports import Clock, Journal, KeyStore, KeyType
 from parahost.primitives.basic import BabeId, Hash, SessionIndex, Slot, ValidatorId
 from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.header import Extrinsic
 
-AuthorOf = Callable[[Hash], tuple[BabeId, Slot]]
-"""Who made an imported block, by its verified seal, and for which slot."""
 Signed = Literal["block", "vote", "statement"]
 """What a key of ours has signed: a block (BABE), a vote on finality (GRANDPA), a statement."""
+
+
+class Blocks(Protocol):
+    """What is asked of imported blocks; ``parahost.chain.Chain`` answers."""
+
+    def author(self, block: Hash) -> tuple[BabeId, Slot]:
+        """Who made it, by its verified seal, and for which slot."""
+        ...
+
+    def body(self, block: Hash) -> tuple[Extrinsic, ...] | None: ...
 
 
 class OwnPart:
@@ -30,11 +38,11 @@ class OwnPart:
         keystore: KeyStore,
         clock: Clock,
         parameters: BabeParameters,
-        author_of: AuthorOf,
+        blocks: Blocks,
     ) -> None:
         self._journal = journal
         self._keystore = keystore
-        self._author_of = author_of
+        self._blocks = blocks
         self._began = parameters.slot_at(clock.now())
         self._sealed: Hash | None = None
         self._session: SessionIndex | None = None
@@ -44,13 +52,14 @@ class OwnPart:
         """This node has made a block, which is imported next."""
         self._sealed = block
 
-    def imported(self, event: BlockImportEvent, extrinsics: int, backed: int) -> None:
-        """``extrinsics`` and ``backed`` candidates are in the block."""
-        author, slot = self._author_of(event.hash)
+    def imported(self, event: BlockImportEvent, backed: int) -> None:
+        """So many candidates are backed in the block."""
+        author, slot = self._blocks.author(event.hash)
         if author not in self._keystore.public_keys(KeyType.BABE):
             return
         where = {"block": event.hash, "number": event.header.number, "slot": slot}
         if event.hash == self._sealed:
+            extrinsics = len(self._blocks.body(event.hash) or ())
             self._journal.record("author.made", **where, extrinsics=extrinsics, backed=backed)
         elif slot > self._began:
             self._journal.record("keys.used_elsewhere", what="block", key=author, **where)

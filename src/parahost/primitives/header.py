@@ -65,17 +65,18 @@ DigestItem = Other | Consensus | Seal | PreRuntime | RuntimeEnvironmentUpdated
 Digest = Annotated[tuple[DigestItem, ...], MaxLen(64)]
 
 
-class _Named:
-    """Room for a header's hash and for the header under its seal: both are asked for again and
-    again."""
+class _Known:
+    """Room for what is asked of a header again and again: its SCALE form, the hash of that, and
+    the header under the seal."""
 
-    __slots__ = ("_hash", "_unsealed")
+    __slots__ = ("_encoded", "_hash", "_unsealed")
+    _encoded: bytes
     _hash: Hash
     _unsealed: Header
 
 
 @dataclass(frozen=True, slots=True)
-class Header(_Named):
+class Header(_Known):
     """A block's header; its hash names the block."""
 
     parent_hash: Hash
@@ -84,10 +85,16 @@ class Header(_Named):
     extrinsics_root: H256
     digest: Digest = ()
 
+    def encoded(self) -> bytes:
+        """The SCALE form."""
+        if not hasattr(self, "_encoded"):
+            object.__setattr__(self, "_encoded", encode(self))
+        return self._encoded
+
     def hash(self) -> Hash:
         """blake2-256 of the SCALE form."""
         if not hasattr(self, "_hash"):
-            object.__setattr__(self, "_hash", Hash(blake2_256(encode(self))))
+            object.__setattr__(self, "_hash", Hash(blake2_256(self.encoded())))
         return self._hash
 
     def without_seal(self) -> tuple[Header, Seal | None]:

@@ -143,12 +143,14 @@ class Runtime:
             raise InvalidBlock("the header is sealed; the importer strips the one seal it may have")
 
     def _check_body(self, block: Block) -> None:
-        length = sum(len(extrinsic) for extrinsic in block.extrinsics)
-        if length > MAX_BODY_BYTES:
-            raise BodyTooLong(length, MAX_BODY_BYTES)
+        """The root comes first: with another body than the header's, nothing is known of the
+        block."""
         computed = extrinsics_root(block.extrinsics)
         if computed != block.header.extrinsics_root:
             raise WrongExtrinsicsRoot(block.header.extrinsics_root, computed)
+        length = sum(len(extrinsic) for extrinsic in block.extrinsics)
+        if length > MAX_BODY_BYTES:
+            raise BodyTooLong(length, MAX_BODY_BYTES)
 
     def _initialize_block(self, parent: State, header: Header) -> Overlay:
         """Each module before the first extrinsic. BABE begins a new epoch when it is due: with
@@ -317,7 +319,7 @@ class BlockBuilder:
 
 
 def _check_length(header: Header) -> None:
-    if (size := len(encode(header))) > MAX_UNSEALED_HEADER_BYTES:
+    if (size := len(header.encoded())) > MAX_UNSEALED_HEADER_BYTES:
         raise HeaderTooLong(size, MAX_UNSEALED_HEADER_BYTES)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parahost.chain.importing import Execute
+from parahost.chain.blocks import Execute
 from parahost.consensus.grandpa import VotingRule, vote_for_best
 from parahost.crypto.keystore import KeyRing
 from parahost.node.node import Node, Ports

@@ -12,17 +12,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any
 
-from parahost.chain.importing import Execute
+from parahost.chain.blocks import Execute
 from parahost.crypto.verifier import DirectVerifier
 from parahost.node.utility.runtime_api import ask_state
 from parahost.ports import ValidationHost, Verifier
 from parahost.primitives.basic import Hash
-from parahost.primitives.header import Block
+from parahost.primitives.header import Block, Extrinsic
 from parahost.primitives.once import remember_results
 from parahost.runtime.executive import Executed
 from parahost.runtime.storage import State
 from parahost.simulation.verifier import SharedVerifier
 from parahost.validation.inprocess import InProcessHost
+
+Body = tuple[Extrinsic, ...]
 
 MAX_EXECUTIONS = 512
 MAX_ANSWERS = 4096
@@ -36,7 +38,7 @@ class Sharing:
         remember_results(enabled)
         self._verifier = SharedVerifier(DirectVerifier())
         self._host = InProcessHost()
-        self._executed: OrderedDict[tuple[Hash, Hash], Executed] = OrderedDict()
+        self._executed: OrderedDict[tuple[Hash, Hash, Body], Executed] = OrderedDict()
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
 
     def verifier(self) -> Verifier:
@@ -46,12 +48,13 @@ class Sharing:
         return self._host if self.enabled else InProcessHost()
 
     def execute(self, execute: Execute) -> Execute:
-        """A node's block execution, shared. A block that is refused is refused anew each time."""
+        """A node's block execution, shared. A block that is refused is refused anew each time: so
+        is another body under the same header."""
         if not self.enabled:
             return execute
 
         def shared(parent: State, block: Block) -> Executed:
-            key = (parent.root, block.header.hash())
+            key = (parent.root, block.header.hash(), block.extrinsics)
             executed = self._executed.get(key)
             if executed is None:
                 executed = self._executed[key] = execute(parent, block)

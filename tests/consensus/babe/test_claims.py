@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parahost.consensus.babe.claims import SlotClaim, claim_slot, seal
-from parahost.consensus.babe.digests import pre_digest_item
+from parahost.consensus.babe.digests import pre_digest_item, pre_digest_of
 from parahost.consensus.babe.epochs import Epoch
 from parahost.consensus.babe.errors import (
     AboveThreshold,
@@ -54,12 +54,12 @@ def test_every_slot_has_an_author_and_its_claim_is_accepted() -> None:
         assert claims
         for claim, keys in claims:
             header = seal(block(claim), claim, keys).header
-            verified = verify_header(header, epoch, VERIFIER, parent_slot=None)
-            assert verified.author == claim.public
-            assert verified.primary == isinstance(claim.pre_digest, PrimaryPreDigest)
-            kinds.add(verified.primary)
+            assert pre_digest_of(header) == claim.pre_digest
+            author = verify_header(header, claim.pre_digest, epoch, VERIFIER, parent_slot=None)
+            assert author == claim.public
+            kinds.add(type(claim.pre_digest))
         assert sum(isinstance(c.pre_digest, SecondaryVrfPreDigest) for c, _ in claims) <= 1
-    assert kinds == {True, False}
+    assert kinds == {PrimaryPreDigest, SecondaryVrfPreDigest}
 
 
 def claim_of_kind(kind: type) -> tuple[SlotClaim, Epoch, int]:
@@ -73,7 +73,7 @@ def claim_of_kind(kind: type) -> tuple[SlotClaim, Epoch, int]:
 
 def judged(claim: SlotClaim, epoch: Epoch, author: int) -> None:
     header = seal(block(claim), claim, key_store(NAMES[author])).header
-    verify_header(header, epoch, VERIFIER, parent_slot=None)
+    verify_header(header, claim.pre_digest, epoch, VERIFIER, parent_slot=None)
 
 
 def test_a_secondary_claim_passed_off_as_primary_is_above_the_threshold() -> None:

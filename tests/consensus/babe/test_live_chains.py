@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from parahost.consensus.babe.digests import pre_digest_of
 from parahost.consensus.babe.epochs import BabeParameters, Epoch
 from parahost.consensus.babe.errors import BadSeal, InvalidHeader
 from parahost.consensus.babe.verification import verify_header
@@ -48,13 +49,12 @@ def test_a_header_of_a_live_chain_is_accepted_in_its_epoch_alone(case: dict[str,
     header = decode(Header, bytes.fromhex(case["header_hex"]))
     epoch = epoch_of(case)
     assert header.hash().hex() == case["hash"]
-    verified = verify_header(header, epoch, VERIFIER, parent_slot=None)
-    assert verified.author.hex() == case["author"]
+    claim = pre_digest_of(header)
+    author = verify_header(header, claim, epoch, VERIFIER, parent_slot=None)
+    assert author.hex() == case["author"]
+    another = replace(epoch, index=U64(epoch.index + 1))
     with pytest.raises(InvalidHeader):
-        verify_header(
-            header, replace(epoch, index=U64(epoch.index + 1)), VERIFIER, parent_slot=None
-        )
+        verify_header(header, claim, another, VERIFIER, parent_slot=None)
+    changed = replace(header, state_root=H256(bytes(32)))
     with pytest.raises(BadSeal):
-        verify_header(
-            replace(header, state_root=H256(bytes(32))), epoch, VERIFIER, parent_slot=None
-        )
+        verify_header(changed, claim, epoch, VERIFIER, parent_slot=None)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from parahost.consensus.babe.digests import pre_digest_of
 from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.babe.errors import BadSeal, BadVrf, SlotNotIncreasing
-from parahost.consensus.babe.verification import verify_header
+from parahost.consensus.babe.verification import VerifiedHeader, verify_header
 from parahost.primitives.basic import H256, U64, BabeId, Slot
 from parahost.primitives.consensus import AllowedSlots, BabePreDigest, PrimaryPreDigest
 from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime
@@ -41,10 +42,11 @@ def test_every_header_is_accepted_and_its_kind_of_slot_recognised() -> None:
     for header, entry in zip(HEADERS, WESTEND["headers"], strict=True):
         claim: BabePreDigest = decode(BabePreDigest, header.digest[0].data)
         epoch = view.epoch_at(claim.slot)
-        verified = verify_header(header, epoch, VERIFIER, parent_slot=parent_slot)
+        verify_header(header, claim, epoch, VERIFIER, parent_slot=parent_slot)
         assert header.hash().hex() == entry["hash"]
         assert epoch.index == 0
-        view, parent_slot = view.after(header, epoch), verified.slot
+        verified = VerifiedHeader(header, claim, view.after(header, epoch))
+        view, parent_slot = verified.epochs, verified.slot
         primaries += verified.primary
     assert 0 < primaries < len(HEADERS)
     assert view.current is not None
@@ -66,16 +68,16 @@ def test_a_changed_header_does_not_bear_its_seal() -> None:
     epoch = view.epoch_at(decode(BabePreDigest, genuine.digest[0].data).slot)
     forged = replace(header, state_root=H256(bytes(32)))
     with pytest.raises(BadSeal):
-        verify_header(forged, epoch, VERIFIER, parent_slot=None)
+        verify_header(forged, pre_digest_of(forged), epoch, VERIFIER, parent_slot=None)
     with pytest.raises(SlotNotIncreasing):
-        verify_header(header, epoch, VERIFIER, parent_slot=claim.slot)
+        verify_header(header, claim, epoch, VERIFIER, parent_slot=claim.slot)
 
 
 def test_a_vrf_of_another_epoch_does_not_count() -> None:
     header, claim = primary_header()
     epoch = replace(genesis_view().epoch_at(claim.slot), index=U64(1))
     with pytest.raises(BadVrf):
-        verify_header(header, epoch, VERIFIER, parent_slot=None)
+        verify_header(header, claim, epoch, VERIFIER, parent_slot=None)
 
 
 def test_a_claim_for_another_slot_breaks_the_seal() -> None:
@@ -84,4 +86,4 @@ def test_a_claim_for_another_slot_breaks_the_seal() -> None:
     moved = encode(replace(claim, slot=Slot(U64(claim.slot + 1))), BabePreDigest)
     forged = replace(header, digest=(PreRuntime(BABE_ENGINE, moved), *header.digest[1:]))
     with pytest.raises(BadSeal):
-        verify_header(forged, epoch, VERIFIER, parent_slot=None)
+        verify_header(forged, pre_digest_of(forged), epoch, VERIFIER, parent_slot=None)

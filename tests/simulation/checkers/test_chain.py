@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import trio
 
+from parahost.chain.blocks import Execute
 from parahost.chain.chain import ChainEvent
-from parahost.chain.importing import Execute
 from parahost.node.messages.base import Message
 from parahost.node.node import Node
 from parahost.ports import Batch, KeyType

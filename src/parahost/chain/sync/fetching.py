@@ -7,9 +7,10 @@ from functools import partial
 
 import trio
 
+from parahost.chain.blocks import Imported
 from parahost.chain.chain import Chain
 from parahost.chain.errors import FutureSlot, ImportRefused
-from parahost.chain.importing import Imported, Importer
+from parahost.chain.importing import Importer
 from parahost.chain.sync.messages import (
     SYNC,
     BlockData,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.consensus.babe.digests import pre_digest_of
-from parahost.consensus.babe.epochs import Epoch
+from parahost.consensus.babe.epochs import Epoch, EpochView
 from parahost.consensus.babe.errors import (
     AboveThreshold,
     BadSeal,
@@ -23,7 +22,7 @@ from parahost.consensus.babe.lottery import (
     vrf_score,
 )
 from parahost.ports import Verifier
-from parahost.primitives.basic import BabeId, Slot
+from parahost.primitives.basic import BabeId, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import (
     AllowedSlots,
     BabePreDigest,
@@ -41,28 +40,52 @@ _ALLOWED: dict[AllowedSlots, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """A header that BABE allows: its claim, whether the slot is primary, and its author."""
+class VerifiedHeader:
+    """A header that BABE allows on its fork, the claim to a slot that it carries, and what the
+    chain up to it says of epochs. Nobody has claimed the genesis block, which everybody knows."""
 
-    pre_digest: BabePreDigest
-    primary: bool
-    author: BabeId
+    header: Header
+    claim: BabePreDigest | None
+    epochs: EpochView
 
     @property
-    def slot(self) -> Slot:
-        return self.pre_digest.slot
+    def hash(self) -> Hash:
+        return self.header.hash()
+
+    @property
+    def number(self) -> BlockNumber:
+        return self.header.number
+
+    @property
+    def slot(self) -> Slot | None:
+        return None if self.claim is None else self.claim.slot
+
+    @property
+    def primary(self) -> bool:
+        """Whether the VRF has won the slot."""
+        return isinstance(self.claim, PrimaryPreDigest)
+
+    @property
+    def author(self) -> BabeId | None:
+        if self.claim is None or self.epochs.current is None:
+            return None
+        return self.epochs.current.authorities[self.claim.authority_index][0]
 
 
 def verify_header(
-    header: Header, epoch: Epoch, verifier: Verifier, *, parent_slot: Slot | None
-) -> Verified:
-    """Check the claim to the slot and the seal. ``epoch`` is the one of the claimed slot on the
-    header's fork; ``parent_slot`` is ``None`` when the parent is the genesis block. The future is
-    not judged here: it is no property of the header.
+    header: Header,
+    claim: BabePreDigest,
+    epoch: Epoch,
+    verifier: Verifier,
+    *,
+    parent_slot: Slot | None,
+) -> BabeId:
+    """Check seal and claim; gives the author. ``claim`` is ``pre_digest_of(header)``, ``epoch``
+    that of the claimed slot on the header's fork; ``parent_slot`` is ``None`` when the parent is
+    the genesis block. The future is not judged here: it is no property of the header.
 
     :raises InvalidHeader: a subclass says which rule is broken.
     """
-    claim = pre_digest_of(header)
     if parent_slot is not None and claim.slot <= parent_slot:
         raise SlotNotIncreasing(claim.slot, parent_slot)
     if not isinstance(claim, _ALLOWED[epoch.parameters.allowed_slots]):
@@ -72,7 +95,7 @@ def verify_header(
     author, _ = epoch.authorities[claim.authority_index]
     _check_seal(header, author, verifier)
     _check_claim(claim, author, epoch, verifier)
-    return Verified(claim, isinstance(claim, PrimaryPreDigest), author)
+    return author
 
 
 def _check_seal(header: Header, author: BabeId, verifier: Verifier) -> None:

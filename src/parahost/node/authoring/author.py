@@ -12,9 +12,10 @@ from typing import Protocol
 
 import trio
 
+from parahost.chain.blocks import Imported
 from parahost.chain.chain import Chain
 from parahost.chain.errors import ImportRefused
-from parahost.chain.importing import Imported, Importer
+from parahost.chain.importing import Importer
 from parahost.consensus.babe.claims import SlotClaim, claim_slot, seal
 from parahost.consensus.babe.digests import pre_digest_item
 from parahost.consensus.babe.epochs import BabeParameters
