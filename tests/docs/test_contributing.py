@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import replace
 from enum import IntEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+import trio
 
 from parahost.primitives.basic import H256
 from parahost.runtime import pallets
@@ -21,9 +23,25 @@ from parahost.runtime.origin import AccountId, NoOrigin, Signed
 from parahost.runtime.storage import Overlay, State
 from parahost.runtime.system import System
 from parahost.runtime.weights import micros, nanos
+from parahost.simulation import BadScenario, Scenario, Simulation, checkers, faults
+from parahost.simulation.scenario_files import load_scenario
 
 TEXT = (Path(__file__).parents[2] / "docs" / "CONTRIBUTING.md").read_text()
 ALICE = AccountId(H256(bytes(32)))
+
+
+def example(chapter: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The chapter's Python, imported."""
+    (text,) = (part for part in TEXT.split("\n## ") if part.startswith(f"{chapter}\n"))
+    name = chapter.replace(" ", "_")
+    path = tmp_path / f"{name}.py"
+    path.write_text(text.split("```python\n")[1].split("```")[0])
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture
@@ -31,14 +49,7 @@ def remarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The chapter's module, with its number in the table."""
     numbers = {pallet.name: pallet.value for pallet in pallets.Pallet} | {"Remarks": 72}
     monkeypatch.setattr(pallets, "Pallet", IntEnum("Pallet", numbers))
-    path = tmp_path / "remarks.py"
-    path.write_text(TEXT.split("```python\n")[1].split("```")[0])
-    spec = importlib.util.spec_from_file_location("remarks", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "remarks", module)
-    spec.loader.exec_module(module)
-    return module
+    return example("A new runtime module", tmp_path, monkeypatch)
 
 
 def test_a_call_is_made_and_told(remarks: ModuleType) -> None:
@@ -79,3 +90,52 @@ def test_the_module_describes_itself(remarks: ModuleType) -> None:
         "TooLong",
     ]
     assert all(each.documentation for each in everything)
+
+
+def test_a_fault_comes_and_goes_and_a_checker_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In TOML by its name; the run is judged by all checkers and the new one."""
+    flapping = example("A new fault", tmp_path, monkeypatch).Flapping
+    slots_grow = example("A new checker", tmp_path, monkeypatch).SlotsGrow
+    monkeypatch.setattr(faults, "KINDS", {**faults.KINDS, "flapping": flapping})
+    file = tmp_path / "loose.toml"
+    file.write_text(
+        "validators = 4\nparachains = 1\nblocks = 6\n"
+        '[[fault]]\nkind = "flapping"\nwho = ["validator-1"]\nat = 8.0\ntimes = 2\n'
+    )
+    simulation = Simulation(load_scenario(str(file)), 1, checks=(*checkers.ALL, slots_grow))
+    seen: list[str] = []
+    simulation.trace.watch(lambda event: seen.append(event.event))
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    assert outcome.verdicts["slots_grow"] == "ok"
+    assert "fault.flapping" in seen
+
+
+@pytest.mark.parametrize("field", ["times = 0", "each_s = 0.0"])
+def test_a_fault_that_cannot_be_is_refused(
+    field: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flapping = example("A new fault", tmp_path, monkeypatch).Flapping
+    monkeypatch.setattr(faults, "KINDS", {**faults.KINDS, "flapping": flapping})
+    file = tmp_path / "loose.toml"
+    file.write_text(f'[[fault]]\nkind = "flapping"\nwho = ["validator-1"]\nat = 8.0\n{field}\n')
+    with pytest.raises(BadScenario, match="above 0"):
+        load_scenario(str(file))
+
+
+def test_the_checker_bites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slots_grow = example("A new checker", tmp_path, monkeypatch).SlotsGrow
+    simulation = Simulation(Scenario(blocks=3), 1, checks=(slots_grow,))
+    assert simulation.run().ok
+    (checker,) = simulation.checkers
+    third = next(block for block in simulation.record.blocks.values() if block.number == 3)
+    checker.on_block(third)
+    assert checker.is_ok
+
+    async def bite() -> None:
+        checker.on_block(replace(third, parent=third))
+
+    trio.run(bite)
+    assert checker.verdict.startswith("slot ") and " in block 3 " in checker.verdict
