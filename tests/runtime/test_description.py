@@ -26,12 +26,22 @@ from parahost.primitives.values import dataclass
 from parahost.runtime.description import ModuleDescription, describe
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Constant, Module, RuntimeCall, RuntimeEvent, call, event
+from parahost.runtime.modules import MODULE_TABLE
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, StorageValue
 from parahost.runtime.system import UNKNOWN_ACCOUNT, AccountInfo
 from parahost.runtime.weights import micros
+from tests.constructed import constructed_in
 
 DESCRIBED = {module.name: module for module in describe()}
+
+
+def test_each_event_is_deposited_and_each_error_raised_somewhere() -> None:
+    declared = {
+        told.__name__ for module in MODULE_TABLE for told in (*module.events, *module.errors)
+    }
+    assert len(declared) > 40
+    assert declared - constructed_in("runtime") == set()
 
 
 def declarations(module: ModuleDescription) -> Iterator[Any]:

@@ -127,11 +127,6 @@ class ReportPeer(Message):
     change: ReputationChange
 
 
-@dataclass(slots=True)
-class DisconnectPeer(Message):
-    peer: PeerId
-
-
 @dataclass(eq=False, slots=True)
 class SendRequest(Request[bytes | RequestFailed]):
     """Ask one peer; the answer is its bytes, or why there are none."""

@@ -57,11 +57,6 @@ class Ancestors(Request[tuple[Hash, ...]]):
 
 
 @dataclass(eq=False, slots=True)
-class FinalizedBlock(Request[tuple[BlockNumber, Hash]]):
-    """The highest final block."""
-
-
-@dataclass(eq=False, slots=True)
 class FinalizedHash(Request[Hash | None]):
     """The hash of the final block of that number; ``None`` when it is not final yet."""
 
@@ -154,8 +149,3 @@ class ProvisionMisbehavior(Message):
 @dataclass(slots=True)
 class ReportMisbehavior(Message):
     report: MisbehaviorReport
-
-
-@dataclass(eq=False, slots=True)
-class QueryMisbehavior(Request[tuple[MisbehaviorReport, ...]]):
-    """All reports that are kept, oldest first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from parahost.node.messages.base import Message
-from parahost.node.messages.utility import Ancestors, BlockHeader, FinalizedBlock, FinalizedHash
+from parahost.node.messages.utility import Ancestors, BlockHeader, FinalizedHash
 from parahost.node.overseer import Subsystem
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.header import Header
@@ -29,7 +29,7 @@ class ChainApi(Subsystem):
     """Answers from the chain as it is stored."""
 
     name = "chain-api"
-    receives = (BlockHeader, Ancestors, FinalizedBlock, FinalizedHash)
+    receives = (BlockHeader, Ancestors, FinalizedHash)
 
     def __init__(self, chain: ChainReader) -> None:
         self._chain = chain
@@ -40,9 +40,6 @@ class ChainApi(Subsystem):
                 message.reply.answer(self._chain.header(block))
             case Ancestors(block, count):
                 message.reply.answer(tuple(self._chain.ancestors(block, count)))
-            case FinalizedBlock():
-                final = self._chain.finalized
-                message.reply.answer((final.number, final.hash()))
             case FinalizedHash(number):
                 final = self._chain.finalized
                 known = number <= final.number

@@ -12,7 +12,6 @@ from parahost.node.messages.base import Message
 from parahost.node.messages.signals import OverseerSignal, StartWork
 from parahost.node.messages.utility import (
     ProvisionMisbehavior,
-    QueryMisbehavior,
     ReportMisbehavior,
 )
 from parahost.node.overseer import Context, Subsystem
@@ -35,7 +34,7 @@ class MisbehaviorArbitration(Subsystem):
     """
 
     name = "misbehavior-arbitration"
-    receives = (ReportMisbehavior, QueryMisbehavior)
+    receives = (ReportMisbehavior,)
     sends: ClassVar[tuple[type[Message], ...]] = (ProvisionMisbehavior,)
 
     def __init__(self, database: Database) -> None:
@@ -79,13 +78,8 @@ class MisbehaviorArbitration(Subsystem):
     # Handlers
 
     def on_message(self, message: Message) -> None:
-        match message:
-            case ReportMisbehavior(report):
-                self._on_report(report)
-            case QueryMisbehavior():
-                message.reply.answer(tuple(each.report for each in self._table.all()))
-
-    def _on_report(self, report: MisbehaviorReport) -> None:
+        assert isinstance(message, ReportMisbehavior)
+        report = message.report
         if not self._table.takes(report):
             return
         self.ctx.journal.record("misbehavior.reported", kind=type(report).__name__, **_told(report))

@@ -16,7 +16,6 @@ from parahost.node.messages.base import Message, Reply, Unanswered
 from parahost.node.messages.collation import CollationNetwork, CollationRequested
 from parahost.node.messages.network import (
     MAX_VIEW_HEADS,
-    DisconnectPeer,
     NetworkBridgeEvent,
     NewValidatorPeers,
     OurViewChange,
@@ -101,7 +100,6 @@ class NetworkBridge(Subsystem):
         SendMessage,
         SendRequest,
         ReportPeer,
-        DisconnectPeer,
         NewValidatorPeers,
         RefreshView,
     )
@@ -189,8 +187,6 @@ class NetworkBridge(Subsystem):
                 self._circles[peer_set].producers.setdefault(protocol, message)
             case RegisterRequestProducer(request_protocol):
                 self._answerers.setdefault(request_protocol.name, message)
-            case DisconnectPeer(peer):
-                self._network.disconnect(peer)
             case NewValidatorPeers(event):
                 self._produce(self._circles[PeerSet.VALIDATION], event)
 
