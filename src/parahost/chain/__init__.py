@@ -7,3 +7,35 @@
 * :mod:`~parahost.chain.sync`: getting blocks from peers and telling peers of ours
 * :mod:`~parahost.chain.pool`: transactions that wait for a block
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parahost.facade import on_first_use
+
+if TYPE_CHECKING:
+    from parahost.chain.chain import Chain, ChainEvent
+    from parahost.chain.errors import (
+        BelowFinality,
+        DamagedDatabase,
+        ForeignDatabase,
+        ImportRefused,
+        StateUnavailable,
+        UnknownBlock,
+    )
+    from parahost.chain.importing import Importer
+
+__all__ = [
+    "BelowFinality",
+    "Chain",
+    "ChainEvent",
+    "DamagedDatabase",
+    "ForeignDatabase",
+    "ImportRefused",
+    "Importer",
+    "StateUnavailable",
+    "UnknownBlock",
+]
+
+__getattr__ = on_first_use(__name__, __all__, ("chain", "errors", "importing"))

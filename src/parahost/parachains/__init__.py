@@ -6,6 +6,7 @@ Derive from :class:`Collator`, name the class in a TOML file beside the validati
 :mod:`~parahost.parachains.ledger`.
 """
 
+from parahost.parachains.code import example_code
 from parahost.parachains.collator import Collator, CollatorFailed, Services, running
 from parahost.parachains.loading import BadCollator, load_collator
 from parahost.parachains.spec import BadParachainSpec, ParachainSpec, load_spec, load_specs
@@ -22,6 +23,7 @@ __all__ = [
     "ParachainSpec",
     "Services",
     "Store",
+    "example_code",
     "load_collator",
     "load_spec",
     "load_specs",

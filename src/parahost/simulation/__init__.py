@@ -7,6 +7,7 @@ Everything to write a scenario with is here; :mod:`parahost.simulation.harness` 
     outcome = Simulation(Scenario(shape=Shape(validators=7)), seed=1).run()
 """
 
+from parahost.node.overseer.overseer import Interceptor
 from parahost.simulation.adversaries import (
     Adversary,
     BacksWrongData,
@@ -22,6 +23,7 @@ from parahost.simulation.adversaries import (
     GarbageAuthor,
     InvalidCollator,
     NeverClaims,
+    Outsider,
     SecondsTwo,
     SecondsWrongOutputs,
     SecondsWrongRoot,
@@ -35,6 +37,9 @@ from parahost.simulation.adversaries import (
     WithholdsChunks,
     WithholdsPoV,
 )
+from parahost.simulation.build import Alteration, Build
+from parahost.simulation.checkers import ALL as CHECKERS
+from parahost.simulation.checkers import Checker, Scene, Signature
 from parahost.simulation.expectations import Expectation, Finalized, Included, Reported
 from parahost.simulation.faults import (
     BadLinks,
@@ -49,23 +54,31 @@ from parahost.simulation.faults import (
     Partition,
     Stall,
     TinyQueues,
+    World,
     WrongClock,
     at,
     at_block,
 )
 from parahost.simulation.harness import Outcome, Simulation
+from parahost.simulation.journal import TraceEvent
 from parahost.simulation.network import Geography, LinkQuality, LongTail, Uniform
 from parahost.simulation.plan import BadSimulation, Shape
+from parahost.simulation.record import RecordedBlock
 from parahost.simulation.scenario import BadScenario, Scenario
+from parahost.simulation.scenario_files import load_scenario
 
 __all__ = [
+    "CHECKERS",
     "Adversary",
+    "Alteration",
     "BacksWrongData",
     "BadLinks",
     "BadScenario",
     "BadSimulation",
     "BadWorkers",
+    "Build",
     "CensoringAuthor",
+    "Checker",
     "ClaimsUnseen",
     "ContradictsItself",
     "Crash",
@@ -85,33 +98,41 @@ __all__ = [
     "GarbageAuthor",
     "Geography",
     "Included",
+    "Interceptor",
     "InvalidCollator",
     "LinkQuality",
     "LongTail",
     "Moment",
     "NeverClaims",
     "Outcome",
+    "Outsider",
     "Partition",
+    "RecordedBlock",
     "Reported",
     "Scenario",
+    "Scene",
     "SecondsTwo",
     "SecondsWrongOutputs",
     "SecondsWrongRoot",
     "SendsGarbage",
     "SendsWrongChunks",
     "Shape",
+    "Signature",
     "Simulation",
     "SlowCollator",
     "SpamsAdvertisements",
     "Stall",
     "Stranger",
     "TinyQueues",
+    "TraceEvent",
     "TwoCollations",
     "Uniform",
     "VouchesBlindly",
     "WithholdsChunks",
     "WithholdsPoV",
+    "World",
     "WrongClock",
     "at",
     "at_block",
+    "load_scenario",
 ]

@@ -11,8 +11,9 @@ simulations there is :class:`InProcessHost`.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from parahost.facade import on_first_use
 
 if TYPE_CHECKING:
     from parahost.ports.validation import (
@@ -36,16 +37,5 @@ __all__ = [
     "ValidationPool",
 ]
 
-_HOMES = {
-    "InProcessHost": "parahost.validation.inprocess",
-    "Limits": "parahost.validation.pool",
-    "ValidationPool": "parahost.validation.pool",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import on first use: the worker process lives in this package, and starts faster without
-    trio and the ports."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES.get(name, "parahost.ports.validation")), name)
+__getattr__ = on_first_use(__name__, __all__, ("parahost.ports.validation", "inprocess", "pool"))
+"""The worker process lives in this package, and starts faster without trio."""
