@@ -9,15 +9,18 @@ from typing import Any, get_args
 
 import pytest
 
+from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.basic import (
     H256,
     H512,
     U32,
     U64,
     U128,
+    CandidateHash,
     GrandpaSignature,
     HeadData,
     ParaId,
+    SessionIndex,
     Slot,
     ValidationCode,
 )
@@ -40,6 +43,7 @@ from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.paras import TooManyParachains
 from parahost.runtime.parachains.scheduler import ClaimExists
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.parathreads import Claim, Claimed
 from parahost.runtime.registrar import (
     Deregister,
@@ -71,6 +75,8 @@ CODE = ValidationCode(b"\0asm code")
 VOTE = Prevote(H256(bytes(32)), U32(1))  # type: ignore[arg-type]
 
 NOBODYS = GrandpaSignature(H512(bytes(64)))
+NOBODYS_CHECKS = SecondaryChecks(SessionIndex(U32(0)), CandidateHash(H256(bytes(32))), (), ())
+
 EXAMPLES: dict[type, Callable[[], Any]] = {
     SetTimestamp: lambda: SetTimestamp(1),
     Inclusion: lambda: Inclusion(ParachainsInherentData((), (), (), CHAIN.header)),
@@ -98,12 +104,13 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Bond: lambda: Bond(U128(1)),
     Unbond: lambda: Unbond(U128(1)),
     WithdrawUnbonded: WithdrawUnbonded,
+    NoteChecks: lambda: NoteChecks((NOBODYS_CHECKS,)),
     SetValidityConfiguration: lambda: SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION),
 } | {cls: partial(cls, U32(5)) for cls in get_args(configuration.ConfigurationCall)}
 
 ALICE = Signed(account("Alice"))
 ALLOWED: dict[type, tuple[Origin, ...]] = (
-    {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion)}
+    {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion, NoteChecks)}
     | {cls: (NoOrigin(),) for cls in (ReportBabeEquivocation, ReportGrandpaEquivocation)}
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
     | dict.fromkeys((Bond, Unbond, WithdrawUnbonded), (ALICE,))

@@ -58,8 +58,8 @@ def test_candidates_are_backed_and_included_block_after_block() -> None:
     kept = api.included_candidates(chain.state)
     assert len(kept) == included.total()
     assert {candidate.session for candidate in kept} == {0, 1, 2}
-    outputs = {candidate.included_in: candidate.author_vrf_output for candidate in kept}
-    assert len(set(outputs.values())) == len(outputs), "each block has a VRF output of its own"
+    outputs = {candidate.included_in: candidate.relay_vrf_story for candidate in kept}
+    assert len(set(outputs.values())) == len(outputs), "each block has a story of its own"
 
 
 @pytest.mark.guide("A36")

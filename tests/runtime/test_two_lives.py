@@ -37,7 +37,7 @@ CONFIG = replace(GENESIS.configuration, parathread_retries=U32(9))
 
 HISTORY = {
     "System.Events",  # what happened in the block
-    "ParasDisputes.Included",  # may be checked and disputed, with its session and code
+    "Validity.Included",  # may be checked and disputed, with its session and code
     "Paras.PastCode",  # what it is checked with
     "Paras.PastCodePruning",
     "Paras.PastCodeMeta",  # which of it held when; see the last test
@@ -183,8 +183,8 @@ def test_the_lives_above_leave_something_in_every_item() -> None:
         for backed in (True, False):
             spoke |= second_life(para_id, parachain=True, backed=backed)[1]
     coming = {"Paras.UpcomingParas", "Paras.UpcomingParasGenesis", "Paras.OutgoingParas"}
-    within_a_block = {"ParaScheduler.Scheduled"}
-    included = {"ParasDisputes.Included"}
+    within_a_block = {"ParaScheduler.Scheduled", "Validity.IncludedNow"}
+    included = {"Validity.Included"}
     expected = {str(item) for item in per_para_items()} - coming - within_a_block - included
     assert spoke == expected
 

@@ -101,7 +101,7 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateChecks:
+class SecondaryChecks:
     """What one block brings on the checks of one candidate; each part ascends by validator."""
 
     session: SessionIndex

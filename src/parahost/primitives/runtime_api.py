@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from parahost.primitives.approval import ApprovalParameters, RelayVrfStory
 from parahost.primitives.basic import (
     U32,
     BlockNumber,
@@ -15,9 +16,11 @@ from parahost.primitives.basic import (
     CollatorId,
     CoreIndex,
     GroupIndex,
+    Hash,
     HeadData,
     ParaId,
     SessionIndex,
+    Slot,
     ValidatorId,
     ValidatorIndex,
 )
@@ -151,6 +154,8 @@ class SessionInfo:
     validators: tuple[ValidatorId, ...]
     groups: tuple[tuple[ValidatorIndex, ...], ...]
     cores: U32
+    approval: ApprovalParameters
+    """How its candidates are checked."""
 
 
 @variant(0)
@@ -195,5 +200,13 @@ class IncludedCandidate:
     relay_parent_number: BlockNumber
     included_in: BlockNumber
     """The block of this fork that included it."""
-    author_vrf_output: bytes
-    """The BABE VRF output of that block's author, 32 bytes."""
+    included_slot: Slot
+    """That block's slot: the checkers' time is counted from it."""
+    parent_hash: Hash
+    """That block's parent: the last ancestor without the candidate (A57)."""
+    relay_vrf_story: RelayVrfStory
+    """What the VRF output of that block's author says to the checkers."""
+
+    def key(self) -> tuple[SessionIndex, CandidateHash]:
+        """By what it is recorded."""
+        return self.session, self.receipt.hash()

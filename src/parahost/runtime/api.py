@@ -41,6 +41,7 @@ parathread_claimed = _PARACHAINS.parathread_claimed
 candidate_pending_availability = _PARACHAINS.candidate_pending_availability
 candidate_events = _PARACHAINS.candidate_events
 included_candidates = _PARACHAINS.included_candidates
+candidate_checks = _PARACHAINS.candidate_checks
 disputes = _PARACHAINS.disputes
 
 # BABE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from parahost.primitives.basic import H256
 from parahost.runtime.babe import Babe
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module
@@ -44,11 +43,6 @@ class Authorship(Module, pallet=Pallet.Authorship):
         if author is None:
             raise RuntimeBug("no block is executing")
         return author
-
-    def vrf_output(self, store: Reader) -> H256:
-        """The VRF output with which the author claimed the slot (D20): what secondary checkers
-        are drawn from."""
-        return self._babe.claim(store).vrf_output
 
     # Finalisation
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.crypto.vrf import make_bytes, vrf_inout
+from parahost.approval.criteria import relay_vrf_story
+from parahost.crypto.vrf import VrfInOut, make_bytes, vrf_inout
 from parahost.ports.verifier import Verifier
+from parahost.primitives.approval import RelayVrfStory
 from parahost.primitives.basic import (
     H256,
     U32,
@@ -221,6 +223,15 @@ class Babe(Module, pallet=Pallet.Babe):
         """The key of the author of the block that executes."""
         return self.authorities.get(store)[self.claim(store).authority_index][0]
 
+    def slot(self, store: Reader) -> Slot:
+        """The slot of the block that executes; between blocks, of the last one."""
+        return self.current_slot.get(store)
+
+    def relay_vrf_story(self, store: Reader) -> RelayVrfStory:
+        """What the VRF output of the block that executes says to the checkers of the candidates
+        that it includes (D20, D21)."""
+        return relay_vrf_story(self._author_inout(store))
+
     def random_seed(self, store: Reader, subject: bytes) -> H256:
         """A seed from the epoch's randomness, of its own for each subject. Authors could bias it
         only two epochs ago, each by one bit."""
@@ -256,18 +267,20 @@ class Babe(Module, pallet=Pallet.Babe):
 
     def finalize(self, store: Overlay) -> None:
         """Gather the randomness that the author's VRF has drawn."""
-        claim = self.claim(store)
-        inout = vrf_inout(
-            self.author(store),
-            slot_transcript(claim.slot, self.epoch_index.get(store), self.randomness.get(store)),
-            claim.vrf_output,
-        )
-        drawn = H256(make_bytes(inout, RANDOMNESS_CONTEXT, 32))
+        drawn = H256(make_bytes(self._author_inout(store), RANDOMNESS_CONTEXT, 32))
         self._gather(store, drawn)
         self.author_vrf_randomness.put(store, drawn)
         self.initialized.kill(store)
 
     # Inner routines
+
+    def _author_inout(self, store: Reader) -> VrfInOut:
+        """The VRF of the author's claim, whose proof the importer has checked."""
+        claim = self.claim(store)
+        transcript = slot_transcript(
+            claim.slot, self.epoch_index.get(store), self.randomness.get(store)
+        )
+        return vrf_inout(self.author(store), transcript, claim.vrf_output)
 
     def _read_claim(self, store: Reader) -> VrfPreDigest:
         claim = claim_in(self._system.digest(store))

@@ -14,8 +14,11 @@ from parahost.runtime.weights import Weight
 
 class DispatchClass(IntEnum):
     NORMAL = 0
+    """A transaction."""
     OPERATIONAL = 1
+    """What a block's author may bring."""
     MANDATORY = 2
+    """What it must bring."""
 
 
 class Pays(IntEnum):

@@ -42,7 +42,7 @@ from parahost.runtime.errors import (
 )
 from parahost.runtime.extrinsic import Envelope, open_envelope
 from parahost.runtime.module import RuntimeCall, call_weight, name_of
-from parahost.runtime.modules import INHERENTS, Modules
+from parahost.runtime.modules import AUTHORS_CALLS, INHERENTS, OPTIONAL_INHERENTS, Modules
 from parahost.runtime.origin import AccountId, NoOrigin, Origin, Signed
 from parahost.runtime.storage import Overlay, Reader, State, StateVersion
 from parahost.runtime.transactions import Offer, Standing, TransactionChecks, ValidTransaction
@@ -182,10 +182,10 @@ class Runtime:
             self._check_place(store, call)
             info = _dispatch_info(call, envelope)
             system.consume_weight(store, info)
-            if envelope.signature is None and not isinstance(call, INHERENTS):
+            if envelope.signature is None and not isinstance(call, AUTHORS_CALLS):
                 self._checks.check_unsigned(store, call)
             error = self._try(store, origin, call)
-            if isinstance(call, INHERENTS) and error is not None:
+            if isinstance(call, AUTHORS_CALLS) and error is not None:
                 raise InherentFailed(system.extrinsic_index(store), error)
             system.end_extrinsic(store, info, error)
 
@@ -214,12 +214,13 @@ class Runtime:
     # The parts of the steps
 
     def _check_place(self, store: Reader, call: RuntimeCall) -> None:
-        """The inherents open the body, in their order, and are nowhere else."""
+        """The inherents open the body, in their order, and are nowhere else; then comes what the
+        author may bring besides."""
         index = self.modules.system.extrinsic_index(store)
         expected = INHERENTS[index] if index < len(INHERENTS) else None
         if expected is not None and not isinstance(call, expected):
             raise MisplacedInherent(index, name_of(expected), name_of(call))
-        if expected is None and isinstance(call, INHERENTS):
+        if expected is None and isinstance(call, AUTHORS_CALLS) and not _may_follow(index, call):
             raise MisplacedInherent(index, "a transaction", name_of(call))
 
     def _check_inherents_complete(self, store: Reader) -> None:
@@ -251,7 +252,7 @@ class Runtime:
     def _change_session(self, store: Overlay) -> None:
         """All modules learn of the new session, in the order of their initialisation (A2, D1)."""
         modules = self.modules
-        needed_from = modules.parachains.validity.earliest_needed_session(store)
+        needed_from = modules.parachains.included.first_needed_session(store)
         change = modules.session.rotate(store, needed_from)
         modules.babe.on_session_change(store, change)
         modules.grandpa.on_session_change(store, change)
@@ -261,9 +262,15 @@ class Runtime:
         modules.parachains.on_session_change(store, modules.notification_of(store, change))
 
 
+def _may_follow(index: int, call: RuntimeCall) -> bool:
+    """Whether the author may bring the call there: there is one such call, right after the
+    inherents."""
+    return index == len(INHERENTS) and isinstance(call, OPTIONAL_INHERENTS)
+
+
 def _dispatch_info(call: RuntimeCall, envelope: Envelope) -> DispatchInfo:
     weight, dispatch_class = call_weight(call), call.declared.dispatch_class
-    if dispatch_class is not DispatchClass.MANDATORY:
+    if dispatch_class is DispatchClass.NORMAL:
         weight = transaction_weight(weight, envelope.length)
     return DispatchInfo(weight, dispatch_class, Pays.NO if envelope.signature is None else Pays.YES)
 

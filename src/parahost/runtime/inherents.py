@@ -1,11 +1,13 @@
-"""The extrinsics that a block's author makes: each opens the block's body, in this order."""
+"""The extrinsics that a block's author makes: they open the block's body, in this order."""
 
 from __future__ import annotations
 
+from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.timestamp import SetTimestamp
 
 
@@ -17,3 +19,8 @@ def timestamp(now_ms: int) -> Extrinsic:
 def parachains(data: ParachainsInherentData) -> Extrinsic:
     """What the validators bring: bitfields, backed candidates, disputes (A52)."""
     return inherent(Inclusion(data))
+
+
+def checks(noted: tuple[SecondaryChecks, ...]) -> Extrinsic:
+    """What the author knows of the checks of candidates (D22). A block may go without."""
+    return inherent(NoteChecks(noted))

@@ -16,8 +16,10 @@ from parahost.runtime.grandpa import Grandpa
 from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent
 from parahost.runtime.offences import Offences
 from parahost.runtime.origin import Origin
+from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.host import Parachains
+from parahost.runtime.parachains.included import IncludedCandidates
 from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
 from parahost.runtime.parachains.initializer import Initializer
@@ -25,6 +27,7 @@ from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.parachains.validity import Validity
+from parahost.runtime.parachains.windows import Windows
 from parahost.runtime.parathreads import Parathreads
 from parahost.runtime.registrar import Registrar
 from parahost.runtime.session import Session, SessionChange, Validators
@@ -56,11 +59,14 @@ MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     Paras,
     UpgradeSignals,
     Initializer,
-    Validity,
     Slashing,
     Registrar,
     Parathreads,
     ValidityParameters,
+    Windows,
+    IncludedCandidates,
+    Validity,
+    Approvals,
     Sudo,
 )
 """All modules, in the order of their numbers."""
@@ -68,13 +74,18 @@ MODULE_TABLE: Final[tuple[type[Module], ...]] = (
 RuntimeCall.__scale_members__ = tuple(made for module in MODULE_TABLE for made in module.calls)
 RuntimeEvent.__scale_members__ = tuple(told for module in MODULE_TABLE for told in module.events)
 
-INHERENTS: Final = tuple(
-    made
-    for module in MODULE_TABLE
-    for made in module.calls
-    if made.declared.dispatch_class is DispatchClass.MANDATORY
-)
+
+def _calls_of(dispatch_class: DispatchClass) -> tuple[type[RuntimeCall], ...]:
+    calls = (made for module in MODULE_TABLE for made in module.calls)
+    return tuple(made for made in calls if made.declared.dispatch_class is dispatch_class)
+
+
+INHERENTS: Final = _calls_of(DispatchClass.MANDATORY)
 """The inherents in the order in which they open each block's body, each exactly once."""
+OPTIONAL_INHERENTS: Final = _calls_of(DispatchClass.OPERATIONAL)
+"""What a block's author may bring besides, in this order after them, each at most once."""
+AUTHORS_CALLS: Final = INHERENTS + OPTIONAL_INHERENTS
+"""What nobody but a block's author brings."""
 
 
 class Modules:
@@ -93,7 +104,9 @@ class Modules:
         self.timestamp = Timestamp(self.babe)
         self.authorship = Authorship(self.babe, self.session)
         self.grandpa = Grandpa(self.system, self.session, self.offences, verifier)
-        self.parachains = Parachains(self.system, verifier, self.authorship.vrf_output)
+        self.parachains = Parachains(
+            self.system, verifier, claim=self.babe, parameters=self.validity_parameters
+        )
         paras, configuration = self.parachains.paras, self.parachains.configuration
         self.upgrade_signals = UpgradeSignals(self.system, paras)
         self.registrar = Registrar(self.system, configuration, paras)
@@ -134,7 +147,7 @@ class Modules:
         """
         for module in self:
             module.check(store)
-        for session in self.parachains.validity.sessions.keys(store):
+        for session in self.parachains.included.sessions.keys(store):
             if not self.session.past_keys.contains(store, session):
                 raise RuntimeBug(f"session {session} can be disputed, its accounts are forgotten")
 

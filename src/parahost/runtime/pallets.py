@@ -25,9 +25,10 @@ class Pallet(IntEnum):
     ParaScheduler = 55
     Paras = 56
     Initializer = 57
-    ParasDisputes = 62
     ParasSlashing = 63
     Registrar = 70
     Parathreads = 71
     ValidityParameters = 73
+    Validity = 74
+    Approvals = 75
     Sudo = 255

@@ -235,11 +235,13 @@ class System(Module, pallet=Pallet.System):
         :raises BlockTooHeavy: when there is not so much.
         """
         used = self.block_weight.get(store)
-        if info.dispatch_class is DispatchClass.MANDATORY:
-            used = replace(used, mandatory=used.mandatory + info.weight)
-            _check_weight(used.mandatory, BLOCK_BASE + MAX_INHERENT_WEIGHT)
-        else:
+        if info.dispatch_class is DispatchClass.NORMAL:
             used = replace(used, normal=used.normal + info.weight)
+        elif info.dispatch_class is DispatchClass.OPERATIONAL:
+            used = replace(used, operational=used.operational + info.weight)
+        else:
+            used = replace(used, mandatory=used.mandatory + info.weight)
+        _check_weight(used.mandatory + used.operational, BLOCK_BASE + MAX_INHERENT_WEIGHT)
         _check_weight(used.total(), MAX_BLOCK_WEIGHT)
         self.block_weight.put(store, used)
 

@@ -25,7 +25,7 @@ from parahost.runtime.extrinsic import (
 )
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.module import RuntimeCall, name_of
-from parahost.runtime.modules import INHERENTS, Modules
+from parahost.runtime.modules import AUTHORS_CALLS, Modules
 from parahost.runtime.offences import Offence
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Reader
@@ -167,6 +167,6 @@ def transaction_call(envelope: Envelope) -> RuntimeCall:
     :raises UnsignedNotAllowed: when only the block's author makes such calls.
     """
     call = envelope.call()
-    if isinstance(call, INHERENTS):
+    if isinstance(call, AUTHORS_CALLS):
         raise UnsignedNotAllowed(f"{name_of(call)} is for the block's author only")
     return call

@@ -124,15 +124,10 @@ async def test_it_writes_down_why_a_candidate_stays_out() -> None:
         await overseer.ask(RequestBlockAuthorshipData(head.hash()))
     journal = overseer._journal
     assert isinstance(journal, ListJournal)
-    told = [fields for name, fields in journal.events if name == "provisioner.dropped"]
-    assert told == [
-        {
-            "relay_parent": head.hash(),
-            "candidate": hash_of(late),
-            "para": 101,
-            "reason": "core 1 has another candidate",
-        }
-    ]
+    (told,) = [fields for name, fields in journal.events if name == "provisioner.dropped"]
+    reason = told.pop("reason")
+    assert told == {"relay_parent": head.hash(), "candidate": hash_of(late), "para": 101}
+    assert isinstance(reason, str) and "core 1" in reason
 
 
 def test_of_each_para_eight_candidates_are_kept_and_of_each_the_most_votes() -> None:

@@ -22,9 +22,11 @@ from parahost.primitives.basic import (
     H256,
     H512,
     U32,
+    U64,
     BlockNumber,
     CollatorSignature,
     HeadData,
+    Slot,
     ValidationCode,
     ValidatorIndex,
     ValidatorSignature,
@@ -41,9 +43,10 @@ from parahost.runtime.parachains.inclusion import (
     CandidateIncluded,
     CandidateTimedOut,
 )
+from parahost.runtime.session import SESSIONS_KEPT
 from parahost.runtime.storage import Overlay
 
-from .world import World, author_vrf_output, block, claim, code, collator, para
+from .world import Claim, World, block, claim, code, collator, para
 
 A = para(1)
 
@@ -468,6 +471,7 @@ def test_what_is_available_is_handed_to_validity() -> None:
     world = pending_world(acceptance_period=3)
     pending = world.host.inclusion.pending_availability.get(world.state, A)
     assert pending is not None
+    parent = world.parent
     world.add_block(world.data(world.all_vote([0])))
     (record,) = world.api.included_candidates(world.state)
     assert record == IncludedCandidate(
@@ -478,7 +482,9 @@ def test_what_is_available_is_handed_to_validity() -> None:
         backers=tuple(ValidatorIndex(U32(index)) for index in pending.backers.ones()),
         relay_parent_number=block(0),
         included_in=block(2),
-        author_vrf_output=author_vrf_output(world.state),
+        included_slot=Slot(U64(2)),
+        parent_hash=parent,
+        relay_vrf_story=Claim().relay_vrf_story(world.state),
     )
     world.add_blocks_until(5)
     assert len(world.api.included_candidates(world.state)) == 1
@@ -488,17 +494,21 @@ def test_what_is_available_is_handed_to_validity() -> None:
 
 @pytest.mark.guide("A43", "A56")
 def test_sessions_are_known_as_long_as_their_candidates() -> None:
-    world = pending_world(acceptance_period=4)
+    """And the last few in any case: candidates of other forks may be disputed."""
+    world = pending_world(acceptance_period=20)
     world.add_block(world.data(world.all_vote([0])), new_session=5)  # block 2
-    world.add_block(new_session=6)
-    info = world.api.session_info(
-        world.state, world.api.included_candidates(world.state)[0].session
-    )
+    (record,) = world.api.included_candidates(world.state)
+    for _ in range(9):
+        world.add_block(new_session=5)
+    info = world.api.session_info(world.state, record.session)
     assert info is not None
     assert len(info.validators) == 7
-    world.add_blocks_until(7)
-    known = [s for s in range(4) if world.host.validity.sessions.contains(world.state, s)]  # type: ignore[arg-type]
-    assert known == [2]
+    current = world.api.session_index_for_child(world.state)
+    known = sorted(world.host.included.sessions.keys(world.state))
+    assert known == list(range(record.session, current + 1)) and len(known) > SESSIONS_KEPT + 1
+    world.add_blocks_until(23)
+    known = sorted(world.host.included.sessions.keys(world.state))
+    assert known == list(range(current - SESSIONS_KEPT, current + 1))
 
 
 @pytest.mark.guide("A49")

@@ -28,7 +28,7 @@ from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
-from parahost.runtime.parachains.sanitize import Dropped, sanitize
+from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.storage import Overlay
 
 from .world import World, claim, code, para
@@ -183,7 +183,8 @@ def test_order_is_made_and_the_first_candidate_and_the_fullest_bitfield_stay() -
     kept = sanitized.inherent
     assert kept.bitfields == (first, full)
     assert kept.backed_candidates == (two, four)
-    assert sanitized.dropped == (Dropped(one, "core 1 has another candidate"),)
+    (dropped,) = sanitized.dropped
+    assert dropped.backed == one and "core 1" in dropped.reason
 
 
 def test_it_is_said_why_a_candidate_stays_out() -> None:
@@ -195,7 +196,7 @@ def test_it_is_said_why_a_candidate_stays_out() -> None:
     sanitized = sanitize(w.host, w.state, w.data(candidates=[elsewhere, unbacked]))
     assert sanitized.inherent == w.data()
     first, second = sanitized.dropped
-    assert first == Dropped(elsewhere, "para 99 has no free core in the block")
+    assert first.backed == elsewhere and "para 99: no core is scheduled" in first.reason
     assert second.backed == unbacked and "votes" in second.reason
 
 

@@ -8,11 +8,13 @@ from functools import cache
 from typing import Any
 
 from parahost.crypto import sr25519
+from parahost.primitives.approval import RelayVrfStory, SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
 from parahost.primitives.basic import (
     H256,
     H512,
     U32,
+    U64,
     ZERO_HASH,
     BlockNumber,
     CollatorId,
@@ -23,6 +25,7 @@ from parahost.primitives.basic import (
     HeadData,
     ParaId,
     SessionIndex,
+    Slot,
     ValidationCode,
     ValidatorId,
     ValidatorIndex,
@@ -47,6 +50,7 @@ from parahost.primitives.statements import (
     ValidityAttestation,
     statement_payload,
 )
+from parahost.primitives.validity_configuration import ValidityConfiguration
 from parahost.runtime import modules as _modules  # noqa: F401  (it says which events there are)
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains import Parachains
@@ -56,8 +60,13 @@ from parahost.runtime.parachains.inclusion_inherent import Inclusion as Inclusio
 from parahost.runtime.parachains.paras import ParaGenesisArgs, validation_code_hash
 from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import CoreAssignment
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
+from parahost.runtime.validity_parameters import (
+    DEFAULT_VALIDITY_CONFIGURATION,
+    ValidityParameters,
+)
 from tests.verifying import VERIFIER
 
 Extrinsics = Callable[[Overlay], None]
@@ -114,9 +123,15 @@ def genesis_args(number: int, *, parachain: bool) -> ParaGenesisArgs:
     return ParaGenesisArgs(HeadData(b"head of %d" % number), code(number), parachain)
 
 
-def author_vrf_output(store: Reader) -> bytes:
-    """Stands where Babe hands over its block's claim: other bytes in each block."""
-    return blake2_256(b"vrf" + System().block_number(store).to_bytes(4, "little"))
+class Claim:
+    """Stands where Babe knows its block's claim: each block has its own slot, the one after its
+    parent's, and other bytes."""
+
+    def slot(self, store: Reader) -> Slot:
+        return Slot(U64(System().block_number(store)))
+
+    def relay_vrf_story(self, store: Reader) -> RelayVrfStory:
+        return RelayVrfStory(blake2_256(b"vrf" + self.slot(store).to_bytes(8, "little")))
 
 
 class World:
@@ -129,11 +144,15 @@ class World:
         validators: int = 6,
         parachains: Iterable[int] = (),
         parathreads: Iterable[int] = (),
+        validity: ValidityConfiguration = DEFAULT_VALIDITY_CONFIGURATION,
         **config: Any,
     ) -> None:
         self.verifier = VERIFIER
         self.system = System()
-        self.host = Parachains(self.system, self.verifier, author_vrf_output)
+        self.parameters = ValidityParameters()
+        self.host = Parachains(
+            self.system, self.verifier, claim=Claim(), parameters=self.parameters
+        )
         self.api = ParachainsApi(self.host)
         self.validators = validator_ids(validators)
         self.config: HostConfiguration = replace(DEFAULT_CONFIGURATION, **config)
@@ -141,6 +160,7 @@ class World:
         paras = [(para(n), genesis_args(n, parachain=True)) for n in parachains]
         paras += [(para(n), genesis_args(n, parachain=False)) for n in parathreads]
         self.host.genesis(store, self.config, paras)
+        self.parameters.genesis(store, validity)
         self._change_session(store, 0, self.validators)
         self.state = store.commit()
         self.header = Header(ZERO_HASH, block(0), self.state.root, H256(bytes(32)))
@@ -172,6 +192,7 @@ class World:
         self,
         data: ParachainsInherentData | None = None,
         *,
+        checks: Sequence[SecondaryChecks] = (),
         extrinsics: Extrinsics | None = None,
         new_session: Sequence[ValidatorId] | int | None = None,
     ) -> State:
@@ -179,6 +200,8 @@ class World:
         ``new_session``: the block ends a session; who validates, or how many."""
         store = self.child()
         self.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data or self.data()))
+        if checks:
+            self.host.validity.dispatch(store, NoOrigin(), NoteChecks(tuple(checks)))
         if extrinsics is not None:
             extrinsics(store)
         self.host.finalize(store)

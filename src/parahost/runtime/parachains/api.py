@@ -38,6 +38,7 @@ from parahost.primitives.runtime_api import (
 )
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import RuntimeEvent
+from parahost.runtime.parachains.approvals import CheckState
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inclusion import (
     CandidateBacked,
@@ -52,6 +53,7 @@ from parahost.runtime.parachains.scheduler import (
     OccupiedByParachain,
     OccupiedByParathread,
 )
+from parahost.runtime.parachains.windows import CandidateKey
 from parahost.runtime.storage import Overlay, Reader, State
 
 
@@ -72,7 +74,7 @@ class ParachainsApi:
 
     def session_info(self, state: State, session: SessionIndex) -> SessionInfo | None:
         """``None`` when none of the session's candidates can be disputed any more."""
-        return self._parachains.validity.session_info(state, session)
+        return self._parachains.included.session_info(state, session)
 
     def validator_groups(self, state: State) -> ValidatorGroups:
         store = self._child_of(state)
@@ -213,7 +215,11 @@ class ParachainsApi:
 
     def included_candidates(self, state: State) -> tuple[IncludedCandidate, ...]:
         """The candidates in their acceptance period, by including block, then by core."""
-        return self._parachains.validity.included_candidates(state)
+        return self._parachains.included.included_candidates(state)
+
+    def candidate_checks(self, state: State, key: CandidateKey) -> CheckState:
+        """How far the checks of an included candidate have come."""
+        return self._parachains.approvals.checks.get(state, key)
 
     def disputes(self, state: State) -> tuple[DisputeStatementSet, ...]:
         """The disputes that the state knows of: none, for the runtime takes none yet."""

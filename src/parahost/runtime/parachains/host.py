@@ -8,16 +8,20 @@ from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import U32, BlockNumber, Hash, ParaId
 from parahost.primitives.configuration import HostConfiguration
 from parahost.runtime.module import Module
+from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.included import IncludedCandidates, SlotClaim
 from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
 from parahost.runtime.parachains.initializer import Initializer
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
 from parahost.runtime.parachains.scheduler import Scheduler
-from parahost.runtime.parachains.validity import AuthorVrfOutput, Validity
+from parahost.runtime.parachains.validity import Validity
+from parahost.runtime.parachains.windows import Windows
 from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
+from parahost.runtime.validity_parameters import ValidityParameters
 
 
 class Parachains:
@@ -29,13 +33,30 @@ class Parachains:
     """
 
     def __init__(
-        self, system: System, verifier: Verifier, author_vrf_output: AuthorVrfOutput
+        self,
+        system: System,
+        verifier: Verifier,
+        *,
+        claim: SlotClaim,
+        parameters: ValidityParameters,
     ) -> None:
         self.system = system
         self.configuration = Configuration()
-        self.paras = Paras(system, self.configuration)
+        self.windows = Windows()
+        self.paras = Paras(system, self.configuration, self.windows)
         self.scheduler = Scheduler(system, self.configuration, self.paras)
-        self.validity = Validity(system, self.configuration, self.scheduler, author_vrf_output)
+        self.included = IncludedCandidates(
+            system,
+            self.configuration,
+            self.scheduler,
+            self.windows,
+            parameters=parameters,
+            claim=claim,
+        )
+        self.approvals = Approvals(system, self.included, verifier)
+        self.validity = Validity(
+            system, self.configuration, self.windows, self.included, self.approvals
+        )
         self.inclusion = Inclusion(
             system,
             self.configuration,
@@ -50,11 +71,15 @@ class Parachains:
         )
 
     def __iter__(self) -> Iterator[Module]:
-        """The modules, in the order of initialisation, the Initializer and the inherent last."""
+        """The modules, in the order of initialisation, those of which Validity is made before it,
+        the Initializer and the inherent last."""
         yield self.configuration
         yield self.paras
         yield self.scheduler
         yield self.inclusion
+        yield self.windows
+        yield self.included
+        yield self.approvals
         yield self.validity
         yield self.initializer
         yield self.inclusion_inherent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
 
 from parahost.ports.verifier import Verifier
 from parahost.primitives.availability import (
@@ -34,9 +34,11 @@ from parahost.primitives.statements import BackedCandidate, SigningContext
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.availability_votes import tally
 from parahost.runtime.parachains.candidate_checks import CandidateChecks, RelayParent
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.included import NewlyIncluded
 from parahost.runtime.parachains.inclusion_errors import (
     AlreadyPending,
     BadBitfieldSignature,
@@ -44,6 +46,7 @@ from parahost.runtime.parachains.inclusion_errors import (
     CandidatesOutOfOrder,
     DuplicateBitfield,
     TooManyBitfields,
+    TooManyUnaccepted,
     UnknownValidator,
     UnscheduledCandidate,
     WrongBitfieldLength,
@@ -81,6 +84,22 @@ class CandidatePendingAvailability:
 
 
 CoreLookup = Callable[[CoreIndex], ParaId | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedBitfields:
+    """The bitfields that count, and the cores that they free, ascending."""
+
+    counted: tuple[SignedAvailabilityBitfield, ...]
+    freed: tuple[CoreIndex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedCandidates:
+    """The candidates that were taken, and their cores, ascending."""
+
+    taken: tuple[BackedCandidate, ...]
+    cores: tuple[CoreIndex, ...]
 
 
 @event(0)
@@ -179,43 +198,51 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         store: Overlay,
         bitfields: Sequence[SignedAvailabilityBitfield],
         core_lookup: CoreLookup,
-    ) -> list[CoreIndex]:
-        """Count the votes; include what became available, and hand it to Validity. Gives the
-        cores that this frees, ascending (A41-A43).
+        admission: Admission = STRICTLY,
+    ) -> ProcessedBitfields:
+        """Count the votes; include what became available, and hand it to Validity (A41-A43).
 
         :raises InvalidBlock: when the list or a bitfield breaks a rule.
         """
-        self._check_bitfields(store, bitfields)
-        freed = []
-        for para, pending in self.apply_bitfields(store, bitfields, core_lookup):
+        voted_on = frozenset(self.pending_by_core(store, core_lookup))
+        given = admission.bitfields(bitfields, voted_on)
+        checked = self._checked_bitfields(store, given, admission)
+        counted, available = self.apply_bitfields(store, checked, core_lookup)
+        for para, pending in available:
             self.include(store, para, pending)
-            self.validity.note_included(
-                store,
-                pending.receipt,
-                core=pending.core,
-                backing_group=pending.backing_group,
-                backers=tuple(ValidatorIndex(U32(index)) for index in pending.backers.ones()),
-                relay_parent_number=pending.relay_parent_number,
-            )
-            freed.append(pending.core)
-        return freed
+            self.validity.included.note(store, _newly_included(pending))
+        return ProcessedBitfields(counted, tuple(pending.core for _, pending in available))
 
-    def _check_bitfields(
-        self, store: Reader, bitfields: Sequence[SignedAvailabilityBitfield]
-    ) -> None:
+    def _checked_bitfields(
+        self,
+        store: Reader,
+        bitfields: Sequence[SignedAvailabilityBitfield],
+        admission: Admission,
+    ) -> tuple[SignedAvailabilityBitfield, ...]:
         """Count, order, duplicates; then each on its own (A41)."""
-        validators = self.validators(store)
-        if len(bitfields) > len(validators):
-            raise TooManyBitfields(len(bitfields), len(validators))
-        for previous, signed in pairwise(bitfields):
-            if signed.validator_index == previous.validator_index:
-                raise DuplicateBitfield(signed.validator_index)
-            if signed.validator_index < previous.validator_index:
-                raise BitfieldsOutOfOrder(signed.validator_index, previous.validator_index)
+        validators, context = self.validators(store), self.signing_context(store)
         cores = len(self.scheduler.availability_cores.get(store))
-        context = self.signing_context(store)
-        for signed in bitfields:
+        checked: list[SignedAvailabilityBitfield] = []
+
+        def judge(signed: SignedAvailabilityBitfield) -> SignedAvailabilityBitfield:
+            if len(checked) >= len(validators):
+                raise TooManyBitfields(len(bitfields), len(validators))
+            if checked:
+                self._check_order(checked[-1].validator_index, signed.validator_index)
             self.check_bitfield(signed, cores, validators, context)
+            return signed
+
+        for signed in bitfields:
+            admitted = admission.admit(signed, partial(judge, signed))
+            if admitted is not None:
+                checked.append(admitted)
+        return tuple(checked)
+
+    def _check_order(self, previous: ValidatorIndex, validator: ValidatorIndex) -> None:
+        if validator == previous:
+            raise DuplicateBitfield(validator)
+        if validator < previous:
+            raise BitfieldsOutOfOrder(validator, previous)
 
     def check_bitfield(
         self,
@@ -243,9 +270,12 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         store: Overlay,
         bitfields: Sequence[SignedAvailabilityBitfield],
         core_lookup: CoreLookup,
-    ) -> list[tuple[ParaId, CandidatePendingAvailability]]:
-        """Add the votes of checked bitfields to what is pending on the cores (A42). Gives what is
-        available now, ascending by core: voted for by more than two thirds (A43, D7)."""
+    ) -> tuple[
+        tuple[SignedAvailabilityBitfield, ...], list[tuple[ParaId, CandidatePendingAvailability]]
+    ]:
+        """Add the votes of checked bitfields to what is pending on the cores (A42). Gives the
+        bitfields that count, and what is available now, ascending by core: voted for by more than
+        two thirds (A43, D7)."""
         validators = len(self.validators(store))
         now = self.system.block_number(store)
         pending = self.pending_by_core(store, core_lookup)
@@ -265,7 +295,7 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
             self.pending_availability.put(store, para, after)
             if after.availability_votes.count() >= availability_threshold(validators):
                 available.append((para, after))
-        return available
+        return tuple(bitfields[position] for position in votes.counted), available
 
     def pending_by_core(
         self, store: Reader, core_lookup: CoreLookup
@@ -288,15 +318,21 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         candidates: Sequence[BackedCandidate],
         scheduled: Sequence[CoreAssignment],
         relay_parent: RelayParent,
-    ) -> list[CoreIndex]:
-        """Check candidates, which ascend by core, and let them await availability. Gives their
-        cores, ascending (A44-A47).
+        admission: Admission = STRICTLY,
+    ) -> ProcessedCandidates:
+        """Check candidates, which ascend by core, and let them await availability (A44-A47).
 
         :raises InvalidCandidate: when one breaks a rule.
         """
         assignments = {assignment.para_id: assignment for assignment in scheduled}
+        room = self.validity.room(store)
+        taken: list[BackedCandidate] = []
         cores: list[CoreIndex] = []
-        for backed in candidates:
+
+        def core_of(para: ParaId) -> CoreIndex | None:
+            return assignments[para].core if para in assignments else None
+
+        def judge(backed: BackedCandidate) -> CoreIndex:
             candidate_hash = backed.candidate.hash()
             para = backed.candidate.descriptor.para_id
             assignment = assignments.get(para)
@@ -304,10 +340,18 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
                 raise UnscheduledCandidate(para, candidate_hash, "no core is scheduled for it")
             if cores and assignment.core <= cores[-1]:
                 raise CandidatesOutOfOrder(para, candidate_hash, assignment.core, cores[-1])
+            if len(cores) >= room:
+                raise TooManyUnaccepted(para, candidate_hash, "too many wait for acceptance")
             backers = self.check_candidate(store, backed, candidate_hash, assignment, relay_parent)
             self._await_availability(store, backed, assignment, backers, relay_parent.number)
-            cores.append(assignment.core)
-        return cores
+            return assignment.core
+
+        for backed in admission.candidates(candidates, core_of):
+            core = admission.admit(backed, partial(judge, backed))
+            if core is not None:
+                taken.append(backed)
+                cores.append(core)
+        return ProcessedCandidates(tuple(taken), tuple(cores))
 
     def check_candidate(
         self,
@@ -472,6 +516,16 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         for validator, record in self.bitfields.iterate(store):
             _expect(validator < validators, "a bitfield of nobody", validator)
             _expect(len(record.bitfield) == len(occupied), "a bitfield's length", record)
+
+
+def _newly_included(pending: CandidatePendingAvailability) -> NewlyIncluded:
+    return NewlyIncluded(
+        receipt=pending.receipt,
+        core=pending.core,
+        backing_group=pending.backing_group,
+        backers=tuple(ValidatorIndex(U32(index)) for index in pending.backers.ones()),
+        relay_parent_number=pending.relay_parent_number,
+    )
 
 
 def _expect(holds: bool, what: str, evidence: object) -> None:

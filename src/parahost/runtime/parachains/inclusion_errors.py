@@ -179,3 +179,7 @@ class BadBackingSignature(InvalidCandidate):
     def __init__(self, para: ParaId, candidate: CandidateHash, validator: ValidatorIndex) -> None:
         super().__init__(para, candidate, f"the vote of validator {validator} is not its own")
         self.validator = validator
+
+
+class TooManyUnaccepted(InvalidCandidate):
+    """So many candidates wait for acceptance that no more are backed."""

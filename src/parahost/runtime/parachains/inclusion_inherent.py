@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from parahost.primitives.basic import U32, BlockNumber, CoreIndex
@@ -14,6 +14,7 @@ from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module, RuntimeCall, call, entry_point
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.candidate_checks import RelayParent
 from parahost.runtime.parachains.inclusion import Inclusion as InclusionModule
 from parahost.runtime.parachains.inclusion_errors import (
@@ -67,24 +68,34 @@ class InclusionInherent(Module, pallet=Pallet.ParaInherent):
 
         :raises InvalidBlock: when any of it breaks a rule, or it is there a second time (A50).
         """
-        data = call.data
         if self.included.exists(store):
             raise InclusionRepeated
+        self.process(store, call.data, STRICTLY)
+        self.included.put(store, ())
+
+    # Routines
+
+    def process(
+        self, store: Overlay, data: ParachainsInherentData, admission: Admission
+    ) -> ParachainsInherentData:
+        """The steps of the inherent: the same for who executes a block and for who makes one. Gives
+        the part of ``data`` that was taken.
+
+        :raises InvalidBlock: when what is given is no inherent of this block.
+        """
         if data.disputes:
             raise DisputesRefused(len(data.disputes))
         relay_parent = self.relay_parent(store, data.parent_header)
         inclusion, scheduler = self.inclusion_module, self.scheduler
 
         core_lookup = partial(scheduler.core_para, store)
-        available = inclusion.process_bitfields(store, data.bitfields, core_lookup)
-        self.free_and_schedule(store, available)
-        occupied = inclusion.process_candidates(
-            store, data.backed_candidates, scheduler.scheduled(store), relay_parent
+        bitfields = inclusion.process_bitfields(store, data.bitfields, core_lookup, admission)
+        self.free_and_schedule(store, bitfields.freed)
+        candidates = inclusion.process_candidates(
+            store, data.backed_candidates, scheduler.scheduled(store), relay_parent, admission
         )
-        scheduler.occupied(store, occupied)
-        self.included.put(store, ())
-
-    # Routines
+        scheduler.occupied(store, candidates.cores)
+        return replace(data, bitfields=bitfields.counted, backed_candidates=candidates.taken)
 
     def relay_parent(self, store: Reader, parent_header: Header) -> RelayParent:
         """The block's parent, as candidates see it.

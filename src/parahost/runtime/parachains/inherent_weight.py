@@ -1,8 +1,8 @@
 """What the ``inclusion`` inherent weighs, by its parts.
 
-The sum of :data:`FIXED`, of :func:`bitfields_weight` and of :func:`candidate_weight` for each
-candidate is the inherent's whole weight. An author adds bitfields, then candidates in the order of
-cores, as long as the sum ``is_within`` :data:`MAX_INCLUSION_WEIGHT`.
+The sum of :data:`FIXED` and of the weight of each item is the inherent's whole weight. An author
+takes items, in the order of the inherent's steps, as long as the sum ``is_within``
+:data:`MAX_INCLUSION_WEIGHT`.
 """
 
 from __future__ import annotations
@@ -42,5 +42,8 @@ def candidate_weight(backed: BackedCandidate) -> Weight:
 
 def inclusion_weight(data: ParachainsInherentData) -> Weight:
     """The whole inherent. Disputes have no weight yet: one that carries any is refused."""
-    candidates = (candidate_weight(backed) for backed in data.backed_candidates)
-    return sum(candidates, start=FIXED + bitfields_weight(len(data.bitfields)))
+    parts = [
+        *map(candidate_weight, data.backed_candidates),
+        bitfields_weight(len(data.bitfields)),
+    ]
+    return sum(parts, start=FIXED)

@@ -26,6 +26,7 @@ from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import MAX_POV_SIZE, Configuration
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.past_code import GENESIS_BLOCK, ParaPastCodeMeta, UseCurrent
+from parahost.runtime.parachains.windows import Windows
 from parahost.runtime.storage import Overlay, Reader, StorageDoubleMap, StorageMap, StorageValue
 from parahost.runtime.system import System
 
@@ -130,9 +131,10 @@ class Paras(Module, pallet=Pallet.Paras):
     outgoing_paras = StorageValue("OutgoingParas", tuple[ParaId, ...], default=())
     """They go with the next session; ascending."""
 
-    def __init__(self, system: System, configuration: Configuration) -> None:
+    def __init__(self, system: System, configuration: Configuration, windows: Windows) -> None:
         self.system = system
         self.configuration = configuration
+        self.windows = windows
 
     # Genesis
 
@@ -192,11 +194,15 @@ class Paras(Module, pallet=Pallet.Paras):
     # Initialisation
 
     def initialize(self, store: Overlay) -> None:
-        """Prune old code whose acceptance period is over (A15, D3)."""
+        """Prune old code whose acceptance period is over (A15, D3), unless a candidate is needed
+        that it may have judged: one that was included when it was replaced, or before."""
         now = self.system.block_number(store)
-        period = self.configuration.configuration(store).acceptance_period
+        last = now - self.configuration.configuration(store).acceptance_period - 1
+        needed_from = self.windows.first_block(store)
+        if needed_from is not None:
+            last = min(last, needed_from - 1)
         tasks = self.past_code_pruning.get(store)
-        done = bisect_right(tasks, now - period - 1, key=lambda task: task[1])
+        done = bisect_right(tasks, last, key=lambda task: task[1])
         if not done:
             return
         self.past_code_pruning.put(store, tasks[done:])

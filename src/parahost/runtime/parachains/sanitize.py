@@ -1,29 +1,43 @@
-"""What a block's author may put into its inherent of all that it was given (D8, D15)."""
+"""What a block's author may put into its block of all that it was given (D8, D15, D22).
+
+The steps of the inherent are gone here as they are when the block is executed, but for one thing:
+what is refused stays out. So what is left is accepted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
+from parahost.primitives.approval import Approval, Assignment, SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import CoreIndex, ValidatorIndex
+from parahost.primitives.basic import CoreIndex, Hash
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.limits import KIB, MAX_BODY_BYTES
 from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
-from parahost.runtime.parachains.candidate_checks import RelayParent
+from parahost.runtime.errors import InvalidBlock
+from parahost.runtime.parachains.admission import CoreOf, Item, T
+from parahost.runtime.parachains.approval_weight import (
+    APPROVAL,
+    ASSIGNMENT,
+    MAX_CHECKS_WEIGHT,
+    checks_weight,
+)
 from parahost.runtime.parachains.host import Parachains
-from parahost.runtime.parachains.inclusion_errors import InvalidBitfield, InvalidCandidate
 from parahost.runtime.parachains.inherent_weight import (
+    BITFIELD,
     MAX_INCLUSION_WEIGHT,
     candidate_weight,
     inclusion_weight,
 )
-from parahost.runtime.storage import Overlay, State
+from parahost.runtime.storage import State
+from parahost.runtime.weights import Weight
 
-MAX_INHERENT_BYTES: Final = MAX_BODY_BYTES - 256 * KIB
+MAX_CHECKS_BYTES: Final = 192 * KIB
+"""Of the checks of candidates in one block: those that weigh what they may have less."""
+MAX_INHERENT_BYTES: Final = MAX_BODY_BYTES - MAX_CHECKS_BYTES - 256 * KIB
 """The rest of the body is for the timestamp and for small transactions."""
 
 
@@ -47,9 +61,8 @@ def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData)
     """The part of ``data`` that a child of the block with that state accepts: it always does.
 
     Of several acceptable bitfields of one validator the fullest stays, of several candidates for
-    one core the first. Of the candidates stay, in the order of cores, those that fit into a block
-    together: what does not may come with the next block. Disputes are dropped: the runtime takes
-    none yet.
+    one core the first. What does not fit into the block together may come with the next block.
+    Disputes are dropped: the runtime takes none yet.
 
     :raises ValueError: when ``parent_header`` is not of the block with that state; nothing could
         be accepted with it.
@@ -61,101 +74,79 @@ def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData)
             f"the state {state.root.hex()}"
         )
     store = parachains.child_of(state, header.hash())
-    bitfields = _acceptable_bitfields(parachains, store, data.bitfields)
-    _apply(parachains, store, bitfields)
-    relay_parent = parachains.inclusion_inherent.relay_parent(store, header)
-    dropped: list[Dropped] = []
-    candidates = _acceptable_candidates(
-        parachains, store, data.backed_candidates, relay_parent, dropped
+    empty = replace(data, bitfields=(), backed_candidates=(), disputes=())
+    making = Making(
+        MAX_INHERENT_BYTES - len(encode(empty)), MAX_INCLUSION_WEIGHT - inclusion_weight(empty)
     )
-    without = replace(data, bitfields=bitfields, backed_candidates=(), disputes=())
-    fitting = _that_fit(without, candidates, dropped)
-    return Sanitized(replace(without, backed_candidates=fitting), tuple(dropped))
+    inherent = parachains.inclusion_inherent.process(store, replace(data, disputes=()), making)
+    return Sanitized(inherent, tuple(making.dropped))
 
 
-def _acceptable_bitfields(
-    parachains: Parachains, store: Overlay, given: Iterable[SignedAvailabilityBitfield]
-) -> tuple[SignedAvailabilityBitfield, ...]:
-    """The fullest valid bitfield of each validator that has no bit for a free core."""
-    inclusion, scheduler = parachains.inclusion, parachains.scheduler
-    validators, context = inclusion.validators(store), inclusion.signing_context(store)
-    cores = len(scheduler.availability_cores.get(store))
-    pending = inclusion.pending_by_core(store, partial(scheduler.core_para, store))
+def sanitize_checks(
+    parachains: Parachains, state: State, parent: Hash, given: Sequence[SecondaryChecks]
+) -> tuple[SecondaryChecks, ...]:
+    """The part of the checks that a child of the block with that state and hash accepts, after its
+    inherent: one that nobody needs stays out, and one whose time has not come."""
+    making = Making(MAX_CHECKS_BYTES, MAX_CHECKS_WEIGHT)
+    store = parachains.child_of(state, parent)
+    return parachains.validity.process_checks(store, given, making)
 
-    kept: dict[ValidatorIndex, SignedAvailabilityBitfield] = {}
-    for signed in sorted(given, key=lambda s: (s.validator_index, -s.bitfield.count())):
-        if signed.validator_index in kept:
-            continue
+
+class NoRoom(InvalidBlock):
+    """The block is full."""
+
+    def __init__(self) -> None:
+        super().__init__("the block has no room left for it")
+
+
+class Making:
+    """Making a block: what is refused, or does not fit, stays out of it."""
+
+    def __init__(self, room_bytes: int, room_weight: Weight) -> None:
+        self.dropped: list[Dropped] = []
+        self._bytes = room_bytes
+        self._weight = room_weight
+
+    def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
+        """What does not fit does not keep out what comes after it."""
+        size, weight = len(encode(item)), _weight(item)
         try:
-            inclusion.check_bitfield(signed, cores, validators, context)
-        except InvalidBitfield:
-            continue
-        if all(core in pending for core in signed.bitfield.ones()):
-            kept[signed.validator_index] = signed
-    return tuple(kept.values())
+            if size > self._bytes or not weight.is_within(self._weight):
+                raise NoRoom
+            admitted = judge()
+        except InvalidBlock as why:
+            if isinstance(item, BackedCandidate):
+                self.dropped.append(Dropped(item, str(why)))
+            return None
+        self._bytes -= size
+        self._weight -= weight
+        return admitted
+
+    def bitfields(
+        self, given: Sequence[SignedAvailabilityBitfield], pending: frozenset[CoreIndex]
+    ) -> Sequence[SignedAvailabilityBitfield]:
+        """Those that count, ascending by validator, the fullest first: of one validator, the others
+        are refused."""
+        useful = (each for each in given if pending.issuperset(each.bitfield.ones()))
+        return sorted(useful, key=lambda each: (each.validator_index, -each.bitfield.count()))
+
+    def candidates(
+        self, given: Sequence[BackedCandidate], core_of: CoreOf
+    ) -> Sequence[BackedCandidate]:
+        """Ascending by core, then as they came; those without a core are refused."""
+        return sorted(given, key=lambda each: core_of(each.candidate.descriptor.para_id) or 0)
 
 
-def _apply(
-    parachains: Parachains, store: Overlay, bitfields: tuple[SignedAvailabilityBitfield, ...]
-) -> None:
-    """Bring the store to where the inherent considers candidates. Validity, which needs the
-    block's author, has no say in what a candidate is checked against."""
-    inclusion, scheduler = parachains.inclusion, parachains.scheduler
-    core_lookup = partial(scheduler.core_para, store)
-    available = inclusion.apply_bitfields(store, bitfields, core_lookup)
-    for para, pending in available:
-        inclusion.include(store, para, pending)
-    freed = [pending.core for _, pending in available]
-    parachains.inclusion_inherent.free_and_schedule(store, freed)
-
-
-def _acceptable_candidates(
-    parachains: Parachains,
-    store: Overlay,
-    given: Iterable[BackedCandidate],
-    relay_parent: RelayParent,
-    dropped: list[Dropped],
-) -> tuple[BackedCandidate, ...]:
-    """The first valid candidate for each scheduled core, ascending by core; the others are put to
-    ``dropped``."""
-    inclusion = parachains.inclusion
-    assignments = {
-        assignment.para_id: assignment for assignment in parachains.scheduler.scheduled(store)
-    }
-    kept: dict[CoreIndex, BackedCandidate] = {}
-    for backed in given:
-        para = backed.candidate.descriptor.para_id
-        assignment = assignments.get(para)
-        if assignment is None:
-            dropped.append(Dropped(backed, f"para {para} has no free core in the block"))
-            continue
-        if assignment.core in kept:
-            dropped.append(Dropped(backed, f"core {assignment.core} has another candidate"))
-            continue
-        candidate_hash = backed.candidate.hash()
-        try:
-            inclusion.check_candidate(store, backed, candidate_hash, assignment, relay_parent)
-        except InvalidCandidate as why:
-            dropped.append(Dropped(backed, str(why)))
-            continue
-        kept[assignment.core] = backed
-    return tuple(kept[core] for core in sorted(kept))
-
-
-def _that_fit(
-    without: ParachainsInherentData,
-    candidates: tuple[BackedCandidate, ...],
-    dropped: list[Dropped],
-) -> tuple[BackedCandidate, ...]:
-    """The candidates that have room in a block beside the rest of the inherent; the others are put
-    to ``dropped``. One that has none does not keep out those after it."""
-    size, weight = len(encode(without)), inclusion_weight(without).ref_time
-    kept = []
-    for backed in candidates:
-        with_it = size + len(encode(backed)), weight + candidate_weight(backed).ref_time
-        if with_it[0] <= MAX_INHERENT_BYTES and with_it[1] <= MAX_INCLUSION_WEIGHT.ref_time:
-            size, weight = with_it
-            kept.append(backed)
-        else:
-            dropped.append(Dropped(backed, "the block has no room left for it"))
-    return tuple(kept)
+def _weight(item: Item) -> Weight:
+    """Of one item by itself: checks are judged one by one, beside their candidate."""
+    match item:
+        case SignedAvailabilityBitfield():
+            return BITFIELD
+        case BackedCandidate():
+            return candidate_weight(item)
+        case SecondaryChecks():
+            return checks_weight(item)
+        case Assignment():
+            return ASSIGNMENT
+        case Approval():
+            return APPROVAL

@@ -1,160 +1,176 @@
-"""Validity: what is included, as those who check and dispute it need it (D20).
+"""Validity: from Included to Accepted (A53-A65).
 
-Candidates stay recorded for the acceptance period, with the sessions whose keys may judge them.
+Last in the order of initialisation. Its parts are modules of their own: what is included
+(:mod:`~.included`) and until when it is needed (:mod:`~.windows`), and the checks
+(:mod:`~.approvals`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-from parahost.primitives.basic import (
-    U32,
-    BlockNumber,
-    CandidateHash,
-    CoreIndex,
-    GroupIndex,
-    SessionIndex,
-    ValidatorIndex,
-)
-from parahost.primitives.candidates import CandidateReceipt
-from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
+from parahost.primitives.approval import SecondaryChecks
+from parahost.primitives.basic import U32
+from parahost.primitives.runtime_api import IncludedCandidate
+from parahost.primitives.scale import MaxLen
+from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import RuntimeBug
-from parahost.runtime.module import Module
+from parahost.runtime.module import Constant, Module, RuntimeCall, call, entry_point
+from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.admission import STRICTLY, Admission
+from parahost.runtime.parachains.approval_weight import checks_weight
+from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.included import IncludedCandidates
 from parahost.runtime.parachains.notification import SessionChangeNotification
-from parahost.runtime.parachains.scheduler import Scheduler
-from parahost.runtime.storage import Overlay, Reader, StorageDoubleMap, StorageMap, StorageValue
+from parahost.runtime.parachains.windows import CandidateKey, Windows
+from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
+from parahost.runtime.weights import Weight
 
 # Types
 
-AuthorVrfOutput = Callable[[Reader], bytes]
-"""The 32 bytes of BABE VRF output of the author of the block that executes; Babe tells it."""
+MAX_UNACCEPTED: Final = 10_000
+"""Candidates that wait for acceptance at a time: a hundred blocks full of them. While there are so
+many, no more are backed: their records would grow without end if nobody checked them."""
+MAX_CHECKED: Final = 1024
+"""Candidates on whose checks one block brings something."""
 
 
-class Validity(Module, pallet=Pallet.ParasDisputes):
-    """What may still be disputed: sessions and the candidates included in them."""
+@call(
+    0,
+    "note_checks",
+    weight=lambda call: sum(map(checks_weight, call.checks), start=Weight()),
+    dispatch_class=DispatchClass.OPERATIONAL,
+)
+@dataclass(frozen=True, slots=True)
+class NoteChecks(RuntimeCall):
+    """What the block's author knows of the checks of candidates that the chain does not."""
+
+    checks: Annotated[tuple[SecondaryChecks, ...], MaxLen(MAX_CHECKED)]
+
+
+class Validity(Module, pallet=Pallet.Validity):
+    """From Included to Accepted."""
+
+    calls = (NoteChecks,)
+
+    # Constants
+
+    max_unaccepted = Constant("MaxUnaccepted", U32, U32(MAX_UNACCEPTED))
+    """Candidates that wait for acceptance at a time."""
 
     # Storage
 
-    current_session = StorageValue("CurrentSession", SessionIndex, default=SessionIndex(U32(0)))
-    """The number of the session."""
-    earliest_session = StorageValue("EarliestSession", SessionIndex)
-    """The earliest of which candidates are recorded."""
-    sessions = StorageMap("Sessions", SessionIndex, SessionInfo)
-    """From the earliest of which candidates are recorded to this one, without a gap."""
-    included = StorageDoubleMap("Included", BlockNumber, CandidateHash, IncludedCandidate)
-    """By including block and candidate; dropped when the acceptance period is over."""
-    included_blocks = StorageValue(
-        "IncludedBlocks", tuple[tuple[BlockNumber, SessionIndex], ...], default=()
-    )
-    """The blocks of which candidates are recorded, with their sessions; both ascending."""
+    unaccepted = StorageValue("Unaccepted", U32, default=U32(0))
+    """How many recorded candidates are not accepted."""
 
     def __init__(
         self,
         system: System,
         configuration: Configuration,
-        scheduler: Scheduler,
-        author_vrf_output: AuthorVrfOutput,
+        windows: Windows,
+        included: IncludedCandidates,
+        approvals: Approvals,
     ) -> None:
         self.system = system
         self.configuration = configuration
-        self.scheduler = scheduler
-        self.author_vrf_output = author_vrf_output
+        self.windows = windows
+        self.included = included
+        self.approvals = approvals
 
     # Session change
 
     def on_session_change(self, store: Overlay, notification: SessionChangeNotification) -> None:
-        """Remember who may judge the new session's candidates (A56)."""
-        index = notification.session_index
-        self.current_session.put(store, index)
-        groups = self.scheduler.validator_groups.get(store)
-        cores = U32(len(self.scheduler.availability_cores.get(store)))
-        self.sessions.put(store, index, SessionInfo(index, notification.validators, groups, cores))
-        self._forget_sessions(store)
+        """Remember the new session, forget those that cannot be judged any more."""
+        self.included.on_session_change(store, notification)
+        self.included.forget_sessions(store)
 
     # Initialisation
 
     def initialize(self, store: Overlay) -> None:
-        """Forget candidates whose acceptance period is over."""
-        now = self.system.block_number(store)
-        period = self.configuration.configuration(store).acceptance_period
-        blocks = self.included_blocks.get(store)
-        over = [block for block, _ in blocks if block + period < now]
-        if not over:
-            return
-        for block in over:
-            self.included.remove_first(store, block)
-        self.included_blocks.put(store, blocks[len(over) :])
-        self._forget_sessions(store)
+        """End the windows that are due, or extend them (A53, A55)."""
+        for key in self.windows.take_due(store, self.system.block_number(store)):
+            self._end_or_extend(store, key)
+
+    def _end_or_extend(self, store: Overlay, key: CandidateKey) -> None:
+        if self._is_needed(store, key):
+            period = self.configuration.configuration(store).acceptance_period
+            self.windows.extend(store, key, self.system.block_number(store) + period)
+        else:
+            self.included.forget(store, key)
+            self.approvals.forget(store, key)
+            self.included.forget_sessions(store)
+
+    def _is_needed(self, store: Overlay, key: CandidateKey) -> bool:
+        """Whether checks are missing."""
+        record = self.included.included.get(store, key)
+        if record is None:
+            raise RuntimeBug(f"the candidate {key[1].hex()} has a window and no record")
+        self._accept_if_complete(store, record)
+        return not self.approvals.is_accepted(store, key)
+
+    # Entry points
+
+    @entry_point(NoteChecks, origin=NoOrigin)
+    def note_checks(self, store: Overlay, _origin: NoOrigin, call: NoteChecks) -> None:
+        """Note assignments and checks, and accept the candidates whose checks are complete (D22).
+
+        :raises InvalidCheck: when any of it breaks a rule.
+        """
+        self.process_checks(store, call.checks, STRICTLY)
 
     # Routines
 
-    def note_included(
-        self,
-        store: Overlay,
-        receipt: CandidateReceipt,
-        *,
-        core: CoreIndex,
-        backing_group: GroupIndex,
-        backers: tuple[ValidatorIndex, ...],
-        relay_parent_number: BlockNumber,
-    ) -> None:
-        """Record a candidate that the block that executes has included."""
-        now, session = self.system.block_number(store), self.current_session.get(store)
-        record = IncludedCandidate(
-            session=session,
-            receipt=receipt,
-            core=core,
-            backing_group=backing_group,
-            backers=backers,
-            relay_parent_number=relay_parent_number,
-            included_in=now,
-            author_vrf_output=self.author_vrf_output(store),
-        )
-        self.included.put(store, (now, receipt.hash()), record)
-        blocks = self.included_blocks.get(store)
-        if (now, session) not in blocks:
-            self.included_blocks.put(store, (*blocks, (now, session)))
+    def process_checks(
+        self, store: Overlay, given: Sequence[SecondaryChecks], admission: Admission
+    ) -> tuple[SecondaryChecks, ...]:
+        """Note what a block brings on the checks of candidates, and accept those whose checks are
+        complete; gives what was taken.
 
-    def included_candidates(self, store: Reader) -> tuple[IncludedCandidate, ...]:
-        """The recorded candidates, by including block, then by core."""
-        records = self.included.values(store)
-        return tuple(sorted(records, key=lambda record: (record.included_in, record.core)))
+        :raises InvalidCheck: when any of it breaks a rule.
+        """
+        taken = []
+        for checks in given:
+            noted = self.approvals.take(store, checks, admission)
+            if noted is None:
+                continue
+            taken.append(noted)
+            record = self.included.included.get(store, (noted.session, noted.candidate_hash))
+            if record is not None:
+                self._accept_if_complete(store, record)
+        return tuple(taken)
 
-    def session_info(self, store: Reader, session: SessionIndex) -> SessionInfo | None:
-        """``None`` when the session is not, or no longer, known."""
-        return self.sessions.get(store, session)
+    def room(self, store: Reader) -> int:
+        """How many candidates more may be recorded."""
+        return max(MAX_UNACCEPTED - self.unaccepted.get(store), 0)
 
-    def earliest_needed_session(self, store: Reader) -> SessionIndex:
-        """The first session of which a candidate may still be checked and disputed; this one when
-        there is none."""
-        recorded = self.included_blocks.get(store)
-        return recorded[0][1] if recorded else self.current_session.get(store)
+    def _accept_if_complete(self, store: Overlay, record: IncludedCandidate) -> None:
+        key = record.key()
+        if not self.approvals.is_accepted(store, key) and self.approvals.is_complete(store, record):
+            self.approvals.accept(store, key)
+            self._count(store, -1)
 
-    def _forget_sessions(self, store: Overlay) -> None:
-        """Forget the sessions before the first one that is still needed."""
-        current, needed = self.current_session.get(store), self.earliest_needed_session(store)
-        earliest = self.earliest_session.get(store)
-        for session in range(current if earliest is None else earliest, needed):
-            self.sessions.remove(store, SessionIndex(U32(session)))
-        self.earliest_session.put(store, needed)
+    def _count(self, store: Overlay, change: int) -> None:
+        self.unaccepted.mutate(store, lambda count: U32(count + change))
 
     # Finalisation
 
     def finalize(self, store: Overlay) -> None:
-        """Nothing."""
+        """Record what the block has included. What needs no checks is accepted at once."""
+        for record in self.included.record_noted(store):
+            self._count(store, 1)
+            self._accept_if_complete(store, record)
 
     # Consistency
 
     def check(self, store: Reader) -> None:
-        """:raises RuntimeBug: when the records, their index and the sessions do not fit."""
-        listed = list(self.included_blocks.get(store))
-        records = sorted((r.included_in, r.session) for r in self.included.values(store))
-        if listed != sorted(set(records)):
-            raise RuntimeBug(f"Validity: candidates of blocks {records}, listed {listed}")
-        current, earliest = self.current_session.get(store), self.earliest_session.get(store)
-        known = sorted(self.sessions.keys(store))
-        if earliest is not None and known != list(range(earliest, current + 1)):
-            raise RuntimeBug(f"Validity: sessions {earliest} to {current}, known {known}")
+        """:raises RuntimeBug: when not so many candidates wait for acceptance as are counted."""
+        waiting = sum(
+            not self.approvals.is_accepted(store, key) for key in self.included.included.keys(store)
+        )
+        if waiting != self.unaccepted.get(store):
+            raise RuntimeBug(f"Validity: {waiting} candidates wait for acceptance")
