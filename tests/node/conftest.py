@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture
 def each_gain_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Gains are collected, as tests/node/test_gossip.py has it; here each shall be seen."""
-    monkeypatch.setattr("parahost.node.gossip.BENEFITS_AT_ONCE", 1)
+    """Gains are collected, as tests/node/gossip/test_peers.py has it; here each shall be seen."""
+    monkeypatch.setattr("parahost.node.gossip.peers.BENEFITS_AT_ONCE", 1)

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from parahost.crypto.verifier import DirectVerifier
-from parahost.node.availability.bitfield_distribution import (
+from parahost.node.availability.bitfield_distribution import BitfieldDistribution
+from parahost.node.availability.bitfield_rules import (
     COST_WRONG_LENGTH,
-    BitfieldDistribution,
     BitfieldGossip,
-    HeadState,
-    judge,
+    BitfieldRules,
+    item_of,
     messages,
 )
 from parahost.node.availability.bitfield_signing import BitfieldSigning, bitfield_promise
@@ -32,6 +32,7 @@ from parahost.node.gossip import (
     COST_NO_VALIDATOR,
     COST_NOT_IN_VIEW,
     Acceptance,
+    Verdict,
 )
 from parahost.node.messages.availability import BitfieldNetwork, DistributeBitfield, QueryChunk
 from parahost.node.messages.base import Message
@@ -420,39 +421,22 @@ CONTEXT = SigningContext(SessionIndex(U32(0)), Hash(bytes(32)))  # type: ignore[
 
 
 @pytest.mark.guide("A94")
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([A, B, C]), st.integers(0, VALIDATORS), st.integers(0, 2)),
-        max_size=30,
-    )
-)
-def test_verdicts(arrivals: list[tuple[PeerId, int, int]]) -> None:
-    """``kind`` 0: right, 1: of another validator, 2: too long. Accepted: the first right one of
-    each validator."""
+@given(validator=st.integers(0, VALIDATORS), length=st.integers(1, 3), signer=st.integers(0, 3))
+def test_verdicts(validator: int, length: int, signer: int) -> None:
+    """Right is what its validator has signed, with a bit for each of two cores."""
     session = ChildSession(validator_ids(VALIDATORS), CONTEXT)
-    head = HeadState(session, 2)
-    taken: dict[int, None] = {}
-    for peer, validator, kind in arrivals:
-        vote = signed(validator, CONTEXT, length=3 if kind == 2 else 2)
-        if kind == 1:
-            forged = signed((validator + 1) % VALIDATORS, CONTEXT).signature
-            vote = SignedAvailabilityBitfield(vote.bitfield, vote.validator_index, forged)
-        verdict = judge(head, session, peer, vote, VERIFIER)
-        expected = (
-            Acceptance.REJECT
-            if validator >= VALIDATORS
-            else Acceptance.IGNORE
-            if validator in taken
-            else Acceptance.ACCEPT
-            if kind == 0
-            else Acceptance.REJECT
-        )
-        assert verdict.acceptance is expected
-        if expected is Acceptance.ACCEPT:
-            taken[validator] = None
-            head.bitfields[vote.validator_index] = vote
-        elif expected is Acceptance.REJECT:
-            assert verdict.change is not None and verdict.change.value < 0
+    vote = signed(validator, CONTEXT, length=length)
+    by_another = signed(signer, CONTEXT, length=length).signature
+    vote = SignedAvailabilityBitfield(vote.bitfield, vote.validator_index, by_another)
+    verdict = BitfieldRules(session, 2, VERIFIER).judge(item_of(vote))
+    if validator >= VALIDATORS:
+        assert verdict == Verdict(Acceptance.REJECT, COST_NO_VALIDATOR)
+    elif length != 2:
+        assert verdict == Verdict(Acceptance.REJECT, COST_WRONG_LENGTH)
+    elif signer == validator:
+        assert verdict == Verdict(Acceptance.ACCEPT, BENEFIT_NEW, vote)
+    else:
+        assert verdict.acceptance is Acceptance.REJECT
 
 
 VERIFIER = DirectVerifier()

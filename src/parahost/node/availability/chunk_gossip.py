@@ -129,7 +129,7 @@ def _chunk_of(validators: tuple[ValidatorId, ...]) -> Mapping[ValidatorId, Chunk
     return {validator: ChunkIndex(U32(index)) for index, validator in enumerate(validators)}
 
 
-def judge(live: LiveCandidate, peer: PeerId, chunk: ErasureChunk) -> Verdict:
+def judge(live: LiveCandidate, peer: PeerId, chunk: ErasureChunk) -> Verdict[None]:
     """Whether a peer's chunk of a live candidate is new and right (A90)."""
     pending = live.pending
     if chunk.index >= len(pending.validators):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Annotated
 
-from parahost.node.protocols import BATCH_BYTES
+from parahost.node.gossip import MAX_BATCH, in_batches
 from parahost.primitives.basic import CandidateHash, Hash, ValidatorIndex, ValidatorSignature
 from parahost.primitives.candidates import CandidateCommitments, CandidateReceipt
 from parahost.primitives.hashing import blake2_256
@@ -28,9 +28,6 @@ from parahost.primitives.statements import (
     statement_payload,
 )
 from parahost.primitives.values import dataclass
-
-MAX_BATCH = 64
-"""Statements in one message."""
 
 
 @variant(1)
@@ -109,17 +106,24 @@ class Proof:
 
 
 StatementGossip = Statements | Proof
+Said = StatementOnWire | Proof
 
 
-def messages(relay_parent: Hash, statements: Iterable[StatementOnWire]) -> Iterator[bytes]:
-    """The payloads that bring these statements, in their order."""
-    batch: list[StatementOnWire] = []
-    size = 0
-    for statement in statements:
-        batch.append(statement)
-        size += len(encode(statement))
-        if len(batch) == MAX_BATCH or size > BATCH_BYTES:
-            yield encode(Statements(relay_parent, tuple(batch)), StatementGossip)
-            batch, size = [], 0
-    if batch:
-        yield encode(Statements(relay_parent, tuple(batch)), StatementGossip)
+def messages(relay_parent: Hash, said: Iterable[Said]) -> Iterator[bytes]:
+    """The messages that bring these statements, in their order, and these proofs."""
+    said = tuple(said)
+    for batch in in_batches(one for one in said if isinstance(one, StatementOnWire)):
+        yield encode(Statements(relay_parent, batch), StatementGossip)
+    for proof in said:
+        if isinstance(proof, Proof):
+            yield encode(proof, StatementGossip)
+
+
+def read(payload: bytes) -> tuple[Hash, tuple[Said, ...]]:
+    """A message's relay parent, and what is said there.
+
+    :raises ScaleDecodeError: when it is none.
+    """
+    gossip: StatementGossip = decode_once(StatementGossip, payload)
+    said = (gossip,) if isinstance(gossip, Proof) else gossip.statements
+    return gossip.relay_parent, said

@@ -95,7 +95,7 @@ class Heads:
 
 def judge_declaration(
     sender: CollatorPeer, peer: PeerId, declaration: Declare, verifier: Verifier
-) -> Verdict:
+) -> Verdict[None]:
     """One for each connection, signed by the collator for this peer."""
     if sender.declared is not None:
         return Verdict(Acceptance.REJECT, COST_DECLARED_TWICE)
@@ -105,7 +105,7 @@ def judge_declaration(
     return Verdict(Acceptance.ACCEPT)
 
 
-def judge_advertisement(sender: CollatorPeer, advert: Advertise, heads: Heads) -> Verdict:
+def judge_advertisement(sender: CollatorPeer, advert: Advertise, heads: Heads) -> Verdict[None]:
     """One for each relay parent that we work on. ``IGNORE`` without a cost is one that we may
     yet come to work on, or no longer do."""
     head = advert.relay_parent
@@ -304,7 +304,7 @@ class ValidatorSide(CollationDistribution):
             if sender.declared is not None and sender.declared.collator == collator
         ]
 
-    def _report(self, peer: PeerId, verdict: Verdict) -> None:
+    def _report(self, peer: PeerId, verdict: Verdict[None]) -> None:
         if verdict.change is not None:
             self.ctx.send(ReportPeer(peer, verdict.change))
 

@@ -152,7 +152,7 @@ class PeerKnowledge:
 
 def judge(
     directory: Directory, record: ValidatorRecord, verifier: Verifier, genesis_hash: Hash
-) -> Verdict:
+) -> Verdict[None]:
     """New, of a validator that counts, about addresses of one peer, and signed by both."""
     if record.validator not in directory.expected:
         return Verdict(Acceptance.IGNORE)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import trio
 
 from parahost.chain.chain import ChainEvent
-from parahost.node.availability.bitfield_distribution import BitfieldGossip
+from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.backing.assignments import assign
 from parahost.node.backing.statement_wire import StatementOnWire, messages
 from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View

@@ -24,7 +24,7 @@ from parahost.consensus.grandpa.messages import (
 )
 from parahost.consensus.grandpa.messages import PROTOCOL as GRANDPA
 from parahost.crypto import sr25519
-from parahost.node.availability.bitfield_distribution import BitfieldGossip
+from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.availability.chunk_request import ChunkRequest
 from parahost.node.backing.pov_distribution import PoVRequest

@@ -5,20 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-import trio
-import trio.testing
 
 from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.node.availability import bitfield_distribution
-from parahost.node.gossip import (
-    BENEFIT_NEW,
-    BENEFITS_AT_ONCE,
-    CATCH_UP_COPIES,
-    COST_BAD_SIGNATURE,
-    COST_DUPLICATE,
-    CatchingUp,
-    GossipPeers,
-)
+from parahost.node.gossip import BENEFIT_NEW, COST_BAD_SIGNATURE, COST_DUPLICATE, GossipPeers
+from parahost.node.gossip.peers import BENEFITS_AT_ONCE, CATCH_UP_COPIES
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     PeerConnected,
@@ -64,7 +55,7 @@ def validators_at_head(count: int) -> GossipPeers:
         (50, 51, CATCH_UP_COPIES, 1),  # a full mesh
         (50, 1000, CATCH_UP_COPIES, CATCH_UP_COPIES),
         (CATCH_UP_COPIES, 1000, CATCH_UP_COPIES, CATCH_UP_COPIES),  # so few that all do
-        (50, 1000, bitfield_distribution.CATCH_UP_COPIES, 2),  # where most of all is enough
+        (50, 1000, bitfield_distribution.COPIES, 2),  # where most of all is enough
     ],
 )
 def test_so_many_do_on_average(connected: int, validators: int, wanted: int, copies: int) -> None:
@@ -159,51 +150,3 @@ def test_what_a_peer_had_to_gain_goes_with_it() -> None:
     peers.note(PeerDisconnected(P))
     report(peers, reports, P, BENEFIT_NEW)
     assert reports.made == []
-
-
-# Who comes late
-
-
-class Room:
-    """A bus that has room for as many as the test lets in."""
-
-    def __init__(self) -> None:
-        self.places = trio.Semaphore(0)
-
-    async def room(self) -> None:
-        await self.places.acquire()
-
-
-async def test_those_who_come_late_are_served_as_the_bus_has_room() -> None:
-    room, served = Room(), list[tuple[PeerId, Hash, int]]()
-    catching_up = CatchingUp(lambda *what: served.append(what))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(catching_up.run, room)
-        catching_up.add(P, HEAD, 0)
-        for number in range(63):
-            catching_up.add(PeerId(f"peer {number}"), HEAD, 1 + number)
-        await trio.testing.wait_all_tasks_blocked()
-        assert served == []
-        for _ in range(5):
-            room.places.release()
-        await trio.testing.wait_all_tasks_blocked()
-        assert served == [(PeerId(f"peer {number}"), HEAD, 1 + number) for number in range(5)]
-        for _ in range(100):
-            room.places.release()
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(served) == 63, "nobody twice, and not who lacks nothing"
-        catching_up.add(Q, HEAD, 7)
-        await trio.testing.wait_all_tasks_blocked()
-        assert served[63:] == [(Q, HEAD, 7)]
-        nursery.cancel_scope.cancel()
-
-
-def test_the_heads_that_are_new_to_a_peer_are_named_once() -> None:
-    others = [Hash(H256(bytes([number]) * 32)) for number in range(1, 4)]
-    peers = GossipPeers()
-    assert peers.note(PeerConnected(P, ObservedRole.FULL)) == ()
-    assert peers.note(PeerViewChange(P, View((HEAD, others[0])))) == (HEAD, others[0])
-    assert peers.note(PeerViewChange(P, View((HEAD, others[0], others[1])))) == (others[1],)
-    assert peers.note(PeerViewChange(P, View((others[1],)))) == ()
-    assert peers.note(PeerViewChange(P, View((HEAD, HEAD)))) == (HEAD,)
-    assert peers.note(PeerDisconnected(P)) == ()

@@ -1,0 +1,286 @@
+"""The engine: who is told what, when, and at what cost. See the package for how to use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import ClassVar, Generic, TypeVar
+
+from parahost.node.gossip.catching_up import CatchingUp
+from parahost.node.gossip.early import Early
+from parahost.node.gossip.peers import CATCH_UP_COPIES, GossipPeers
+from parahost.node.gossip.protocol import Item, Rules, Wire
+from parahost.node.gossip.topic import Topic
+from parahost.node.gossip.verdict import (
+    COST_DUPLICATE,
+    COST_FLOOD,
+    COST_MALFORMED,
+    COST_NOT_IN_VIEW,
+    COST_OUT_OF_ORDER,
+    Acceptance,
+    Verdict,
+)
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    NetworkBridgeEvent,
+    PeerDisconnected,
+    PeerMessage,
+    PeerSet,
+    PeerViewChange,
+    RegisterEventProducer,
+    ReportPeer,
+    SendMessage,
+    View,
+)
+from parahost.node.overseer import Context
+from parahost.primitives.basic import BlockNumber, Hash, PeerId
+from parahost.primitives.scale import ScaleDecodeError
+
+C = TypeVar("C")
+F = TypeVar("F")
+
+REMEMBERED_TOPICS = 256
+"""Topics that were closed lately. What is still said of them costs nobody anything."""
+
+
+class Gossip(Generic[C, F]):
+    """One protocol's gossip.
+
+    ``on_news`` is told topic, what the rules found, and who said it; before it is passed on.
+    ``copies`` is how many of those who have an item give it to a peer that comes late, on average.
+    """
+
+    SENDS: ClassVar[tuple[type[Message], ...]] = (RegisterEventProducer, SendMessage, ReportPeer)
+    """What its subsystem has to declare."""
+
+    def __init__(
+        self,
+        wire: Wire[C],
+        on_news: Callable[[Hash, F, PeerId], None],
+        *,
+        copies: int = CATCH_UP_COPIES,
+    ) -> None:
+        self._wire = wire
+        self._on_news = on_news
+        self._copies = copies
+        self._peers = GossipPeers()
+        self._topics: dict[Hash, Topic[C, F]] = {}
+        self._closed: dict[Hash, None] = {}
+        self._reach: dict[PeerId, dict[Hash, None]] = {}
+        """The open topics that each peer works on."""
+        self._early = Early()
+        self._catching_up = CatchingUp(self._catch_up)
+
+    def start(self, ctx: Context) -> None:
+        """Called by the subsystem's ``start``."""
+        self._ctx = ctx
+        wire = self._wire
+        ctx.send(RegisterEventProducer(wire.protocol, PeerSet.VALIDATION, wire.event))
+        ctx.spawn(None, partial(self._catching_up.run, ctx), "catch up")
+
+    # Topics
+
+    def open(
+        self,
+        block: Hash,
+        number: BlockNumber,
+        rules: Rules[C, F],
+        validators: int,
+        *,
+        parent: Hash | None = None,
+    ) -> None:
+        """From now on things may be said of this block; its session has so many validators.
+
+        With a ``parent``, whoever works on the block also works on what is open below it, down to
+        what is final for that peer. Parents are opened before their children.
+        """
+        assert block not in self._topics, "a topic is opened once"
+        self._closed.pop(block, None)
+        self._topics[block] = Topic(block, number, parent, rules, validators)
+        for peer in self._peers.all():
+            view = self._peers.view(peer)
+            if block in view:
+                self._reaches(peer, self._chain(view, block, self._reach.setdefault(peer, {})))
+        for peer, payload in self._early.take(block):
+            self._on_message(peer, payload)
+
+    def close(self, block: Hash) -> None:
+        """Nothing more is to be said of the block. What still comes is nobody's fault."""
+        if self._topics.pop(block, None) is None:
+            return
+        self._closed[block] = None
+        if len(self._closed) > REMEMBERED_TOPICS:
+            del self._closed[next(iter(self._closed))]
+        for reach in self._reach.values():
+            reach.pop(block, None)
+
+    def close_up_to(self, number: BlockNumber) -> None:
+        """Close all topics up to this block number: it is final."""
+        for block in [each.block for each in self._topics.values() if each.number <= number]:
+            self.close(block)
+
+    # What this node says
+
+    def publish(self, block: Hash, item: Item[C]) -> bool:
+        """Tell all who work on the topic, now or later, what this node made. ``False``, and nothing
+        is told, when the topic is not open, the item is known, or what it depends on is not."""
+        topic = self._topics.get(block)
+        if topic is None or item.id in topic.items or topic.missing(item):
+            return False
+        topic.take(item)
+        topic.own[item.id] = None
+        self._tell(topic, item, [p for p in self._peers.all() if self._lacks(p, topic, item)])
+        return True
+
+    # What others say
+
+    def on_event(self, event: NetworkBridgeEvent) -> None:
+        """An event of the protocol, from the bridge."""
+        self._peers.note(event)
+        match event:
+            case PeerMessage(peer, payload):
+                self._on_message(peer, payload)
+            case PeerViewChange(peer, view):
+                self._on_view(peer, view)
+            case PeerDisconnected(peer):
+                self._reach.pop(peer, None)
+                self._early.drop(peer)
+                for topic in self._topics.values():
+                    topic.known.pop(peer, None)
+
+    def _on_message(self, peer: PeerId, payload: bytes) -> None:
+        try:
+            block, items = self._wire.read(payload)
+        except ScaleDecodeError:
+            self._ctx.send(ReportPeer(peer, COST_MALFORMED))
+            return
+        topic = self._topics.get(block)
+        if topic is not None:
+            for item in items:
+                self._on_item(topic, peer, item)
+        elif self._is_early(peer, block):
+            self._early.keep(peer, block, payload)
+        elif block not in self._closed:
+            self._ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
+
+    def _is_early(self, peer: PeerId, block: Hash) -> bool:
+        """Whether the block's topic may be opened yet: it is a head that the peer works on, or may
+        lie below a head of ours that has not been opened."""
+        if block in self._closed:
+            return False
+        return block in self._peers.view(peer) or any(map(self._is_new, self._peers.ours.heads))
+
+    def _is_new(self, block: Hash) -> bool:
+        return block not in self._topics and block not in self._closed
+
+    def _on_item(self, topic: Topic[C, F], peer: PeerId, item: Item[C]) -> None:
+        verdict = self._judge(topic, peer, item)
+        self._peers.report(self._ctx, peer, verdict.change)
+        if verdict.acceptance is Acceptance.REJECT:
+            return
+        if not topic.missing(item):  # else there were no end to what could be noted
+            topic.knows(peer).note(item, from_peer=True)
+        if verdict.acceptance is Acceptance.ACCEPT:
+            topic.take(item)
+            assert verdict.found is not None, "what is accepted says something"
+            self._on_news(topic.block, verdict.found, peer)
+            if item.is_relayed:
+                self._pass_on(topic, item)
+
+    def _judge(self, topic: Topic[C, F], peer: PeerId, item: Item[C]) -> Verdict[F]:
+        """The protocol's rules are asked of what is new and stands on something. What crossed ours
+        on its way is no fault; the same thing sent twice is."""
+        knowledge = topic.knows(peer)
+        if knowledge.has_sent(item):
+            return Verdict(Acceptance.IGNORE, COST_DUPLICATE)
+        if item.id in topic.items:
+            return Verdict(Acceptance.IGNORE)
+        if item.quota is not None and knowledge.exhausts(item.quota):
+            return Verdict(Acceptance.REJECT, COST_FLOOD)
+        missing = topic.missing(item)
+        if not missing:
+            return topic.rules.judge(item)
+        if all(subject in knowledge.introduced for subject in missing):
+            return Verdict(Acceptance.IGNORE)  # the peer did introduce it, but we ignored that
+        return Verdict(Acceptance.REJECT, COST_OUT_OF_ORDER)
+
+    # Whom to tell
+
+    def _on_view(self, peer: PeerId, view: View) -> None:
+        before, after = self._reach.get(peer, {}), dict[Hash, None]()
+        self._reach[peer] = after
+        for head in view.heads:
+            after |= dict.fromkeys(self._chain(view, head, after))
+        self._reaches(peer, [block for block in after if block not in before])
+        self._early.drop(peer, over=lambda block: not self._is_early(peer, block))
+
+    def _chain(self, view: View, head: Hash, reached: dict[Hash, None]) -> list[Hash]:
+        """The head, if it is open, and what a peer with that view works on below it, as far as
+        that is not reached yet."""
+        chain: list[Hash] = []
+        topic = self._topics.get(head)
+        while topic is not None and topic.block not in reached:
+            chain.append(topic.block)
+            topic = None if topic.parent is None else self._topics.get(topic.parent)
+            if topic is not None and topic.number <= view.finalized_number:
+                break
+        return chain
+
+    def _reaches(self, peer: PeerId, blocks: Sequence[Hash]) -> None:
+        """The peer has begun to work on these."""
+        for block in blocks:
+            self._reach[peer][block] = None
+            self._catching_up.add(peer, block, len(self._topics[block].order))
+
+    def _lacks(self, peer: PeerId, topic: Topic[C, F], item: Item[C]) -> bool:
+        """Whether a peer works on the topic and, as far as we know, has not got the item."""
+        return topic.block in self._reach.get(peer, ()) and not topic.has(peer, item)
+
+    def _pass_on(self, topic: Topic[C, F], item: Item[C]) -> None:
+        few = self._peers.to_pass_on(
+            self._ctx.random, topic.validators, lambda peer: self._lacks(peer, topic, item)
+        )
+        self._tell(topic, item, few)
+
+    def _tell(self, topic: Topic[C, F], item: Item[C], peers: Sequence[PeerId]) -> None:
+        """Send an item, and before it what it depends on to those who lack that."""
+        for subject in item.depends_on:
+            ignorant = [p for p in peers if subject not in topic.knows(p).introduced]
+            self._send(topic, (topic.introductions[subject],), ignorant)
+        self._send(topic, (item,), peers)
+
+    def _send(self, topic: Topic[C, F], items: Sequence[Item[C]], peers: Sequence[PeerId]) -> None:
+        """Send items in this order, in as few messages as may be."""
+        if not peers or not items:
+            return
+        for peer in peers:
+            knowledge = topic.knows(peer)
+            for item in items:
+                knowledge.note(item, from_peer=False)
+        for payload in self._wire.write(topic.block, [item.content for item in items]):
+            self._ctx.send(SendMessage(tuple(peers), self._wire.protocol, payload))
+
+    def _catch_up(self, peer: PeerId, block: Hash, first: int, end: int) -> None:
+        """Give a peer that has begun to work on a topic what it lacks of these items."""
+        topic = self._topics.get(block)
+        if topic is None or block not in self._reach.get(peer, ()):
+            return
+        knowledge = topic.knows(peer)
+        introduced = dict(knowledge.introduced)
+        wanted: dict[Hashable, Item[C]] = {}
+        for item in topic.order[first:end]:
+            if item.id in knowledge.items or not self._repeats(topic, item):
+                continue
+            needed = [topic.introductions[s] for s in item.depends_on if s not in introduced]
+            for one in (*needed, item):
+                wanted[one.id] = one
+                introduced |= dict.fromkeys(one.introduces)
+        self._send(topic, tuple(wanted.values()), (peer,))
+
+    def _repeats(self, topic: Topic[C, F], item: Item[C]) -> bool:
+        """Whether we are one of those who give an item to a peer that comes late."""
+        if item.is_essential or item.id in topic.own:
+            return True
+        return item.is_relayed and self._peers.repeats(
+            self._ctx.random, topic.validators, self._copies
+        )
