@@ -5,12 +5,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import reed_solomon_leopard as leopard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost import erasure
-from parahost.erasure import code
+from parahost.erasure import code, plain
 from parahost.erasure.hashing import hash_all, node_hash
 from parahost.primitives.basic import H256
 from parahost.primitives.candidates import PoV
@@ -19,11 +18,23 @@ from parahost.primitives.scale import encode
 CASES = json.loads((Path(__file__).parents[1] / "vectors/erasure_rfc139.json").read_text())["cases"]
 
 
+leopard = code.leopard
+"""The wheel, or where there is none, what stands for it."""
+
+
+@pytest.fixture(params=["in use", "plain"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either form of the code."""
+    if request.param == "plain":
+        monkeypatch.setattr(code, "leopard", plain)
+
+
 def case_name(case: dict[str, str]) -> str:
     return f"{case['name']}-{case['n_chunks']}"
 
 
 @pytest.mark.guide("A92")
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_polkadots_own_vectors(case: dict[str, Any]) -> None:
     data, n = bytes.fromhex(case["data_hex"]), case["n_chunks"]
@@ -61,6 +72,33 @@ def test_any_third_brings_the_data_back(data: bytes, n: int, chance: random.Rand
     with pytest.raises(erasure.NotEnoughChunks) as refused:
         erasure.reconstruct(too_few, n)
     assert (refused.value.received, refused.value.needed) == (k - 1, k)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 300), st.integers(1, 3), st.randoms(use_true_random=False))
+def test_the_plain_form_gives_the_wheels_bytes(n: int, blocks: int, chance: random.Random) -> None:
+    wheel = pytest.importorskip("reed_solomon_leopard")
+    k = erasure.threshold(n)
+    originals = [chance.randbytes(64 * blocks) for _ in range(k)]
+    recovery = plain.encode(originals, n - k)
+    assert recovery == list(wheel.encode(originals, n - k))
+    all_chunks = originals + recovery
+    kept = sorted(chance.sample(range(n), k))
+    of_originals = {index: all_chunks[index] for index in kept if index < k}
+    of_recovery = {index - k: all_chunks[index] for index in kept if index >= k}
+    lacking = {index: originals[index] for index in range(k) if index not in of_originals}
+    assert plain.decode(k, n - k, of_originals, of_recovery) == lacking
+
+
+@pytest.mark.parametrize("n", [1000, 1023, 1024, 3073, erasure.MAX_VALIDATORS])
+def test_the_plain_form_gives_the_wheels_bytes_to_many_validators(n: int) -> None:
+    wheel = pytest.importorskip("reed_solomon_leopard")
+    chance, k = random.Random(n), erasure.threshold(n)
+    originals = [chance.randbytes(64) for _ in range(k)]
+    recovery = plain.encode(originals, n - k)
+    assert recovery == list(wheel.encode(originals, n - k))
+    of_recovery = {index: recovery[index] for index in chance.sample(range(n - k), k)}
+    assert plain.decode(k, n - k, {}, of_recovery) == dict(enumerate(originals))
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 7, 100, 256, 257, 1000])
@@ -164,6 +202,7 @@ def test_numbers_of_validators_that_there_is_no_code_for(n: int) -> None:
 
 
 def test_the_limit_is_the_librarys() -> None:
+    leopard = pytest.importorskip("reed_solomon_leopard")
     for n in (2, 3, 4, 1023, erasure.MAX_VALIDATORS):
         k = erasure.threshold(n)
         assert leopard.supports(k, n - k)

@@ -3,6 +3,9 @@
 As D28 and Polkadot's RFC-139 have it, Reed-Solomon over GF(2^16) in the Leopard basis. The first
 k chunks hold the data themselves, filled up with zeros; the others are computed. All chunks are of
 one length, a multiple of 64 bytes.
+
+The code itself is a wheel's; where there is none for this Python, it is :mod:`.plain`, which gives
+the same bytes.
 """
 
 from __future__ import annotations
@@ -10,12 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-import reed_solomon_leopard as leopard
-
 from parahost.erasure.errors import BadChunk, BadPadding, NotEnoughChunks, WrongRoot
 from parahost.erasure.merkle import SMALL_BYTES, erasure_root
 from parahost.primitives.once import once
 from parahost.primitives.scale import decode_prefix
+
+try:
+    import reed_solomon_leopard as leopard
+except ModuleNotFoundError:
+    from parahost.erasure import plain as leopard
 
 MAX_VALIDATORS = 49_153
 """The most that the Leopard code in use can serve with a third of originals: its recovery chunks
