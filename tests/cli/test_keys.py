@@ -10,7 +10,7 @@ import pytest
 
 from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory
-from parahost.node.node import declared_graph
+from parahost.node.subsystems import declared_graph
 from parahost.ports import KeyType
 from parahost.primitives.basic import H256
 from parahost.runtime.chain_spec import ChainSpec

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parahost.node.node import declared_graph
+from parahost.node.subsystems import declared_graph
 
 Edge = tuple[str, str, str]
 """Sender, message, receiver."""

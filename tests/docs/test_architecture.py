@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from configparser import ConfigParser
 
-from parahost.node.node import declared_graph
+from parahost.node.subsystems import declared_graph
 from tests.docs.message_graph import PAGE, section, shown
 
 ROOT = PAGE.parents[1]

@@ -18,7 +18,7 @@ def inspect() -> None:
 @app.command()
 def graph() -> None:
     """Print the declared message graph of a node: who says what to whom, a line each."""
-    from parahost.node.node import declared_graph
+    from parahost.node.subsystems import declared_graph
 
     edges = declared_graph()
     width = max(len(sender) for sender, _, _ in edges)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -20,39 +19,21 @@ from parahost.chain.errors import StateUnavailable, UnknownBlock
 from parahost.chain.importing import Importer
 from parahost.chain.pool import PoolRefused, TransactionGossip, TransactionPool
 from parahost.chain.sync import Sync
-from parahost.consensus.babe.epochs import EpochView
+from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.grandpa import GrandpaVoter, VotingRule, vote_for_best
 from parahost.node.authoring.author import Author
 from parahost.node.authoring.proposer import BlockProposer
-from parahost.node.availability.bitfield_distribution import BitfieldDistribution
-from parahost.node.availability.bitfield_signing import BitfieldSigning
-from parahost.node.availability.distribution import AvailabilityDistribution
-from parahost.node.availability.recovery import AvailabilityRecovery
-from parahost.node.availability.store import AvailabilityStore
-from parahost.node.backing.candidate_backing import CandidateBacking
-from parahost.node.backing.candidate_selection import CandidateSelection
-from parahost.node.backing.pov_distribution import PoVDistribution
-from parahost.node.backing.statement_distribution import StatementDistribution
 from parahost.node.chain_journal import record_finality, record_import
 from parahost.node.clock_watch import ClockWatch
 from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
-from parahost.node.collation.collator_side import CollatorSide
-from parahost.node.collation.distribution import CollationDistribution
-from parahost.node.collation.generation import CollationGeneration
 from parahost.node.collation.para_standing import Expected
-from parahost.node.collation.validator_side import ValidatorSide
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.utility import ReportMisbehavior
-from parahost.node.overseer import Interceptor, MessageGraph, Overseer, Subsystem
+from parahost.node.overseer import Interceptor, Overseer
 from parahost.node.overseer.overseer import Pick
 from parahost.node.own_part import OwnPart
-from parahost.node.utility.candidate_validation import CandidateValidation
-from parahost.node.utility.chain_api import ChainApi
-from parahost.node.utility.misbehavior_arbitration import MisbehaviorArbitration
-from parahost.node.utility.network_bridge import NetworkBridge
-from parahost.node.utility.peer_set_manager import PeerSetManager
-from parahost.node.utility.provisioner import Provisioner
-from parahost.node.utility.runtime_api import Ask, RuntimeApi, ask_state
+from parahost.node.subsystems import make_subsystems
+from parahost.node.utility.runtime_api import Ask, ask_state
 from parahost.ports import (
     Clock,
     Database,
@@ -75,7 +56,6 @@ from parahost.primitives.runtime_api import CandidateBackedEvent
 from parahost.runtime import api
 from parahost.runtime.errors import InvalidTransaction
 from parahost.runtime.executive import Runtime
-from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.storage import State
 
 if TYPE_CHECKING:
@@ -148,6 +128,17 @@ class Tweaks:
 class Node:
     """One node of the network. Construct it, then ``run`` it, then run its network."""
 
+    role: Role
+    ports: Ports
+    collating: Collating | None
+    bans: CollatorBans
+    ask: Ask
+    """Asks a function of the Runtime API on a state."""
+    runtime: Runtime
+    parameters: BabeParameters
+    chain: Chain
+    grandpa: GrandpaVoter
+
     def __init__(
         self,
         genesis: State,
@@ -168,8 +159,9 @@ class Node:
         :raises DatabaseError: when it cannot be used.
         """
         tweaks = tweaks or Tweaks()
-        self.role, self.ports = role, ports
-        self._ask = tweaks.ask
+        self.role, self.ports, self.collating = role, ports, collating
+        self.bans = CollatorBans(ports.database, collator_ban_s)
+        self.ask = tweaks.ask
         self.runtime = Runtime(ports.verifier)
         epochs = EpochView.of_genesis(genesis)
         self.parameters = epochs.parameters
@@ -211,7 +203,7 @@ class Node:
         self.pool = TransactionPool(self.chain, self.runtime)
         self.transactions = TransactionGossip(self.pool, ports.network)
         self.overseer = Overseer(
-            self._subsystems(collating, CollatorBans(ports.database, collator_ban_s)),
+            make_subsystems(self),
             clock=ports.clock,
             random=ports.random,
             journal=ports.journal,
@@ -224,48 +216,6 @@ class Node:
         watch = ClockWatch(ports.clock, ports.journal, self.parameters, self.chain.sealed_by)
         self.sync.on_header = watch.heard
         self.chain.subscribe(self._on_chain)
-
-    def _subsystems(self, collating: Collating | None, bans: CollatorBans) -> list[Subsystem]:
-        """The same on every node, but for the two sides of collation: what a role does not need
-        stays idle without its keys."""
-        ports, slot_s = self.ports, self.parameters.slot_duration_s
-        keys, verifier = ports.keystore, ports.verifier
-        peer, genesis = ports.network.local_peer, self.chain.genesis_hash
-        collation: list[Subsystem] = [ValidatorSide(verifier, bans)]
-        if collating is not None:
-            collation = [
-                CollatorSide(collating.para_id, keys, peer),
-                CollationGeneration(
-                    collating.collator,
-                    collating.para_id,
-                    keys,
-                    slot_duration_s=slot_s,
-                    genesis_hash=genesis,
-                    submit=self._submit,
-                    expected=collating.expected,
-                ),
-            ]
-        return [
-            RuntimeApi(self._state, self._ask),
-            ChainApi(self.chain),
-            NetworkBridge(ports.network, self.role.observed, self.chain.finalized.number),
-            PeerSetManager(
-                keys, verifier, ports.steering, peer, genesis, self.grandpa.authorities_are
-            ),
-            CandidateValidation(ports.validation_host, verifier),
-            CandidateBacking(keys),
-            CandidateSelection(keys),
-            StatementDistribution(verifier),
-            PoVDistribution(),
-            AvailabilityStore(ports.database),
-            AvailabilityDistribution(keys),
-            AvailabilityRecovery(),
-            BitfieldSigning(keys, slot_s),
-            BitfieldDistribution(verifier),
-            *collation,
-            Provisioner(partial(sanitize, self.runtime.modules.parachains)),
-            MisbehaviorArbitration(ports.database),
-        ]
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until cancelled. Started once everything may receive from the network.
@@ -325,10 +275,10 @@ class Node:
         return found[::-1]
 
     def _leaf(self, block: Hash, header: Header) -> ActiveLeaf:
-        leaf: ActiveLeaf = self._ask(ActiveLeaf, self.chain.state(block), (block, header))
+        leaf: ActiveLeaf = self.ask(ActiveLeaf, self.chain.state(block), (block, header))
         return leaf
 
-    def _state(self, block: Hash) -> State | None:
+    def state_of(self, block: Hash) -> State | None:
         try:
             return self.chain.state(block)
         except (UnknownBlock, StateUnavailable):
@@ -354,37 +304,9 @@ class Node:
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
         self.overseer.send(ReportMisbehavior(proof))
 
-    def _submit(self, extrinsic: Extrinsic) -> None:
+    def submit(self, extrinsic: Extrinsic) -> None:
         """A transaction of our own, such as a claim; what the pool refuses is only told."""
         try:
             self.transactions.submit(extrinsic)
         except (InvalidTransaction, PoolRefused) as why:
             self.ports.journal.record("transaction.refused", reason=str(why))
-
-
-SUBSYSTEMS: tuple[type[Subsystem], ...] = (
-    RuntimeApi,
-    ChainApi,
-    NetworkBridge,
-    PeerSetManager,
-    CandidateValidation,
-    CandidateBacking,
-    CandidateSelection,
-    StatementDistribution,
-    PoVDistribution,
-    AvailabilityStore,
-    AvailabilityDistribution,
-    AvailabilityRecovery,
-    BitfieldSigning,
-    BitfieldDistribution,
-    CollationDistribution,
-    CollationGeneration,
-    Provisioner,
-    MisbehaviorArbitration,
-)
-"""All there are, on nodes of any role."""
-
-
-def declared_graph() -> list[tuple[str, str, str]]:
-    """(sender, message, receiver) for all that subsystems may say, on nodes of any role."""
-    return MessageGraph(SUBSYSTEMS).edges()

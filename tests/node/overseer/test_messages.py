@@ -6,7 +6,7 @@ import inspect
 
 from parahost.node.messages import availability, backing, collation, network, utility
 from parahost.node.messages.base import Message, Request
-from parahost.node.node import SUBSYSTEMS
+from parahost.node.subsystems import SUBSYSTEMS
 from tests.constructed import constructed_in
 
 FROM_OUTSIDE = {
