@@ -12,9 +12,30 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
-from parahost.primitives.basic import H256
-from parahost.runtime import pallets
+from parahost.crypto import sr25519
+from parahost.crypto.verifier import DirectVerifier
+from parahost.node.gossip import (
+    BENEFIT_NEW,
+    COST_BAD_SIGNATURE,
+    COST_NO_VALIDATOR,
+    Acceptance,
+    Verdict,
+)
+from parahost.node.messages.base import Message
+from parahost.node.messages.network import (
+    NetworkBridgeEvent,
+    PeerConnected,
+    PeerMessage,
+    PeerViewChange,
+    SendMessage,
+    View,
+)
+from parahost.node.overseer import Subsystem
+from parahost.ports import ObservedRole
+from parahost.primitives.basic import H256, H512, PeerId, ValidatorId, ValidatorSignature
+from parahost.runtime import api, pallets
 from parahost.runtime.description import describe
 from parahost.runtime.dispatch import ModuleRefusal, refusal_of
 from parahost.runtime.errors import BadOrigin
@@ -25,6 +46,7 @@ from parahost.runtime.system import System
 from parahost.runtime.weights import micros, nanos
 from parahost.simulation import BadScenario, Scenario, Simulation, checkers, faults
 from parahost.simulation.scenario_files import load_scenario
+from tests.node.harness import make_overseer, running, scripted_leaf
 
 TEXT = (Path(__file__).parents[2] / "docs" / "CONTRIBUTING.md").read_text()
 ALICE = AccountId(H256(bytes(32)))
@@ -139,3 +161,71 @@ def test_the_checker_bites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     trio.run(bite)
     assert checker.verdict.startswith("slot ") and " in block 3 " in checker.verdict
+
+
+# A new gossip protocol
+
+
+@pytest.fixture
+def greetings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    return example("A new gossip protocol", tmp_path, monkeypatch)
+
+
+PAIRS = tuple(sr25519.Keypair.from_uri(f"//{name}") for name in ("alice", "bob"))
+VALIDATORS = tuple(ValidatorId(pair.public) for pair in PAIRS)
+LEAF = scripted_leaf(
+    answers={api.validators: lambda: VALIDATORS, api.session_index_for_child: lambda: 0}
+)
+
+
+def greeting(module: ModuleType, validator: int, *, signed_by: int) -> Any:
+    unsigned = module.Greeting(validator, ValidatorSignature(H512(bytes(64))))
+    signature = sr25519.sign(PAIRS[signed_by], unsigned.payload(LEAF.session))
+    return replace(unsigned, signature=signature)
+
+
+def test_a_greeting_is_right_when_its_validator_has_signed_it(greetings: ModuleType) -> None:
+    rules = greetings.GreetingRules(LEAF.session, DirectVerifier())
+    right = greeting(greetings, 1, signed_by=1)
+    assert rules.judge(greetings.item_of(right)) == Verdict(Acceptance.ACCEPT, BENEFIT_NEW, right)
+    for validator, cost in ((0, COST_BAD_SIGNATURE), (2, COST_NO_VALIDATOR)):
+        wrong = greeting(greetings, validator, signed_by=1)
+        assert rules.judge(greetings.item_of(wrong)) == Verdict(Acceptance.REJECT, cost)
+
+
+async def test_greetings_are_heard_and_told(greetings: ModuleType) -> None:
+    distribution, heard = greetings.GreetingDistribution(DirectVerifier()), list[Message]()
+
+    class Others(Subsystem):
+        """The bridge, and whoever wants to know."""
+
+        name = "others"
+        receives = distribution.sends
+
+        def on_message(self, message: Message) -> None:
+            heard.append(message)
+
+    alices, bobs = (greeting(greetings, index, signed_by=index) for index in (0, 1))
+    peer, late = PeerId("peer"), PeerId("late")
+
+    def works_on_the_head(who: PeerId) -> list[NetworkBridgeEvent]:
+        return [PeerConnected(who, ObservedRole.FULL), PeerViewChange(who, View((LEAF.hash,)))]
+
+    overseer = make_overseer([distribution, Others()])
+    async with running(overseer, [LEAF]):
+        (payload,) = greetings.messages(LEAF.hash, [bobs])
+        events = [*works_on_the_head(peer), PeerMessage(peer, payload)]
+        for event in events:
+            overseer.send(greetings.GreetingNetwork(event))
+        overseer.send(greetings.Greet(LEAF.hash, alices))
+        for event in works_on_the_head(late):
+            overseer.send(greetings.GreetingNetwork(event))
+        await trio.testing.wait_all_tasks_blocked()
+    assert [m for m in heard if isinstance(m, greetings.Heard)] == [
+        greetings.Heard(LEAF.hash, bobs)
+    ]
+    sent = [message for message in heard if isinstance(message, SendMessage)]
+    assert [(m.peers, *greetings.read(m.payload)) for m in sent] == [
+        ((peer,), LEAF.hash, [greetings.item_of(alices)]),
+        ((late,), LEAF.hash, [greetings.item_of(bobs), greetings.item_of(alices)]),
+    ]
