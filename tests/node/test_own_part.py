@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import cast
 
-from parahost.node.own_part import OwnPart, Signed
+import pytest
+
+from parahost.chain.errors import UnknownBlock
+from parahost.consensus.grandpa import TellVoteElsewhere
+from parahost.consensus.grandpa.messages import SignedMessage
+from parahost.node.own_part import OwnPart, OwnSignature
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import (
     H256,
+    H512,
     U32,
     U64,
     BabeId,
     BlockNumber,
+    GrandpaId,
+    GrandpaSignature,
     Hash,
     SessionIndex,
     Slot,
     ValidatorId,
 )
+from parahost.primitives.consensus import Prevote
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Extrinsic, Header
 from tests.chain.world import ManualClock
@@ -60,6 +69,16 @@ class Made:
         return (Extrinsic(b"x"),) * 4
 
 
+class Unknown(Made):
+    """No block is known."""
+
+    def __init__(self) -> None:
+        super().__init__(OTHER, 0)
+
+    def author(self, block: Hash) -> tuple[BabeId, Slot]:
+        raise UnknownBlock(block)
+
+
 def told(author: BabeId, slot: int, *, sealed: int) -> list[str]:
     """What is recorded of block 9 when this node has sealed another, or that one."""
     journal = ListJournal()
@@ -91,10 +110,27 @@ def test_others_blocks_are_not_ours() -> None:
     assert told(OTHER, BEGAN + 1, sealed=8) == []
 
 
+@pytest.mark.parametrize(
+    ("slot", "events"), [(0, []), (1, []), (2, ["keys.used_elsewhere"]), (None, [])]
+)
+def test_a_vote_for_a_block_that_no_earlier_life_can_have_known(
+    slot: int | None, events: list[str]
+) -> None:
+    """A block may be of the slot after the present one. What is not known is of no slot."""
+    journal = ListJournal()
+    blocks = Unknown() if slot is None else Made(OTHER, BEGAN + slot)
+    part = OwnPart(journal, KEYS, CLOCK, PARAMETERS, blocks)
+    vote = Prevote(Hash(word(9)), BlockNumber(U32(7)))
+    signed = SignedMessage(vote, GrandpaSignature(H512(bytes(64))), GrandpaId(OURS))
+    for round_number in (5, 6):
+        part.voted_elsewhere(TellVoteElsewhere(3, round_number, signed))
+    assert journal.names() == events
+
+
 def test_signatures_of_ours_from_elsewhere_are_told_once_a_period_and_kind() -> None:
     journal = ListJournal()
     part = OwnPart(journal, KEYS, CLOCK, PARAMETERS, Made(OTHER, 0))
-    deeds: tuple[tuple[Signed, int], ...] = (
+    deeds: tuple[tuple[OwnSignature, int], ...] = (
         ("vote", 3),
         ("vote", 3),
         ("statement", 3),

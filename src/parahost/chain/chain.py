@@ -44,6 +44,8 @@ from parahost.runtime.genesis import genesis_header
 from parahost.runtime.storage import State
 
 _BAD_BLOCKS_KEPT = 1024
+SLOTS_AHEAD = 1
+"""So far may a block's slot lie in the future."""
 
 
 ChainEvent = BlockImportEvent | BlockFinalizationEvent
@@ -404,7 +406,7 @@ class Chain:
             raise WrongNumber(header.number, parent.number)
         claim, before = pre_digest_of(header), parent.verified
         now = before.epochs.parameters.slot_at(self._clock.now())
-        if claim.slot > now + 1:
+        if claim.slot > now + SLOTS_AHEAD:
             raise FutureSlot(header.hash(), claim.slot, now)
         epoch = before.epochs.epoch_at(claim.slot)
         author = verify_header(header, claim, epoch, self._verifier, parent_slot=before.slot)

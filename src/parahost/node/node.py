@@ -189,6 +189,7 @@ class Node:
             genesis_authorities=api.grandpa_authorities(genesis),
             gossip_s=min(1.0, self.parameters.slot_duration_s / GOSSIP_PER_SLOT),
             on_equivocation=self._report,
+            on_vote_elsewhere=self._own_part.voted_elsewhere,
             voting_rule=voting_rule,
         )
         self.sync = Sync(

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from parahost.chain.chain import SLOTS_AHEAD
+from parahost.chain.errors import UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
+from parahost.consensus.grandpa import TellVoteElsewhere
 from parahost.ports import Clock, Journal, KeyStore, KeyType
 from parahost.primitives.basic import BabeId, Hash, SessionIndex, Slot, ValidatorId
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Extrinsic
 
-Signed = Literal["block", "vote", "statement"]
+OwnSignature = Literal["block", "vote", "statement"]
 """What a key of ours has signed: a block (BABE), a vote on finality (GRANDPA), a statement."""
 
 
@@ -19,7 +22,10 @@ class Blocks(Protocol):
     """What is asked of imported blocks; ``parahost.chain.Chain`` answers."""
 
     def author(self, block: Hash) -> tuple[BabeId, Slot]:
-        """Who made it, by its verified seal, and for which slot."""
+        """Who made it, by its verified seal, and for which slot.
+
+        :raises UnknownBlock: when it is not known, or is the genesis block.
+        """
         ...
 
     def body(self, block: Hash) -> tuple[Extrinsic, ...] | None: ...
@@ -30,6 +36,7 @@ class OwnPart:
 
     A block that bears our seal, is for a slot that began after this node did, and was not sealed
     here, was made by another machine with our key. What is older may be of an earlier life of ours.
+    So may a vote for a block that an earlier life can have known.
     """
 
     def __init__(
@@ -46,7 +53,7 @@ class OwnPart:
         self._began = parameters.slot_at(clock.now())
         self._sealed: Hash | None = None
         self._session: SessionIndex | None = None
-        self._told: dict[Signed, int] = {}
+        self._told: dict[OwnSignature, int] = {}
 
     def sealed(self, block: Hash) -> None:
         """This node has made a block, which is imported next."""
@@ -64,8 +71,26 @@ class OwnPart:
         elif slot > self._began:
             self._journal.record("keys.used_elsewhere", what="block", key=author, **where)
 
+    def voted_elsewhere(self, told: TellVoteElsewhere) -> None:
+        """A vote of ours has come from others that this node has not cast."""
+        target = told.vote.target
+        try:
+            _, slot = self._blocks.author(target.hash)
+        except UnknownBlock:
+            return  # of another fork, or to come; where a key is used there are more
+        if slot > self._began + SLOTS_AHEAD:
+            self.on_own_signature_elsewhere(
+                "vote",
+                told.vote.id,
+                told.set_id,
+                set=told.set_id,
+                round=told.round,
+                block=target.hash,
+                number=target.number,
+            )
+
     def on_own_signature_elsewhere(
-        self, what: Signed, key: bytes, period: int, **where: object
+        self, what: OwnSignature, key: bytes, period: int, **where: object
     ) -> None:
         """A valid signature of ``key``, which this node holds, came from others, and no life of
         this node can have made it. Recorded once for each ``period`` in which the key signs: an

@@ -16,20 +16,21 @@ from parahost.consensus.grandpa.ballots import Ballots
 from parahost.consensus.grandpa.commits import first_unsigned
 from parahost.consensus.grandpa.effects import (
     ChainMoved,
+    ChangeReputation,
     Effect,
     FinalizeBlock,
     Input,
     OwnVote,
     PeerProof,
+    ProofVerified,
     ReportEquivocation,
-    ReportPeer,
     SaveAuthorities,
     SaveCommit,
     SaveRound,
     Send,
     SignVote,
     TellContradiction,
-    Verified,
+    TellVoteElsewhere,
     VerifyProof,
     Wake,
 )
@@ -120,8 +121,9 @@ class Node:
     """Of this life."""
     signed: list[bytes] = field(default_factory=list)
     """Of all lives, as are the following."""
-    reports: list[ReportPeer] = field(default_factory=list)
+    reports: list[ChangeReputation] = field(default_factory=list)
     faults: list[Effect] = field(default_factory=list)
+    votes_elsewhere: list[TellVoteElsewhere] = field(default_factory=list)
     moments: int = 0
     """At which it might have been killed."""
     dies_at: int | None = None
@@ -152,6 +154,8 @@ class Machines:
         self.loss = 0.0
         self.lose_writes = 0
         """How many of the last writes a kill loses, at most."""
+        self.forgets = False
+        """Whether a kill loses all that GRANDPA has written."""
         self.nodes = [
             Node(f"n{index}", KeyRing.of([(KeyType.GRANDPA, f"//voter{index}")]))
             for index in range(voters + others)
@@ -253,16 +257,18 @@ class Machines:
                 node.store.save_completed(completed)
             case SaveCommit(commit):
                 node.store.save_commit(commit)
-            case ReportPeer():
+            case ChangeReputation():
                 node.reports.append(effect)
             case ReportEquivocation() | TellContradiction():
                 node.faults.append(effect)
+            case TellVoteElsewhere():
+                node.votes_elsewhere.append(effect)
 
     def _verify(self, node: Node, proof: PeerProof) -> None:
         assert node.machine is not None
         votes, message = node.machine.unverified(proof), proof.message
         unsigned = whole(first_unsigned(votes, message.round, message.set_id, VERIFIER))
-        self.take(node, Verified(proof, good=unsigned is None))
+        self.take(node, ProofVerified(proof, good=unsigned is None))
 
     # The world around it
 
@@ -273,6 +279,8 @@ class Machines:
         node.unsubscribe()
         node.database.before_write = None
         node.database = node.database.crash(min(self.lose_writes, node.database.unsynced))
+        if self.forgets:
+            node.database = MemoryDatabase()
         for other in self.nodes:
             self._later(other, 0.0, partial(self.take, other, PeerDisconnected(node.peer)))
         self.start(node)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from parahost.consensus.grandpa.effects import Effect, FinalizeBlock, SaveCommit, SeekBlock
+from parahost.consensus.grandpa.effects import (
+    Effect,
+    FinalizeBlock,
+    SaveCommit,
+    SeekBlock,
+    SignVote,
+)
 from parahost.consensus.grandpa.machine import GrandpaMachine
 from parahost.consensus.grandpa.messages import PROTOCOL, CommitMessage, GossipMessage, compact
 from parahost.consensus.grandpa.recovery import recover
@@ -94,6 +99,18 @@ def test_time_alone_brings_nothing_twice() -> None:
         assert node.machine.advance(it.now) == []
 
 
+def test_time_brings_nothing_further_before_an_answer() -> None:
+    """What a vote or a final block changes is known before anything else is decided."""
+    it = machines(1)
+    it.produce(6, forks=0.3)
+    answered = 0
+    for step in (step for node in it.nodes for step in node.steps if step.event is None):
+        *before, last = step.effects or [None]
+        assert not any(isinstance(effect, FinalizeBlock | SignVote) for effect in before)
+        answered += isinstance(last, FinalizeBlock | SignVote)
+    assert answered > 20
+
+
 def test_held_commits_are_believed_one_after_the_other() -> None:
     """Their blocks come together. The highest makes the others old news, and each is held once,
     whoever sends it."""
@@ -121,6 +138,41 @@ def test_held_commits_are_believed_one_after_the_other() -> None:
     assert node.reports == []
 
 
+def test_a_key_on_two_machines_is_noticed_on_both() -> None:
+    """Where the two do not say the same at the same time, and from the second round on: what the
+    first one brings may be an earlier life's."""
+    it = Machines(1, 4)
+    one, *_ = it.nodes
+    twin = Node("twin", one.keys)
+    it.nodes.append(twin)
+    for node in it.nodes:
+        it.start(node)
+    it.produce(12, forks=0.5)
+    for node in (one, twin):
+        assert node.votes_elsewhere
+        assert all(told.vote.id == one.id for told in node.votes_elsewhere)
+        assert all(told.set_id == 0 and told.round > 1 for told in node.votes_elsewhere)
+    assert all(node.votes_elsewhere == [] for node in it.nodes if node.id != one.id)
+
+
+@pytest.mark.parametrize("moments", [0, 22, 24])
+def test_who_catches_up_hears_its_own_votes_without_alarm(moments: int) -> None:
+    """Its disk is gone, its key is not, and the others are in a later round, in which an earlier
+    life of it has voted a moment ago."""
+    it = machines(2)
+    it.produce(5)
+    victim = it.nodes[0]
+    assert victim.machine is not None
+    voted_in = victim.machine.round
+    assert voted_in > 3
+    victim.dies_at = victim.moments + moments
+    it.forgets = True
+    it.produce(8)
+    assert victim.lives == 2
+    assert victim.machine.round > voted_in
+    assert victim.votes_elsewhere == []
+
+
 def moments_of_a_life() -> int:
     it = machines(1)
     it.produce(3)
@@ -128,33 +180,27 @@ def moments_of_a_life() -> int:
 
 
 MOMENTS = moments_of_a_life()
+KILLS = 24
 
 
-@settings(max_examples=30)
-@given(
-    moment=st.integers(0, MOMENTS - 1),
-    lost=st.integers(0, 40),
-    again=st.integers(1, 20) | st.none(),
-)
-def test_killed_at_any_moment_it_goes_on_and_contradicts_nothing(
-    moment: int, lost: int, again: int | None
-) -> None:
-    """Before any effect and any write, with the last writes lost or not, and perhaps once more
-    soon afterwards."""
+@pytest.mark.parametrize("part", range(KILLS))
+def test_killed_at_any_moment_it_goes_on_and_contradicts_nothing(part: int) -> None:
+    """Before any effect and any write, with the last writes lost or not, and again soon
+    afterwards. Each case is of another part of a life."""
+    draw = random.Random(part)
     it = Machines(1, 4)
-    it.lose_writes = lost
+    it.lose_writes = draw.choice([0, 1, 40])
     victim = it.nodes[0]
-    victim.dies_at = moment
+    victim.dies_at = draw.randrange(MOMENTS * part // KILLS, MOMENTS * (part + 1) // KILLS)
     for node in it.nodes:
         it.start(node)
     it.produce(3)
-    if again is not None:
-        victim.dies_at = victim.moments + again
+    victim.dies_at = victim.moments + draw.randrange(20)
     it.produce(3)
     it.run(20 * T)
-    assert victim.lives == (2 if again is None else 3)
+    assert victim.lives == 3
     for node in it.nodes:
         assert_says_one_thing(node)
         assert node.tree.finalized.number >= max(header.number for header in it.headers) - 1
-        assert node.reports == node.faults == []
+        assert node.reports == node.faults == node.votes_elsewhere == []
     finalized_numbers(it.nodes)

@@ -71,6 +71,7 @@ async def world(seed: int, voters: int, others: int = 0) -> AsyncIterator[World]
         it = World(seed, nursery, voters, others)
         yield it
         it.assert_safe()
+        it.assert_no_false_alarm()
         nursery.cancel_scope.cancel()
 
 

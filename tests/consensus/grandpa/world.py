@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 
 import trio
 
-from parahost.consensus.grandpa import BlockRef, GrandpaVoter, VotingRule, vote_for_best
+from parahost.consensus.grandpa import (
+    BlockRef,
+    GrandpaVoter,
+    TellVoteElsewhere,
+    VotingRule,
+    vote_for_best,
+)
 from parahost.crypto import ed25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import (
@@ -207,6 +213,7 @@ class Node:
     voter: GrandpaVoter | None = None
     port: MemoryPort | None = None
     equivocations: list[GrandpaEquivocationProof] = field(default_factory=list)
+    votes_elsewhere: list[TellVoteElsewhere] = field(default_factory=list)
     _scope: trio.CancelScope | None = None
 
     @property
@@ -250,6 +257,7 @@ class World:
             gossip_s=T,
             voting_rule=node.rule,
             on_equivocation=node.equivocations.append,
+            on_vote_elsewhere=node.votes_elsewhere.append,
         )
         for other in self.running():
             if other is not node and frozenset((node.peer, other.peer)) not in self.parted:
@@ -336,6 +344,10 @@ class World:
         with trio.fail_after(within):
             while any(n.tree.finalized.number < n.tree.best.number - 1 for n in self.running()):
                 await trio.sleep(0.5)
+
+    def assert_no_false_alarm(self) -> None:
+        """Nobody has heard its own votes as another machine's."""
+        assert all(node.votes_elsewhere == [] for node in self.nodes)
 
     def assert_safe(self) -> None:
         """No two nodes ever finalised conflicting blocks."""

@@ -10,6 +10,7 @@ import trio
 
 from parahost.chain.blocks import Execute
 from parahost.chain.chain import ChainEvent
+from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.messages.base import Message
 from parahost.node.node import Node
 from parahost.ports import Batch, KeyType
@@ -22,9 +23,19 @@ from parahost.runtime.errors import InvalidBlock
 from parahost.runtime.executive import Executed
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Overlay, State
-from parahost.simulation import EquivocatingAuthor, FullDisk, Scenario, Shape, Simulation, at
+from parahost.simulation import (
+    BadLinks,
+    EquivocatingAuthor,
+    FullDisk,
+    Scenario,
+    Shape,
+    Simulation,
+    at,
+)
 from parahost.simulation.build import Build
 from parahost.simulation.checkers import OK
+from parahost.simulation.journal import TraceEvent
+from parahost.storage.memory import MemoryDatabase
 from tests.simulation.checkers.planted import SMALL, Replace, bitten, run_with, secretly
 
 BARE = Shape(validators=4, parachains=0)
@@ -130,6 +141,31 @@ def test_two_blocks_in_one_slot_and_their_report() -> None:
     )
     assert "two blocks for one slot" in bitten(outcome, "no_contradiction")
     assert "validator-1: BabeEquivocationProof" in bitten(outcome, "no_honest_reported")
+
+
+def test_one_key_on_two_machines() -> None:
+    """A node works with another's keys, each with a record of promises of its own, and hears of
+    everything late. Both see blocks and votes that they have not made."""
+    slow = BadLinks(who=("validator-2",), at=at(1.0), lasts_s=80.0, latency=(2.0, 3.0))
+    simulation = Simulation(Scenario(shape=BARE, blocks=12, faults=(slow,)), seed=1)
+    first = next(node for node in simulation.plan.validators if node.name == "validator-1")
+
+    def mutate(build: Build) -> None:
+        build.with_ports(keystore=ProtectedKeyStore(KeyRing.of(first.keys), MemoryDatabase()))
+
+    simulation.nodes["validator-2"].alterations.append(mutate)
+    told: list[tuple[str, object, object]] = []
+
+    def listen(event: TraceEvent) -> None:
+        if event.event == "keys.used_elsewhere":
+            told.append((event.node, event.fields["what"], event.fields.get("set")))
+
+    simulation.trace.watch(listen)
+    outcome = simulation.run()
+    assert "says that its key signs a" in bitten(outcome, "no_false_alarm")
+    for name in ("validator-1", "validator-2"):
+        assert (name, "block", None) in told
+        assert told.count((name, "vote", 0)) == 1
 
 
 def test_finality_stands_still() -> None:

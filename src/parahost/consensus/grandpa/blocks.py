@@ -30,7 +30,7 @@ class HeaderSource(Protocol):
         ...
 
 
-class BlockTree(HeaderSource, Protocol):
+class ChainView(HeaderSource, Protocol):
     """What GRANDPA reads of the block tree."""
 
     @property
@@ -58,7 +58,7 @@ class BlockTree(HeaderSource, Protocol):
         ...
 
 
-class GrandpaChain(BlockTree, Protocol):
+class GrandpaChain(ChainView, Protocol):
     """What a node's voter needs of the chain; ``parahost.chain.Chain`` gives it."""
 
     def finalize(self, block: Hash, justification: bytes | None, /) -> None:
@@ -73,11 +73,11 @@ class GrandpaChain(BlockTree, Protocol):
         ...
 
 
-def best_of(tree: BlockTree) -> BlockRef:
+def best_of(tree: ChainView) -> BlockRef:
     return BlockRef(tree.best_hash, tree.best.number)
 
 
-def finalized_of(tree: BlockTree) -> BlockRef:
+def finalized_of(tree: ChainView) -> BlockRef:
     return BlockRef(tree.finalized_hash, tree.finalized.number)
 
 
@@ -87,7 +87,7 @@ def known(source: HeaderSource, block: BlockRef) -> bool:
     return header is not None and header.number == block.number
 
 
-def descends(tree: BlockTree, block: BlockRef, ancestor: BlockRef) -> bool:
+def descends(tree: ChainView, block: BlockRef, ancestor: BlockRef) -> bool:
     """Whether ``block`` is ``ancestor`` or descends from it; unknown blocks do not."""
     return block == ancestor or (
         block.number > ancestor.number
@@ -97,7 +97,7 @@ def descends(tree: BlockTree, block: BlockRef, ancestor: BlockRef) -> bool:
     )
 
 
-def ancestor_at(tree: BlockTree, block: BlockRef, number: int) -> BlockRef:
+def ancestor_at(tree: ChainView, block: BlockRef, number: int) -> BlockRef:
     """The block of that number, at most the block's own, on the way from the block to genesis."""
     at, height = block.hash, block.number
     while height > number:

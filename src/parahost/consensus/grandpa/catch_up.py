@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parahost.consensus.grandpa.blocks import BlockRef, BlockTree, descends, finalized_of
+from parahost.consensus.grandpa.blocks import BlockRef, ChainView, descends, finalized_of
 from parahost.consensus.grandpa.graph import NotInGraph
 from parahost.consensus.grandpa.messages import CatchUp, PlainPrevote, SignedPrevote
 from parahost.consensus.grandpa.rounds import PriorRound, Rounds
@@ -36,7 +36,7 @@ def catch_up_of(set_id: int, votes: RoundVotes) -> CatchUp:
     )
 
 
-def round_of(message: CatchUp, rounds: Rounds, tree: BlockTree) -> PriorRound | None:
+def round_of(message: CatchUp, rounds: Rounds, tree: ChainView) -> PriorRound | None:
     """The round that a catch-up, whose signatures were checked, completes, together with the
     votes that we have of it; ``None`` when it does not, for what we know of the blocks, or when
     its base, which nobody has signed, lies too far below what is final."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from parahost.consensus.fanout import sample
 from parahost.consensus.grandpa.catch_up import catch_up_of
-from parahost.consensus.grandpa.effects import Emit, ReportPeer, Send
+from parahost.consensus.grandpa.effects import ChangeReputation, Emit, Send
 from parahost.consensus.grandpa.messages import (
     CatchUpRequest,
     GossipMessage,
@@ -102,7 +102,9 @@ class CatchingUp:
         """Ask peers that say that they have left our round behind for the votes to follow, if our
         own is ``stalled`` or one of them is far ahead."""
         for peer in self._asking.overdue(now):
-            self._emit(ReportPeer(peer, COST_NO_ANSWER, "grandpa: no answer to a catch-up request"))
+            self._emit(
+                ChangeReputation(peer, COST_NO_ANSWER, "grandpa: no answer to a catch-up request")
+            )
         if now < self._asked_at + self._window_s or not (stalled or self._peer_ahead):
             return
         self._peer_ahead = False

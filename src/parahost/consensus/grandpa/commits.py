@@ -27,7 +27,7 @@ from parahost.primitives.consensus import GrandpaCommit
 from parahost.primitives.header import Header
 
 SIGNATURES_AT_ONCE = 32
-"""Verified in one piece: about 5 ms."""
+"""ProofVerified in one piece: about 5 ms."""
 
 ByVoter = Mapping[GrandpaId, Sequence[SignedMessage]]
 """One vote of a voter, or two different ones."""

@@ -58,7 +58,7 @@ class OwnVote:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class ProofVerified:
     """The answer to :class:`VerifyProof`."""
 
     proof: PeerProof
@@ -81,7 +81,7 @@ Input = (
     | AuthorityPeers
     | ChainMoved
     | OwnVote
-    | Verified
+    | ProofVerified
     | Justified
 )
 
@@ -98,7 +98,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportPeer:
+class ChangeReputation:
     """Change a peer's reputation."""
 
     peer: PeerId
@@ -122,7 +122,7 @@ class Wake:
 @dataclass(frozen=True, slots=True)
 class VerifyProof:
     """When it is this message's turn, verify what ``unverified`` gives of it, and answer
-    :class:`Verified`. Until then nothing more is read from its peer."""
+    :class:`ProofVerified`. Until then nothing more is read from its peer."""
 
     proof: PeerProof
 
@@ -166,6 +166,16 @@ class ReportEquivocation:
 
 
 @dataclass(frozen=True, slots=True)
+class TellVoteElsewhere:
+    """A vote of our key has come from others that this node has not cast. An earlier life of it
+    has not either, unless that life's disk is gone: the round began after we joined the set."""
+
+    set_id: int
+    round: int
+    vote: SignedMessage
+
+
+@dataclass(frozen=True, slots=True)
 class TellContradiction:
     """More than a third of the voters are faulty: a round has finalised what contradicts what is
     final, or goes beyond a change of authorities. It is not followed."""
@@ -178,7 +188,7 @@ class TellContradiction:
 
 Effect = (
     Send
-    | ReportPeer
+    | ChangeReputation
     | SeekBlock
     | Wake
     | VerifyProof
@@ -188,6 +198,7 @@ Effect = (
     | SaveRound
     | SaveCommit
     | ReportEquivocation
+    | TellVoteElsewhere
     | TellContradiction
 )
 

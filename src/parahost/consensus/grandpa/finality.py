@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from parahost.consensus.grandpa.blocks import (
     BlockRef,
-    BlockTree,
+    ChainView,
     ancestor_at,
     best_of,
     descends,
@@ -48,7 +48,7 @@ class Finality:
 
     def __init__(
         self,
-        tree: BlockTree,
+        tree: ChainView,
         recovered: Recovered,
         own_keys: OwnKeys,
         rule: VotingRule,
@@ -66,6 +66,9 @@ class Finality:
         self.authorities = recovered.authorities
         self.key: GrandpaId | None = None
         """The one with which this node votes in the present set."""
+        self.joined = 0
+        """The round of the present set in which this node began; an earlier life of it may have
+        voted there."""
         self.progress_at = now
         """When a round was completed last."""
         self.rounds = self._rounds_after(recovered.round)
@@ -116,6 +119,7 @@ class Finality:
         """Leave out the rounds up to one that others have completed."""
         self._due.clear()
         self.rounds.start_after(prior)
+        self.joined = self.rounds.current.number
         self.completed(prior, now)
 
     def finalize(
@@ -176,6 +180,7 @@ class Finality:
     def _rounds_after(self, prior: PriorRound) -> Rounds:
         state = self.authorities
         voters = VoterSet(state.authorities)
+        self.joined = prior.number + 1
         self.key = next((key for key in self._own_keys() if key in voters), None)
         return Rounds(
             state.set_id,

@@ -11,20 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from parahost.consensus.grandpa.authorities import AuthorityState
-from parahost.consensus.grandpa.blocks import BlockRef, BlockTree
+from parahost.consensus.grandpa.blocks import BlockRef, ChainView
 from parahost.consensus.grandpa.catching_up import REPEAT_AFTER, STALLED_AFTER, CatchingUp
 from parahost.consensus.grandpa.effects import (
     AuthorityPeers,
     ChainMoved,
+    ChangeReputation,
     Effect,
     Input,
     Justified,
     OwnVote,
     PeerProof,
-    ReportPeer,
+    ProofVerified,
     SeekBlock,
     SignVote,
-    Verified,
+    TellVoteElsewhere,
     VerifyProof,
     Wake,
 )
@@ -67,7 +68,7 @@ class GrandpaMachine:
 
     def __init__(
         self,
-        tree: BlockTree,
+        tree: ChainView,
         recovered: Recovered,
         *,
         verifier: Verifier,
@@ -124,7 +125,7 @@ class GrandpaMachine:
                 self._follow(now)
             case OwnVote():
                 self._take_own(event)
-            case Verified(proof, good):
+            case ProofVerified(proof, good):
                 self._blame(proof.peer, self._proofs.take(proof, good, now))
             case Justified(set_id, justification, data):
                 if set_id == self.authorities.set_id:
@@ -167,7 +168,7 @@ class GrandpaMachine:
 
     def _blame(self, peer: PeerId, verdict: Verdict) -> None:
         if verdict.rejects:
-            self._emit(ReportPeer(peer, verdict.cost, f"grandpa: {verdict.reason}"))
+            self._emit(ChangeReputation(peer, verdict.cost, f"grandpa: {verdict.reason}"))
 
     def _receive(self, peer: PeerId, payload: bytes, now: float) -> Verdict:
         if self._gossip.has(payload, peer):
@@ -202,12 +203,18 @@ class GrandpaMachine:
         if verdict is Verdict.ACCEPT and votes is not None:
             before = votes.state
             if self._finality.count(message.round, message.vote):
+                self._look_for_our_key(message)
                 self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
                 if rounds.may_advance(votes, before):
                     self._emit(Wake())
             if rounds.votes_wait:
                 self._seek(peer, message.vote.target)
         return verdict
+
+    def _look_for_our_key(self, news: VoteMessage) -> None:
+        """Our own votes are no news, whoever brings them back."""
+        if news.vote.id == self._finality.key and news.round > self._finality.joined:
+            self._emit(TellVoteElsewhere(news.set_id, news.round, news.vote))
 
     def _take_own(self, own: OwnVote) -> None:
         self._finality.rounds.add(own.round, own.vote)

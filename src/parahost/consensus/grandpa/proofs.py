@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from parahost.consensus.grandpa.blocks import BlockRef, BlockTree, finalized_of
+from parahost.consensus.grandpa.blocks import BlockRef, ChainView, finalized_of
 from parahost.consensus.grandpa.catch_up import round_of
 from parahost.consensus.grandpa.catching_up import CatchingUp
 from parahost.consensus.grandpa.effects import Emit, PeerProof, SeekBlock, Wake
@@ -32,7 +32,7 @@ class Proofs:
 
     def __init__(
         self,
-        tree: BlockTree,
+        tree: ChainView,
         finality: Finality,
         gossip: Gossip,
         catching_up: CatchingUp,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.blocks import (
     BlockRef,
-    BlockTree,
+    ChainView,
     ancestor_at,
     descends,
     finalized_of,
@@ -31,14 +31,14 @@ class Recovered:
     round: PriorRound
 
 
-def recover(store: GrandpaStore, tree: BlockTree, genesis: GrandpaAuthorities) -> Recovered:
+def recover(store: GrandpaStore, tree: ChainView, genesis: GrandpaAuthorities) -> Recovered:
     """What an earlier life has left on disk, or the beginning with the voters of set 0."""
     authorities = _recover_authorities(store, tree, genesis)
     return Recovered(authorities, _recover_round(store, tree, authorities))
 
 
 def _recover_authorities(
-    store: GrandpaStore, tree: BlockTree, genesis: GrandpaAuthorities
+    store: GrandpaStore, tree: ChainView, genesis: GrandpaAuthorities
 ) -> AuthorityState:
     """The authority set as of the chain's final block, with the changes that the blocks after it
     announce. The chain may know of finality that the store does not: it was stopped in between.
@@ -58,7 +58,7 @@ def _recover_authorities(
     return state
 
 
-def _recover_round(store: GrandpaStore, tree: BlockTree, authorities: AuthorityState) -> PriorRound:
+def _recover_round(store: GrandpaStore, tree: ChainView, authorities: AuthorityState) -> PriorRound:
     """The last completed round of the present set, with its votes."""
     record = store.completed()
     if record is None or record.set_id != authorities.set_id:
@@ -79,7 +79,7 @@ def begin_set(authorities: AuthorityState) -> PriorRound:
     return PriorRound(0, RoundState.settled(authorities.base or authorities.finalized))
 
 
-def _blocks_after(tree: BlockTree, start: BlockRef, end: Hash) -> Iterator[tuple[BlockRef, Header]]:
+def _blocks_after(tree: ChainView, start: BlockRef, end: Hash) -> Iterator[tuple[BlockRef, Header]]:
     """The blocks after ``start`` up to ``end``, from the last to the first."""
     header = tree.header(end)
     while header is not None and header.number > start.number:

@@ -53,7 +53,7 @@ class Complete:
     """The next round may start."""
 
 
-Effect = Cast | Finalize | Complete
+RoundEffect = Cast | Finalize | Complete
 
 
 class Surroundings(Protocol):
@@ -110,10 +110,10 @@ class VotingRound:
 
     def advance(
         self, now: float, previous: RoundState, surroundings: Surroundings
-    ) -> Sequence[Effect]:
+    ) -> Sequence[RoundEffect]:
         """What is due now. ``previous`` is the state of the round before, as it is by now."""
         assert previous.estimate is not None, "a round follows a completable one"
-        effects: list[Effect] = []
+        effects: list[RoundEffect] = []
         estimate = previous.estimate
         if self.step is Step.WAITING and self._has_reason(previous, estimate, surroundings):
             self.step = Step.STARTED
@@ -140,7 +140,7 @@ class VotingRound:
         target = surroundings.best_containing(estimate)
         return target is not None and target.number > surroundings.finalized.number
 
-    def _propose(self, previous: RoundState, estimate: BlockRef) -> Sequence[Effect]:
+    def _propose(self, previous: RoundState, estimate: BlockRef) -> Sequence[RoundEffect]:
         """The primary tells its estimate when it is not final yet, so that all may agree on it."""
         if self._proposed or self._local != self.votes.voters.primary(self.number):
             return []
@@ -175,8 +175,8 @@ class VotingRound:
         fits = surroundings.descends(block, estimate) and surroundings.descends(ghost, block)
         return block if fits else estimate
 
-    def _conclusions(self, previous: RoundState, estimate: BlockRef) -> Sequence[Effect]:
-        effects: list[Effect] = []
+    def _conclusions(self, previous: RoundState, estimate: BlockRef) -> Sequence[RoundEffect]:
+        effects: list[RoundEffect] = []
         final = self.state.finalized
         if final is not None and final.number > self._announced.number:
             self._announced = final

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.blocks import (
     BlockRef,
-    BlockTree,
+    ChainView,
     ancestor_at,
     best_of,
     descends,
@@ -30,7 +30,7 @@ class VotingTarget:
     """The surroundings of a round, seen from one node's chain."""
 
     def __init__(
-        self, tree: BlockTree, authorities: Callable[[], AuthorityState], rule: VotingRule
+        self, tree: ChainView, authorities: Callable[[], AuthorityState], rule: VotingRule
     ) -> None:
         self._tree = tree
         self._authorities = authorities

@@ -23,14 +23,15 @@ from parahost.consensus.grandpa.commits import first_unsigned
 from parahost.consensus.grandpa.effects import (
     AuthorityPeers,
     ChainMoved,
+    ChangeReputation,
     Effect,
     FinalizeBlock,
     Input,
     Justified,
     OwnVote,
     PeerProof,
+    ProofVerified,
     ReportEquivocation,
-    ReportPeer,
     SaveAuthorities,
     SaveCommit,
     SaveRound,
@@ -38,7 +39,7 @@ from parahost.consensus.grandpa.effects import (
     Send,
     SignVote,
     TellContradiction,
-    Verified,
+    TellVoteElsewhere,
     VerifyProof,
     Wake,
 )
@@ -81,6 +82,7 @@ class GrandpaVoter:
         to 4T and a little.
     :param voting_rule: where this node's votes stop (D27).
     :param on_equivocation: told each proof, once an offender and round.
+    :param on_vote_elsewhere: told each vote of our key that was not cast here.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class GrandpaVoter:
         genesis_authorities: GrandpaAuthorities,
         gossip_s: float,
         on_equivocation: Callable[[GrandpaEquivocationProof], None],
+        on_vote_elsewhere: Callable[[TellVoteElsewhere], None],
         voting_rule: VotingRule = vote_for_best,
     ) -> None:
         self._chain = chain
@@ -103,6 +106,7 @@ class GrandpaVoter:
         self._verifier = verifier
         self._clock = clock
         self._on_equivocation = on_equivocation
+        self._on_vote_elsewhere = on_vote_elsewhere
         self._store = GrandpaStore(database)
         self._ballots = Ballots(self._store, keystore)
         self._machine = GrandpaMachine(
@@ -183,7 +187,7 @@ class GrandpaVoter:
             unsigned = await in_turns(
                 first_unsigned(votes, message.round, message.set_id, self._verifier)
             )
-            self._take(Verified(proof, good=unsigned is None))
+            self._take(ProofVerified(proof, good=unsigned is None))
 
     def _on_chain(self, event: BlockImportEvent | BlockFinalizationEvent) -> None:
         self._take(event)
@@ -202,7 +206,7 @@ class GrandpaVoter:
                     self._network.notify(peers, PROTOCOL, payload)
                 case Wake():
                     self._alarms.ring()
-                case ReportPeer(peer, change, reason):
+                case ChangeReputation(peer, change, reason):
                     self._network.report(peer, change, reason)
                 case SeekBlock(peer, block):
                     self.seek(peer, block.hash, block.number)
@@ -223,6 +227,8 @@ class GrandpaVoter:
                     self._store.save_commit(commit)
                 case ReportEquivocation(equivocation):
                     self._on_equivocation(equivocation)
+                case TellVoteElsewhere():
+                    self._on_vote_elsewhere(effect)
                 case TellContradiction():
                     _tell(effect)
         return until

@@ -12,7 +12,11 @@ from parahost.simulation.checkers.bounds import BoundedQueues, BoundedStores, No
 from parahost.simulation.checkers.checker import OK, Checker, Scene, Signature
 from parahost.simulation.checkers.databases import LegalDatabases
 from parahost.simulation.checkers.finality import NoConflictingFinality
-from parahost.simulation.checkers.honesty import NoContradiction, NoHonestReported
+from parahost.simulation.checkers.honesty import (
+    NoContradiction,
+    NoFalseAlarm,
+    NoHonestReported,
+)
 from parahost.simulation.checkers.inclusion import IncludedByTwoThirds, OnePendingPerPara
 from parahost.simulation.checkers.liveness import ChainGrows, FinalityCatchesUp, HeadsMove
 from parahost.simulation.checkers.memory import BoundedMemory
@@ -31,6 +35,7 @@ ALL: Sequence[type[Checker]] = (
     ClaimsGetTheirTries,
     NoContradiction,
     NoHonestReported,
+    NoFalseAlarm,
     HeadsMove,
     FinalityCatchesUp,
     ChainGrows,

@@ -1,4 +1,4 @@
-"""Honest validators: none contradicts itself, and none is accused."""
+"""Honest validators: none contradicts itself, and none is accused, not even by itself."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from parahost.primitives.scale import decode
 from parahost.primitives.statements import SignedCompactStatement
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker, Scene, Signature
+from parahost.simulation.journal import TraceEvent
 from parahost.simulation.record import RecordedBlock
 
 _STATEMENT = b"BKNG"
@@ -124,3 +125,16 @@ class NoHonestReported(Checker):
         block = self.scene.record.blocks[relay_parent]
         validators = reading.validators(block.state)
         return [validators[statement.validator_index] for statement in statements]
+
+
+class NoFalseAlarm(Checker):
+    """No honest node says that its keys are used elsewhere: none of them is."""
+
+    name = "no_false_alarm"
+    events = ("keys.used_elsewhere",)
+
+    def on_event(self, event: TraceEvent) -> None:
+        if self.scene.is_honest(event.node):
+            self.violated(
+                f"{event.node} says that its key signs a {event.fields['what']} elsewhere"
+            )
