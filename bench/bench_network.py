@@ -58,6 +58,11 @@ class SystemRandom:
         return int.from_bytes(os.urandom(8), "little") % bound
 
 
+class Silence:
+    def record(self, event: str, **fields: object) -> None:
+        pass
+
+
 def network(number: int, bootnodes: list[str]) -> Libp2pNetwork:
     return Libp2pNetwork(
         bytes((number,)) * 32,
@@ -67,6 +72,7 @@ def network(number: int, bootnodes: list[str]) -> Libp2pNetwork:
         bootnodes=bootnodes,
         clock=SystemClock(),
         random=SystemRandom(),
+        journal=Silence(),
         limits=LIMITS,
     )
 

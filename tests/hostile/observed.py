@@ -131,16 +131,12 @@ class ObservedDevnet:
                 self._heads[line.fields["head"]] = None
             case "node.failed":
                 self._troubles.append(f"{name} failed: {line.fields}")
-            case event if event.startswith("log."):
-                self._hear_log(name, line)
-
-    def _hear_log(self, name: str, line: JournalLine) -> None:
-        """What is said of honest peers, and what should not happen at all."""
-        text = line.fields.get("text", "")
-        honest = [who for who, address in self._addresses.items() if str(address.peer) in text]
-        about_leaving = text.startswith(("disconnected", "banned"))
-        if line.event == "log.error" or (honest and about_leaving):
-            self._troubles.append(f"{name} says: {text}")
+            case "peer.disconnected" | "peer.banned":
+                honest = [str(address.peer) for address in self._addresses.values()]
+                if line.fields["peer"] in honest:
+                    self._troubles.append(f"{name} says: {line.event} {line.fields}")
+            case "log.error":
+                self._troubles.append(f"{name} says: {line.fields.get('text', '')}")
 
 
 @contextmanager

@@ -29,6 +29,7 @@ _LAX = YamuxLimits(
     write_stall_s=1e6,
     frames_per_s=1e12,
     frames_burst=1e12,
+    frames_burst_of_stranger=1e12,
 )
 _ENDLESS = 1 << 40
 _FRAMES_AT_ONCE = 60_000

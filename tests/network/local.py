@@ -14,6 +14,7 @@ from parahost.network.limits import NetworkLimits
 from parahost.ports.network import ObservedRole
 from parahost.primitives.basic import H256
 from tests.network.conformance import Declare, until
+from tests.node.harness import ListJournal
 
 GENESIS = H256(bytes(range(32)))
 ANY_PORT = "/ip4/127.0.0.1/tcp/0"
@@ -43,6 +44,7 @@ def network(
     genesis: H256 = GENESIS,
     limits: NetworkLimits | None = None,
     public: Sequence[str] = (),
+    journal: ListJournal | None = None,
 ) -> Libp2pNetwork:
     """The node with that number in its key."""
     return Libp2pNetwork(
@@ -53,6 +55,7 @@ def network(
         bootnodes=bootnodes,
         clock=SystemClock(),
         random=SystemRandom(),
+        journal=ListJournal() if journal is None else journal,
         limits=limits or NetworkLimits(redial_min_s=0.05, redial_max_s=0.5),
         public_addresses=public,
     )

@@ -85,6 +85,8 @@ async def serve(mux: Yamux, incidents: Incidents) -> list[NetworkEvent]:
         mux,
         mux.open_stream(),
         HELLO,
+        network="192.0.2.1",
+        burst=1.0,
         protocols=protocols,
         limits=LIMITS,
         clock=SystemClock(),

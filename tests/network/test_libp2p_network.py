@@ -40,6 +40,7 @@ from parahost.primitives.basic import H256, PeerId
 from parahost.primitives.limits import MIB
 from tests.network.conformance import ASK, LARGE, SMALL, Listener, until
 from tests.network.local import GENESIS, loopback, network
+from tests.node.harness import ListJournal
 
 LIMITS = NetworkLimits(redial_min_s=0.05)
 INTRUDER = Identity(bytes((99,)) * 32)
@@ -696,3 +697,32 @@ async def test_a_killed_process_is_missed_and_welcomed_back() -> None:
             process.send_signal(signal.SIGKILL)
             await until(lambda count: len(heard.events) == count, 2 * round_ + 2)
             assert not alice.connected()
+
+
+async def test_who_comes_and_leaves_is_in_the_journal() -> None:
+    here, there = ListJournal(), ListJournal()
+    alice = network(1, journal=here)
+    async with running(alice):
+        bob = network(2, alice.listen_addresses, journal=there)
+        async with running(bob):
+            await until(lambda: bool(alice.connected() and bob.connected()))
+            alice.report(bob.local_peer, -2000, "an experiment")
+            await until(lambda: not alice.connected() and not bob.connected())
+            await until(lambda: "peer.disconnected" in there.names())
+    came = {"role": "authority", "address": "127.0.0.1"}
+    assert here.events[0] == (
+        "peer.connected",
+        {"peer": bob.local_peer, "direction": "in", **came},
+    )
+    assert there.events[0] == (
+        "peer.connected",
+        {"peer": alice.local_peer, "direction": "out", **came},
+    )
+    banned = {"peer": bob.local_peer, "seconds": 60.0, "reason": "an experiment"}
+    assert here.events[1] == ("peer.banned", banned)
+    name, left = here.events[2]
+    assert (name, left["peer"]) == ("peer.disconnected", bob.local_peer)
+    assert left["reason"] == "banned: an experiment"
+    assert isinstance(left["seconds"], float)
+    name, left = there.events[1]
+    assert (name, left["peer"]) == ("peer.disconnected", alice.local_peer)

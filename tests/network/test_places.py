@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parahost.network.arrivals import Arrival, Arrivals
+from parahost.network.budgets import Budgets
 from parahost.network.limits import NetworkLimits
 from parahost.network.places import NoPlace, Place, room_for
 from parahost.ports.network import ObservedRole
@@ -90,7 +91,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.arrivals = Arrivals(self.clock, LIMITS)
+        self.arrivals = Arrivals(self.clock, LIMITS, Budgets(self.clock, LIMITS))
         self.ended: list[str] = []
         self._count = 0
 

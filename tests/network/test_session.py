@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
 from parahost.network import multistream
 from parahost.network.errors import PeerError
+from parahost.network.framing import frame
 from parahost.network.handshake import VERSION, Hello
 from parahost.network.holdings import Holdings
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits, YamuxLimits
-from parahost.network.reputation import VIOLATION
+from parahost.network.reputation import SLOW_READER, VIOLATION
 from parahost.network.session import PeerTalk, Protocols, Session
 from parahost.network.yamux import Yamux
-from parahost.ports.network import NotificationProtocol, ObservedRole
-from parahost.primitives.basic import H256
-from tests.network.local import SystemClock
+from parahost.ports.network import NotificationProtocol, ObservedRole, RequestProtocol
+from parahost.primitives.basic import H256, PeerId
 from tests.network.test_yamux import muxed
+from tests.node.harness import TrioClock
 
 HELLO = Hello(VERSION, H256(bytes(32)), ObservedRole.FULL, bytes(16), ())
 TOLD = NotificationProtocol("told", 300)
@@ -29,7 +32,9 @@ FULL = "its outgoing queue is full"
 
 
 @asynccontextmanager
-async def session(limits: NetworkLimits) -> AsyncIterator[tuple[Session, Yamux, list[Any]]]:
+async def session(
+    limits: NetworkLimits, burst: float = 1.0
+) -> AsyncIterator[tuple[Session, Yamux, list[Any]]]:
     """A session, its peer's end of the connection, and what was reported of the peer. It runs once
     what the caller starts has run."""
     ours, theirs = trio.testing.memory_stream_pair()
@@ -41,9 +46,11 @@ async def session(limits: NetworkLimits) -> AsyncIterator[tuple[Session, Yamux, 
         mux,
         mux.open_stream(),
         HELLO,
+        network="192.0.2.1",
+        burst=burst,
         protocols=protocols,
         limits=limits,
-        clock=SystemClock(),
+        clock=TrioClock(),
         talk=PeerTalk(
             lambda *report: reports.append(report), lambda _: [], lambda _: None, lambda _: False
         ),
@@ -104,3 +111,50 @@ async def test_a_protocol_has_one_stream_of_notifications() -> None:
         await trio.testing.wait_all_tasks_blocked()
         assert ours.ended == "a second stream of told"
         assert reports == [(ours.peer, VIOLATION, "a second stream of told")]
+
+
+ASKED = RequestProtocol("asked", 10, 4 << 20, 6.0)
+
+
+@pytest.mark.parametrize(("protected", "ends_after_s"), [(False, 4.2), (True, 8.0)])
+async def test_a_stranger_reads_its_answer_steadily(
+    autojump_clock: trio.testing.MockClock, protected: bool, ends_after_s: float
+) -> None:
+    """Or it goes within seconds, for its answer keeps room from others; who is protected has the
+    whole time."""
+    limits = NetworkLimits(answer_grace_s=2.0)
+    async with session(limits) as (ours, peer, reports), trio.open_nursery() as nursery:
+
+        async def answer(_: PeerId, __: bytes) -> bytes:
+            return bytes(4 << 20)
+
+        ours._protocols.requests[ASKED.name] = (ASKED, answer)
+        ours._talk = replace(ours._talk, is_protected=lambda _: protected)
+        nursery.start_soon(ours.run)
+        await peer.accepted.receive()
+        stream = peer.open_stream()
+        await multistream.propose(stream, "/x/asked/1")
+        await stream.send(frame(b""))
+        began = trio.current_time()
+        for _ in range(5):
+            await stream.receive_exactly(600_000)
+            await trio.sleep(0.5)
+        assert ours.ended is None, "slow, and steady"
+        while ours.ended is None:
+            await trio.sleep(0.1)
+        assert ours.ended == "it does not read what it asked for"
+        assert trio.current_time() - began == pytest.approx(ends_after_s, abs=0.8)
+        assert reports == [(ours.peer, SLOW_READER, "asked: an unread answer")]
+
+
+async def test_a_session_begins_with_its_part_of_a_burst(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    limits = NetworkLimits(messages_per_s=10, messages_burst=100)
+    for burst, waits_s in ((1.0, 0.0), (0.5, 5.0)):
+        async with session(limits, burst) as (ours, _, reports):
+            began = trio.current_time()
+            for _ in range(100):
+                await ours._throttle(1)
+            assert trio.current_time() - began == pytest.approx(waits_s, abs=0.2)
+            assert bool(reports) == (waits_s > 0)

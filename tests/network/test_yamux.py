@@ -286,7 +286,9 @@ async def test_nothing_is_looked_at_after_the_end() -> None:
     """Pings whose answers are not read end the connection amidst a message; what else is in it,
     such as a stream's opening, meets a muxer that is over."""
     left, right = trio.testing.lockstep_stream_pair()
-    limits = YamuxLimits(write_stall_s=60, frames_burst=1_000_000, max_incoming_streams=100_000)
+    limits = YamuxLimits(
+        write_stall_s=60, frames_burst_of_stranger=1_000_000, max_incoming_streams=100_000
+    )
     mux = muxed(left, initiator=False, limits=limits)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(mux.run)
@@ -328,7 +330,7 @@ async def test_what_fails_in_the_muxer_ends_its_connection_only(
 async def test_frames_beyond_the_rate_are_read_later(
     autojump_clock: trio.testing.MockClock, frame: bytes
 ) -> None:
-    limits = YamuxLimits(frames_per_s=100, frames_burst=100, ping_interval_s=1000)
+    limits = YamuxLimits(frames_per_s=100, frames_burst_of_stranger=100, ping_interval_s=1000)
     async with against_bytes(limits) as (mux, wire):
         await wire.send_all(frame * 600 + header(2, 1, 0, 7))
         assert await wire.receive_some(100) == header(2, 2, 0, 7)
@@ -336,10 +338,28 @@ async def test_frames_beyond_the_rate_are_read_later(
         assert mux.ended is None
 
 
+@pytest.mark.parametrize(("burst", "beyond"), [(1.0, 0), (0.5, 100), (0.0, 200)])
+async def test_a_session_may_send_more_at_once_than_a_stranger(
+    autojump_clock: trio.testing.MockClock, burst: float, beyond: int
+) -> None:
+    limits = YamuxLimits(
+        frames_per_s=100, frames_burst=200, frames_burst_of_stranger=50, ping_interval_s=1000
+    )
+    ping = header(2, 1, 0, 7)
+    async with against_bytes(limits) as (mux, wire):
+        await wire.send_all(header(1, 0, 9, 1) * 149 + ping)
+        assert await wire.receive_some(100) == header(2, 2, 0, 7)
+        assert 0.9 <= trio.current_time() <= 1.1, "150 frames, 50 at once"
+        mux.becomes_session(burst)
+        await wire.send_all(header(1, 0, 9, 1) * 199 + ping)
+        assert await wire.receive_some(100) == header(2, 2, 0, 7)
+        assert trio.current_time() == pytest.approx(1 + beyond / 100, abs=0.1)
+
+
 async def test_opening_a_stream_counts_for_many_frames(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    limits = YamuxLimits(frames_per_s=100, frames_burst=100, ping_interval_s=1000)
+    limits = YamuxLimits(frames_per_s=100, frames_burst_of_stranger=100, ping_interval_s=1000)
     async with against_bytes(limits) as (mux, wire):
         await wire.send_all(b"".join(header(1, 1 | 8, n, 0) for n in range(1, 60, 2)))
         await wire.send_all(header(2, 1, 0, 7))
@@ -371,7 +391,7 @@ async def test_a_flood_of_frames_leaves_turns_to_others(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Yamux, "_on_stream_frame", count)
     channel = Flood(trio.testing.memory_stream_pair()[0], initiator=False)
-    limits = YamuxLimits(frames_burst=20_000)
+    limits = YamuxLimits(frames_burst_of_stranger=20_000)
     mux = Yamux(cast(SecureChannel, channel), limits, Holdings(NetworkLimits()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(mux.run)
@@ -401,7 +421,7 @@ async def test_a_stranger_may_make_us_hold_little_and_a_peer_more() -> None:
         ours, theirs = trio.testing.memory_stream_pair()
         mux = muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings)
         if accepted:
-            mux.account.accepted(lambda: False)
+            mux.account.accepted("192.0.2.1", lambda: False)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(mux.run)
             await filled(mux, theirs, 1, size - 600)
@@ -441,7 +461,7 @@ async def test_what_strangers_send_unasked_is_bounded_in_all() -> None:
     validator, light, heavy = (
         muxed(ours, initiator=False, limits=YamuxLimits(), holdings=holdings) for ours, _ in ends
     )
-    validator.account.accepted(lambda: True)
+    validator.account.accepted("192.0.2.2", lambda: True)
     async with trio.open_nursery() as nursery:
         for mux, (_, theirs), size in zip(
             (validator, light, heavy), ends, (5000, 300, 700), strict=True
@@ -475,7 +495,7 @@ async def test_strangers_take_no_room_from_the_protected() -> None:
         return holdings.open(lambda _: ended.append(name))
 
     validator, stranger, third = account("validator"), account("stranger"), account("third")
-    validator.accepted(lambda: True)
+    validator.accepted("192.0.2.2", lambda: True)
     validator.hold(3000)
     stranger.hold(1400)
     with stranger.reservation() as room:
@@ -491,6 +511,78 @@ async def test_strangers_take_no_room_from_the_protected() -> None:
     third.hold(1000)
     assert ended == ["stranger"]
     assert (holdings.held, holdings.reserved) == (4000, 0)
+
+
+async def test_answers_to_strangers_get_their_room_in_turns() -> None:
+    """One address has many sessions with many requests each; who comes from another waits only for
+    what is there already. Protected peers wait for nobody."""
+    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
+    begun: list[str] = []
+
+    def account(address: str, *, protected: bool = False) -> Account:
+        made = holdings.open(lambda _: None)
+        made.accepted(address, lambda: protected)
+        return made
+
+    crowd = [account("192.0.2.1") for _ in range(6)]
+    single, validator = account("192.0.2.2"), account("192.0.2.3", protected=True)
+    proceed = trio.Semaphore(0)
+
+    async def answer(name: str, one: Account) -> None:
+        with one.reservation() as room:
+            await room.wait_for(500)
+            begun.append(name)
+            await proceed.acquire()
+
+    async with trio.open_nursery() as nursery:
+        for one in crowd * 2:
+            nursery.start_soon(answer, "crowd", one)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(answer, "single", single)
+        nursery.start_soon(answer, "single", single)
+        nursery.start_soon(answer, "validator", validator)
+        await trio.testing.wait_all_tasks_blocked()
+        assert begun == ["crowd", "crowd", "validator"]
+        for _ in range(3):
+            proceed.release()
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(begun[3:]) == ["crowd", "single"]
+        for _ in range(14):
+            proceed.release()
+    assert begun.count("crowd") == 12
+    assert begun[3:7].count("single") == 2
+    assert (holdings.held, holdings.reserved) == (0, 0)
+
+
+async def test_loopback_peers_have_their_turns_each_by_itself() -> None:
+    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
+    one, other = holdings.open(lambda _: None), holdings.open(lambda _: None)
+    for account in (one, other):
+        account.accepted("127.0.0.1", lambda: False)
+    with one.reservation() as first, one.reservation() as more, other.reservation() as second:
+        await first.wait_for(600)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(more.wait_for, 400)
+            await trio.testing.wait_all_tasks_blocked()
+            first.change(500)
+            nursery.start_soon(second.wait_for, 500)
+            await trio.testing.wait_all_tasks_blocked()
+            assert (more.size, second.size) == (400, 0)
+            more.change(0)
+        assert second.size == 500
+
+
+async def test_an_answer_that_is_given_up_waits_no_more() -> None:
+    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
+    one, other = holdings.open(lambda _: None), holdings.open(lambda _: None)
+    with one.reservation() as first, other.reservation() as second:
+        await first.wait_for(600)
+        with trio.move_on_after(0.01) as scope:
+            await second.wait_for(900)
+        assert scope.cancelled_caught
+        assert (second.size, len(other.waiting)) == (0, 0)
+    with one.reservation() as first:
+        await first.wait_for(1000)
 
 
 async def test_what_is_read_is_held_no_more_and_half_a_message_is() -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from parahost.network.budgets import Budgets
 from parahost.network.limits import NetworkLimits
 from parahost.ports.clock import Clock
 from parahost.primitives.addresses import is_loopback
@@ -30,9 +31,10 @@ class Arrival:
 class Arrivals:
     """The arrivals of one node."""
 
-    def __init__(self, clock: Clock, limits: NetworkLimits) -> None:
+    def __init__(self, clock: Clock, limits: NetworkLimits, budgets: Budgets) -> None:
         self._clock = clock
         self._limits = limits
+        self._budgets = budgets
         self._silent: dict[Arrival, None] = {}
         self._speaking: dict[Arrival, None] = {}
 
@@ -54,6 +56,8 @@ class Arrivals:
         time."""
         del self._silent[arrival]
         arrival.since = self._clock.now()
+        if not self._budgets.take_handshake(arrival.network):
+            return False
         networks = Counter(each.network for each in self._speaking)
         from_there = networks[arrival.network]
         if from_there >= self._limits.max_pending_per_network and not is_loopback(arrival.network):

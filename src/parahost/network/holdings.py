@@ -6,18 +6,23 @@ all together hold more than all may, the one that holds most is. Room for an ans
 before the answer is made, so that many requests for large things do not make all of them at once.
 What strangers send without being asked has a bound of its own: half messages cost them little.
 
+Answers to strangers get their room in turns: first who has the least for answers, the peers of one
+address counted together.
+
 Protected peers (validators of this and the next session, bootnodes, reserved ones) do not go, and
 do not wait, for what others hold: else strangers could take all the room there is.
 """
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import trio
 
 from parahost.network.limits import NetworkLimits
+from parahost.primitives.addresses import is_loopback
 
 
 class Holdings:
@@ -31,7 +36,6 @@ class Holdings:
         self.unasked = 0
         """What such peers sent unasked; a part of what is held."""
         self._accounts: dict[Account, None] = {}
-        self._freed = trio.Event()
 
     def open(self, end: Callable[[str], None]) -> Account:
         """Begin a connection's account. ``end`` ends the connection, which closes the account."""
@@ -42,13 +46,25 @@ class Holdings:
     def forget(self, account: Account) -> None:
         self._accounts.pop(account, None)
 
-    def freed(self) -> None:
-        self._freed.set()
+    def give_room(self) -> None:
+        """Give the answers that wait for room what there is."""
+        while (account := self._next_in_turn()) is not None:
+            account.waiting.popleft().begin()
 
-    async def until_freed(self) -> None:
-        if self._freed.is_set():
-            self._freed = trio.Event()
-        await self._freed.wait()
+    def _next_in_turn(self) -> Account | None:
+        waiting = [account for account in self._accounts if account.has_turn]
+        for account in waiting:
+            if account.is_protected():
+                return account
+        if not waiting:
+            return None
+        reserved = Counter[object]()
+        for account in self._accounts:
+            reserved[account.network] += account.reserved
+        first = min(waiting, key=lambda each: (reserved[each.network], each.reserved))
+        return (
+            first if self.reserved + first.waiting[0].wanted <= self.limits.answer_bytes else None
+        )
 
     def keep_within_limits(self) -> None:
         while self.unasked > self.limits.unasked_bytes and self._accounts:
@@ -70,14 +86,27 @@ class Account:
         self._limit = holdings.limits.held_bytes_of_stranger
         self._open = True
         self.is_protected: Callable[[], bool] = lambda: False
+        self.network: object = self
+        """Where the peer is; on loopback, and before it is accepted, it counts by itself."""
+        self.waiting: deque[Reservation] = deque()
+        """Answers that wait for room, the oldest first."""
         self.held = 0
         self.reserved = 0
         """For answers; a part of what is held."""
         self.unasked_as_stranger = 0
         """What it sent unasked while it was not protected; a part of what is held."""
 
-    def accepted(self, is_protected: Callable[[], bool]) -> None:
-        """The connection became a session."""
+    @property
+    def has_turn(self) -> bool:
+        """Whether an answer waits that the peer's own limit allows."""
+        limit = self._holdings.limits.answer_bytes_of_peer
+        return bool(self.waiting) and self.reserved + self.waiting[0].wanted <= limit
+
+    def accepted(self, network: str, is_protected: Callable[[], bool]) -> None:
+        """The connection became a session, with a peer from there: see
+        :func:`parahost.primitives.addresses.network_of`."""
+        if not is_loopback(network):
+            self.network = network
         self.is_protected = is_protected
         self._limit = self._holdings.limits.held_bytes_of_peer
 
@@ -103,7 +132,6 @@ class Account:
                 self._holdings.unasked -= stranger
             self.held -= size
             self._holdings.held -= size
-            self._holdings.freed()
 
     def end(self, why: str) -> None:
         self.close()
@@ -115,7 +143,7 @@ class Account:
         self.release(self.held)
         self._open = False
         self._holdings.forget(self)
-        self._holdings.freed()
+        self._holdings.give_room()
 
     @contextmanager
     def reservation(self) -> Iterator[Reservation]:
@@ -134,19 +162,27 @@ class Reservation:
         self._account = account
         self._holdings = holdings
         self._is_strangers = False
+        self._begun = trio.Event()
+        self.wanted = 0
         self.size = 0
 
     async def wait_for(self, size: int) -> None:
         """Wait until there is room for an answer that may be so large."""
-        limits = self._holdings.limits
-        size = min(size, limits.answer_bytes_of_peer)
-        while self._account.reserved + size > limits.answer_bytes_of_peer or (
-            self._holdings.reserved + size > limits.answer_bytes
-            and not self._account.is_protected()
-        ):
-            await self._holdings.until_freed()
+        self.wanted = min(size, self._holdings.limits.answer_bytes_of_peer)
+        self._account.waiting.append(self)
+        self._holdings.give_room()
+        try:
+            await self._begun.wait()
+        finally:
+            if not self._begun.is_set():
+                self._account.waiting.remove(self)
+                self._holdings.give_room()
+
+    def begin(self) -> None:
+        """It has the room that it waited for."""
         self._is_strangers = not self._account.is_protected()
-        self.change(size)
+        self.change(self.wanted)
+        self._begun.set()
 
     def change(self, size: int) -> None:
         """The answer has this size."""
@@ -160,4 +196,4 @@ class Reservation:
             self._account.hold(change)
         else:
             self._account.release(-change)
-            self._holdings.freed()
+            self._holdings.give_room()

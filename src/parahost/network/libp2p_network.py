@@ -20,6 +20,7 @@ import trio
 
 from parahost.network import multistream, yamux
 from parahost.network.arrivals import Arrival, Arrivals
+from parahost.network.budgets import Budgets
 from parahost.network.errors import PeerError
 from parahost.network.handshake import (
     MAX_LISTEN_ADDRESSES,
@@ -45,6 +46,7 @@ from parahost.network.reputation import ReputationBook
 from parahost.network.secure import secure
 from parahost.network.session import PeerTalk, Protocols, Session
 from parahost.ports.clock import Clock
+from parahost.ports.journal import Journal
 from parahost.ports.network import (
     EventHandler,
     NotificationProtocol,
@@ -96,6 +98,7 @@ class Libp2pNetwork:
         bootnodes: Sequence[str],
         clock: Clock,
         random: Random,
+        journal: Journal,
         limits: NetworkLimits | None = None,
         public_addresses: Sequence[str] = (),
     ) -> None:
@@ -104,6 +107,7 @@ class Libp2pNetwork:
         self._genesis = genesis
         self._role = role
         self._clock = clock
+        self._journal = journal
         self._limits = limits or NetworkLimits()
         self._protocols = Protocols(f"/parahost/{genesis.hex()}")
         self._incarnation = random.bytes(16)
@@ -118,7 +122,8 @@ class Libp2pNetwork:
         self._establishing: set[PeerId] = set()
         self._told_why: dict[PeerId, str] = {}
         """Why a bootnode was not reached last, as the operator was told."""
-        self._arrivals = Arrivals(clock, self._limits)
+        self._budgets = Budgets(clock, self._limits)
+        self._arrivals = Arrivals(clock, self._limits, self._budgets)
         self._dials = 0
         self._public = [parse_public(text, self._identity.peer) for text in public_addresses]
         self._listening: list[PeerAddress] = []
@@ -163,7 +168,8 @@ class Libp2pNetwork:
         banned = self._reputation.change(peer, change)
         log.debug("reputation of %s: %+d (%s)", peer, change, reason)
         if banned:
-            log.warning("banned %s for %.0f s: %s", peer, self._limits.ban_s, reason)
+            seconds = self._limits.ban_s
+            self._journal.record("peer.banned", peer=peer, seconds=seconds, reason=reason)
             self._drop(peer, f"banned: {reason}")
 
     def disconnect(self, peer: PeerId) -> None:
@@ -386,6 +392,8 @@ class Libp2pNetwork:
                 mux,
                 control,
                 theirs,
+                network=network_of(host),
+                burst=self._burst_of(peer, host),
                 protocols=self._protocols,
                 limits=self._limits,
                 clock=self._clock,
@@ -407,15 +415,24 @@ class Libp2pNetwork:
                 self._establishing.discard(peer)
         settled()
         self._told_why.pop(peer, None)
-        log.info("connected: %s (%s)", peer, session.role.name.lower())
+        self._journal.record(
+            "peer.connected",
+            peer=peer,
+            role=session.role.name.lower(),
+            direction="out" if mux.initiator else "in",
+            address=host,
+        )
         begun = self._clock.now()
         try:
             await session.run()
         finally:
             del self._sessions[peer], self._places[peer]
             session.done.set()
-            self._book.ended(peer, self._clock.now() - begun)
-            log.info("disconnected: %s: %s", peer, session.ended)
+            lasted_s = self._clock.now() - begun
+            self._book.ended(peer, lasted_s)
+            self._journal.record(
+                "peer.disconnected", peer=peer, seconds=lasted_s, reason=session.ended or ""
+            )
 
     def _decides_for(self, peer: PeerId) -> bool:
         """Whether it is us who choose among the connections with a peer."""
@@ -436,6 +453,12 @@ class Libp2pNetwork:
             except NoPlace:
                 return Verdict.FULL
         return Verdict.ACCEPT
+
+    def _burst_of(self, peer: PeerId, host: str) -> float:
+        """How much of a full burst a new session's peer may send at once."""
+        if self._book.is_protected(peer):
+            return 1.0
+        return self._budgets.take_burst(network_of(host))
 
     # Places.
 

@@ -22,6 +22,8 @@ class YamuxLimits:
     frames_per_s: float = 4000.0
     """A peer's further frames are read later. An honest one at 32 MiB/s sends half as many."""
     frames_burst: float = 20_000.0
+    frames_burst_of_stranger: float = 500.0
+    """The same before the handshake is done."""
     frames_of_a_stream: int = 20
     """What opening a stream counts for: so many frames."""
 
@@ -38,6 +40,13 @@ class NetworkLimits:
     max_per_network: int = 8
     """Places of peers of one address, IPv6: of one /64, that are not protected. Loopback is this
     machine, where devnets live: its peers have their shares only."""
+    handshakes_per_s: float = 2.0
+    handshakes_burst: float = 32.0
+    """Handshakes with peers of one address, but for loopback; further ones are not begun
+    (:mod:`budgets`)."""
+    bursts_per_s: float = 0.1
+    """Bursts that peers of one address have together, beyond one for each place; but for loopback.
+    Sessions that find none begin with a tenth of one."""
     place_grace_s: float = 20.0
     """So long a peer may earn nothing before it makes room for another."""
     max_silent_connections: int = 256
@@ -74,7 +83,9 @@ class NetworkLimits:
     answer_bytes: int = 24 * MIB
     """The same for all peers that are not protected."""
     answer_grace_s: float = 5.0
-    """An answer that is made is read within its protocol's timeout and this, or the peer goes."""
+    """An answer that is made is read within its protocol's timeout and this, or the peer goes. One
+    that is not protected takes a part of it in each such time: else it would keep its room from
+    others for as long."""
     notification_stall_s: float = 60.0
     """Notifications on their way are taken within this time, and what they take at the rate below,
     or the peer goes. It may be busy itself for a while."""
@@ -99,17 +110,30 @@ class NetworkLimits:
 class TokenBucket:
     """Lets ``rate`` tokens per second through, and ``burst`` at once after a rest."""
 
-    def __init__(self, clock: Clock, rate: float, burst: float) -> None:
+    def __init__(self, clock: Clock, rate: float, burst: float, *, filled: float = 1.0) -> None:
+        """:param filled: how much of a burst is there at first, from 0 to 1."""
         self._clock = clock
         self._rate = rate
         self._burst = burst
-        self._tokens = burst
+        self._tokens = burst * filled
         self._at = clock.now()
 
     def take(self, count: float) -> float:
         """Take tokens, on credit if need be. Returns the seconds until the debt is paid."""
+        self._tokens = self._left() - count
+        return max(0.0, -self._tokens / self._rate)
+
+    def take_up_to(self, count: float, *, least: float = 0.0) -> float:
+        """Take so many tokens as there are, or none when they are fewer than ``least``."""
+        self._tokens = self._left()
+        taken = min(count, max(self._tokens, 0.0))
+        if taken < least:
+            return 0.0
+        self._tokens -= taken
+        return taken
+
+    def _left(self) -> float:
         now = self._clock.now()
         passed = max(0.0, now - self._at)  # a clock may be set back
         self._at = now
-        self._tokens = min(self._burst, self._tokens + passed * self._rate) - count
-        return max(0.0, -self._tokens / self._rate)
+        return min(self._burst, self._tokens + passed * self._rate)

@@ -8,6 +8,7 @@ stream of its own: length and payload one way, a status byte, length and payload
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 
 MAX_LISTS_AT_ONCE = 4
 """Lists of peers that may come one upon the other: they may have been held up on their way."""
+_PART = 60_000
+"""An answer is sent in parts of so many bytes."""
 _BATCH = 60_000
 """Small notifications are sent together up to about this many bytes."""
 
@@ -116,7 +119,11 @@ class Outbox:
 
 
 class Session:
-    """A peer that both sides accepted. ``run`` serves it to its end."""
+    """A peer that both sides accepted. ``run`` serves it to its end.
+
+    :param network: where the peer is: see :func:`parahost.primitives.addresses.network_of`.
+    :param burst: how much of a full burst it may send at once now, from 0 to 1.
+    """
 
     def __init__(
         self,
@@ -124,6 +131,8 @@ class Session:
         control: Stream,
         hello: Hello,
         *,
+        network: str,
+        burst: float,
         protocols: Protocols,
         limits: NetworkLimits,
         clock: Clock,
@@ -149,8 +158,12 @@ class Session:
         self._requests_out = trio.Semaphore(limits.max_requests_out)
         self._requests_in = 0
         self._hearing: set[str] = set()
-        self._messages = TokenBucket(clock, limits.messages_per_s, limits.messages_burst)
-        self._bytes = TokenBucket(clock, limits.bytes_per_s, limits.bytes_burst)
+        self._network = network
+        self._burst = burst
+        self._messages = TokenBucket(
+            clock, limits.messages_per_s, limits.messages_burst, filled=burst
+        )
+        self._bytes = TokenBucket(clock, limits.bytes_per_s, limits.bytes_burst, filled=burst)
         self._over_rate_at = float("-inf")
 
     @property
@@ -169,7 +182,8 @@ class Session:
         """Announce the peer, serve it until the connection ends, and take leave of it. Handlers
         of notifications that are at work then are awaited, not cancelled. Nothing that they or
         this session's parts raise leaves it."""
-        self._account.accepted(lambda: self._talk.is_protected(self.peer))
+        self._account.accepted(self._network, lambda: self._talk.is_protected(self.peer))
+        self._mux.becomes_session(self._burst)
         await self._tell(PeerConnected(self.peer, self.role))
         async with trio.open_nursery() as hearing, trio.open_nursery() as working:
             for name in self._outboxes:
@@ -354,17 +368,24 @@ class Session:
                         return
                 room.change(len(reply))
                 with trio.move_on_after(protocol.timeout_s + self._limits.answer_grace_s):
-                    await self._reply(stream, reply)
-                    return
+                    if await self._reply(stream, reply):
+                        return
                 self.abort("it does not read what it asked for")
                 self._talk.report(self.peer, SLOW_READER, f"{protocol.name}: an unread answer")
         finally:
             self._requests_in -= 1
 
-    async def _reply(self, stream: Stream, reply: bytes) -> None:
+    async def _reply(self, stream: Stream, reply: bytes) -> bool:
+        """Whether the peer takes it without stopping, if it is not protected."""
         stream.ignore_input()
-        await stream.send(reply)
+        for start in range(0, len(reply), _PART):
+            protected = self._talk.is_protected(self.peer)
+            with trio.move_on_after(math.inf if protected else self._limits.answer_grace_s):
+                await stream.send(reply[start : start + _PART])
+                continue
+            return False
         stream.finish()
+        return True
 
     def _framed_answer(self, protocol: RequestProtocol, answer: bytes | None) -> bytes:
         if answer is None:

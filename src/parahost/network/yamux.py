@@ -229,7 +229,7 @@ class Yamux:
         self._limits = limits
         self.account = holdings.open(self.abort)
         self._clock = _SteadyClock()
-        self._pace = TokenBucket(self._clock, limits.frames_per_s, limits.frames_burst)
+        self._pace = TokenBucket(self._clock, limits.frames_per_s, limits.frames_burst_of_stranger)
         self._frames_in_turn = 0
         self._streams: dict[int, Stream] = {}
         self._next_id = 1 if channel.initiator else 2
@@ -262,6 +262,13 @@ class Yamux:
             self._end("the connection was closed", discard=False)
             with trio.CancelScope(shield=True):
                 await self._channel.aclose()
+
+    def becomes_session(self, burst: float) -> None:
+        """The handshake is done; ``burst`` of a full one may come at once, from 0 to 1."""
+        limits = self._limits
+        self._pace = TokenBucket(
+            self._clock, limits.frames_per_s, limits.frames_burst, filled=burst
+        )
 
     def open_stream(self) -> Stream:
         """Open a stream; the peer learns of it with what is sent first.

@@ -166,6 +166,7 @@ async def _run(
         public_addresses=options.public_addresses,
         clock=clock,
         random=random,
+        journal=journal,
     )
     for address in options.reserved_peers:
         network.add_reserved(address)
