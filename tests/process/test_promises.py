@@ -10,14 +10,15 @@ import pytest
 
 from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
-from parahost.ports import ContradictionRefused, DatabaseError, KeyStore, KeyType
+from parahost.ports import Batch, ContradictionRefused, DatabaseError, KeyStore, KeyType, promises
+from parahost.primitives.basic import H256, U64, CandidateHash, Hash, Slot
 from parahost.process.base_path import BasePath
 from parahost.process.promises import GuardedKeys, open_keys
 from parahost.storage import LmdbDatabase, MemoryDatabase
 
 BOUND = (KeyType.BABE, KeyType.GRANDPA, KeyType.PARACHAIN)
 """The roles that sign what a validator must never contradict: blocks, votes, statements."""
-PROMISE = b"one block in slot 7"
+PROMISE = promises.block(Slot(U64(7)))
 
 
 @pytest.fixture
@@ -199,3 +200,38 @@ def test_the_record_belongs_to_one_process(base: BasePath) -> None:
     keys = KeyDirectory(base.keystore).load()
     with Life(base), ExitStack() as resources, pytest.raises(DatabaseError, match="open already"):
         open_keys(base, keys, MemoryDatabase(), resources)
+
+
+def test_a_record_of_an_earlier_version_is_read_and_completed(base: BasePath) -> None:
+    """It has no layout, and its statements bind no verdict."""
+    relay_parent, candidate = Hash(H256(b"\x0a" * 32)), CandidateHash(H256(b"\x0c" * 32))
+    statement = promises.statement(relay_parent, candidate)
+    sign_all(base, b"block A")
+    with closing(LmdbDatabase(base.promises)) as record:
+        keys = KeyDirectory(base.keystore).load()
+        (public,) = keys.public_keys(KeyType.PARACHAIN)
+        old = ProtectedKeyStore(keys, record)
+        signature = old.sign(KeyType.PARACHAIN, public, b"Valid", [statement])
+        batch = Batch()
+        batch.delete("record", b"layout")
+        record.write(batch, durable=True)
+    verdicts = [promises.verdict(candidate, valid=valid) for valid in (True, False)]
+    for _ in range(2):
+        with Life(base) as life:
+            assert life.guarded.incomplete is None
+            again = life.store.sign(KeyType.PARACHAIN, public, b"Valid", [statement, verdicts[0]])
+            assert again == signature
+            for verdict in verdicts:
+                with pytest.raises(ContradictionRefused):
+                    life.store.sign(KeyType.PARACHAIN, public, b"a dispute vote", [verdict])
+            with pytest.raises(ContradictionRefused):
+                life.sign(KeyType.BABE, b"block B")
+
+
+def test_a_record_of_a_later_version_is_not_guessed_at(base: BasePath) -> None:
+    sign_all(base, b"block A")
+    with closing(LmdbDatabase(base.promises)) as record:
+        batch = Batch()
+        batch.put("record", b"layout", b"3")
+        record.write(batch, durable=True)
+    assert_withheld(base, "a later version")

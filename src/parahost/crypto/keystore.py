@@ -17,6 +17,7 @@ from parahost.crypto.protection import ProtectionLog
 from parahost.crypto.secret_uri import SecretUriError
 from parahost.ports.database import Database
 from parahost.ports.keystore import KeyType, VrfSignature
+from parahost.ports.promises import Promise
 from parahost.primitives.errors import InputError
 from parahost.primitives.transcript import Transcript
 
@@ -138,7 +139,7 @@ class ProtectedKeyStore:
         return self._keys.public_keys(key_type)
 
     def sign(
-        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[bytes]
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
     ) -> bytes:
         """See the port.
 

@@ -19,6 +19,7 @@ from parahost.ports.network import (
     RequestFailed,
     RequestProtocol,
 )
+from parahost.ports.promises import Promise
 from parahost.ports.random import Random
 from parahost.ports.validation import (
     ExecutionKind,
@@ -55,6 +56,7 @@ __all__ = [
     "PeerConnected",
     "PeerDisconnected",
     "PeerSteering",
+    "Promise",
     "Random",
     "RequestFailed",
     "RequestProtocol",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from parahost.ports.promises import Promise
 from parahost.primitives.transcript import Transcript
 
 
@@ -23,8 +24,8 @@ class KeyType(Enum):
 class ContradictionRefused(Exception):
     """A signature was asked for that contradicts one that may already be out."""
 
-    def __init__(self, promise: bytes) -> None:
-        super().__init__(f"already signed something else for {promise.hex()}")
+    def __init__(self, promise: Promise) -> None:
+        super().__init__(f"already said something else of {promise}")
         self.promise = promise
 
 
@@ -45,15 +46,15 @@ class KeyStore(Protocol):
         ...
 
     def sign(
-        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[bytes]
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
     ) -> bytes:
         """Sign a payload (sr25519 with the context ``substrate``, or ed25519 for GRANDPA).
 
-        A *promise* is a name under which this key signs one payload ever: "the statement that I
-        second at relay parent R". Each promise is written durably, bound to the payload, before
-        the signature is returned. The same payload again gives the same signature again.
+        Each of its promises (``ports.promises``) is written durably before the signature is
+        returned. The same payload again gives the same signature again.
 
-        :raises ContradictionRefused: when a promise is bound to another payload; nothing changes.
+        :raises ContradictionRefused: when this key has said something else of a subject; nothing
+            changes.
         :raises KeyError: when the key is not held.
         """
         ...

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
-from parahost.crypto.protection import move_promises
+from parahost.crypto.protection import move_promises, name_verdicts
 from parahost.ports import Batch, Database, DatabaseDamaged, DatabaseError, KeyStore, KeyType
 from parahost.process.base_path import BasePath
 from parahost.storage.lmdb import LmdbDatabase
@@ -26,6 +26,8 @@ BOUND = (KeyType.BABE, KeyType.GRANDPA, KeyType.PARACHAIN)
 _TABLE = "record"
 _NAME = b"name"
 _NAME_BYTES = 16
+_LAYOUT, _TODAYS = b"layout", b"2"
+"""Since 2, statements bind a verdict on their candidate. A record without a layout is older."""
 
 
 class PromisesIncomplete(DatabaseError):
@@ -60,7 +62,7 @@ def open_keys(base: BasePath, keys: KeyRing, chain: Database, resources: ExitSta
     try:
         record = LmdbDatabase(base.promises)
         resources.callback(record.close)
-        move_promises(chain, record)
+        _bring_up_to_date(base, record, chain)
         _match(base, record, has_keys=any(keys.public_keys(role) for role in BOUND))
     except DatabaseDamaged as damage:
         incomplete = PromisesIncomplete(base.promises, str(damage))
@@ -86,6 +88,22 @@ def reset(base: BasePath) -> Path | None:
         base.promises.rename(aside)
     base.promises_mark.unlink(missing_ok=True)
     return aside
+
+
+def _bring_up_to_date(base: BasePath, record: Database, chain: Database) -> None:
+    """Take over what earlier versions have left, and complete it.
+
+    :raises PromisesIncomplete: when a later version has written the record.
+    """
+    layout = record.get(_TABLE, _LAYOUT)
+    if layout not in (None, _TODAYS):
+        raise PromisesIncomplete(base.promises, "a later version of this program has written it")
+    move_promises(chain, record)
+    if layout is None:
+        name_verdicts(record)
+        batch = Batch()
+        batch.put(_TABLE, _LAYOUT, _TODAYS)
+        record.write(batch, durable=True)
 
 
 def _match(base: BasePath, record: Database, *, has_keys: bool) -> None:

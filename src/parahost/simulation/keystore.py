@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from parahost.ports import KeyStore, KeyType
 from parahost.ports.keystore import VrfSignature
+from parahost.ports.promises import Promise
 from parahost.primitives.transcript import Transcript
 from parahost.simulation.checkers.checker import Signature
 
@@ -24,7 +25,7 @@ class WatchedKeyStore:
         return self._keys.public_keys(key_type)
 
     def sign(
-        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[bytes]
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
     ) -> bytes:
         signature = self._keys.sign(key_type, public, payload, promises)
         self._on_signature(Signature(self._node, key_type, public, payload))

@@ -23,7 +23,7 @@ from parahost.node.availability.bitfield_rules import (
     item_of,
     messages,
 )
-from parahost.node.availability.bitfield_signing import BitfieldSigning, bitfield_promise
+from parahost.node.availability.bitfield_signing import BitfieldSigning
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_BAD_SIGNATURE,
@@ -51,7 +51,7 @@ from parahost.node.messages.utility import ProvisionBitfield
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import BITFIELD_DISTRIBUTION, GOSSIP_LIMITS
 from parahost.node.session import ChildSession
-from parahost.ports import KeyType, ObservedRole
+from parahost.ports import KeyType, ObservedRole, promises
 from parahost.primitives.availability import (
     ErasureChunk,
     SignedAvailabilityBitfield,
@@ -210,7 +210,7 @@ async def test_who_is_no_validator_signs_nothing_and_a_stopped_head_is_left(
 async def test_a_second_and_different_bitfield_is_refused(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     keys = key_store(OWN)
-    promise = bitfield_promise(chain.genesis.hash())
+    promise = promises.bitfield(chain.genesis.hash())
     keys.sign(KeyType.PARACHAIN, validator_ids(VALIDATORS)[OWN], b"another", [promise])
     ear = Ear(receives=(DistributeBitfield,))
     overseer = make_overseer([BitfieldSigning(keys, 6.0), Chunks(), ear])

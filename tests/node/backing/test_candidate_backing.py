@@ -30,7 +30,9 @@ from parahost.node.messages.utility import (
     ReportMisbehavior,
     ValidateCandidate,
 )
-from parahost.ports import ExecutionKind
+from parahost.ports import ContradictionRefused, ExecutionKind, KeyType, promises
+from parahost.primitives.approval import approval_payload
+from parahost.primitives.basic import U32, SessionIndex
 from parahost.primitives.candidates import AvailableData, CommittedCandidateReceipt
 from parahost.primitives.misbehavior import CandidateValidityDisagreement
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
@@ -245,6 +247,27 @@ async def test_the_collators_copy_serves_when_the_pov_cannot_be_fetched() -> Non
         await stage.rest()
         assert [signed.statement for signed in shared(stage)] == [Seconded(A)]
         assert len(stage.heard(ValidateCandidate)) == 1
+
+
+@pytest.mark.guide("A77")
+@pytest.mark.parametrize("own", [Seconded(A), Valid(A.hash())])
+async def test_a_dispute_vote_against_an_own_statement_is_refused(own: Any) -> None:
+    """Also by a node that remembers nothing but its promises; a vote for it is signed."""
+    database, key = MemoryDatabase(), validator(0).public
+    backing = CandidateBacking(keystore(0, database=database))
+    async with on_stage(backing, answers=neighbours()) as stage:
+        await stage.say(second() if isinstance(own, Seconded) else received(seconded(2, A))[0])
+        assert [signed.statement for signed in shared(stage)] == [own]
+    keys = keystore(0, database=database.crash())
+
+    def vote(valid: bool) -> bool:
+        payload = approval_payload(A.hash(), SessionIndex(U32(SESSION)), valid=valid)
+        bound = [promises.verdict(A.hash(), valid=valid)]
+        return sr25519.verify(key, payload, keys.sign(KeyType.PARACHAIN, key, payload, bound))
+
+    with pytest.raises(ContradictionRefused):
+        vote(valid=False)
+    assert vote(valid=True)
 
 
 @pytest.mark.guide("A77")

@@ -210,6 +210,25 @@ def test_contradicting_statements() -> None:
     assert "says Seconded and Valid" in bitten(outcome, "no_contradiction")
 
 
+def test_a_vote_against_what_was_seconded() -> None:
+    """A validator that seconds a candidate and then disputes it."""
+
+    def mutate(build: Build) -> None:
+        (public,) = build.keys.public_keys(KeyType.PARACHAIN)
+
+        async def contradict(node: Node) -> None:
+            for payload in (
+                b"BKNG\x01" + b"\x05" * 32 + bytes(4) + b"\x06" * 32,
+                b"APPR\x00" + b"\x05" * 32 + bytes(4),
+            ):
+                build.ports.keystore.sign(KeyType.PARACHAIN, public, payload, [])
+
+        build.jobs.append(contradict)
+
+    outcome = run_with(mutate, who=("validator-1",), scenario=Scenario(shape=SMALL, blocks=1))
+    assert "two verdicts on one candidate" in bitten(outcome, "no_contradiction")
+
+
 def test_inclusion_by_a_majority_of_votes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A runtime that includes with every second validator's vote. By the votes, what it backs next
     comes too early, and when that has all its votes, no checker is at a loss for words."""

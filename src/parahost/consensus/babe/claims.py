@@ -15,7 +15,7 @@ from parahost.consensus.babe.lottery import (
     secondary_author,
     slot_transcript,
 )
-from parahost.ports import KeyStore, KeyType
+from parahost.ports import KeyStore, KeyType, promises
 from parahost.primitives.basic import H256, H512, U32, BabeId, Slot
 from parahost.primitives.consensus import (
     AllowedSlots,
@@ -73,7 +73,7 @@ def seal(block: Block, claim: SlotClaim, keys: KeyStore) -> Block:
         KeyType.BABE,
         claim.public,
         block.header.hash(),
-        [b"babe" + claim.pre_digest.slot.to_bytes(8, "little")],
+        [promises.block(claim.pre_digest.slot)],
     )
     digest = (*block.header.digest, Seal(BABE_ENGINE, signature))
     return Block(replace(block.header, digest=digest), block.extrinsics)

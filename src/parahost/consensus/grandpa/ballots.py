@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from parahost.consensus.grandpa.messages import SignedMessage, payload_of
-from parahost.consensus.grandpa.store import GrandpaStore, ballot_key
+from parahost.consensus.grandpa.store import GrandpaStore
 from parahost.consensus.grandpa.votes import stage_of
-from parahost.ports import ContradictionRefused, KeyStore, KeyType
+from parahost.ports import ContradictionRefused, KeyStore, KeyType, promises
 from parahost.primitives.basic import H256, H512, GrandpaId, GrandpaSignature
 from parahost.primitives.consensus import GrandpaMessage
 
@@ -37,7 +37,7 @@ class Ballots:
             self._store.save_ballot(set_id, round_number, message)
             decided = message
         payload = payload_of(decided, round_number, set_id)
-        promise = ballot_key(set_id, round_number, stage)
+        promise = promises.vote(set_id, round_number, stage)
         try:
             signature = self._keystore.sign(KeyType.GRANDPA, key, payload, [promise])
         except ContradictionRefused:

@@ -99,5 +99,5 @@ def _stage_value(stage: Stage) -> int:
 
 
 def ballot_key(set_id: int, round_number: int, stage: Stage) -> bytes:
-    """Names a stage of a round of a set: here, and as a promise to the key store. Ascending."""
+    """Names a stage of a round of a set. Ascending."""
     return _BALLOT + _be(set_id) + _be(round_number) + bytes([stage.value])

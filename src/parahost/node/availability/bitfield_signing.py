@@ -11,20 +11,15 @@ from parahost.node.messages.availability import DistributeBitfield, QueryChunk
 from parahost.node.messages.base import Message
 from parahost.node.messages.signals import OverseerSignal, StartWork
 from parahost.node.overseer import Subsystem
-from parahost.ports import ContradictionRefused, KeyStore, KeyType
+from parahost.ports import ContradictionRefused, KeyStore, KeyType, promises
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
-from parahost.primitives.basic import CandidateHash, ChunkIndex, Hash, ValidatorIndex
+from parahost.primitives.basic import CandidateHash, ChunkIndex, ValidatorIndex
 from parahost.primitives.runtime_api import CoreOccupied
 from parahost.primitives.scale import BitVec
 
 MAX_WAIT_S = 1.5
 POLL_S = 0.1
 """How often the store is asked again while chunks are awaited."""
-
-
-def bitfield_promise(relay_parent: Hash) -> bytes:
-    """One bitfield per relay parent (D16)."""
-    return b"bitfield" + relay_parent
 
 
 class BitfieldSigning(Subsystem):
@@ -61,7 +56,7 @@ class BitfieldSigning(Subsystem):
                 KeyType.PARACHAIN,
                 session.validators[own],
                 bitfield_payload(bitfield, own, session.signing),
-                [bitfield_promise(head)],
+                [promises.bitfield(head)],
             )
         except ContradictionRefused as refusal:
             self.ctx.journal.record("bitfield.refused", relay_parent=head, reason=str(refusal))

@@ -34,7 +34,14 @@ from parahost.node.messages.utility import (
     ValidateCandidate,
 )
 from parahost.node.overseer import Subsystem
-from parahost.ports import ContradictionRefused, ExecutionKind, KeyStore, KeyType
+from parahost.ports import (
+    ContradictionRefused,
+    ExecutionKind,
+    KeyStore,
+    KeyType,
+    Promise,
+    promises,
+)
 from parahost.primitives.basic import (
     H512,
     CandidateHash,
@@ -60,13 +67,15 @@ from parahost.primitives.statements import (
 )
 
 
-def statement_promises(relay_parent: Hash, statement: Statement) -> list[bytes]:
-    """What a statement binds its author to (A77, D16): one thing said of each candidate, and one
-    candidate seconded per relay parent."""
-    promises = [b"statement" + relay_parent + statement.candidate_hash()]
-    if isinstance(statement, Seconded):
-        promises.insert(0, b"seconded" + relay_parent)
-    return promises
+def statement_promises(relay_parent: Hash, statement: Statement) -> list[Promise]:
+    """What a statement binds its author to (A77, D16): one statement about each candidate and one
+    verdict on it, and one candidate seconded per relay parent."""
+    candidate = statement.candidate_hash()
+    bound = [
+        promises.statement(relay_parent, candidate),
+        promises.verdict(candidate, valid=not isinstance(statement, Invalid)),
+    ]
+    return [promises.seconded(relay_parent), *bound] if isinstance(statement, Seconded) else bound
 
 
 class Judgement(Enum):

@@ -27,6 +27,7 @@ from parahost.ports import (
     KeyStore,
     KeyType,
     ParachainBlock,
+    promises,
 )
 from parahost.primitives.acceptance import refusal
 from parahost.primitives.basic import (
@@ -62,11 +63,6 @@ BUILD_SLOTS = 0.5
 candidate backed before the next slot's author begins."""
 
 Sign = Callable[[bytes], bytes]
-
-
-def collation_promise(relay_parent: Hash, para_id: ParaId) -> bytes:
-    """One collation per relay parent and para (D16, D17)."""
-    return b"collation" + relay_parent + para_id.to_bytes(4, "little")
 
 
 def current_head(state: State, para_id: ParaId) -> HeadData | None:
@@ -256,7 +252,7 @@ class CollationGeneration(Subsystem):
         return block if why is None else NoBlock(why)
 
     def _sign(self, relay_parent: Hash, payload: bytes) -> bytes:
-        promise = collation_promise(relay_parent, self._para_id)
+        promise = promises.collation(relay_parent, self._para_id)
         return self._keys.sign(KeyType.COLLATOR, self._collator_id, payload, [promise])
 
     # What the collator hears

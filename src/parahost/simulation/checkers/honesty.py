@@ -24,6 +24,7 @@ from parahost.simulation.journal import TraceEvent
 from parahost.simulation.record import RecordedBlock
 
 _STATEMENT = b"BKNG"
+_CHECK = b"APPR"
 _RECORD = b"DISC"
 _NAMES = {1: "Seconded", 2: "Valid", 3: "Invalid"}
 _EXCLUDE = {frozenset({1, 2}), frozenset({1, 3}), frozenset({2, 3})}
@@ -58,6 +59,8 @@ class NoContradiction(Checker):
                 self._say(signature.node, "votes in one stage", Promise(public, stage), payload)
             case KeyType.PARACHAIN if payload.startswith(_STATEMENT) and len(payload) == 73:
                 self._on_statement(signature)
+            case KeyType.PARACHAIN if payload.startswith(_CHECK) and len(payload) == 41:
+                self._give_verdict(signature, payload[5:37], valid=bool(payload[4]))
             case KeyType.PARACHAIN if not payload.startswith(_RECORD):
                 # bits, session, relay parent, index
                 about = ("bitfield", payload[-40:])
@@ -72,6 +75,7 @@ class NoContradiction(Checker):
         if tag == 1:
             promise = Promise(signature.public, ("second", place))
             self._say(signature.node, "candidates seconded at one head", promise, candidate)
+        self._give_verdict(signature, candidate, valid=tag != 3)
         said = self._verdicts.setdefault(Promise(signature.public, (candidate, place)), {})
         for other in said:
             if frozenset({tag, other}) in _EXCLUDE:
@@ -80,6 +84,11 @@ class NoContradiction(Checker):
                     f"of candidate 0x{candidate.hex()[:8]}"
                 )
         said[tag] = None
+
+    def _give_verdict(self, signature: Signature, candidate: bytes, *, valid: bool) -> None:
+        """However it is given: by a statement, an approval, or a vote in a dispute."""
+        promise = Promise(signature.public, ("verdict", candidate))
+        self._say(signature.node, "verdicts on one candidate", promise, bytes([valid]))
 
     def _say(self, node: str, what: str, promise: Promise, words: bytes) -> None:
         if self._said.setdefault(promise, words) != words:
