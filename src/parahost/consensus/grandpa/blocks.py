@@ -1,4 +1,4 @@
-"""Blocks as GRANDPA sees them, and what it asks of the block tree."""
+"""Blocks as GRANDPA sees them, and what it asks of the block chain."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HeaderSource(Protocol):
 
 
 class ChainView(HeaderSource, Protocol):
-    """What GRANDPA reads of the block tree."""
+    """What GRANDPA reads of the block chain."""
 
     @property
     def best(self) -> Header:
@@ -73,12 +73,12 @@ class GrandpaChain(ChainView, Protocol):
         ...
 
 
-def best_of(tree: ChainView) -> BlockRef:
-    return BlockRef(tree.best_hash, tree.best.number)
+def best_of(chain: ChainView) -> BlockRef:
+    return BlockRef(chain.best_hash, chain.best.number)
 
 
-def finalized_of(tree: ChainView) -> BlockRef:
-    return BlockRef(tree.finalized_hash, tree.finalized.number)
+def finalized_of(chain: ChainView) -> BlockRef:
+    return BlockRef(chain.finalized_hash, chain.finalized.number)
 
 
 def known(source: HeaderSource, block: BlockRef) -> bool:
@@ -87,21 +87,21 @@ def known(source: HeaderSource, block: BlockRef) -> bool:
     return header is not None and header.number == block.number
 
 
-def descends(tree: ChainView, block: BlockRef, ancestor: BlockRef) -> bool:
+def descends(chain: ChainView, block: BlockRef, ancestor: BlockRef) -> bool:
     """Whether ``block`` is ``ancestor`` or descends from it; unknown blocks do not."""
     return block == ancestor or (
         block.number > ancestor.number
-        and known(tree, block)
-        and known(tree, ancestor)
-        and tree.is_ancestor(ancestor.hash, block.hash)
+        and known(chain, block)
+        and known(chain, ancestor)
+        and chain.is_ancestor(ancestor.hash, block.hash)
     )
 
 
-def ancestor_at(tree: ChainView, block: BlockRef, number: int) -> BlockRef:
+def ancestor_at(chain: ChainView, block: BlockRef, number: int) -> BlockRef:
     """The block of that number, at most the block's own, on the way from the block to genesis."""
     at, height = block.hash, block.number
     while height > number:
-        header = tree.header(at)
+        header = chain.header(at)
         assert header is not None, "a known block's ancestors are known"
         at, height = header.parent_hash, BlockNumber(U32(height - 1))
     return BlockRef(at, height)

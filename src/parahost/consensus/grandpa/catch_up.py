@@ -36,16 +36,16 @@ def catch_up_of(set_id: int, votes: RoundVotes) -> CatchUp:
     )
 
 
-def round_of(message: CatchUp, rounds: Rounds, tree: ChainView) -> PriorRound | None:
+def round_of(message: CatchUp, rounds: Rounds, chain: ChainView) -> PriorRound | None:
     """The round that a catch-up, whose signatures were checked, completes, together with the
     votes that we have of it; ``None`` when it does not, for what we know of the blocks, or when
     its base, which nobody has signed, lies too far below what is final."""
-    base, final = BlockRef(message.base_hash, message.base_number), finalized_of(tree)
+    base, final = BlockRef(message.base_hash, message.base_number), finalized_of(chain)
     if base.number + MAX_BELOW_FINAL < final.number:
         return None
-    if not descends(tree, base, final) and not descends(tree, final, base):
+    if not descends(chain, base, final) and not descends(chain, final, base):
         return None
-    votes = RoundVotes(message.round, rounds.voters, base, tree)
+    votes = RoundVotes(message.round, rounds.voters, base, chain)
     for vote in (*catch_up_votes(message), *(rounds.votes(message.round) or ())):
         try:
             votes.add(vote)

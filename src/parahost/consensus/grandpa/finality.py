@@ -48,7 +48,7 @@ class Finality:
 
     def __init__(
         self,
-        tree: ChainView,
+        chain: ChainView,
         recovered: Recovered,
         own_keys: OwnKeys,
         rule: VotingRule,
@@ -57,11 +57,11 @@ class Finality:
         gossip_s: float,
         now: float,
     ) -> None:
-        self._tree = tree
+        self._chain = chain
         self._own_keys = own_keys
         self._emit = emit
         self._gossip_s = gossip_s
-        self._target = VotingTarget(tree, lambda: self.authorities, rule)
+        self._target = VotingTarget(chain, lambda: self.authorities, rule)
         self._due: deque[RoundsEffect] = deque()
         self.authorities = recovered.authorities
         self.key: GrandpaId | None = None
@@ -79,7 +79,7 @@ class Finality:
         return View(
             self.authorities.set_id,
             U64(self.rounds.current.number),
-            finalized_of(self._tree).number,
+            finalized_of(self._chain).number,
         )
 
     def announced(self, event: BlockImportEvent) -> None:
@@ -127,7 +127,7 @@ class Finality:
     ) -> CommitMessage | None:
         """Make the commit's target final, unless it is; gives the commit as it is sent. A
         justification that came with it is kept as it came, else one is made of it."""
-        block, final = target_of(commit), finalized_of(self._tree)
+        block, final = target_of(commit), finalized_of(self._chain)
         if block.number <= final.number:
             return None
         contradicts = self._contradicts(block, final)
@@ -137,7 +137,7 @@ class Finality:
         message = CommitMessage(U64(round_number), U64(self.rounds.set_id), compact(commit))
         self._emit(SaveCommit(message))
         proof = justification or build_justification(
-            round_number, commit, self.rounds.voters, self._tree
+            round_number, commit, self.rounds.voters, self._chain
         )
         self._emit(FinalizeBlock(block, proof))
         return message
@@ -146,20 +146,20 @@ class Finality:
         limit = self.authorities.limit(block, self._target.descends)
         if limit is not None and block.number > limit:
             return f"the change of authorities at #{limit}"
-        return None if descends(self._tree, block, final) else str(final)
+        return None if descends(self._chain, block, final) else str(final)
 
     def follow(self, now: float) -> bool:
         """Take in what has happened to the chain, by us or by others; whether another set votes
         from now on."""
         before = self.authorities
-        final = finalized_of(self._tree)
+        final = finalized_of(self._chain)
         state = before
         if before.finalized != final:
             state = before.finalize(final, self._target.descends)
         state = state.on_best(
-            best_of(self._tree),
+            best_of(self._chain),
             self._target.descends,
-            lambda block, number: ancestor_at(self._tree, block, number),
+            lambda block, number: ancestor_at(self._chain, block, number),
         )
         if state is not before:
             self.authorities = state
@@ -186,7 +186,7 @@ class Finality:
             state.set_id,
             voters,
             prior,
-            self._tree,
+            self._chain,
             local=None if self.key is None else voters.index(self.key),
             gossip_s=self._gossip_s,
         )

@@ -58,7 +58,7 @@ IDLE_ANNOUNCE_EVERY = 60
 
 
 class GrandpaMachine:
-    """One node's part in finality. What it reads besides its inputs: the block tree, the node's
+    """One node's part in finality. What it reads besides its inputs: the block chain, the node's
     keys, and commits that it has had saved.
 
     :param verifier: asked for single votes; many signatures are an effect.
@@ -68,7 +68,7 @@ class GrandpaMachine:
 
     def __init__(
         self,
-        tree: ChainView,
+        chain: ChainView,
         recovered: Recovered,
         *,
         verifier: Verifier,
@@ -79,17 +79,19 @@ class GrandpaMachine:
         rule: VotingRule,
         now: float,
     ) -> None:
-        self._tree = tree
+        self._chain = chain
         self._verifier = verifier
         self._random = random
         self._gossip_s = gossip_s
         self._out: list[Effect] = []
         emit = self._emit
-        self._finality = Finality(tree, recovered, own_keys, rule, emit, gossip_s=gossip_s, now=now)
+        self._finality = Finality(
+            chain, recovered, own_keys, rule, emit, gossip_s=gossip_s, now=now
+        )
         pause_s = REPEAT_AFTER * gossip_s
         self._gossip = Gossip(emit, commit_of_set, self._finality.view, random, pause_s=pause_s)
         self._catching_up = CatchingUp(emit, random, self._gossip.peers, gossip_s)
-        self._proofs = Proofs(tree, self._finality, self._gossip, self._catching_up, emit)
+        self._proofs = Proofs(chain, self._finality, self._gossip, self._catching_up, emit)
         self._announce_at = now
         self._chain_changed = True
 
@@ -222,7 +224,7 @@ class GrandpaMachine:
         self._gossip.add_vote(own.set_id, own.round, payload, None, self._voters())
 
     def _seek(self, peer: PeerId, block: BlockRef) -> None:
-        if self._tree.header(block.hash) is None:
+        if self._chain.header(block.hash) is None:
             self._emit(SeekBlock(peer, block))
 
     def _voters(self) -> int:

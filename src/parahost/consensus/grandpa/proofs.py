@@ -32,13 +32,13 @@ class Proofs:
 
     def __init__(
         self,
-        tree: ChainView,
+        chain: ChainView,
         finality: Finality,
         gossip: Gossip,
         catching_up: CatchingUp,
         emit: Emit,
     ) -> None:
-        self._tree = tree
+        self._chain = chain
         self._finality = finality
         self._gossip = gossip
         self._catching_up = catching_up
@@ -77,7 +77,7 @@ class Proofs:
     def take_held(self) -> None:
         """Believe the highest commit whose blocks have come. Others follow, if they are still news
         when the chain has moved."""
-        final = finalized_of(self._tree).number
+        final = finalized_of(self._chain).number
         self.held = [held for held in self.held if held.commit.target_number > final]
         for message in list(self.held):
             verdict = self._take_commit(message, None)
@@ -91,19 +91,19 @@ class Proofs:
         message = proof.message
         if isinstance(message, CatchUp):
             return judge_catch_up(message, self._finality.rounds, asked=proof.asked)
-        settled: int = finalized_of(self._tree).number
+        settled: int = finalized_of(self._chain).number
         if self._gossip.held is not None:
             settled = min(settled, self._gossip.held.commit.target_number - 1)
         target = message.commit.target_hash
         is_held = any(held.commit.target_hash == target for held in self.held)
-        if is_held and self._tree.header(target) is None:
+        if is_held and self._chain.header(target) is None:
             return Verdict.WAIT
         return judge_commit(message, settled, self._finality.rounds)
 
     def _take_commit(self, message: CommitMessage, source: PeerId | None) -> Verdict:
         """Count the votes of a commit, and make its target final."""
         voters = self._finality.rounds.voters
-        usable = usable_part(_full(message), message.set_id, voters, self._tree)
+        usable = usable_part(_full(message), message.set_id, voters, self._chain)
         if isinstance(usable, Verdict):
             return usable
         for vote in votes_of(usable):
@@ -125,7 +125,7 @@ class Proofs:
 
     def _take_catch_up(self, peer: PeerId, message: CatchUp, now: float) -> Verdict:
         """Go on after the round that the votes complete, if they do, for the blocks we know."""
-        prior = round_of(message, self._finality.rounds, self._tree)
+        prior = round_of(message, self._finality.rounds, self._chain)
         if prior is None or prior.votes is None:
             return Verdict.WAIT
         self._finality.go_on_after(prior, now)

@@ -31,41 +31,43 @@ class Recovered:
     round: PriorRound
 
 
-def recover(store: GrandpaStore, tree: ChainView, genesis: GrandpaAuthorities) -> Recovered:
+def recover(store: GrandpaStore, chain: ChainView, genesis: GrandpaAuthorities) -> Recovered:
     """What an earlier life has left on disk, or the beginning with the voters of set 0."""
-    authorities = _recover_authorities(store, tree, genesis)
-    return Recovered(authorities, _recover_round(store, tree, authorities))
+    authorities = _recover_authorities(store, chain, genesis)
+    return Recovered(authorities, _recover_round(store, chain, authorities))
 
 
 def _recover_authorities(
-    store: GrandpaStore, tree: ChainView, genesis: GrandpaAuthorities
+    store: GrandpaStore, chain: ChainView, genesis: GrandpaAuthorities
 ) -> AuthorityState:
     """The authority set as of the chain's final block, with the changes that the blocks after it
     announce. The chain may know of finality that the store does not: it was stopped in between.
     """
-    final = finalized_of(tree)
+    final = finalized_of(chain)
     state = store.authorities()
     if state is None:
-        state = AuthorityState(U64(0), genesis, ancestor_at(tree, final, 0))
-    for block, header in _blocks_after(tree, state.finalized, tree.finalized_hash):
+        state = AuthorityState(U64(0), genesis, ancestor_at(chain, final, 0))
+    for block, header in _blocks_after(chain, state.finalized, chain.finalized_hash):
         state = state.with_announced(block, header)
     if state.finalized != final:
-        state = state.finalize(final, lambda block, of: descends(tree, block, of))
+        state = state.finalize(final, lambda block, of: descends(chain, block, of))
         store.save_authorities(state)
-    for leaf in tree.leaves():
-        for block, header in _blocks_after(tree, final, leaf):
+    for leaf in chain.leaves():
+        for block, header in _blocks_after(chain, final, leaf):
             state = state.with_announced(block, header)
     return state
 
 
-def _recover_round(store: GrandpaStore, tree: ChainView, authorities: AuthorityState) -> PriorRound:
+def _recover_round(
+    store: GrandpaStore, chain: ChainView, authorities: AuthorityState
+) -> PriorRound:
     """The last completed round of the present set, with its votes."""
     record = store.completed()
     if record is None or record.set_id != authorities.set_id:
         return begin_set(authorities)
     if record.number == 0:
         return PriorRound(0, record.state)
-    votes = RoundVotes(record.number, VoterSet(authorities.authorities), record.base, tree)
+    votes = RoundVotes(record.number, VoterSet(authorities.authorities), record.base, chain)
     for vote in record.votes:
         try:
             votes.add(vote)
@@ -79,10 +81,12 @@ def begin_set(authorities: AuthorityState) -> PriorRound:
     return PriorRound(0, RoundState.settled(authorities.base or authorities.finalized))
 
 
-def _blocks_after(tree: ChainView, start: BlockRef, end: Hash) -> Iterator[tuple[BlockRef, Header]]:
+def _blocks_after(
+    chain: ChainView, start: BlockRef, end: Hash
+) -> Iterator[tuple[BlockRef, Header]]:
     """The blocks after ``start`` up to ``end``, from the last to the first."""
-    header = tree.header(end)
+    header = chain.header(end)
     while header is not None and header.number > start.number:
         yield BlockRef(end, header.number), header
         end = header.parent_hash
-        header = tree.header(end)
+        header = chain.header(end)

@@ -30,18 +30,18 @@ class VotingTarget:
     """The surroundings of a round, seen from one node's chain."""
 
     def __init__(
-        self, tree: ChainView, authorities: Callable[[], AuthorityState], rule: VotingRule
+        self, chain: ChainView, authorities: Callable[[], AuthorityState], rule: VotingRule
     ) -> None:
-        self._tree = tree
+        self._chain = chain
         self._authorities = authorities
         self._rule = rule
 
     @property
     def finalized(self) -> BlockRef:
-        return finalized_of(self._tree)
+        return finalized_of(self._chain)
 
     def descends(self, block: BlockRef, ancestor: BlockRef, /) -> bool:
-        return descends(self._tree, block, ancestor)
+        return descends(self._chain, block, ancestor)
 
     def best_containing(self, block: BlockRef, /) -> BlockRef | None:
         """The head of the best fork with ``block``, but no block beyond the next change of
@@ -51,17 +51,17 @@ class VotingTarget:
             return None
         limit = self._authorities().limit(head, self.descends)
         if limit is not None and limit < head.number:
-            head = ancestor_at(self._tree, head, max(limit, block.number))
+            head = ancestor_at(self._chain, head, max(limit, block.number))
         allowed = self._rule(block, head)
         fits = self.descends(head, allowed) and self.descends(allowed, block)
         return allowed if fits else block
 
     def _head_containing(self, block: BlockRef) -> BlockRef | None:
-        best = best_of(self._tree)
+        best = best_of(self._chain)
         if self.descends(best, block):
             return best
-        for leaf in self._tree.leaves():
-            header = self._tree.header(leaf)
+        for leaf in self._chain.leaves():
+            header = self._chain.header(leaf)
             if header is not None and self.descends(BlockRef(leaf, header.number), block):
                 return BlockRef(leaf, header.number)
-        return block if known(self._tree, block) else None
+        return block if known(self._chain, block) else None
