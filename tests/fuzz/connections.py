@@ -165,7 +165,7 @@ def _carry(data: bytes) -> None:
     async def echo(stream: Stream) -> None:
         try:
             while True:
-                await stream.send(await stream.receive_exactly(100))
+                await stream.send(await stream.receive_exactly(5000))
         except PeerError:
             stream.reset()
 

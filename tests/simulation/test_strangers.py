@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from parahost.chain.pool.gossip import TRANSACTIONS
 from parahost.chain.sync.messages import ANNOUNCES
+from parahost.node.backing.statement_wire import StatementGossip
+from parahost.node.messages.network import PeerSet
+from parahost.node.protocols import NOTIFICATIONS
+from parahost.node.utility.network_bridge import WireMessage
 from parahost.primitives.basic import H256, U32, Hash, ParaId, PeerId, ValidatorId
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.scale import decode
 from parahost.simulation import (
     BadSimulation,
     Finalized,
@@ -19,6 +26,7 @@ from parahost.simulation.adversaries.strangers_words import Knowledge, Tongue
 from parahost.simulation.journal import TraceEvent
 from parahost.simulation.plan import node_identity
 from parahost.simulation.random import Streams
+from tests.hostile.repertoire import ATTACKS
 
 MANY = Stranger(who=tuple(f"stranger-{number}" for number in range(1, 6)), every_s=0.4)
 
@@ -70,8 +78,75 @@ def test_every_trick_can_be_said() -> None:
         said += [list(tongue.some()) for _ in range(5)]
     spoken = {protocol for messages in said for protocol, _ in messages}
     assert spoken == {"block-announces", "grandpa", "transactions", "validation", "collation"}
-    assert any(len(payload) > ANNOUNCES.max_size for ((_, payload), *_) in said)
+    sizes = [(protocol, len(payload)) for messages in said for protocol, payload in messages]
+    for allowed in (*NOTIFICATIONS.values(), ANNOUNCES, TRANSACTIONS):
+        assert (allowed.name, allowed.max_size + 1) in sizes
     assert len(list(tongue.requests())) == 16
+
+
+IN_SIMULATION = {
+    "a_far_best_block": Tongue.far_claims,
+    "a_far_final_block": Tongue.far_claims,
+    "a_far_round": Tongue.far_claims,
+    "blocks_that_are_none": Tongue.blocks_that_are_none,
+    "votes_of_nobody": Tongue.votes,
+    "false_records": Tongue.records,
+    "records_asked_for_again": Tongue.records,
+    "transactions_without_funds": Tongue.transactions,
+    "transactions_far_ahead": Tongue.transactions,
+    "transactions_not_signed": Tongue.transactions,
+    "transactions_that_are_none": Tongue.transactions_that_are_none,
+    "statements_of_nobody": Tongue.statements,
+    "heavy_statements": Tongue.heavy_statements,
+    "bitfields_of_nobody": Tongue.bitfields,
+    "chunks_of_nothing": Tongue.chunks,
+    "views_without_end": Tongue.views,
+    "catch_ups_asked_for_again": Tongue.catch_ups,
+    "blocks_asked_for_again": Tongue.requests,
+    "povs_asked_for_again": Tongue.requests,
+    "collators_that_never_deliver": Tongue.advertisements,
+    "collators_that_deliver_garbage": Tongue.advertisements,
+    "advertisements_without_end": Tongue.advertisements,
+    "garbage_on_every_protocol": Tongue.junk,
+    "more_than_a_protocol_allows": Tongue.too_large,
+    "a_crowd_of_idlers": Tongue.silence,
+    "come_and_go": Stranger.take_part,
+}
+BELOW_THE_PORT = {
+    "bare_connections",
+    "half_handshakes",
+    "pings_before_a_hello",
+    "pings_never_read",
+    "frames_without_data",
+    "streams_opened_and_reset",
+    "nonsense_frames",
+    "odd_addresses",
+    "addresses_of_nobody",
+    "half_messages",
+    "half_messages_within_their_time",
+    "answers_never_read",
+}
+"""Of TCP, noise, yamux and lists of peers, which a simulated network does without."""
+
+
+def test_every_attack_on_a_devnet_is_one_in_simulation() -> None:
+    """But for those on what is below the network's port."""
+    assert set(ATTACKS) == set(IN_SIMULATION) | BELOW_THE_PORT
+    assert not set(IN_SIMULATION) & BELOW_THE_PORT
+
+
+def test_a_heavy_statement_is_one_up_to_its_commitments() -> None:
+    """What is dear to read is behind all that is judged first."""
+    knows = Knowledge(Hash(H256(bytes(32))), [ValidatorId(H256(bytes(32)))], [])
+    tongue = Tongue(PeerId("x"), knows, Streams(1).stream("words"))
+    ((protocol, payload),) = tongue.heavy_statements()
+    assert protocol == NOTIFICATIONS[PeerSet.VALIDATION].name
+    said = decode(WireMessage, payload)
+    (statement,) = decode(StatementGossip, said.payload).statements
+    seconded = statement.statement
+    assert len(seconded.commitments) > 2**20
+    assert blake2_256(seconded.commitments) == seconded.receipt.commitments_hash
+    assert statement.read() is None
 
 
 def test_a_stranger_is_no_node_of_the_network() -> None:

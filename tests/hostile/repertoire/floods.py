@@ -10,7 +10,7 @@ import trio
 from parahost.chain.sync.messages import BlockRequest, Direction, Fields, FromNumber
 from parahost.consensus.grandpa.messages import CatchUpRequest, GossipMessage
 from parahost.crypto import sr25519
-from parahost.node.availability.bitfield_distribution import BitfieldGossip
+from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.backing.pov_distribution import PoVRequest
 from parahost.node.backing.statement_wire import StatementOnWire, messages

@@ -36,8 +36,9 @@ from parahost.simulation.faults import World
 from parahost.simulation.network import Endpoint
 from parahost.simulation.random import SeededRandom
 
-LIFE_S = (5.0, 60.0)
-"""So long a stranger keeps a key that is still wanted; the next one costs it nothing."""
+LIFE_S, BRIEF_LIFE_S = (5.0, 60.0), (0.1, 1.0)
+"""So long a stranger keeps a key that is still wanted; the next one costs it nothing. Now and then
+it comes only to go."""
 ROLES: Sequence[ObservedRole] = tuple(ObservedRole)
 """What it may say that it is, whatever it is."""
 
@@ -46,9 +47,10 @@ ROLES: Sequence[ObservedRole] = tuple(ObservedRole)
 class Stranger(Outsider):
     """Connects to everybody, and every ``every_s`` seconds says, floods or asks for something else:
     lies about blocks, finality, rounds and records, transactions of who has nothing, statements,
-    bitfields and chunks of nobody, collations that are never delivered, junk, too much. What it is
-    asked for it answers late, with junk, or not at all. Each key has a few of these tricks and a
-    role; when nobody wants it any more, and time and again, it comes back with another.
+    votes, bitfields and chunks of nobody, collations that are never delivered, junk, too much, or
+    nothing. What it is asked for it answers late, with junk, or not at all. Each key has a few of
+    these tricks and a role; when nobody wants it any more, and time and again, it comes back with
+    another.
 
     ``who`` are its names, one identity at a time each. Whatever it does, the chain is to do as well
     as without it (``strangers_change_nothing``).
@@ -76,7 +78,8 @@ class Stranger(Outsider):
         while True:
             life += 1
             random = world.streams.within(self.kind, name, f"life {life}").stream("all")
-            with trio.move_on_after(LIFE_S[0] + random.unit() * (LIFE_S[1] - LIFE_S[0])):
+            least_s, most_s = BRIEF_LIFE_S if random.below(4) == 0 else LIFE_S
+            with trio.move_on_after(least_s + random.unit() * (most_s - least_s)):
                 await _Life(self, world, f"{name}.{life}", knows, random).live()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from parahost.chain.pool.gossip import TRANSACTIONS
 from parahost.chain.sync.messages import (
@@ -21,6 +22,8 @@ from parahost.consensus.grandpa.messages import (
     CatchUpRequest,
     GossipMessage,
     NeighbourMessage,
+    SignedMessage,
+    VoteMessage,
 )
 from parahost.consensus.grandpa.messages import PROTOCOL as GRANDPA
 from parahost.crypto import sr25519
@@ -28,7 +31,7 @@ from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.availability.chunk_request import ChunkRequest
 from parahost.node.backing.pov_distribution import PoVRequest
-from parahost.node.backing.statement_wire import StatementOnWire, messages
+from parahost.node.backing.statement_wire import SecondedOnWire, StatementOnWire, messages
 from parahost.node.collation.wire import (
     Advertise,
     CollationFetch,
@@ -63,6 +66,8 @@ from parahost.primitives.basic import (
     ChunkIndex,
     CollatorId,
     CollatorSignature,
+    GrandpaId,
+    GrandpaSignature,
     Hash,
     ParaId,
     PeerId,
@@ -71,8 +76,11 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.candidates import CandidateReceipt
+from parahost.primitives.consensus import Prevote
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
-from parahost.primitives.scale import BitVec, encode
+from parahost.primitives.scale import BitVec, Compact, encode
 from parahost.primitives.statements import Seconded, SignedStatement
 from parahost.runtime.extrinsic import signed
 from parahost.runtime.origin import AccountId
@@ -84,6 +92,10 @@ from parahost.simulation.random import SeededRandom
 FAR = 2**32 - 1
 FLOOD = 8
 """Messages of a kind in one go."""
+_LONG = 2**20
+"""Bytes of what is to be dear to read."""
+_HEAVY = encode(_LONG, Annotated[int, Compact()]) + bytes(_LONG)
+"""Commitments that begin with so many empty messages."""
 _VALIDATION = NOTIFICATIONS[PeerSet.VALIDATION].name
 _COLLATION = NOTIFICATIONS[PeerSet.COLLATION].name
 
@@ -113,15 +125,19 @@ class Tongue:
             self.far_claims,
             self.blocks_that_are_none,
             self.transactions,
+            self.transactions_that_are_none,
             self.statements,
+            self.heavy_statements,
             self.bitfields,
             self.chunks,
             self.records,
             self.views,
+            self.votes,
             self.catch_ups,
             self.advertisements,
             self.junk,
             self.too_large,
+            self.silence,
         )
         self._tricks = [tricks[random.below(len(tricks))] for _ in range(1 + random.below(3))]
         """Few: who did all would be banned at once for the worst."""
@@ -172,6 +188,10 @@ class Tongue:
             )
         yield TRANSACTIONS.name, encode(tuple(made), tuple[Extrinsic, ...])
 
+    def transactions_that_are_none(self) -> Iterator[Said]:
+        """A long extrinsic of a signer that cannot be read."""
+        yield TRANSACTIONS.name, encode((b"\x84" + bytes(_LONG),), tuple[bytes, ...])
+
     def statements(self) -> Iterator[Said]:
         """Candidates that nobody made, at heads known and unknown, in validators' names."""
         for _ in range(FLOOD):
@@ -183,6 +203,19 @@ class Tongue:
             )
             for payload in messages(head, [StatementOnWire.of(statement)]):
                 yield _VALIDATION, gossip(STATEMENT_DISTRIBUTION, payload)
+
+    def heavy_statements(self) -> Iterator[Said]:
+        """A million empty messages between chains in one statement, which names them rightly."""
+        head = self._head()
+        descriptor = invented(self._para(), head, self._random.bytes(32)).descriptor
+        receipt = CandidateReceipt(descriptor, blake2_256(_HEAVY))
+        said = StatementOnWire(
+            SecondedOnWire(receipt, _HEAVY),
+            self._index(),
+            ValidatorSignature(self._signature()),
+        )
+        for payload in messages(head, [said]):
+            yield _VALIDATION, gossip(STATEMENT_DISTRIBUTION, payload)
 
     def bitfields(self) -> Iterator[Said]:
         for _ in range(FLOOD):
@@ -223,6 +256,16 @@ class Tongue:
             heads = tuple(self._head() for _ in range(MAX_VIEW_HEADS))
             yield _VALIDATION, encode(ViewUpdate(View(heads)), WireMessage)
 
+    def votes(self) -> Iterator[Said]:
+        """Of who is no voter."""
+        for number in range(FLOOD):
+            vote = SignedMessage(
+                Prevote(self._head(), BlockNumber(U32(number))),
+                GrandpaSignature(self._signature()),
+                GrandpaId(H256(self._pair.public)),
+            )
+            yield GRANDPA, encode(VoteMessage(U64(1), U64(0), vote), GossipMessage)
+
     def catch_ups(self) -> Iterator[Said]:
         for _ in range(FLOOD):
             yield GRANDPA, encode(CatchUpRequest(U64(1), U64(0)), GossipMessage)
@@ -237,8 +280,14 @@ class Tongue:
         return notifications(self._random)
 
     def too_large(self) -> Iterator[Said]:
-        """More than any header may have."""
-        yield ANNOUNCES.name, bytes(ANNOUNCES.max_size + 1)
+        """More than a protocol allows."""
+        protocols = (*NOTIFICATIONS.values(), ANNOUNCES, TRANSACTIONS)
+        protocol = protocols[self._random.below(len(protocols))]
+        yield protocol.name, bytes(protocol.max_size + 1)
+
+    def silence(self) -> Iterator[Said]:
+        """It takes a place, and no more."""
+        return iter(())
 
     def requests(self) -> Iterator[tuple[RequestProtocol, bytes]]:
         """For what there is, and what there is not, several of each."""
