@@ -40,6 +40,7 @@ from parahost.runtime.modules import MODULE_TABLE
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains import configuration
+from parahost.runtime.parachains.disputes import ForceUnfreeze
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.paras import TooManyParachains
 from parahost.runtime.parachains.scheduler import ClaimExists
@@ -104,6 +105,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Bond: lambda: Bond(U128(1)),
     Unbond: lambda: Unbond(U128(1)),
     WithdrawUnbonded: WithdrawUnbonded,
+    ForceUnfreeze: ForceUnfreeze,
     NoteChecks: lambda: NoteChecks((NOBODYS_CHECKS,)),
     SetValidityConfiguration: lambda: SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION),
 } | {cls: partial(cls, U32(5)) for cls in get_args(configuration.ConfigurationCall)}
@@ -115,7 +117,7 @@ ALLOWED: dict[type, tuple[Origin, ...]] = (
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
     | dict.fromkeys((Bond, Unbond, WithdrawUnbonded), (ALICE,))
     | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}
-    | {SetValidityConfiguration: (Root(),)}
+    | dict.fromkeys((SetValidityConfiguration, ForceUnfreeze), (Root(),))
     | {cls: (Root(),) for cls in get_args(configuration.ConfigurationCall)}
 )
 

@@ -1,11 +1,18 @@
-"""Dispute statements as they travel in blocks (A57-A60; the Polkadot encodings)."""
+"""Disputes: votes as they are signed and travel in blocks, and how far one has come (A57-A60).
+
+The forms of votes are Polkadot's.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from enum import IntEnum
+from typing import Annotated, Final
 
+from parahost.primitives.approval import approval_payload
 from parahost.primitives.basic import (
+    U128,
+    BlockNumber,
     CandidateHash,
     Hash,
     SessionIndex,
@@ -13,7 +20,13 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.limits import MAX_CORES, MAX_VALIDATORS
-from parahost.primitives.scale import MaxLen, variant
+from parahost.primitives.scale import BitVec, MaxLen, variant
+from parahost.primitives.statements import (
+    CompactSeconded,
+    SigningContext,
+    Valid,
+    statement_payload,
+)
 
 MAX_DISPUTE_STATEMENTS = 4 * MAX_VALIDATORS
 """On one candidate, in one block: a validator may have backed, approved, and voted either way."""
@@ -82,13 +95,88 @@ class VoteInvalid:
 DisputeStatement = VoteValid | VoteInvalid
 
 
+SignedDisputeStatement = tuple[DisputeStatement, ValidatorIndex, ValidatorSignature]
+
+
 @dataclass(frozen=True, slots=True)
 class DisputeStatementSet:
     """All statements that one block brings on one candidate."""
 
     candidate_hash: CandidateHash
     session: SessionIndex
-    statements: Annotated[
-        tuple[tuple[DisputeStatement, ValidatorIndex, ValidatorSignature], ...],
-        MaxLen(MAX_DISPUTE_STATEMENTS),
-    ]
+    statements: Annotated[tuple[SignedDisputeStatement, ...], MaxLen(MAX_DISPUTE_STATEMENTS)]
+
+
+def dispute_payload(candidate: CandidateHash, session: SessionIndex, *, valid: bool) -> bytes:
+    """What a validator signs as its vote in a dispute (D11)."""
+    return b"DISP" + bytes([valid]) + candidate + session.to_bytes(4, "little")
+
+
+def vote_payload(
+    statement: DisputeStatement, candidate: CandidateHash, session: SessionIndex
+) -> bytes | None:
+    """What a validator has signed that makes the statement: an explicit vote, or one of what it
+    says of candidates in any case. ``None`` for a form that nobody signs here (D11)."""
+    match statement.kind:
+        case ExplicitVote():
+            return dispute_payload(candidate, session, valid=True)
+        case ExplicitInvalidVote():
+            return dispute_payload(candidate, session, valid=False)
+        case BackingSeconded(relay_parent):
+            context = SigningContext(session, relay_parent)
+            return statement_payload(CompactSeconded, candidate, context)
+        case BackingValid(relay_parent):
+            return statement_payload(Valid, candidate, SigningContext(session, relay_parent))
+        case ApprovalChecking():
+            return approval_payload(candidate, session)
+        case ApprovalCheckingMultipleCandidates():
+            return None
+
+
+# How far a dispute has come
+
+
+class Outcome(IntEnum):
+    """What a supermajority has said."""
+
+    INVALID = 0
+    VALID = 1
+
+
+NOTHING: Final = U128(0)
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeState:
+    """A dispute on one fork. The votes have one bit per validator of the session."""
+
+    validators_for: BitVec
+    """Who has called the candidate valid: by backing, checking or voting."""
+    validators_against: BitVec
+    backers: BitVec
+    """Who of the former has backed it."""
+    start: BlockNumber
+    opened_by: ValidatorIndex | None
+    """Who answers for it until it is concluded; ``None`` when it came with its conclusion."""
+    outcome: Outcome | None = None
+    concluded_at: BlockNumber | None = None
+    closes_at: BlockNumber | None = None
+    """Until then it takes late votes."""
+    lost: U128 = NOTHING
+    """What it has cost those in the wrong, by now."""
+    is_closed: bool = False
+
+
+# What the header says
+
+PARACHAINS_ENGINE: Final = b"PARA"
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """In a header's digest: this fork has included an invalid candidate. Go back to the last
+    ancestor without it, and never include it again (A57)."""
+
+    to: BlockNumber
+    to_hash: Hash
+    candidate: CandidateHash

@@ -18,6 +18,7 @@ from parahost.runtime.offences import Offences
 from parahost.runtime.origin import Origin
 from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.disputes import Disputes
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.included import IncludedCandidates
 from parahost.runtime.parachains.inclusion import Inclusion
@@ -59,6 +60,7 @@ MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     Paras,
     UpgradeSignals,
     Initializer,
+    Disputes,
     Slashing,
     Registrar,
     Parathreads,
@@ -105,7 +107,11 @@ class Modules:
         self.authorship = Authorship(self.babe, self.session)
         self.grandpa = Grandpa(self.system, self.session, self.offences, verifier)
         self.parachains = Parachains(
-            self.system, verifier, claim=self.babe, parameters=self.validity_parameters
+            self.system,
+            verifier,
+            claim=self.babe,
+            parameters=self.validity_parameters,
+            slashing=self.slashing,
         )
         paras, configuration = self.parachains.paras, self.parachains.configuration
         self.upgrade_signals = UpgradeSignals(self.system, paras)

@@ -25,6 +25,7 @@ class Pallet(IntEnum):
     ParaScheduler = 55
     Paras = 56
     Initializer = 57
+    ParasDisputes = 62
     ParasSlashing = 63
     Registrar = 70
     Parathreads = 71

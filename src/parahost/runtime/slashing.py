@@ -162,6 +162,10 @@ class Slashing(Module, pallet=Pallet.ParasSlashing):
         for index in indices:
             self._staking.reward(store, validators[index].account, amount // len(indices))
 
+    def has_offended(self, store: Reader, session: SessionIndex, index: ValidatorIndex) -> bool:
+        """Whether the validator has done worse than keep silent, and is not forgiven yet."""
+        return self.offenders.contains(store, self._judged(store, session)[index].account)
+
     def disabled(self, store: Reader) -> frozenset[ValidatorIndex]:
         """The validators of this session that may not take part."""
         return frozenset(index for index, _ in self.disabled_item.get(store))

@@ -19,6 +19,7 @@ from parahost.runtime.module import (
 from parahost.runtime.origin import AccountId, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import ConfigurationCall
+from parahost.runtime.parachains.disputes import ForceUnfreeze
 from parahost.runtime.registrar import RegistrarCall
 from parahost.runtime.session import SessionCall
 from parahost.runtime.storage import Overlay, Reader, StorageValue
@@ -28,7 +29,9 @@ from parahost.runtime.weights import micros
 
 # Types
 
-GovernedCall = SessionCall | ConfigurationCall | RegistrarCall | SetValidityConfiguration
+GovernedCall = (
+    SessionCall | ConfigurationCall | RegistrarCall | SetValidityConfiguration | ForceUnfreeze
+)
 """What governance may call: what asks for it, and what its modules offer besides."""
 
 

@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.primitives.basic import H256, U32, CandidateHash, SessionIndex
-from parahost.primitives.disputes import DisputeStatementSet
+from parahost.primitives.basic import H256
 from parahost.primitives.scale import decode, encode
 from parahost.runtime.errors import BadOrigin
 from parahost.runtime.module import RuntimeCall
 from parahost.runtime.origin import NoOrigin, Root, Signed
 from parahost.runtime.parachains.inclusion_errors import (
-    DisputesRefused,
     InclusionMissing,
     InclusionRepeated,
     WrongParentHeader,
@@ -68,14 +66,6 @@ def test_the_parents_header_must_be_the_parents() -> None:
     with pytest.raises(WrongParentHeader) as caught:
         world.add_block(replace(world.data(), parent_header=header))
     assert caught.value.parent == world.parent
-
-
-@pytest.mark.guide("A50")
-def test_disputes_are_not_taken_silently() -> None:
-    world = World(parachains=[1])
-    dispute = DisputeStatementSet(CandidateHash(H256(bytes(32))), SessionIndex(U32(0)), ())
-    with pytest.raises(DisputesRefused):
-        world.add_block(replace(world.data(), disputes=(dispute,)))
 
 
 @pytest.mark.guide("A52")

@@ -219,7 +219,7 @@ def test_a_candidate_for_a_core_that_times_out_in_this_block_is_kept() -> None:
 
 
 @pytest.mark.guide("A103")
-def test_disputes_are_dropped() -> None:
+def test_disputes_of_nothing_are_dropped() -> None:
     w = world()
     dispute = DisputeStatementSet(CandidateHash(H256(bytes(32))), SessionIndex(U32(0)), ())
     kept = sanitize(w.host, w.state, replace(w.data(), disputes=(dispute,))).inherent

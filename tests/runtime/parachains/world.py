@@ -16,10 +16,12 @@ from parahost.primitives.basic import (
     U32,
     U64,
     ZERO_HASH,
+    BabeId,
     BlockNumber,
     CollatorId,
     CollatorSignature,
     CoreIndex,
+    GrandpaId,
     GroupIndex,
     Hash,
     HeadData,
@@ -37,6 +39,7 @@ from parahost.primitives.candidates import (
     CommittedCandidateReceipt,
 )
 from parahost.primitives.configuration import HostConfiguration
+from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.inherent import ParachainsInherentData
@@ -52,7 +55,8 @@ from parahost.primitives.statements import (
 )
 from parahost.primitives.validity_configuration import ValidityConfiguration
 from parahost.runtime import modules as _modules  # noqa: F401  (it says which events there are)
-from parahost.runtime.origin import NoOrigin
+from parahost.runtime.balances import UNIT, Balances
+from parahost.runtime.origin import AccountId, NoOrigin
 from parahost.runtime.parachains import Parachains
 from parahost.runtime.parachains.api import ParachainsApi
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
@@ -61,6 +65,9 @@ from parahost.runtime.parachains.paras import ParaGenesisArgs, validation_code_h
 from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import CoreAssignment
 from parahost.runtime.parachains.validity import NoteChecks
+from parahost.runtime.session import Session, SessionKeys, Validator
+from parahost.runtime.slashing import Slashing
+from parahost.runtime.staking import Staking
 from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
 from parahost.runtime.validity_parameters import (
@@ -134,6 +141,20 @@ class Claim:
         return RelayVrfStory(blake2_256(b"vrf" + self.slot(store).to_bytes(8, "little")))
 
 
+def account_of(validator: ValidatorId) -> AccountId:
+    """A validator's account has the key that it signs with."""
+    return AccountId(H256(validator))
+
+
+def validator_of(validator: ValidatorId) -> Validator:
+    keys = SessionKeys(GrandpaId(H256(validator)), BabeId(H256(validator)), validator)
+    return Validator(account_of(validator), keys)
+
+
+STAKE = 1000 * UNIT
+"""What each validator has at stake, and as much to spend."""
+
+
 class World:
     """A chain with its head: ``state`` after it, its ``header``. Blocks are added with
     :meth:`add_block`, after which the whole storage is checked."""
@@ -150,8 +171,16 @@ class World:
         self.verifier = VERIFIER
         self.system = System()
         self.parameters = ValidityParameters()
+        self.session = Session(self.system)
+        self.balances = Balances(self.system)
+        self.staking = Staking(self.system, self.balances, self.session)
+        self.slashing = Slashing(self.system, self.session, self.staking, self.parameters)
         self.host = Parachains(
-            self.system, self.verifier, claim=Claim(), parameters=self.parameters
+            self.system,
+            self.verifier,
+            claim=Claim(),
+            parameters=self.parameters,
+            slashing=self.slashing,
         )
         self.api = ParachainsApi(self.host)
         self.validators = validator_ids(validators)
@@ -161,6 +190,9 @@ class World:
         paras += [(para(n), genesis_args(n, parachain=False)) for n in parathreads]
         self.host.genesis(store, self.config, paras)
         self.parameters.genesis(store, validity)
+        endowed = [(account_of(validator), 2 * STAKE) for validator in validator_ids(40)]
+        self.balances.genesis(store, endowed)
+        self.staking.genesis(store, [(account, STAKE) for account, _ in endowed])
         self._change_session(store, 0, self.validators)
         self.state = store.commit()
         self.header = Header(ZERO_HASH, block(0), self.state.root, H256(bytes(32)))
@@ -192,6 +224,7 @@ class World:
         self,
         data: ParachainsInherentData | None = None,
         *,
+        disputes: Sequence[DisputeStatementSet] = (),
         checks: Sequence[SecondaryChecks] = (),
         extrinsics: Extrinsics | None = None,
         new_session: Sequence[ValidatorId] | int | None = None,
@@ -199,7 +232,9 @@ class World:
         """Execute a block and make it the head. ``extrinsics`` come after the inherent.
         ``new_session``: the block ends a session; who validates, or how many."""
         store = self.child()
-        self.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data or self.data()))
+        data = data or self.data()
+        data = replace(data, disputes=(*data.disputes, *disputes))
+        self.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
         if checks:
             self.host.validity.dispatch(store, NoOrigin(), NoteChecks(tuple(checks)))
         if extrinsics is not None:
@@ -215,6 +250,8 @@ class World:
         self.header = Header(self.parent, block(self.number + 1), state.root, H256(bytes(32)), ())
         self.state = state
         self.host.check(state)
+        for module in (self.balances, self.staking, self.slashing):
+            module.check(state)
         return state
 
     def add_blocks_until(self, number: int) -> None:
@@ -225,11 +262,15 @@ class World:
     def _change_session(
         self, store: Overlay, index: int, validators: tuple[ValidatorId, ...]
     ) -> None:
+        session = SessionIndex(U32(index))
+        self.session.current_index.put(store, session)
+        self.session.past_keys.put(store, session, tuple(map(validator_of, validators)))
+        self.slashing.on_session_change(store, session)
         self.host.on_session_change(
             store,
             self.host.initializer.notification(
                 store,
-                session_index=SessionIndex(U32(index)),
+                session_index=session,
                 validators=validators,
                 queued=validators,
                 random_seed=SEED,

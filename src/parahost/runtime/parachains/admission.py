@@ -11,12 +11,20 @@ from typing import Protocol, TypeVar
 
 from parahost.primitives.approval import Approval, Assignment, SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import CoreIndex, ParaId
+from parahost.primitives.basic import CoreIndex, ParaId, ValidatorIndex
+from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.statements import BackedCandidate
 
 T = TypeVar("T")
 
-Item = SignedAvailabilityBitfield | BackedCandidate | SecondaryChecks | Assignment | Approval
+Item = (
+    DisputeStatementSet
+    | SignedAvailabilityBitfield
+    | BackedCandidate
+    | SecondaryChecks
+    | Assignment
+    | Approval
+)
 """What is admitted or refused by itself."""
 
 CoreOf = Callable[[ParaId], CoreIndex | None]
@@ -29,6 +37,10 @@ class Admission(Protocol):
     def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
         """What ``judge`` makes of the item; ``None`` when it stays out. ``judge`` raises
         ``InvalidBlock`` before it has written anything, or not at all."""
+        ...
+
+    def attempt(self, judge: Callable[[], T]) -> T | None:
+        """The same for a part of an item, which is admitted or refused as a whole afterwards."""
         ...
 
     def bitfields(
@@ -44,11 +56,23 @@ class Admission(Protocol):
         """In the order in which they are to be judged."""
         ...
 
+    def backing(
+        self,
+        backed: BackedCandidate,
+        group: Sequence[ValidatorIndex],
+        disabled: frozenset[ValidatorIndex],
+    ) -> BackedCandidate:
+        """With the votes of the group that are to be judged."""
+        ...
+
 
 class Strictly:
     """Executing a block: all is taken in the order given, or the block is invalid."""
 
     def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
+        return judge()
+
+    def attempt(self, judge: Callable[[], T]) -> T | None:
         return judge()
 
     def bitfields(
@@ -60,6 +84,14 @@ class Strictly:
         self, given: Sequence[BackedCandidate], core_of: CoreOf
     ) -> Sequence[BackedCandidate]:
         return given
+
+    def backing(
+        self,
+        backed: BackedCandidate,
+        group: Sequence[ValidatorIndex],
+        disabled: frozenset[ValidatorIndex],
+    ) -> BackedCandidate:
+        return backed
 
 
 STRICTLY = Strictly()

@@ -16,10 +16,11 @@ from parahost.primitives.basic import (
     ValidationCode,
     ValidationCodeHash,
     ValidatorId,
+    ValidatorIndex,
     block_at,
 )
 from parahost.primitives.candidates import CommittedCandidateReceipt, PersistedValidationData
-from parahost.primitives.disputes import DisputeStatementSet
+from parahost.primitives.disputes import DisputeState
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateEvent,
@@ -221,9 +222,19 @@ class ParachainsApi:
         """How far the checks of an included candidate have come."""
         return self._parachains.approvals.checks.get(state, key)
 
-    def disputes(self, state: State) -> tuple[DisputeStatementSet, ...]:
-        """The disputes that the state knows of: none, for the runtime takes none yet."""
-        return ()
+    def disputes(self, state: State) -> tuple[tuple[CandidateKey, DisputeState], ...]:
+        """All disputes of sessions that can be judged, by session and hash, closed ones too."""
+        return tuple(
+            sorted(self._parachains.disputes.disputes.iterate(state), key=lambda it: it[0])
+        )
+
+    def frozen(self, state: State) -> BlockNumber | None:
+        """The last block of this fork without an invalid candidate, when it has included one."""
+        return self._parachains.disputes.frozen.get(state)
+
+    def disabled_validators(self, state: State) -> frozenset[ValidatorIndex]:
+        """Who may not back candidates in this session."""
+        return self._parachains.inclusion.slashing.disabled(state)
 
     # How the answers come about
 

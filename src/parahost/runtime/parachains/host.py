@@ -10,6 +10,7 @@ from parahost.primitives.configuration import HostConfiguration
 from parahost.runtime.module import Module
 from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.disputes import Disputes
 from parahost.runtime.parachains.included import IncludedCandidates, SlotClaim
 from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
@@ -19,6 +20,7 @@ from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.parachains.validity import Validity
 from parahost.runtime.parachains.windows import Windows
+from parahost.runtime.slashing import Slashing
 from parahost.runtime.storage import Overlay, Reader, State
 from parahost.runtime.system import System
 from parahost.runtime.validity_parameters import ValidityParameters
@@ -39,6 +41,7 @@ class Parachains:
         *,
         claim: SlotClaim,
         parameters: ValidityParameters,
+        slashing: Slashing,
     ) -> None:
         self.system = system
         self.configuration = Configuration()
@@ -54,8 +57,21 @@ class Parachains:
             claim=claim,
         )
         self.approvals = Approvals(system, self.included, verifier)
+        self.disputes = Disputes(
+            system,
+            self.included,
+            self.approvals,
+            slashing=slashing,
+            parameters=parameters,
+            verifier=verifier,
+        )
         self.validity = Validity(
-            system, self.configuration, self.windows, self.included, self.approvals
+            system,
+            self.configuration,
+            self.windows,
+            self.included,
+            self.approvals,
+            self.disputes,
         )
         self.inclusion = Inclusion(
             system,
@@ -63,6 +79,7 @@ class Parachains:
             self.paras,
             self.scheduler,
             validity=self.validity,
+            slashing=slashing,
             verifier=verifier,
         )
         self.inclusion_inherent = InclusionInherent(system, self.scheduler, self.inclusion)
@@ -80,6 +97,7 @@ class Parachains:
         yield self.windows
         yield self.included
         yield self.approvals
+        yield self.disputes
         yield self.validity
         yield self.initializer
         yield self.inclusion_inherent

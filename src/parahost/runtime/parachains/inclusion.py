@@ -38,13 +38,17 @@ from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.availability_votes import tally
 from parahost.runtime.parachains.candidate_checks import CandidateChecks, RelayParent
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.groups import Group
 from parahost.runtime.parachains.included import NewlyIncluded
 from parahost.runtime.parachains.inclusion_errors import (
     AlreadyPending,
     BadBitfieldSignature,
     BitfieldsOutOfOrder,
     CandidatesOutOfOrder,
+    DisabledBacker,
     DuplicateBitfield,
+    ForkFrozen,
+    InvalidatedCandidate,
     TooManyBitfields,
     TooManyUnaccepted,
     UnknownValidator,
@@ -53,8 +57,13 @@ from parahost.runtime.parachains.inclusion_errors import (
 )
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
-from parahost.runtime.parachains.scheduler import CoreAssignment, Scheduler, TimeoutPredicate
+from parahost.runtime.parachains.scheduler import (
+    CoreAssignment,
+    Scheduler,
+    TimeoutPredicate,
+)
 from parahost.runtime.parachains.validity import Validity
+from parahost.runtime.slashing import Slashing
 from parahost.runtime.storage import Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
 
@@ -134,10 +143,20 @@ class CandidateTimedOut(RuntimeEvent):
     core: CoreIndex
 
 
+@event(3)
+@dataclass(frozen=True, slots=True)
+class CandidateDisputed(RuntimeEvent):
+    """A dispute has found a candidate invalid that awaited availability."""
+
+    receipt: CandidateReceipt
+    head: HeadData
+    core: CoreIndex
+
+
 class Inclusion(Module, pallet=Pallet.ParaInclusion):
     """From a backed candidate on a core to a para's new head."""
 
-    events = (CandidateBacked, CandidateIncluded, CandidateTimedOut)
+    events = (CandidateBacked, CandidateIncluded, CandidateTimedOut, CandidateDisputed)
 
     # Storage
 
@@ -164,6 +183,7 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         scheduler: Scheduler,
         *,
         validity: Validity,
+        slashing: Slashing,
         verifier: Verifier,
     ) -> None:
         self.system = system
@@ -171,6 +191,7 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         self.paras = paras
         self.scheduler = scheduler
         self.validity = validity
+        self.slashing = slashing
         self.verifier = verifier
         self.checks = CandidateChecks(paras, scheduler, verifier)
 
@@ -222,9 +243,12 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         """Count, order, duplicates; then each on its own (A41)."""
         validators, context = self.validators(store), self.signing_context(store)
         cores = len(self.scheduler.availability_cores.get(store))
+        is_frozen = self.validity.disputes.is_frozen(store)
         checked: list[SignedAvailabilityBitfield] = []
 
         def judge(signed: SignedAvailabilityBitfield) -> SignedAvailabilityBitfield:
+            if is_frozen:
+                raise ForkFrozen
             if len(checked) >= len(validators):
                 raise TooManyBitfields(len(bitfields), len(validators))
             if checked:
@@ -325,14 +349,23 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         :raises InvalidCandidate: when one breaks a rule.
         """
         assignments = {assignment.para_id: assignment for assignment in scheduled}
-        room = self.validity.room(store)
+        room, is_frozen = self.validity.room(store), self.validity.disputes.is_frozen(store)
+        disabled = self.slashing.disabled(store)
         taken: list[BackedCandidate] = []
         cores: list[CoreIndex] = []
 
         def core_of(para: ParaId) -> CoreIndex | None:
             return assignments[para].core if para in assignments else None
 
+        def members_of(backed: BackedCandidate) -> Group:
+            assignment = assignments.get(backed.candidate.descriptor.para_id)
+            if assignment is None:
+                return ()
+            return self.scheduler.group_validators(store, assignment.group_idx) or ()
+
         def judge(backed: BackedCandidate) -> CoreIndex:
+            if is_frozen:
+                raise ForkFrozen
             candidate_hash = backed.candidate.hash()
             para = backed.candidate.descriptor.para_id
             assignment = assignments.get(para)
@@ -346,7 +379,8 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
             self._await_availability(store, backed, assignment, backers, relay_parent.number)
             return assignment.core
 
-        for backed in admission.candidates(candidates, core_of):
+        for given in admission.candidates(candidates, core_of):
+            backed = admission.backing(given, members_of(given), disabled)
             core = admission.admit(backed, partial(judge, backed))
             if core is not None:
                 taken.append(backed)
@@ -368,7 +402,10 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
         para = assignment.para_id
         if self.pending_availability.contains(store, para):
             raise AlreadyPending(para, candidate_hash, "another awaits availability")
-        return self.checks.check(
+        session = self.current_session_index.get(store)
+        if self.validity.disputes.is_invalid(store, (session, candidate_hash)):
+            raise InvalidatedCandidate(para, candidate_hash, "a dispute has found it invalid")
+        backers = self.checks.check(
             store,
             backed,
             candidate_hash,
@@ -377,6 +414,11 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
             context=self.signing_context(store),
             validators=self.validators(store),
         )
+        disabled = self.slashing.disabled(store)
+        for validator in backers:
+            if validator in disabled:
+                raise DisabledBacker(para, candidate_hash, validator)
+        return backers
 
     def _await_availability(
         self,
@@ -444,18 +486,31 @@ class Inclusion(Module, pallet=Pallet.ParaInclusion):
     def collect_pending(self, store: Overlay, is_over: TimeoutPredicate) -> list[CoreIndex]:
         """Give up the candidates of which ``is_over(core, backed_in_number)`` holds; gives their
         cores, ascending (A49)."""
-        over = [
-            (para, pending)
-            for para, pending in self.pending_availability.iterate(store)
-            if is_over(pending.core, pending.backed_in_number)
-        ]
+        return self._give_up(
+            store, CandidateTimedOut, lambda each: is_over(each.core, each.backed_in_number)
+        )
+
+    def collect_disputed(self, store: Overlay) -> list[CoreIndex]:
+        """Give up the candidates that a dispute has found invalid; gives their cores, ascending."""
+        session = self.current_session_index.get(store)
+        invalid = self.validity.disputes.invalid_candidates(store, session)
+        if not invalid:
+            return []
+        return self._give_up(store, CandidateDisputed, lambda each: each.receipt.hash() in invalid)
+
+    def _give_up(
+        self,
+        store: Overlay,
+        told: type[CandidateTimedOut | CandidateDisputed],
+        is_over: Callable[[CandidatePendingAvailability], bool],
+    ) -> list[CoreIndex]:
+        pending = self.pending_availability.iterate(store)
+        over = [(para, candidate) for para, candidate in pending if is_over(candidate)]
         over.sort(key=lambda entry: entry[1].core)
-        for para, pending in over:
-            commitments = self._forget_pending(store, para)
-            self.system.deposit_event(
-                store, CandidateTimedOut(pending.receipt, commitments.head_data, pending.core)
-            )
-        return [pending.core for _, pending in over]
+        for para, candidate in over:
+            head = self._forget_pending(store, para).head_data
+            self.system.deposit_event(store, told(candidate.receipt, head, candidate.core))
+        return [candidate.core for _, candidate in over]
 
     def _forget_pending(self, store: Overlay, para: ParaId) -> CandidateCommitments:
         """Remove the pending candidate; gives its commitments."""

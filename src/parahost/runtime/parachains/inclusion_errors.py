@@ -38,12 +38,11 @@ class WrongParentHeader(InvalidBlock):
         self.given = given
 
 
-class DisputesRefused(InvalidBlock):
-    """The runtime does not judge disputes yet, so a block must not bring any."""
+class ForkFrozen(InvalidBlock):
+    """This fork has included an invalid candidate: it includes none any more."""
 
-    def __init__(self, count: int) -> None:
-        super().__init__(f"the inherent brings {count} disputes, this runtime takes none")
-        self.count = count
+    def __init__(self) -> None:
+        super().__init__("this fork has included an invalid candidate, and includes none any more")
 
 
 # Bitfields
@@ -183,3 +182,15 @@ class BadBackingSignature(InvalidCandidate):
 
 class TooManyUnaccepted(InvalidCandidate):
     """So many candidates wait for acceptance that no more are backed."""
+
+
+class InvalidatedCandidate(InvalidCandidate):
+    """A dispute has found it invalid."""
+
+
+class DisabledBacker(InvalidCandidate):
+    """A vote is of a validator that may not take part."""
+
+    def __init__(self, para: ParaId, candidate: CandidateHash, validator: ValidatorIndex) -> None:
+        super().__init__(para, candidate, f"validator {validator} may not take part")
+        self.validator = validator

@@ -18,7 +18,6 @@ from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.candidate_checks import RelayParent
 from parahost.runtime.parachains.inclusion import Inclusion as InclusionModule
 from parahost.runtime.parachains.inclusion_errors import (
-    DisputesRefused,
     InclusionMissing,
     InclusionRepeated,
     WrongParentHeader,
@@ -63,8 +62,8 @@ class InclusionInherent(Module, pallet=Pallet.ParaInherent):
 
     @entry_point(Inclusion, origin=NoOrigin)
     def inclusion(self, store: Overlay, _origin: NoOrigin, call: Inclusion) -> None:
-        """Bitfields free cores, timeouts free cores, free cores are scheduled, candidates occupy
-        them (A52). Exactly once per block.
+        """Disputes free cores, bitfields free cores, timeouts free cores, free cores are scheduled,
+        candidates occupy them (A52). Exactly once per block.
 
         :raises InvalidBlock: when any of it breaks a rule, or it is there a second time (A50).
         """
@@ -83,19 +82,24 @@ class InclusionInherent(Module, pallet=Pallet.ParaInherent):
 
         :raises InvalidBlock: when what is given is no inherent of this block.
         """
-        if data.disputes:
-            raise DisputesRefused(len(data.disputes))
         relay_parent = self.relay_parent(store, data.parent_header)
         inclusion, scheduler = self.inclusion_module, self.scheduler
 
+        disputes = inclusion.validity.process_disputes(store, data.disputes, admission)
+        disputed = inclusion.collect_disputed(store)
         core_lookup = partial(scheduler.core_para, store)
         bitfields = inclusion.process_bitfields(store, data.bitfields, core_lookup, admission)
-        self.free_and_schedule(store, bitfields.freed)
+        self.free_and_schedule(store, (*disputed, *bitfields.freed))
         candidates = inclusion.process_candidates(
             store, data.backed_candidates, scheduler.scheduled(store), relay_parent, admission
         )
         scheduler.occupied(store, candidates.cores)
-        return replace(data, bitfields=bitfields.counted, backed_candidates=candidates.taken)
+        return replace(
+            data,
+            disputes=disputes,
+            bitfields=bitfields.counted,
+            backed_candidates=candidates.taken,
+        )
 
     def relay_parent(self, store: Reader, parent_header: Header) -> RelayParent:
         """The block's parent, as candidates see it.
@@ -108,9 +112,10 @@ class InclusionInherent(Module, pallet=Pallet.ParaInherent):
         number = BlockNumber(U32(self.system.block_number(store) - 1))
         return RelayParent(parent, number, parent_header.state_root)
 
-    def free_and_schedule(self, store: Overlay, available: Sequence[CoreIndex]) -> None:
-        """Give up what is timed out, and schedule its cores and those of what is available."""
-        freed = dict.fromkeys(available, FreedReason.CONCLUDED)
+    def free_and_schedule(self, store: Overlay, concluded: Sequence[CoreIndex]) -> None:
+        """Give up what is timed out, and schedule its cores and those of what is available or found
+        invalid."""
+        freed = dict.fromkeys(concluded, FreedReason.CONCLUDED)
         is_timed_out = self.scheduler.availability_timeout_predicate(store)
         if is_timed_out is not None:
             timed_out = self.inclusion_module.collect_pending(store, is_timed_out)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.module import call_weight
@@ -27,6 +28,17 @@ VOTE: Final = micros(110)
 """One signature of a backer."""
 OUTPUT_BYTE: Final = nanos(36)
 """A byte of head or code: hashed and stored with the block, when backed, and when included."""
+DISPUTE: Final = micros(10_000)
+"""A disputed candidate: its state, and the penalties if the votes conclude it."""
+DISPUTE_VOTE: Final = micros(150)
+"""One signature."""
+MAX_DISPUTES_WEIGHT: Final = micros(600_000)
+"""What an author lets disputes take of the inherent: there is room left for the rest."""
+
+
+def disputes_weight(statements: DisputeStatementSet) -> Weight:
+    """What is brought on one disputed candidate."""
+    return DISPUTE + DISPUTE_VOTE * len(statements.statements)
 
 
 def bitfields_weight(count: int) -> Weight:
@@ -41,8 +53,9 @@ def candidate_weight(backed: BackedCandidate) -> Weight:
 
 
 def inclusion_weight(data: ParachainsInherentData) -> Weight:
-    """The whole inherent. Disputes have no weight yet: one that carries any is refused."""
+    """The whole inherent."""
     parts = [
+        *map(disputes_weight, data.disputes),
         *map(candidate_weight, data.backed_candidates),
         bitfields_weight(len(data.bitfields)),
     ]

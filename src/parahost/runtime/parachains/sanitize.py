@@ -12,10 +12,11 @@ from typing import Final
 
 from parahost.primitives.approval import Approval, Assignment, SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import CoreIndex, Hash
+from parahost.primitives.basic import CoreIndex, Hash, ValidatorIndex
+from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.limits import KIB, MAX_BODY_BYTES
-from parahost.primitives.scale import encode
+from parahost.primitives.scale import BitVec, encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.errors import InvalidBlock
 from parahost.runtime.parachains.admission import CoreOf, Item, T
@@ -28,8 +29,10 @@ from parahost.runtime.parachains.approval_weight import (
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inherent_weight import (
     BITFIELD,
+    MAX_DISPUTES_WEIGHT,
     MAX_INCLUSION_WEIGHT,
     candidate_weight,
+    disputes_weight,
     inclusion_weight,
 )
 from parahost.runtime.storage import State
@@ -62,7 +65,7 @@ def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData)
 
     Of several acceptable bitfields of one validator the fullest stays, of several candidates for
     one core the first. What does not fit into the block together may come with the next block.
-    Disputes are dropped: the runtime takes none yet.
+    Disputes come first, up to a share of the block that leaves room for the rest.
 
     :raises ValueError: when ``parent_header`` is not of the block with that state; nothing could
         be accepted with it.
@@ -78,7 +81,7 @@ def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData)
     making = Making(
         MAX_INHERENT_BYTES - len(encode(empty)), MAX_INCLUSION_WEIGHT - inclusion_weight(empty)
     )
-    inherent = parachains.inclusion_inherent.process(store, replace(data, disputes=()), making)
+    inherent = parachains.inclusion_inherent.process(store, data, making)
     return Sanitized(inherent, tuple(making.dropped))
 
 
@@ -106,6 +109,7 @@ class Making:
         self.dropped: list[Dropped] = []
         self._bytes = room_bytes
         self._weight = room_weight
+        self._disputes_weight = MAX_DISPUTES_WEIGHT
 
     def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
         """What does not fit does not keep out what comes after it."""
@@ -113,6 +117,8 @@ class Making:
         try:
             if size > self._bytes or not weight.is_within(self._weight):
                 raise NoRoom
+            if isinstance(item, DisputeStatementSet):
+                self._take_share(weight)
             admitted = judge()
         except InvalidBlock as why:
             if isinstance(item, BackedCandidate):
@@ -121,6 +127,17 @@ class Making:
         self._bytes -= size
         self._weight -= weight
         return admitted
+
+    def _take_share(self, weight: Weight) -> None:
+        if not weight.is_within(self._disputes_weight):
+            raise NoRoom
+        self._disputes_weight -= weight
+
+    def attempt(self, judge: Callable[[], T]) -> T | None:
+        try:
+            return judge()
+        except InvalidBlock:
+            return None
 
     def bitfields(
         self, given: Sequence[SignedAvailabilityBitfield], pending: frozenset[CoreIndex]
@@ -136,10 +153,35 @@ class Making:
         """Ascending by core, then as they came; those without a core are refused."""
         return sorted(given, key=lambda each: core_of(each.candidate.descriptor.para_id) or 0)
 
+    def backing(
+        self,
+        backed: BackedCandidate,
+        group: Sequence[ValidatorIndex],
+        disabled: frozenset[ValidatorIndex],
+    ) -> BackedCandidate:
+        """Without the votes of those who may not take part."""
+        bits = backed.validator_indices
+        if len(bits) != len(group) or bits.count() != len(backed.validity_votes):
+            return backed
+        kept = [
+            (position, vote)
+            for position, vote in zip(bits.ones(), backed.validity_votes, strict=True)
+            if group[position] not in disabled
+        ]
+        if len(kept) == len(backed.validity_votes):
+            return backed
+        return replace(
+            backed,
+            validity_votes=tuple(vote for _, vote in kept),
+            validator_indices=BitVec.with_ones(len(group), [position for position, _ in kept]),
+        )
+
 
 def _weight(item: Item) -> Weight:
     """Of one item by itself: checks are judged one by one, beside their candidate."""
     match item:
+        case DisputeStatementSet():
+            return disputes_weight(item)
         case SignedAvailabilityBitfield():
             return BITFIELD
         case BackedCandidate():

@@ -1,18 +1,20 @@
 """Validity: from Included to Accepted (A53-A65).
 
 Last in the order of initialisation. Its parts are modules of their own: what is included
-(:mod:`~.included`) and until when it is needed (:mod:`~.windows`), and the checks
-(:mod:`~.approvals`).
+(:mod:`~.included`) and until when it is needed (:mod:`~.windows`), the checks
+(:mod:`~.approvals`), and the disputes (:mod:`~.disputes`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Final
 
 from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.basic import U32
+from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.primitives.scale import MaxLen
 from parahost.runtime.dispatch import DispatchClass
@@ -24,6 +26,8 @@ from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.approval_weight import checks_weight
 from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.dispute_errors import TooManyDisputes
+from parahost.runtime.parachains.disputes import Disputes
 from parahost.runtime.parachains.included import IncludedCandidates
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.windows import CandidateKey, Windows
@@ -36,6 +40,9 @@ from parahost.runtime.weights import Weight
 MAX_UNACCEPTED: Final = 10_000
 """Candidates that wait for acceptance at a time: a hundred blocks full of them. While there are so
 many, no more are backed: their records would grow without end if nobody checked them."""
+MAX_DISPUTED: Final = 32
+"""Candidates on which one block brings dispute statements: each may be one more to be named in its
+header."""
 MAX_CHECKED: Final = 1024
 """Candidates on whose checks one block brings something."""
 
@@ -75,43 +82,54 @@ class Validity(Module, pallet=Pallet.Validity):
         windows: Windows,
         included: IncludedCandidates,
         approvals: Approvals,
+        disputes: Disputes,
     ) -> None:
         self.system = system
         self.configuration = configuration
         self.windows = windows
         self.included = included
         self.approvals = approvals
+        self.disputes = disputes
 
     # Session change
 
     def on_session_change(self, store: Overlay, notification: SessionChangeNotification) -> None:
         """Remember the new session, forget those that cannot be judged any more."""
         self.included.on_session_change(store, notification)
-        self.included.forget_sessions(store)
+        self._forget_sessions(store)
 
     # Initialisation
 
     def initialize(self, store: Overlay) -> None:
-        """End the windows that are due, or extend them (A53, A55)."""
+        """End the windows that are due, or extend them (A53, A55); then what is due of disputes."""
         for key in self.windows.take_due(store, self.system.block_number(store)):
             self._end_or_extend(store, key)
+        self.disputes.initialize(store)
 
     def _end_or_extend(self, store: Overlay, key: CandidateKey) -> None:
         if self._is_needed(store, key):
             period = self.configuration.configuration(store).acceptance_period
             self.windows.extend(store, key, self.system.block_number(store) + period)
         else:
+            if not self.approvals.is_accepted(store, key):
+                self._count(store, -1)
             self.included.forget(store, key)
             self.approvals.forget(store, key)
-            self.included.forget_sessions(store)
+            self._forget_sessions(store)
 
     def _is_needed(self, store: Overlay, key: CandidateKey) -> bool:
-        """Whether checks are missing."""
+        """Whether checks are missing, or it is disputed. What is found invalid needs no checks."""
         record = self.included.included.get(store, key)
         if record is None:
             raise RuntimeBug(f"the candidate {key[1].hex()} has a window and no record")
         self._accept_if_complete(store, record)
-        return not self.approvals.is_accepted(store, key)
+        if self.disputes.is_open(store, key):
+            return True
+        return not (self.approvals.is_accepted(store, key) or self.disputes.is_invalid(store, key))
+
+    def _forget_sessions(self, store: Overlay) -> None:
+        for session in self.included.forget_sessions(store):
+            self.disputes.forget_session(store, session)
 
     # Entry points
 
@@ -124,6 +142,28 @@ class Validity(Module, pallet=Pallet.Validity):
         self.process_checks(store, call.checks, STRICTLY)
 
     # Routines
+
+    def process_disputes(
+        self, store: Overlay, given: Sequence[DisputeStatementSet], admission: Admission
+    ) -> tuple[DisputeStatementSet, ...]:
+        """Note the statements that a block brings, and draw the consequences; gives what was taken.
+
+        :raises InvalidDispute: when any of it breaks a rule.
+        :raises TooManyDisputes: when they are about too many candidates.
+        """
+        taken: list[DisputeStatementSet] = []
+        for statements in given:
+            if len(taken) == MAX_DISPUTED:
+                admission.attempt(partial(_refuse_more_than, MAX_DISPUTED))
+                break
+            noted = self.disputes.take(store, statements, admission)
+            if noted is None:
+                continue
+            taken.append(noted)
+            record = self.included.included.get(store, (noted.session, noted.candidate_hash))
+            if record is not None:
+                self._accept_if_complete(store, record)
+        return tuple(taken)
 
     def process_checks(
         self, store: Overlay, given: Sequence[SecondaryChecks], admission: Admission
@@ -139,7 +179,10 @@ class Validity(Module, pallet=Pallet.Validity):
             if noted is None:
                 continue
             taken.append(noted)
-            record = self.included.included.get(store, (noted.session, noted.candidate_hash))
+            key = noted.session, noted.candidate_hash
+            approvers = [approval.validator_index for approval in noted.approvals]
+            self.disputes.note_approvals(store, key, approvers)
+            record = self.included.included.get(store, key)
             if record is not None:
                 self._accept_if_complete(store, record)
         return tuple(taken)
@@ -149,8 +192,12 @@ class Validity(Module, pallet=Pallet.Validity):
         return max(MAX_UNACCEPTED - self.unaccepted.get(store), 0)
 
     def _accept_if_complete(self, store: Overlay, record: IncludedCandidate) -> None:
-        key = record.key()
-        if not self.approvals.is_accepted(store, key) and self.approvals.is_complete(store, record):
+        """Checks are complete, and nobody disputes it; or a supermajority has vouched for it."""
+        key, disputes = record.key(), self.disputes
+        if self.approvals.is_accepted(store, key) or disputes.is_invalid(store, key):
+            return
+        is_checked = self.approvals.is_complete(store, record)
+        if disputes.is_valid(store, key) or (is_checked and not disputes.is_undecided(store, key)):
             self.approvals.accept(store, key)
             self._count(store, -1)
 
@@ -174,3 +221,7 @@ class Validity(Module, pallet=Pallet.Validity):
         )
         if waiting != self.unaccepted.get(store):
             raise RuntimeBug(f"Validity: {waiting} candidates wait for acceptance")
+
+
+def _refuse_more_than(limit: int) -> None:
+    raise TooManyDisputes(limit)

@@ -1,0 +1,87 @@
+"""Who has said what in a dispute, and what that adds up to (A57, A62).
+
+Who has voted both ways counts for neither side: it is wrong whatever the outcome.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from parahost.primitives.availability import supermajority_threshold
+from parahost.primitives.basic import U32, ValidatorIndex
+from parahost.primitives.disputes import (
+    BackingSeconded,
+    BackingValid,
+    DisputeState,
+    DisputeStatement,
+    Outcome,
+    VoteInvalid,
+)
+from parahost.primitives.scale import BitVec
+
+Voters = frozenset[ValidatorIndex]
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """The voters of each side. ``backers`` are those on the side of ``valid`` who have backed the
+    candidate."""
+
+    valid: Voters = frozenset()
+    invalid: Voters = frozenset()
+    backers: Voters = frozenset()
+
+    @classmethod
+    def of(cls, state: DisputeState) -> Votes:
+        """What has been said by now."""
+        return cls(
+            _voters(state.validators_for), _voters(state.validators_against), _voters(state.backers)
+        )
+
+    def written(self, state: DisputeState) -> DisputeState:
+        """The state with these votes."""
+        length = len(state.backers)
+        return replace(
+            state,
+            validators_for=BitVec.with_ones(length, self.valid),
+            validators_against=BitVec.with_ones(length, self.invalid),
+            backers=BitVec.with_ones(length, self.backers),
+        )
+
+    def including(self, statement: DisputeStatement, validator: ValidatorIndex) -> Votes:
+        """With one statement more; the same when it says nothing new."""
+        if isinstance(statement, VoteInvalid):
+            return replace(self, invalid=self.invalid | {validator})
+        valid, backers = self.valid | {validator}, self.backers
+        if isinstance(statement.kind, BackingSeconded | BackingValid):
+            backers |= {validator}
+        return replace(self, valid=valid, backers=backers)
+
+    @property
+    def both_ways(self) -> Voters:
+        return self.valid & self.invalid
+
+    def right(self, outcome: Outcome) -> Voters:
+        """Who has said that, and nothing else."""
+        side = self.valid if outcome is Outcome.VALID else self.invalid
+        return side - self.both_ways
+
+    def wrong(self, outcome: Outcome) -> Voters:
+        """Who has said the contrary, whatever it has said besides."""
+        return self.invalid if outcome is Outcome.VALID else self.valid
+
+    def silent(self, validators: int) -> tuple[ValidatorIndex, ...]:
+        """Who has said nothing."""
+        everybody = (ValidatorIndex(U32(index)) for index in range(validators))
+        return tuple(index for index in everybody if index not in self.valid | self.invalid)
+
+    def outcome(self, validators: int) -> Outcome | None:
+        """What a supermajority says (A62); ``None`` without one."""
+        for outcome in Outcome:
+            if len(self.right(outcome)) >= supermajority_threshold(validators):
+                return outcome
+        return None
+
+
+def _voters(bits: BitVec) -> Voters:
+    return frozenset(ValidatorIndex(U32(index)) for index in bits.ones())

@@ -1,0 +1,479 @@
+"""Disputes: who is right about a candidate, and what becomes of those who are not (A56-A65).
+
+A dispute begins with the first contradiction to a candidate's backing. All validators of the
+session of its inclusion are asked; backing and checks count as votes. A supermajority concludes it:
+the wrong side is slashed at once, and whoever joins it later. It stays open for late votes for a
+while, then the silent pay, and those who were right share a part of what the others have lost.
+
+A candidate that this fork has included is disputed *locally*. What another fork has included comes
+here as a *concluded* dispute: with a supermajority, in one transaction (A58).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from parahost.ports.verifier import Verifier
+from parahost.primitives.basic import (
+    U32,
+    U128,
+    BlockNumber,
+    CandidateHash,
+    SessionIndex,
+    ValidatorIndex,
+    block_at,
+)
+from parahost.primitives.disputes import (
+    PARACHAINS_ENGINE,
+    DisputeState,
+    DisputeStatementSet,
+    Outcome,
+    Revert,
+    SignedDisputeStatement,
+    vote_payload,
+)
+from parahost.primitives.header import Consensus
+from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
+from parahost.primitives.scale import BitVec, encode
+from parahost.primitives.validity_configuration import part_of
+from parahost.runtime.errors import RuntimeBug
+from parahost.runtime.module import (
+    Constant,
+    Module,
+    RuntimeCall,
+    RuntimeEvent,
+    call,
+    entry_point,
+    event,
+)
+from parahost.runtime.origin import Root
+from parahost.runtime.pallets import Pallet
+from parahost.runtime.parachains.admission import Admission
+from parahost.runtime.parachains.approvals import Approvals
+from parahost.runtime.parachains.dispute_errors import (
+    BadVote,
+    BadVoteSignature,
+    DisputeClosed,
+    MayNotDispute,
+    NothingDisputed,
+    Unconcluded,
+    UnknownDisputeSession,
+)
+from parahost.runtime.parachains.dispute_votes import Votes
+from parahost.runtime.parachains.included import IncludedCandidates
+from parahost.runtime.parachains.windows import CandidateKey
+from parahost.runtime.slashing import Misconduct, Slashing
+from parahost.runtime.storage import Overlay, Reader, StorageDoubleMap, StorageMap, StorageValue
+from parahost.runtime.system import System
+from parahost.runtime.validity_parameters import ValidityParameters
+from parahost.runtime.weights import micros
+
+# Types
+
+MAX_OPEN_DISPUTES: Final = 10
+"""A validator answers for so many disputes at a time that have no outcome yet."""
+MAX_SETTLED: Final = 2
+"""Disputes that are closed in one block: each may touch the balance of every validator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """Who answers for a dispute; nobody, when it comes with its conclusion."""
+
+    validator: ValidatorIndex | None
+
+
+@call(0, "force_unfreeze", weight=micros(100))
+@dataclass(frozen=True, slots=True)
+class ForceUnfreeze(RuntimeCall):
+    """Let paras go on where an invalid candidate is final: governance has dealt with it."""
+
+
+@event(0)
+@dataclass(frozen=True, slots=True)
+class DisputeInitiated(RuntimeEvent):
+    """A candidate is disputed; ``local``: this fork has included it."""
+
+    session: SessionIndex
+    candidate_hash: CandidateHash
+    local: bool
+
+
+@event(1)
+@dataclass(frozen=True, slots=True)
+class DisputeConcluded(RuntimeEvent):
+    """A supermajority has found the candidate to be that."""
+
+    session: SessionIndex
+    candidate_hash: CandidateHash
+    outcome: Outcome
+
+
+@event(2)
+@dataclass(frozen=True, slots=True)
+class DisputeTimedOut(RuntimeEvent):
+    """There was no supermajority in time: those who vouched for the candidate pay (A63)."""
+
+    session: SessionIndex
+    candidate_hash: CandidateHash
+
+
+@event(3)
+@dataclass(frozen=True, slots=True)
+class Frozen(RuntimeEvent):
+    """This fork has included an invalid candidate, and includes none any more. Block ``to`` is the
+    last without it."""
+
+    to: BlockNumber
+
+
+class Disputes(Module, pallet=Pallet.ParasDisputes):
+    """Who is right about a candidate, and what becomes of those who are not."""
+
+    calls = (ForceUnfreeze,)
+    events = (DisputeInitiated, DisputeConcluded, DisputeTimedOut, Frozen)
+
+    # Constants
+
+    max_open_disputes = Constant("MaxOpenDisputes", U32, U32(MAX_OPEN_DISPUTES))
+    """Disputes without an outcome that a validator answers for at a time."""
+
+    # Storage
+
+    disputes = StorageDoubleMap("Disputes", SessionIndex, CandidateHash, DisputeState)
+    """Every dispute of a session that can be judged, closed ones too: nobody is punished twice."""
+    opened = StorageDoubleMap("Opened", SessionIndex, ValidatorIndex, U32, default=U32(0))
+    """How many disputes without an outcome each validator of a session answers for."""
+    due = StorageMap("Due", BlockNumber, tuple[CandidateKey, ...], default=())
+    """The disputes whose time is over with a block: to find an outcome, or for late votes."""
+    frozen = StorageValue("Frozen", BlockNumber)
+    """The last block without an invalid candidate, when this fork has included one."""
+
+    def __init__(
+        self,
+        system: System,
+        included: IncludedCandidates,
+        approvals: Approvals,
+        *,
+        slashing: Slashing,
+        parameters: ValidityParameters,
+        verifier: Verifier,
+    ) -> None:
+        self.system = system
+        self.included = included
+        self.approvals = approvals
+        self.slashing = slashing
+        self.parameters = parameters
+        self.verifier = verifier
+
+    # Session change
+
+    def forget_session(self, store: Overlay, session: SessionIndex) -> None:
+        """The session cannot be judged any more."""
+        self.disputes.remove_first(store, session)
+        self.opened.remove_first(store, session)
+
+    # Initialisation
+
+    def initialize(self, store: Overlay) -> None:
+        """End the time of those disputes whose time is over; of the last few, in the next block."""
+        now = self.system.block_number(store)
+        due = [key for key in self.due.take(store, now) if self.disputes.contains(store, key)]
+        for key in due[:MAX_SETTLED]:
+            self._end_time(store, key, now)
+        if late := due[MAX_SETTLED:]:
+            following = block_at(now + 1)
+            self.due.mutate(store, following, lambda keys: (*late, *keys))
+
+    def _end_time(self, store: Overlay, key: CandidateKey, now: BlockNumber) -> None:
+        state = self._state(store, key)
+        if state.outcome is None:
+            self._time_out(store, key, state)
+        elif not state.is_closed and state.closes_at is not None and state.closes_at <= now:
+            self._settle(store, key, state, state.outcome)
+
+    # Entry points
+
+    @entry_point(ForceUnfreeze, origin=Root)
+    def force_unfreeze(self, store: Overlay, _origin: Root, _call: ForceUnfreeze) -> None:
+        """Only for governance."""
+        self.frozen.kill(store)
+
+    # Routines: what a block brings
+
+    def take(
+        self, store: Overlay, given: DisputeStatementSet, admission: Admission
+    ) -> DisputeStatementSet | None:
+        """Note what a block brings on one candidate; gives what was taken of it.
+
+        :raises InvalidDispute: when any of it breaks a rule.
+        """
+        key = given.session, given.candidate_hash
+        found = admission.attempt(partial(self._begin, store, key))
+        if found is None:
+            return None
+        info, before = found
+        votes = Votes.of(before)
+        kept: list[SignedDisputeStatement] = []
+        for signed in given.statements:
+            more = admission.attempt(partial(self._with_vote, key, info, votes, signed))
+            if more is not None:
+                votes = more
+                kept.append(signed)
+        taken = replace(given, statements=tuple(kept))
+        opener = admission.admit(taken, partial(self._opener, store, key, info, before, votes))
+        if opener is None:
+            return None
+        self._note(store, key, replace(before, opened_by=opener.validator), votes)
+        return taken
+
+    def _begin(self, store: Reader, key: CandidateKey) -> tuple[SessionInfo, DisputeState]:
+        """The session and the dispute as it is, or as it would begin."""
+        info = self.included.session_info(store, key[0])
+        if info is None:
+            raise UnknownDisputeSession(key[1], key[0])
+        state = self.disputes.get(store, key)
+        if state is None:
+            return info, self._fresh(store, key, len(info.validators))
+        if state.is_closed:
+            raise DisputeClosed(key[1], "it is closed")
+        return info, state
+
+    def _fresh(self, store: Reader, key: CandidateKey, validators: int) -> DisputeState:
+        """What is known of the candidate before anybody disputes it: backing and checks count."""
+        record = self.included.included.get(store, key)
+        backers = () if record is None else record.backers
+        approved = self.approvals.checks.get(store, key).approved
+        return DisputeState(
+            validators_for=BitVec.with_ones(validators, {*backers, *approved}),
+            validators_against=BitVec.zeros(validators),
+            backers=BitVec.with_ones(validators, backers),
+            start=self.system.block_number(store),
+            opened_by=None,
+        )
+
+    def _with_vote(
+        self, key: CandidateKey, info: SessionInfo, votes: Votes, signed: SignedDisputeStatement
+    ) -> Votes:
+        """The votes with one more. The cheap rules first; then the signature."""
+        statement, validator, signature = signed
+        session, candidate = key
+        if validator >= len(info.validators):
+            raise BadVote(candidate, validator, "is none of the session")
+        after = votes.including(statement, validator)
+        if after == votes:
+            raise BadVote(candidate, validator, "has said so already")
+        payload = vote_payload(statement, candidate, session)
+        if payload is None:
+            raise BadVote(candidate, validator, "says it in a form that nobody signs")
+        if not self.verifier.sr25519(info.validators[validator], payload, signature):
+            raise BadVoteSignature(candidate, validator)
+        return after
+
+    def _opener(
+        self,
+        store: Reader,
+        key: CandidateKey,
+        info: SessionInfo,
+        before: DisputeState,
+        votes: Votes,
+    ) -> Opener:
+        """Whether what is brought may be noted; gives who answers for the dispute, if it is new."""
+        candidate = key[1]
+        if votes == Votes.of(before):
+            raise NothingDisputed(candidate, "nothing new is said")
+        if self.disputes.contains(store, key):
+            return Opener(before.opened_by)
+        if not votes.invalid:
+            raise NothingDisputed(candidate, "nobody votes against it")
+        if votes.outcome(len(info.validators)) is not None:
+            return Opener(None)
+        if not self.included.included.contains(store, key):
+            raise Unconcluded(candidate, "it is not included here, and nobody has a supermajority")
+        for validator in sorted(votes.invalid):
+            if self._may_open(store, key[0], validator):
+                return Opener(validator)
+        raise MayNotDispute(candidate, "nobody who votes against it may begin a dispute")
+
+    def _may_open(self, store: Reader, session: SessionIndex, validator: ValidatorIndex) -> bool:
+        if self.slashing.has_offended(store, session, validator):
+            return False
+        return self.opened.get(store, (session, validator)) < MAX_OPEN_DISPUTES
+
+    def note_approvals(
+        self, store: Overlay, key: CandidateKey, approvers: Iterable[ValidatorIndex]
+    ) -> None:
+        """Checks that a block brings on a disputed candidate are votes too."""
+        state = self.disputes.get(store, key)
+        if state is None or state.is_closed:
+            return
+        votes = Votes.of(state)
+        more = replace(votes, valid=votes.valid.union(approvers))
+        if more != votes:
+            self._note(store, key, state, more)
+
+    def _note(self, store: Overlay, key: CandidateKey, state: DisputeState, votes: Votes) -> None:
+        """Write the votes down, and draw the consequences."""
+        before = Votes.of(state)
+        if not self.disputes.contains(store, key):
+            self._initiate(store, key, state)
+        twofold = votes.both_ways - before.both_ways
+        lost = self._punish(store, Misconduct.DOUBLE_VOTE, key, twofold)
+        outcome = state.outcome
+        if outcome is None:
+            outcome = votes.outcome(len(state.backers))
+            if outcome is not None:
+                state = self._conclude(store, key, state, outcome)
+                lost += self._slash(store, key, votes, outcome, frozenset())
+        else:
+            lost += self._slash(store, key, votes, outcome, before.wrong(outcome))
+        state = replace(votes.written(state), lost=U128(state.lost + lost))
+        self.disputes.put(store, key, state)
+
+    # Routines: the course of a dispute
+
+    def _initiate(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
+        local = self.included.included.contains(store, key)
+        self.system.deposit_event(store, DisputeInitiated(*key, local))
+        self._count_opened(store, key, state, 1)
+        self._plan(store, key, state.start + self.parameters.current(store).dispute_period)
+
+    def _conclude(
+        self, store: Overlay, key: CandidateKey, state: DisputeState, outcome: Outcome
+    ) -> DisputeState:
+        now = self.system.block_number(store)
+        closes_at = block_at(now + self.parameters.current(store).late_vote_period)
+        self.system.deposit_event(store, DisputeConcluded(*key, outcome))
+        self._count_opened(store, key, state, -1)
+        self._plan(store, key, closes_at)
+        record = self.included.included.get(store, key)
+        if outcome is Outcome.INVALID and record is not None:
+            self._freeze(store, record)
+        return replace(
+            state, outcome=outcome, concluded_at=now, closes_at=closes_at, opened_by=None
+        )
+
+    def _freeze(self, store: Overlay, record: IncludedCandidate) -> None:
+        """This fork is to be left: the header says where to go back to, and what to leave out."""
+        to = block_at(record.included_in - 1)
+        revert = Revert(to, record.parent_hash, record.receipt.hash())
+        self.system.deposit_log(store, Consensus(PARACHAINS_ENGINE, encode(revert)))
+        frozen = self.frozen.get(store)
+        self.frozen.put(store, to if frozen is None else min(to, frozen))
+        self.system.deposit_event(store, Frozen(to))
+
+    def _time_out(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
+        """Nobody has a supermajority. Those who vouched for the candidate have wasted the others'
+        time (A63). Here, votes still count: without an outcome the candidate is not accepted."""
+        votes = Votes.of(state)
+        lost = self._punish(store, Misconduct.DISTRACTION, key, votes.valid)
+        self.disputes.put(store, key, replace(state, lost=U128(state.lost + lost)))
+        self.system.deposit_event(store, DisputeTimedOut(*key))
+
+    def _settle(
+        self, store: Overlay, key: CandidateKey, state: DisputeState, outcome: Outcome
+    ) -> None:
+        """No votes any more: the silent pay (A64), those who were right are rewarded."""
+        votes, validators = Votes.of(state), len(state.backers)
+        lost = state.lost + self._punish(store, Misconduct.NOT_VOTED, key, votes.silent(validators))
+        reward = part_of(self.parameters.current(store).reward, lost)
+        self.slashing.reward(store, key[0], sorted(votes.right(outcome)), reward)
+        self.disputes.put(store, key, replace(state, lost=U128(lost), is_closed=True))
+
+    def _slash(
+        self,
+        store: Overlay,
+        key: CandidateKey,
+        votes: Votes,
+        outcome: Outcome,
+        punished: frozenset[ValidatorIndex],
+    ) -> int:
+        """Slash those in the wrong who have not been punished for it; gives what they lose."""
+        wrong = votes.wrong(outcome) - punished
+        if outcome is Outcome.VALID:
+            return self._punish(store, Misconduct.VOTED_AGAINST_VALID, key, wrong)
+        return self._punish(
+            store, Misconduct.BACKED_INVALID, key, wrong & votes.backers
+        ) + self._punish(store, Misconduct.VOTED_FOR_INVALID, key, wrong - votes.backers)
+
+    def _punish(
+        self,
+        store: Overlay,
+        misconduct: Misconduct,
+        key: CandidateKey,
+        validators: Iterable[ValidatorIndex],
+    ) -> int:
+        listed = sorted(validators)
+        return self.slashing.punish(store, misconduct, key[0], listed) if listed else 0
+
+    def _count_opened(
+        self, store: Overlay, key: CandidateKey, state: DisputeState, change: int
+    ) -> None:
+        if state.opened_by is not None:
+            opener = key[0], state.opened_by
+            self.opened.mutate(store, opener, lambda count: U32(count + change))
+
+    def _plan(self, store: Overlay, key: CandidateKey, at: int) -> None:
+        self.due.mutate(store, block_at(at), lambda keys: (*keys, key))
+
+    # Routines: lookups
+
+    def is_open(self, store: Reader, key: CandidateKey) -> bool:
+        """Whether votes are taken still."""
+        state = self.disputes.get(store, key)
+        return state is not None and not state.is_closed
+
+    def is_undecided(self, store: Reader, key: CandidateKey) -> bool:
+        """Whether it is disputed, and nobody has a supermajority."""
+        state = self.disputes.get(store, key)
+        return state is not None and state.outcome is None
+
+    def is_invalid(self, store: Reader, key: CandidateKey) -> bool:
+        """Whether a supermajority has found the candidate invalid: no block may include it."""
+        state = self.disputes.get(store, key)
+        return state is not None and state.outcome is Outcome.INVALID
+
+    def is_valid(self, store: Reader, key: CandidateKey) -> bool:
+        """Whether a supermajority has vouched for the candidate."""
+        state = self.disputes.get(store, key)
+        return state is not None and state.outcome is Outcome.VALID
+
+    def invalid_candidates(self, store: Reader, session: SessionIndex) -> frozenset[CandidateHash]:
+        """The candidates of a session that no block may include."""
+        return frozenset(
+            candidate
+            for candidate, state in self.disputes.iterate_first(store, session)
+            if state.outcome is Outcome.INVALID
+        )
+
+    def is_frozen(self, store: Reader) -> bool:
+        """Whether this fork has included an invalid candidate: it includes none any more."""
+        return self.frozen.exists(store)
+
+    def _state(self, store: Reader, key: CandidateKey) -> DisputeState:
+        state = self.disputes.get(store, key)
+        if state is None:
+            raise RuntimeBug(f"{key[1].hex()} is not disputed")
+        return state
+
+    # Consistency
+
+    def check(self, store: Reader) -> None:
+        """:raises RuntimeBug: when disputes, who answers for them, and their times do not fit."""
+        opened: dict[tuple[SessionIndex, ValidatorIndex], int] = {}
+        planned = {key for keys in self.due.values(store) for key in keys}
+        for key, state in self.disputes.iterate(store):
+            votes = Votes.of(state)
+            if not votes.backers <= votes.valid:
+                raise RuntimeBug(f"Disputes: backers that do not vouch, {key[1].hex()}")
+            if state.outcome is not None and not state.is_closed and key not in planned:
+                raise RuntimeBug(f"Disputes: {key[1].hex()} is never closed")
+            if state.opened_by is not None:
+                opener = key[0], state.opened_by
+                opened[opener] = opened.get(opener, 0) + 1
+        counted = {opener: count for opener, count in self.opened.iterate(store) if count}
+        if counted != opened:
+            raise RuntimeBug(f"Disputes: {opened} are open, counted {counted}")

@@ -1,0 +1,657 @@
+"""Disputes on one fork: votes, supermajorities, penalties, rewards, what is reverted and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parahost.primitives.approval import approval_payload
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    BlockNumber,
+    CandidateHash,
+    Hash,
+    SessionIndex,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.disputes import (
+    PARACHAINS_ENGINE,
+    ApprovalChecking,
+    ApprovalCheckingMultipleCandidates,
+    BackingSeconded,
+    BackingValid,
+    DisputeState,
+    DisputeStatementSet,
+    ExplicitInvalidVote,
+    ExplicitVote,
+    Outcome,
+    Revert,
+    SignedDisputeStatement,
+    VoteInvalid,
+    VoteValid,
+    dispute_payload,
+    vote_payload,
+)
+from parahost.primitives.header import Consensus
+from parahost.primitives.runtime_api import IncludedCandidate
+from parahost.primitives.scale import decode
+from parahost.primitives.statements import CompactSeconded, SigningContext, Valid, statement_payload
+from parahost.primitives.validity_configuration import ValidityConfiguration
+from parahost.runtime.origin import NoOrigin, Root
+from parahost.runtime.parachains import sanitize as sanitizing
+from parahost.runtime.parachains.dispute_errors import (
+    BadVote,
+    BadVoteSignature,
+    DisputeClosed,
+    InvalidDispute,
+    MayNotDispute,
+    NothingDisputed,
+    TooManyDisputes,
+    Unconcluded,
+    UnknownDisputeSession,
+)
+from parahost.runtime.parachains.disputes import (
+    MAX_OPEN_DISPUTES,
+    DisputeConcluded,
+    DisputeInitiated,
+    DisputeTimedOut,
+    ForceUnfreeze,
+)
+from parahost.runtime.parachains.inclusion_errors import (
+    DisabledBacker,
+    ForkFrozen,
+    InvalidatedCandidate,
+)
+from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.sanitize import sanitize
+from parahost.runtime.parachains.validity import MAX_DISPUTED
+from parahost.runtime.slashing import Misconduct, ValidatorPunished
+from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
+from parahost.runtime.weights import micros
+
+from .test_approvals import CHECKED, announced, approved, first, wait_for_all
+from .world import STAKE, World, account_of, keypair, signature, validator_name
+
+VALIDATORS = 12
+SUPERMAJORITY = 9
+LATE = 3
+TIME = 6
+CONFIG = replace(
+    DEFAULT_VALIDITY_CONFIGURATION,
+    dispute_period=BlockNumber(U32(TIME)),
+    late_vote_period=BlockNumber(U32(LATE)),
+)
+
+
+def included_world(validity: ValidityConfiguration = CONFIG) -> World:
+    """The candidates of paras 1 and 2 have been included by block 2."""
+    world = World(validators=VALIDATORS, parachains=[1, 2], validity=validity, acceptance_period=4)
+    world.include(1, 2)
+    return world
+
+
+def candidate(world: World, core: int = 0) -> IncludedCandidate:
+    return next(each for each in world.api.included_candidates(world.state) if each.core == core)
+
+
+def signed(
+    key: tuple[SessionIndex, CandidateHash], statement: VoteValid | VoteInvalid, validator: int
+) -> SignedDisputeStatement:
+    payload = vote_payload(statement, key[1], key[0]) or b""
+    made = ValidatorSignature(signature(validator_name(validator), payload))
+    return statement, ValidatorIndex(U32(validator)), made
+
+
+def votes(
+    key: tuple[SessionIndex, CandidateHash],
+    *,
+    against: Iterable[int] = (),
+    valid: Iterable[int] = (),
+) -> DisputeStatementSet:
+    statements = [signed(key, VoteInvalid(ExplicitInvalidVote()), each) for each in against]
+    statements += [signed(key, VoteValid(ExplicitVote()), each) for each in valid]
+    return DisputeStatementSet(key[1], key[0], tuple(statements))
+
+
+def state(world: World, record: IncludedCandidate) -> DisputeState:
+    return dict(world.api.disputes(world.state))[record.key()]
+
+
+def outsiders(record: IncludedCandidate) -> list[int]:
+    """Who has not backed it."""
+    return [each for each in range(VALIDATORS) if each not in record.backers]
+
+
+def stakes(world: World) -> list[int]:
+    return [world.staking.stake(world.state, account_of(each)) for each in world.validators]
+
+
+def free(world: World) -> list[int]:
+    return [world.balances.free(world.state, account_of(each)) for each in world.validators]
+
+
+def told(world: World, kind: type) -> list[object]:
+    records = world.system.block_events(world.state)
+    return [record.event for record in records if isinstance(record.event, kind)]
+
+
+def reverts(digest: tuple[object, ...]) -> list[Revert]:
+    return [
+        decode(Revert, item.data)
+        for item in digest
+        if isinstance(item, Consensus) and item.engine == PARACHAINS_ENGINE
+    ]
+
+
+def one_loses(*losers: int, each: int) -> list[int]:
+    return [STAKE - each * (index in losers) for index in range(VALIDATORS)]
+
+
+# Beginning
+
+
+@pytest.mark.guide("A56")
+def test_the_first_contradiction_begins_a_dispute_in_which_the_backing_counts() -> None:
+    world = included_world()
+    record = candidate(world)
+    challenger = outsiders(record)[0]
+    world.add_block(disputes=[votes(record.key(), against=[challenger])])
+    assert told(world, DisputeInitiated) == [DisputeInitiated(*record.key(), True)]
+    begun = state(world, record)
+    assert begun.validators_for.ones() == begun.backers.ones() == sorted(record.backers)
+    assert begun.validators_against.ones() == [challenger]
+    assert begun.outcome is None and begun.opened_by == challenger
+    assert stakes(world) == [STAKE] * VALIDATORS, "nobody is punished before the end"
+
+
+@pytest.mark.guide("A56")
+def test_checks_count_as_votes_before_and_after_the_beginning() -> None:
+    world = included_world(replace(CONFIG, approval=CHECKED.approval))
+    record = candidate(world)
+    wait_for_all(world)
+    checkers = first(record, 6)
+    world.add_block(checks=[announced(record, *checkers), approved(record, checkers[0])])
+    world.add_block(disputes=[votes(record.key(), against=[checkers[5]])])
+    assert set(state(world, record).validators_for.ones()) == {*record.backers, checkers[0]}
+    world.add_block(checks=[approved(record, checkers[1])])
+    assert set(state(world, record).validators_for.ones()) == {*record.backers, *checkers[:2]}
+
+
+@pytest.mark.guide("A55")
+def test_a_disputed_candidate_is_not_accepted_and_its_window_extends() -> None:
+    world = included_world(replace(CONFIG, approval=CHECKED.approval))
+    record = candidate(world)
+    wait_for_all(world)
+    checkers = first(record, 6)
+    world.add_block(disputes=[votes(record.key(), against=[checkers[5]])])
+    world.add_block(checks=[announced(record, *checkers), approved(record, *checkers[:5])])
+    assert world.api.candidate_checks(world.state, record.key()).accepted_in is not None, (
+        "with the checks there is a supermajority for it"
+    )
+    assert state(world, record).outcome is Outcome.VALID
+
+
+@pytest.mark.guide("A55", "A56")
+def test_an_undecided_candidate_is_kept_and_not_accepted() -> None:
+    world = included_world(replace(CONFIG, approval=CHECKED.approval))
+    record = candidate(world)
+    wait_for_all(world)
+    checkers = first(record, 6)
+    world.add_block(disputes=[votes(record.key(), against=checkers[2:5])])
+    world.add_block(checks=[announced(record, *checkers), approved(record, *checkers[:2])])
+    world.add_blocks_until(40)
+    assert state(world, record).outcome is None
+    assert candidate(world).key() == record.key()
+    assert world.api.candidate_checks(world.state, record.key()).accepted_in is None
+
+
+# Conclusions
+
+
+def concluded_invalid() -> tuple[World, IncludedCandidate]:
+    """Three of twelve have backed it, the nine others vote against it."""
+    world = World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4
+    )
+    world.include(1, 2)
+    record = candidate(world)
+    others = outsiders(record)
+    assert (len(record.backers), len(others)) == (3, SUPERMAJORITY)
+    world.add_block(disputes=[votes(record.key(), against=others[:-1])])
+    assert state(world, record).outcome is None
+    world.add_block(disputes=[votes(record.key(), against=others[-1:])])
+    return world, record
+
+
+@pytest.mark.guide("A57", "A62", "A65")
+def test_who_backed_an_invalid_candidate_loses_all() -> None:
+    world, record = concluded_invalid()
+    assert told(world, DisputeConcluded) == [DisputeConcluded(*record.key(), Outcome.INVALID)]
+    assert stakes(world) == one_loses(*record.backers, each=STAKE)
+    assert {event.misconduct for event in told(world, ValidatorPunished)} == {  # type: ignore[attr-defined]
+        Misconduct.BACKED_INVALID
+    }, "and nobody else: not who has backed the other candidate"
+
+
+@pytest.mark.guide("A57")
+def test_the_header_says_where_to_go_back_to_and_what_to_leave_out() -> None:
+    world = World(validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG)
+    world.include(1)
+    record = candidate(world)
+    store = world.child()
+    data = replace(world.data(), disputes=(votes(record.key(), against=outsiders(record)),))
+    world.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
+    (revert,) = reverts(world.system.digest(store))
+    assert revert == Revert(BlockNumber(U32(1)), record.parent_hash, record.receipt.hash())
+
+
+@pytest.mark.guide("A57")
+def test_a_fork_with_an_invalid_candidate_includes_none_any_more() -> None:
+    world, record = concluded_invalid()
+    assert world.api.frozen(world.state) == record.included_in - 1
+    with pytest.raises(ForkFrozen):
+        world.add_block(world.data(candidates=[world.candidate(2)]))
+    with pytest.raises(ForkFrozen):
+        world.add_block(world.data(world.all_vote([])))
+    full = world.data(world.all_vote([]), [world.candidate(2)])
+    assert sanitize(world.host, world.state, full).inherent == world.data()
+    world.add_blocks_until(world.number + 12)
+    world.add_block(
+        extrinsics=lambda store: world.host.disputes.dispatch(store, Root(), ForceUnfreeze())
+    )
+    everything = world.data(candidates=[world.candidate(number) for number in (1, 2, 3, 4)])
+    kept = sanitize(world.host, world.state, everything).inherent
+    assert len(kept.backed_candidates) == 3, "one group is disabled as a whole"
+    world.add_block(kept)
+
+
+@pytest.mark.guide("A57", "A62")
+def test_a_supermajority_for_it_slashes_who_disputed_it() -> None:
+    world = included_world()
+    record = candidate(world)
+    others = outsiders(record)
+    world.add_block(disputes=[votes(record.key(), against=others[:2], valid=others[2:4])])
+    assert state(world, record).outcome is None
+    world.add_block(disputes=[votes(record.key(), valid=others[4:5])])
+    assert state(world, record).outcome is Outcome.VALID
+    assert stakes(world) == one_loses(*others[:2], each=STAKE // 100)
+    assert not world.api.frozen(world.state)
+    assert world.api.disabled_validators(world.state) == set(others[:2])
+
+
+@pytest.mark.guide("A57", "A64")
+def test_late_votes_count_and_the_silent_pay_in_the_end() -> None:
+    world = included_world()
+    record = candidate(world)
+    others = outsiders(record)
+    money, issued = free(world), world.balances.total_issuance.get(world.state)
+    world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:4])])
+    assert state(world, record).outcome is Outcome.VALID
+    world.add_block(disputes=[votes(record.key(), against=others[4:5])])
+    small = STAKE // 100
+    assert stakes(world) == one_loses(others[0], others[4], each=small), "who comes late pays too"
+    world.add_blocks_until(world.number + LATE)
+    silent = others[5]
+    expected = one_loses(others[0], others[4], each=small)
+    expected[silent] -= STAKE // 2000
+    assert stakes(world) == expected
+    with pytest.raises(DisputeClosed):
+        world.add_block(disputes=[votes(record.key(), valid=[silent])])
+    lost = 2 * small + STAKE // 2000
+    assert state(world, record).lost == lost
+    right = {*record.backers, *others[1:4]}
+    share = lost // 10 // len(right)
+    assert free(world) == [before + share * (index in right) for index, before in enumerate(money)]
+    burnt = issued - world.balances.total_issuance.get(world.state)
+    assert burnt == lost - share * len(right), "no unit is lost or made"
+
+
+@pytest.mark.guide("A63")
+def test_without_a_supermajority_those_who_vouched_pay_once() -> None:
+    world = included_world()
+    record = candidate(world)
+    others = outsiders(record)
+    world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:2])])
+    world.add_blocks_until(world.number + TIME)
+    assert told(world, DisputeTimedOut) == [DisputeTimedOut(*record.key())]
+    fee = STAKE // 1000
+    vouched = {*record.backers, others[1]}
+    assert stakes(world) == one_loses(*vouched, each=fee)
+    assert world.api.disabled_validators(world.state) == set(), "it was no crime"
+    world.add_blocks_until(world.number + 3 * TIME)
+    assert stakes(world) == one_loses(*vouched, each=fee), "once"
+    world.add_block(disputes=[votes(record.key(), valid=others[2:4])])
+    assert state(world, record).outcome is Outcome.VALID, "and votes still count"
+
+
+@pytest.mark.guide("A62")
+def test_who_votes_both_ways_counts_for_neither_and_is_punished_for_it() -> None:
+    world = included_world()
+    record = candidate(world)
+    others = outsiders(record)
+    twofold = record.backers[0]
+    world.add_block(disputes=[votes(record.key(), against=[others[0], twofold])])
+    tenth = STAKE // 10
+    assert stakes(world) == one_loses(twofold, each=tenth)
+    world.add_block(disputes=[votes(record.key(), valid=others[1:4])])
+    assert state(world, record).outcome is None, "nine vouch, one of them has taken it back"
+    world.add_block(disputes=[votes(record.key(), valid=others[4:5])])
+    assert state(world, record).outcome is Outcome.VALID
+    expected = one_loses(others[0], each=STAKE // 100)
+    expected[twofold] = (STAKE - tenth) - (STAKE - tenth) // 100
+    assert stakes(world) == expected
+
+
+# Candidates of other forks
+
+
+def elsewhere(session: int = 0) -> tuple[SessionIndex, CandidateHash]:
+    return SessionIndex(U32(session)), CandidateHash(H256(bytes([9]) * 32))
+
+
+def backed_elsewhere(*backers: int) -> list[SignedDisputeStatement]:
+    parent = Hash(H256(bytes([8]) * 32))
+    kinds = [BackingSeconded(parent), *[BackingValid(parent)] * (len(backers) - 1)]
+    return [
+        signed(elsewhere(), VoteValid(kind), backer)
+        for kind, backer in zip(kinds, backers, strict=True)
+    ]
+
+
+@pytest.mark.guide("A58", "A65")
+def test_a_dispute_that_another_fork_has_concluded_is_resolved_at_once() -> None:
+    world = included_world()
+    against = votes(elsewhere(), against=range(3, 12))
+    whole = replace(against, statements=(*backed_elsewhere(0, 1, 2), *against.statements))
+    world.add_block(disputes=[whole])
+    assert told(world, DisputeInitiated) == [DisputeInitiated(*elsewhere(), False)]
+    assert told(world, DisputeConcluded) == [DisputeConcluded(*elsewhere(), Outcome.INVALID)]
+    assert stakes(world) == one_loses(0, 1, 2, each=STAKE)
+    assert world.api.frozen(world.state) is None, "this fork has not included it"
+    late = votes(elsewhere(), valid=[0])
+    with pytest.raises(BadVote):
+        world.add_block(disputes=[late])
+
+
+@pytest.mark.guide("A58")
+def test_checks_made_elsewhere_are_votes_here() -> None:
+    world = included_world()
+    checks = [signed(elsewhere(), VoteValid(ApprovalChecking()), each) for each in range(3, 9)]
+    against = votes(elsewhere(), against=[11])
+    statements = (*backed_elsewhere(0, 1, 2), *checks, *against.statements)
+    world.add_block(disputes=[replace(against, statements=statements)])
+    assert told(world, DisputeConcluded) == [DisputeConcluded(*elsewhere(), Outcome.VALID)]
+    assert stakes(world) == one_loses(11, each=STAKE // 100)
+
+
+@pytest.mark.guide("A58")
+def test_a_candidate_that_a_dispute_has_found_invalid_is_not_backed_and_leaves_its_core() -> None:
+    world = World(validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG)
+    backed = world.candidate(1)
+    key = SessionIndex(U32(0)), backed.candidate.hash()
+    store = world.child()
+    data = replace(
+        world.data(candidates=[backed]), disputes=(votes(key, against=range(SUPERMAJORITY)),)
+    )
+    with pytest.raises(InvalidatedCandidate):
+        world.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
+    kept = sanitize(world.host, world.state, data).inherent
+    assert kept == replace(data, backed_candidates=())
+    world.add_block(world.data(candidates=[backed]))
+    assert world.pending_cores() == [0]
+    again = world.back(world.receipt(1, head=b"again"), group=0)
+    data = world.data(world.all_vote([0]), [again])
+    data = replace(data, disputes=(votes(key, against=range(SUPERMAJORITY)),))
+    kept = sanitize(world.host, world.state, data).inherent
+    assert kept == replace(data, bitfields=())
+    world.add_block(kept)
+    assert world.pending_cores() == [0], "the core is free in the same block, for another"
+    pending = world.host.inclusion.pending_availability.get(
+        world.state, backed.candidate.descriptor.para_id
+    )
+    assert pending is not None and pending.receipt.hash() == again.candidate.hash()
+
+
+# Refusals
+
+
+@pytest.mark.guide("A56", "A59")
+def test_what_is_no_dispute_is_refused() -> None:
+    world = included_world()
+    record = candidate(world)
+    key, other = record.key(), outsiders(record)[0]
+    nobody = votes(key, against=[other])
+    unsigned = (VoteInvalid(ExplicitInvalidVote()), ValidatorIndex(U32(other)), H512(bytes(64)))
+    beyond = (VoteInvalid(ExplicitInvalidVote()), ValidatorIndex(U32(12)), H512(bytes(64)))
+    strange = VoteValid(ApprovalCheckingMultipleCandidates((key[1],)))
+    cases: list[tuple[type[InvalidDispute], DisputeStatementSet]] = [
+        (UnknownDisputeSession, replace(nobody, session=SessionIndex(U32(7)))),
+        (NothingDisputed, votes(key, valid=[other])),
+        (NothingDisputed, votes(key)),
+        (Unconcluded, votes(elsewhere(), against=range(8))),
+        (BadVote, votes(key, against=[other, other])),
+        (BadVote, votes(key, valid=record.backers[:1])),
+        (BadVote, replace(nobody, statements=(beyond,))),  # type: ignore[arg-type]
+        (BadVote, replace(nobody, statements=(signed(key, strange, other),))),
+        (BadVoteSignature, replace(nobody, statements=(unsigned,))),  # type: ignore[arg-type]
+        (BadVoteSignature, replace(votes(elsewhere(), against=range(9)), candidate_hash=key[1])),
+    ]
+    for error, given_ in cases:
+        with pytest.raises(error):
+            world.add_block(disputes=[given_])
+        data = replace(world.data(), disputes=(given_,))
+        kept = sanitize(world.host, world.state, data).inherent
+        world.host.inclusion_inherent.dispatch(world.child(), NoOrigin(), InclusionCall(kept))
+
+
+def other_candidate(number: int) -> tuple[SessionIndex, CandidateHash]:
+    return SessionIndex(U32(0)), CandidateHash(H256(bytes([number]) * 32))
+
+
+def test_a_block_brings_statements_on_so_many_candidates_at_most() -> None:
+    world = included_world()
+    many = [
+        votes(other_candidate(number), against=range(SUPERMAJORITY))
+        for number in range(MAX_DISPUTED + 1)
+    ]
+    with pytest.raises(TooManyDisputes):
+        world.add_block(disputes=many)
+    kept = sanitize(world.host, world.state, replace(world.data(), disputes=tuple(many))).inherent
+    assert kept.disputes == tuple(many[:MAX_DISPUTED])
+
+
+def test_disputes_leave_room_for_the_rest_of_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(validators=VALIDATORS, parachains=[1], validity=CONFIG)
+    monkeypatch.setattr(sanitizing, "MAX_DISPUTES_WEIGHT", micros(25_000))
+    many = tuple(
+        votes(other_candidate(number), against=range(SUPERMAJORITY)) for number in range(3)
+    )
+    data = replace(world.data(candidates=[world.candidate(1)]), disputes=many)
+    kept = sanitize(world.host, world.state, data).inherent
+    assert kept == replace(data, disputes=many[:2])
+
+
+@pytest.mark.guide("A56", "A57")
+def test_who_has_lost_a_dispute_begins_no_other_and_backs_nothing_for_a_while() -> None:
+    world = included_world()
+    record, second = candidate(world), candidate(world, 1)
+    loser = outsiders(record)[0]
+    world.add_block(disputes=[votes(record.key(), against=[loser], valid=outsiders(record)[1:4])])
+    with pytest.raises(MayNotDispute):
+        world.add_block(disputes=[votes(second.key(), against=[loser])])
+    groups = world.host.scheduler.validator_groups.get(world.state)
+    number = next(core for core, group in enumerate(groups, 1) if loser in group)
+    assignment = world.assignment(number)
+    backed = world.back(world.receipt(number), group=assignment.group_idx)
+    members = groups[assignment.group_idx]
+    if loser not in members:
+        backed = world.candidate(3 - number)
+        members = groups[world.assignment(3 - number).group_idx]
+    with pytest.raises(DisabledBacker) as refused:
+        world.add_block(world.data(candidates=[backed]))
+    assert refused.value.validator == loser
+    kept = sanitize(world.host, world.state, world.data(candidates=[backed])).inherent
+    (stripped,) = kept.backed_candidates
+    assert [members[at] for at in stripped.validator_indices.ones()] == [
+        member for member in members if member != loser
+    ]
+    world.add_block(kept)
+
+
+@pytest.mark.guide("A57")
+def test_a_lone_validator_answers_for_so_many_disputes_at_a_time() -> None:
+    """It disputes whatever is included, and nobody else votes."""
+    world = World(validators=VALIDATORS, parachains=[1, 2], validity=CONFIG, acceptance_period=90)
+    loner, opened = 0, 0
+    while opened < MAX_OPEN_DISPUTES:
+        world.include(1, 2)
+        for record in world.api.included_candidates(world.state)[-2:]:
+            if loner not in record.backers and opened < MAX_OPEN_DISPUTES:
+                world.add_block(disputes=[votes(record.key(), against=[loner])])
+                opened += 1
+    world.include(1, 2)
+    fresh = [
+        record
+        for record in world.api.included_candidates(world.state)
+        if loner not in record.backers and record.key() not in dict(world.api.disputes(world.state))
+    ][-1]
+    with pytest.raises(MayNotDispute):
+        world.add_block(disputes=[votes(fresh.key(), against=[loner])])
+    decided = next(
+        record
+        for record in world.api.included_candidates(world.state)
+        if record.key() in dict(world.api.disputes(world.state))
+    )
+    honest = [each for each in outsiders(decided) if each != loner]
+    world.add_block(disputes=[votes(decided.key(), valid=honest)])
+    with pytest.raises(MayNotDispute):
+        world.add_block(disputes=[votes(fresh.key(), against=[loner])])
+    other = next(each for each in outsiders(fresh) if each != loner)
+    world.add_block(disputes=[votes(fresh.key(), against=[loner, other])])
+    assert state(world, fresh).opened_by == other
+
+
+@pytest.mark.guide("A56")
+def test_the_validators_of_the_session_of_inclusion_judge_it_with_the_keys_of_then() -> None:
+    world = included_world()
+    record = candidate(world)
+    newcomers = [keypair(validator_name(each)).public for each in range(20, 20 + VALIDATORS)]
+    world.add_block(new_session=tuple(H256(each) for each in newcomers))  # type: ignore[misc]
+    others = outsiders(record)
+    now = SessionIndex(U32(1)), record.key()[1]
+    with pytest.raises(BadVoteSignature):
+        world.add_block(disputes=[votes(now, against=others[:1])])
+    world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:4])])
+    assert state(world, record).outcome is Outcome.VALID
+    old = account_of(World(validators=VALIDATORS).validators[others[0]])
+    assert world.staking.stake(world.state, old) == STAKE - STAKE // 100
+
+
+def test_two_disputes_at_once_conclude_in_either_order() -> None:
+    for first_one, second_one in ((0, 1), (1, 0)):
+        world = World(
+            validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=9
+        )
+        world.include(1, 2)
+        records = [candidate(world, core) for core in (first_one, second_one)]
+        for record in records:
+            world.add_block(disputes=[votes(record.key(), against=outsiders(record)[:1])])
+        for record in records:
+            rest = outsiders(record)[1:]
+            world.add_block(disputes=[votes(record.key(), against=rest)])
+        lost = {*records[0].backers, *records[1].backers}
+        assert [stake == 0 for stake in stakes(world)] == [
+            index in lost for index in range(VALIDATORS)
+        ]
+        assert world.api.frozen(world.state) == 1
+
+
+# Payloads
+
+
+def test_what_is_signed() -> None:
+    key = elsewhere(258)
+    parent = Hash(H256(bytes([3]) * 32))
+    context = SigningContext(key[0], parent)
+    assert dispute_payload(key[1], key[0], valid=True) == (
+        b"DISP\x01" + key[1] + b"\x02\x01\x00\x00"
+    )
+    assert dispute_payload(key[1], key[0], valid=False)[:5] == b"DISP\x00"
+    expected = {
+        VoteValid(ExplicitVote()): dispute_payload(key[1], key[0], valid=True),
+        VoteInvalid(ExplicitInvalidVote()): dispute_payload(key[1], key[0], valid=False),
+        VoteValid(BackingSeconded(parent)): statement_payload(CompactSeconded, key[1], context),
+        VoteValid(BackingValid(parent)): statement_payload(Valid, key[1], context),
+        VoteValid(ApprovalChecking()): approval_payload(key[1], key[0]),
+    }
+    for statement, payload in expected.items():
+        assert vote_payload(statement, key[1], key[0]) == payload
+    assert len({*expected.values()}) == 5
+
+
+# Whatever an author is given, what it keeps is accepted, whatever concludes in that very block
+
+deeds = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.lists(st.tuples(st.integers(0, VALIDATORS), st.integers(0, 3)), max_size=14),
+    ),
+    max_size=5,
+)
+
+
+def made(world: World, which: int, said: list[tuple[int, int]]) -> DisputeStatementSet:
+    """Statements on a candidate that is included, awaits availability, or is of another fork."""
+    records = world.api.included_candidates(world.state)
+    pending = list(world.host.inclusion.pending_availability.values(world.state))
+    keys = [record.key() for record in records[:2]]
+    keys += [(SessionIndex(U32(0)), each.receipt.hash()) for each in pending[:1]]
+    key = [*keys, elsewhere()][min(which, len(keys))]
+    kinds = (
+        VoteInvalid(ExplicitInvalidVote()),
+        VoteInvalid(ExplicitInvalidVote()),
+        VoteValid(ExplicitVote()),
+        VoteValid(ApprovalChecking()),
+    )
+    statements = [signed(key, kinds[kind], min(who, VALIDATORS)) for who, kind in said]
+    return DisputeStatementSet(key[1], key[0], tuple(statements))
+
+
+@pytest.mark.guide("A56", "A57", "A103")
+@settings(max_examples=40, deadline=None)
+@given(st.lists(deeds, min_size=1, max_size=4))
+def test_what_is_kept_with_disputes_is_always_accepted(
+    blocks: list[list[tuple[int, list[tuple[int, int]]]]],
+) -> None:
+    world = World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=20
+    )
+    world.include(1, 2)
+    world.add_block(world.data(candidates=[world.candidate(3)]))
+    issued = world.balances.total_issuance.get(world.state)
+    for given_ in blocks:
+        data = replace(
+            world.data(world.all_vote(world.pending_cores()), [world.candidate(4)])
+            if 3 not in world.pending_cores()
+            else world.data(world.all_vote(world.pending_cores())),
+            disputes=tuple(made(world, which, said) for which, said in given_),
+        )
+        kept = sanitize(world.host, world.state, data).inherent
+        for statements in kept.disputes:
+            (given_set, *_) = [
+                each for each in data.disputes if set(statements.statements) <= set(each.statements)
+            ]
+            assert given_set.candidate_hash == statements.candidate_hash
+        world.add_block(kept)
+    world.add_blocks_until(world.number + TIME + LATE + 2)
+    lost = sum(STAKE - stake for stake in stakes(world))
+    given_back = sum(free(world)) - VALIDATORS * STAKE
+    assert issued - world.balances.total_issuance.get(world.state) == lost - given_back
+    assert given_back * 10 <= lost
