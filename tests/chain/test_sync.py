@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock
 
 from parahost.chain.chain import ChainEvent
-from parahost.chain.sync.fetching import WHOLE
+from parahost.chain.sync.fetching import COST_GARBAGE, WHOLE
 from parahost.chain.sync.messages import (
     ANNOUNCES,
     MAX_BLOCKS,
@@ -33,13 +34,13 @@ from parahost.chain.sync.messages import (
 from parahost.chain.sync.peers import Peer
 from parahost.chain.sync.server import answer
 from parahost.ports import Notification, ObservedRole, RequestFailed
-from parahost.ports.network import NetworkEvent
+from parahost.ports.network import REPUTATION_FLOOR, NetworkEvent
 from parahost.primitives.basic import H256, U8, U32, BlockNumber, Hash, PeerId
 from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.runtime.errors import HeaderTooLong, InvalidBlock
 from tests.chain.wire import start, until, wire
-from tests.chain.world import Forge, hashes, open_chain
+from tests.chain.world import PARAMETERS, Forge, hashes, open_chain
 from tests.memory_network import MemoryNetwork, MemoryPort
 
 
@@ -216,7 +217,8 @@ async def test_slow_liars_keep_nobody_from_getting_back(
             liar = SlowLiar(net, f"liar {turn}")
             node.port.connect(liar.port)
             liar.say(
-                Status(number(10**9 + turn), some_hash(turn), number(0), some_hash(1)), node.port
+                Status(number(10**9 + turn), some_hash(turn), number(0), node.chain.genesis_hash),
+                node.port,
             )
         await trio.sleep(12)
         assert not node.sync.catching_up
@@ -402,6 +404,72 @@ async def test_garbage_is_reported_and_harms_nothing(
             await liar.port.request(node.port.local_peer, SYNC, b"\x00")
         await until(lambda: len(node.port.reports) == 5)
         node.chain.import_block(long_line[0])
+
+
+async def test_a_status_that_nobody_honest_can_send_costs(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    """A known block under another number, another final block than ours, a final block above the
+    best one. What we do not know, we do not blame."""
+    one, two, three, four = hashes(long_line[:4])
+    lies = [
+        Status(number(4), four, number(3), two),
+        Status(number(9), four, number(1), one),
+        Status(number(4), four, number(1), three),
+        Status(number(4), four, number(2), some_hash(5)),
+        Status(number(3), some_hash(3), number(4), some_hash(4)),
+    ]
+    truths = [
+        Status(number(4), four, number(1), one),
+        Status(number(0), Forge().genesis, number(0), Forge().genesis),
+        Status(number(90), some_hash(90), number(80), some_hash(80)),
+        Status(number(4), some_hash(6), number(3), some_hash(7)),
+    ]
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        for block in long_line[:4]:
+            node.chain.import_block(block)
+        finalize(node.chain, two)
+        for index, claim in enumerate([*truths, *lies]):
+            peer = Liar(net, f"peer {index}")
+            node.port.connect(peer.port)
+            await trio.sleep(0.1)
+            peer.say(claim, node.port)
+        await trio.sleep(0.1)
+        liars = [peer for peer, cost, _ in node.port.reports if cost == COST_GARBAGE]
+        assert liars == [f"peer {len(truths) + index}" for index in range(len(lies))]
+
+
+async def test_announcements_without_parents_end_the_peer(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    """A fork of 128 blocks at once is nobody's fault, nor are four blocks a slot; a flood is."""
+
+    def orphan(seed: int) -> Announce:
+        return Announce(replace(long_line[0].header, parent_hash=some_hash(seed)), False)
+
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        honest, flooder = Liar(net, "honest"), Liar(net, "flooder")
+        for peer in (honest, flooder):
+            node.port.connect(peer.port)
+        await trio.sleep(1)
+        for seed in range(128):
+            honest.say(orphan(seed), node.port)
+        await trio.sleep(1)
+        for seed in range(200, 240):
+            honest.say(orphan(seed), node.port)
+            await trio.sleep(PARAMETERS.slot_duration_s / 4)
+        for seed in range(300, 528):
+            flooder.say(orphan(seed), node.port)
+        await trio.sleep(1)
+        costs = Counter[str]()
+        for who, cost, why in node.port.reports:
+            costs[who] += cost if why == "announces blocks without parents" else 0
+        assert costs["honest"] == 0
+        assert costs["flooder"] <= REPUTATION_FLOOR
+        node.chain.import_block(long_line[0])
+        assert node.chain.best == long_line[0].header
 
 
 async def test_no_announcement_harms(long_line: list[Block], autojump_clock: MockClock) -> None:
@@ -595,7 +663,7 @@ def test_who_asks_for_proofs_makes_us_look_through_so_many_blocks(long_line: lis
 
 
 def test_so_many_blocks_of_a_peer_are_remembered() -> None:
-    peer = Peer(PeerId("peer"))
+    peer = Peer(PeerId("peer"), 6.0)
     for seed in range(1025):
         peer.note_known(some_hash(seed))
     assert [peer.knows(some_hash(seed)) for seed in (0, 1, 1024)] == [False, True, True]

@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 
 WANTED_PER_PEER = 16
 COST_GREEDY = -50
+COST_UNATTACHED = -50
 FINALITY_LAG = 4
 """So far behind a peer's finality we ask for justifications; GRANDPA's own messages do the rest."""
 STALE_SLOTS = 8
@@ -156,7 +157,7 @@ class Sync:
     def _on_event(self, event: NetworkEvent) -> None:
         match event:
             case PeerConnected(peer=id):
-                self._peers[id] = Peer(id)
+                self._peers[id] = Peer(id, self._chain.parameters.slot_duration_s)
                 self._network.notify([id], ANNOUNCES.name, self._status())
             case PeerDisconnected(peer=id):
                 self._peers.pop(id, None)
@@ -173,6 +174,9 @@ class Sync:
             self._network.report(peer.id, COST_GARBAGE, "unreadable announcement")
             return
         if isinstance(message, Status):
+            if (lie := self._lie_in(message)) is not None:
+                self._network.report(peer.id, COST_GARBAGE, lie)
+                return
             peer.status = message
             peer.note_known(message.best_hash)
             self._want(peer, message.best_number, message.best_hash)
@@ -187,7 +191,25 @@ class Sync:
         if self._chain.is_bad(hash) or self._chain.is_bad(header.parent_hash):
             self._network.report(peer.id, COST_BAD_BLOCK, "announces a bad block")
             return
+        if hash not in self._chain and header.parent_hash not in self._chain:
+            if peer.unattached.left(self._clock.now()) < 1:
+                self._network.report(peer.id, COST_UNATTACHED, "announces blocks without parents")
+                return
+            peer.unattached.take(1)
         self._want(peer, header.number, hash)
+
+    def _lie_in(self, status: Status) -> str | None:
+        """What nobody honest can say, by what we know."""
+        final = status.final_number, status.final_hash
+        if status.final_number > status.best_number:
+            return "a final block above its best one"
+        for number, hash in ((status.best_number, status.best_hash), final):
+            if self._chain.number(hash) not in (None, number):
+                return "a block under another number"
+        ours = self._chain.finalized.number
+        if status.final_number <= ours and self._chain.hash_of(final[0]) != final[1]:
+            return "another final block than ours"
+        return None
 
     async def _on_request(self, peer: PeerId, payload: bytes) -> bytes | None:
         source = self._peers.get(peer)
