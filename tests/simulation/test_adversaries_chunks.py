@@ -9,7 +9,7 @@ import pytest
 from parahost.node.messages.availability import (
     AvailabilityNetwork,
     DistributeBitfield,
-    QueryChunk,
+    WaitChunks,
 )
 from parahost.node.messages.backing import CollationAdvertised
 from parahost.node.messages.base import Message
@@ -147,8 +147,8 @@ class _Blind:
     """Bitfield Signing finds no chunk."""
 
     def intercept(self, sender: str, message: Message) -> Iterable[Message]:
-        if isinstance(message, QueryChunk) and sender == "bitfield-signing":
-            message.reply.answer(None)
+        if isinstance(message, WaitChunks):
+            message.reply.answer(())
             return ()
         return (message,)
 

@@ -34,7 +34,7 @@ from parahost.node.gossip import (
     Acceptance,
     Verdict,
 )
-from parahost.node.messages.availability import BitfieldNetwork, DistributeBitfield, QueryChunk
+from parahost.node.messages.availability import BitfieldNetwork, DistributeBitfield, WaitChunks
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
     OurViewChange,
@@ -53,7 +53,6 @@ from parahost.node.protocols import BITFIELD_DISTRIBUTION, GOSSIP_LIMITS
 from parahost.node.session import ChildSession
 from parahost.ports import KeyType, ObservedRole, promises
 from parahost.primitives.availability import (
-    ErasureChunk,
     SignedAvailabilityBitfield,
     bitfield_payload,
 )
@@ -61,7 +60,6 @@ from parahost.primitives.basic import (
     H256,
     U32,
     CandidateHash,
-    ChunkIndex,
     Hash,
     PeerId,
     SessionIndex,
@@ -85,19 +83,26 @@ A, B, C = PeerId("a"), PeerId("b"), PeerId("c")
 
 
 class Chunks(Subsystem):
-    """The store's answers: which candidates' chunks are there."""
+    """The store: which candidates' chunks are there, and when it is asked."""
 
     name = "chunks"
-    receives = (QueryChunk,)
+    receives = (WaitChunks,)
 
     def __init__(self) -> None:
-        self.held: dict[CandidateHash, None] = {}
+        self.held: dict[CandidateHash, float] = {}
+        """From when on, in seconds after the question."""
+        self.asked = 0
 
     def on_message(self, message: Message) -> None:
-        assert isinstance(message, QueryChunk)
+        assert isinstance(message, WaitChunks)
         assert message.index == OWN
-        held = message.candidate in self.held
-        message.reply.answer(ErasureChunk(b"", ChunkIndex(U32(OWN)), ()) if held else None)
+        self.asked += 1
+        self.ctx.spawn(None, lambda: self._answer(message), "answer")
+
+    async def _answer(self, message: WaitChunks) -> None:
+        waits = [self.held.get(candidate, message.wait_s) for candidate in message.candidates]
+        await self.ctx.clock.sleep(max(waits, default=0))
+        message.reply.answer(tuple(c for c in message.candidates if c in self.held))
 
 
 @dataclass
@@ -129,7 +134,7 @@ async def test_one_bit_for_each_chunk_that_is_held(autojump_clock: MockClock) ->
     second, _ = chain.candidate(101)
     block = chain.add(backed=[first, second])
     chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
-    chunks.held[hash_of(second)] = None
+    chunks.held[hash_of(second)] = 0
     signing = BitfieldSigning(key_store(OWN), 6.0)
     overseer = make_overseer([signing, chunks, ear])
     async with running(overseer, [chain.leaf(chain.genesis)]):
@@ -172,19 +177,20 @@ async def test_it_waits_no_longer_than_a_quarter_slot_or_until_all_is_there(
     chain = relay_chain()
     candidate, _ = chain.candidate(100)
     block = chain.add(backed=[candidate])
-    for slot_s, comes_after, latest in ((2.0, None, 0.6), (6.0, 0.3, 0.4), (12.0, None, 1.6)):
+    for slot_s, comes_after, at in ((2.0, None, 0.5), (6.0, 0.3, 0.3), (12.0, None, 1.5)):
         chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
+        if comes_after is not None:
+            chunks.held[hash_of(candidate)] = comes_after
         signing = BitfieldSigning(key_store(OWN), slot_s)
         overseer = make_overseer([signing, chunks, ear])
         async with running(overseer, [chain.leaf(block)]):
-            await trio.sleep(comes_after or 0.2)
+            await trio.sleep(at - 0.01)
             assert ear.heard == []
-            if comes_after is not None:
-                chunks.held[hash_of(candidate)] = None
-            await trio.sleep(latest - (comes_after or 0.2))
+            await trio.sleep(0.02)
             (vote,) = ear.heard
             assert isinstance(vote, DistributeBitfield)
             assert vote.bitfield.bitfield.count() == (comes_after is not None)
+            assert chunks.asked == 1, "it does not ask again and again"
 
 
 @pytest.mark.guide("A95")

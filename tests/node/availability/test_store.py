@@ -25,6 +25,7 @@ from parahost.node.messages.availability import (
     StoreChunk,
     Stored,
     TakeChunks,
+    WaitChunks,
 )
 from parahost.node.overseer import Overseer
 from parahost.node.utility.chain_api import ChainApi
@@ -112,6 +113,33 @@ async def test_what_is_stored_is_given_back(
         assert await ask(StoreChunk(name, chunk_of(data, 0)))
         assert await ask(QueryChunks(name)) == (chunk_of(data, 0), chunk_of(data))
         assert await ask(QueryChunk(name, ChunkIndex(U32(1)))) is None
+
+
+async def test_who_waits_for_chunks_is_told_when_all_are_there(autojump_clock: MockClock) -> None:
+    """However they come: with the data, or alone."""
+    chain = relay_chain()
+    (first, first_data), (second, second_data) = chain.candidate(100), chain.candidate(101)
+    both = (hash_of(first), hash_of(second))
+    began = trio.current_time()
+    answers: list[tuple[float, tuple[CandidateHash, ...]]] = []
+
+    async def wait(one: Node, candidates: tuple[CandidateHash, ...], wait_s: float) -> None:
+        kept = await one.overseer.ask(WaitChunks(candidates, OWN_CHUNK, wait_s))
+        answers.append((round(trio.current_time() - began, 3), kept))
+
+    async with node(chain) as one, trio.open_nursery() as nursery:
+        await wait(one, (), 10.0)
+        nursery.start_soon(wait, one, both[:1], 10.0)
+        nursery.start_soon(wait, one, both, 10.0)
+        nursery.start_soon(wait, one, both, 2.5)
+        await trio.sleep(1)
+        await one.overseer.ask(StoreChunk(both[1], chunk_of(second_data, 0)))
+        await one.store(first, first_data)
+        await trio.sleep(2)
+        await one.overseer.ask(StoreChunk(both[1], chunk_of(second_data)))
+        await trio.testing.wait_all_tasks_blocked()
+        await wait(one, both, 10.0)
+    assert answers == [(0, ()), (1, both[:1]), (2.5, both[:1]), (3, both), (3, both)]
 
 
 @pytest.mark.guide("A92")

@@ -9,17 +9,16 @@ import pytest
 
 from parahost.node.messages.availability import (
     DistributeBitfield,
-    QueryChunk,
     StoreAvailableData,
     StoreChunk,
     Stored,
+    WaitChunks,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import ProvisionBackable
 from parahost.node.node import Node
 from parahost.ports import ExecutionKind, ExecutionOutcome, KeyType, Returned, ValidationHost
 from parahost.ports.collator import BuildContext, ParachainBlock
-from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import HeadData, ValidationCode
 from parahost.primitives.candidates import ValidationResult
 from parahost.primitives.scale import BitVec, decode, encode
@@ -81,12 +80,11 @@ def test_a_pending_candidate_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_availability_that_is_only_claimed() -> None:
     """Validators that throw everything away and claim to have it."""
-    chunk = ErasureChunk(b"", 0, ())  # type: ignore[arg-type]
 
     def lie(sender: str, message: Message) -> Iterable[Message]:
         match message:
-            case QueryChunk() if sender == "bitfield-signing":
-                message.reply.answer(chunk)
+            case WaitChunks():
+                message.reply.answer(message.candidates)
             case StoreChunk():
                 message.reply.answer(True)
             case StoreAvailableData():

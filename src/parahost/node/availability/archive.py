@@ -59,6 +59,9 @@ class Archive:
         form = self.database.get(CHUNKS, _chunk_key(candidate, index))
         return None if form is None else cast(ErasureChunk, decode(ErasureChunk, form))
 
+    def has_chunk(self, candidate: CandidateHash, index: ChunkIndex) -> bool:
+        return self.database.get(CHUNKS, _chunk_key(candidate, index)) is not None
+
     def chunks(self, candidate: CandidateHash) -> tuple[ErasureChunk, ...]:
         """All that are kept of a candidate, ascending by index."""
         found = self.database.scan(CHUNKS, prefix=candidate)

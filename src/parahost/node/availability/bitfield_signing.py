@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import trio
-
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.availability import DistributeBitfield, QueryChunk
+from parahost.node.messages.availability import DistributeBitfield, WaitChunks
 from parahost.node.messages.base import Message
 from parahost.node.messages.signals import OverseerSignal, StartWork
 from parahost.node.overseer import Subsystem
 from parahost.ports import ContradictionRefused, KeyStore, KeyType, promises
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
-from parahost.primitives.basic import CandidateHash, ChunkIndex, ValidatorIndex
+from parahost.primitives.basic import ChunkIndex, ValidatorIndex
 from parahost.primitives.runtime_api import CoreOccupied
 from parahost.primitives.scale import BitVec
 
 MAX_WAIT_S = 1.5
-POLL_S = 0.1
-"""How often the store is asked again while chunks are awaited."""
 
 
 class BitfieldSigning(Subsystem):
     """One job per head. ``slot_duration_s`` bounds the wait: a quarter of it, at most 1.5 s."""
 
     name = "bitfield-signing"
-    sends: ClassVar[tuple[type[Message], ...]] = (QueryChunk, DistributeBitfield)
+    sends: ClassVar[tuple[type[Message], ...]] = (WaitChunks, DistributeBitfield)
 
     def __init__(self, keys: KeyStore, slot_duration_s: float) -> None:
         self._keys = keys
@@ -49,7 +45,9 @@ class BitfieldSigning(Subsystem):
             for index, core in enumerate(cores)
             if isinstance(core, CoreOccupied)
         }
-        held = await self._held(pending, ChunkIndex(own))
+        wanted = WaitChunks(tuple(pending.values()), ChunkIndex(own), self._wait_s)
+        kept = await self.ctx.ask(wanted)
+        held = [core for core, candidate in pending.items() if candidate in kept]
         bitfield = BitVec.with_ones(len(cores), held)
         try:
             signature = self._keys.sign(
@@ -66,18 +64,3 @@ class BitfieldSigning(Subsystem):
         )
         signed = SignedAvailabilityBitfield(bitfield, own, signature)  # type: ignore[arg-type]
         self.ctx.send(DistributeBitfield(head, signed))
-
-    async def _held(self, pending: dict[int, CandidateHash], chunk: ChunkIndex) -> list[int]:
-        """The cores whose candidate's chunk we hold; waits a bounded time for all (D13)."""
-        held: list[int] = []
-        with trio.move_on_after(self._wait_s):
-            while True:
-                for core, candidate in pending.items():
-                    if core in held:
-                        continue
-                    if await self.ctx.ask(QueryChunk(candidate, chunk)) is not None:
-                        held.append(core)
-                if len(held) == len(pending):
-                    break
-                await self.ctx.clock.sleep(POLL_S)
-        return held

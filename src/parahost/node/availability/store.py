@@ -19,6 +19,7 @@ from parahost.node.messages.availability import (
     StoreChunk,
     Stored,
     TakeChunks,
+    WaitChunks,
 )
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
@@ -59,6 +60,7 @@ class AvailabilityStore(Subsystem):
         StoreChunk,
         StoreAvailableData,
         TakeChunks,
+        WaitChunks,
     )
     sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader, FinalizedHash)
 
@@ -75,6 +77,8 @@ class AvailabilityStore(Subsystem):
         self._heads: dict[Hash, BlockRef] = {}
         self._final: BlockRef | None = None
         self._wake = trio.Event()
+        self._kept = trio.Event()
+        """Set, and made anew, when something more is kept."""
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -107,6 +111,8 @@ class AvailabilityStore(Subsystem):
                 message.reply.answer(archive.chunk(candidate, index))
             case QueryChunks(candidate):
                 message.reply.answer(archive.chunks(candidate))
+            case WaitChunks():
+                self._wait_for_chunks(message)
             case StoreChunk(candidate, chunk):
                 message.reply.answer(self._store_chunk(candidate, chunk))
             case StoreAvailableData():
@@ -120,9 +126,29 @@ class AvailabilityStore(Subsystem):
         except DatabaseError as error:
             self._refused(error, candidate)
             return False
+        self._tell_waiting()
         return True
 
+    def _wait_for_chunks(self, request: WaitChunks) -> None:
+        """Most who ask have nothing to wait for."""
+        if not self._missing(request):
+            request.reply.answer(request.candidates)
+        else:
+            self.ctx.spawn(None, partial(self._answer_when_kept, request), "wait for chunks")
+
+    def _missing(self, request: WaitChunks) -> list[CandidateHash]:
+        archive = self._archive
+        return [c for c in request.candidates if not archive.has_chunk(c, request.index)]
+
     # Jobs
+
+    async def _answer_when_kept(self, request: WaitChunks) -> None:
+        missing = self._missing(request)
+        with trio.move_on_after(request.wait_s):
+            while missing:
+                await self._kept.wait()
+                missing = self._missing(request)
+        request.reply.answer(tuple(c for c in request.candidates if c not in missing))
 
     async def _store_data(self, request: StoreAvailableData) -> None:
         encoding = await self._encode(request.data, request.validators)
@@ -142,6 +168,7 @@ class AvailabilityStore(Subsystem):
         except DatabaseError as error:
             self._refused(error, request.candidate)
             return Stored.REFUSED
+        self._tell_waiting()
         self._made.put(request.candidate, encoding)
         self.ctx.journal.record("availability.stored", candidate=request.candidate)
         return Stored.KEPT
@@ -232,6 +259,10 @@ class AvailabilityStore(Subsystem):
         return {candidate: None for leaf in self.ctx.leaves.values() for candidate in leaf.pending}
 
     # Routines
+
+    def _tell_waiting(self) -> None:
+        self._kept.set()
+        self._kept = trio.Event()
 
     def _now(self) -> U64:
         return U64(int(self.ctx.clock.now() * 1000))

@@ -39,6 +39,16 @@ class QueryChunk(Request[ErasureChunk | None]):
 
 
 @dataclass(eq=False, slots=True)
+class WaitChunks(Request[tuple[CandidateHash, ...]]):
+    """Which of these candidates' chunks of that index are kept: answered as soon as all are, and
+    ``wait_s`` seconds from now at the latest."""
+
+    candidates: tuple[CandidateHash, ...]
+    index: ChunkIndex
+    wait_s: float
+
+
+@dataclass(eq=False, slots=True)
 class QueryChunks(Request[tuple[ErasureChunk, ...]]):
     """All chunks of a candidate that this node keeps."""
 
