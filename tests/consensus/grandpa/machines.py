@@ -50,8 +50,9 @@ from parahost.ports import (
     PeerConnected,
     PeerDisconnected,
 )
-from parahost.primitives.basic import H256, U64, GrandpaId, Hash, PeerId
-from parahost.primitives.consensus import GrandpaAuthorities
+from parahost.ports.promises import Promise
+from parahost.primitives.basic import H256, U32, U64, BlockNumber, GrandpaId, Hash, PeerId
+from parahost.primitives.consensus import GrandpaAuthorities, ScheduledChange
 from parahost.primitives.header import Header
 from parahost.storage.memory import MemoryDatabase
 from tests.consensus.grandpa.world import GENESIS, SeededRandom, SharedVerifier, T, Tree, child
@@ -96,7 +97,7 @@ class BareKeys(ProtectedKeyStore):
         self._signed = signed
 
     def sign(
-        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[bytes]
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
     ) -> bytes:
         keypair = self._keys.get(key_type, public)
         assert isinstance(keypair, ed25519.Keypair)
@@ -164,6 +165,8 @@ class Machines:
             (node.id, U64(1)) for node in self.nodes[:voters]
         )
         self.headers = [GENESIS]
+        self.changes_at: frozenset[int] = frozenset()
+        """Blocks of these numbers announce that the same voters are a new set one block later."""
         self._queue: list[tuple[float, int, Node, int, Callable[[], None]]] = []
         self._count = 0
         self._arrived: dict[tuple[str, str], float] = {}
@@ -193,11 +196,17 @@ class Machines:
         for _ in range(blocks):
             for _ in range(2 if self.random.random() < forks else 1):
                 author = self.random.choice([node for node in self.nodes if node.machine])
-                header = child(author.tree.best, len(self.headers))
+                header = self._child(author.tree.best)
                 self.headers.append(header)
                 for node in self.nodes:
                     self._later(node, self._latency(), partial(self._import, node, header))
             self.run(slot_s)
+
+    def _child(self, parent: Header) -> Header:
+        change = None
+        if parent.number + 1 in self.changes_at:
+            change = ScheduledChange(self.authorities, BlockNumber(U32(1)))
+        return child(parent, len(self.headers), change=change)
 
     def run(self, seconds: float) -> None:
         """Let so much time go by."""

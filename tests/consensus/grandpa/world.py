@@ -210,8 +210,9 @@ class Node:
     tree: Tree = field(default_factory=Tree)
     database: MemoryDatabase = field(default_factory=MemoryDatabase)
     rule: VotingRule = vote_for_best
-    voter: GrandpaVoter | None = None
-    port: MemoryPort | None = None
+    voter: GrandpaVoter = field(init=False)
+    """Of the life that it has, or had last."""
+    port: MemoryPort = field(init=False)
     equivocations: list[GrandpaEquivocationProof] = field(default_factory=list)
     votes_elsewhere: list[TellVoteElsewhere] = field(default_factory=list)
     _scope: trio.CancelScope | None = None
@@ -273,7 +274,6 @@ class World:
         assert node._scope is not None
         node._scope.cancel()
         self.net.remove(node.peer)
-        node.voter = None
 
     def running(self) -> list[Node]:
         return [node for node in self.nodes if node.peer in self.net.ports]
