@@ -30,8 +30,8 @@ from parahost.chain.sync.messages import (
 )
 from parahost.chain.sync.server import answer
 from parahost.consensus.grandpa import messages as grandpa
-from parahost.node.availability.bitfield_distribution import BitfieldGossip
-from parahost.node.availability.bitfield_distribution import messages as bitfields
+from parahost.node.availability.bitfield_rules import BitfieldGossip
+from parahost.node.availability.bitfield_rules import messages as bitfields
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.availability.chunk_request import ChunkRequest
 from parahost.node.backing import statement_wire
