@@ -26,7 +26,7 @@ from parahost.ports.validation import ExecutionKind, Returned
 from parahost.primitives import scale
 from parahost.primitives.basic import ValidationCode
 from parahost.validation import ValidationPool
-from parahost.validation.wire import MAX_BODY
+from parahost.validation.wire import MAX_WIRE_BYTES
 
 RUNS = 500
 MALLOCS = 20_000
@@ -96,7 +96,7 @@ async def main() -> None:
             load = example_code("load")
             block = bytes(8) + bytes(32) + scale.encode(bytes(10_000_000))
             big = scale.encode(bytes(72)) + scale.encode(block) + bytes(36)
-            assert len(big) < MAX_BODY
+            assert len(big) < MAX_WIRE_BYTES
             await pool.execute(load, params, ExecutionKind.BACKING)
             started = time.perf_counter()
             await pool.execute(load, big, ExecutionKind.BACKING)

@@ -49,7 +49,7 @@ from parahost.runtime.errors import (
 )
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import State
-from parahost.runtime.transactions import Offer, Standing, ValidTransaction
+from parahost.runtime.transactions import AccountStanding, TransactionClaim, ValidTransaction
 from tests.chain.world import Forge, open_chain
 
 FEE = 10
@@ -74,19 +74,19 @@ class SmallJudge:
     longevity: int = 1000
     born: BlockNumber | None = None
 
-    def preview_transaction(self, extrinsic: Extrinsic) -> Offer | None:
+    def preview_transaction(self, extrinsic: Extrinsic) -> TransactionClaim | None:
         self.asked["preview"] += 1
         if extrinsic[:1] == b"?":
             return None
         if not extrinsic[:1].isalpha():
             raise InvalidTransaction("no signer")
         nonce, tip = int.from_bytes(extrinsic[1:3], "big"), int.from_bytes(extrinsic[3:7], "big")
-        return Offer(signer(extrinsic[:1]), nonce, tip, FEE + tip, self.born is not None)
+        return TransactionClaim(signer(extrinsic[:1]), nonce, tip, FEE + tip, self.born is not None)
 
-    def standing(self, state: State, signer: AccountId) -> Standing:
+    def standing(self, state: State, signer: AccountId) -> AccountStanding:
         last = state.get_raw(signer[:1])
         due = 0 if last is None else int.from_bytes(last[:2], "big") + 1
-        return Standing(due, self.funds.get(signer[:1], 10**9))
+        return AccountStanding(due, self.funds.get(signer[:1], 10**9))
 
     def validate_transaction(
         self, state: State, header: Header, extrinsic: Extrinsic

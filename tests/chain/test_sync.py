@@ -21,7 +21,6 @@ from parahost.chain.sync.messages import (
     MAX_BLOCKS,
     SYNC,
     Announce,
-    Announcement,
     BlockData,
     BlockRequest,
     BlockResponse,
@@ -30,6 +29,7 @@ from parahost.chain.sync.messages import (
     FromHash,
     FromNumber,
     Status,
+    SyncMessage,
 )
 from parahost.chain.sync.peers import Peer
 from parahost.chain.sync.server import answer
@@ -150,18 +150,18 @@ class Liar:
     def __init__(self, net: MemoryNetwork, name: str = "liar") -> None:
         self.port: MemoryPort = net.port(name, ObservedRole.FULL)
         self.asked: list[BlockRequest] = []
-        self.heard: list[Announcement] = []
+        self.heard: list[SyncMessage] = []
         self.answer: list[BlockData] | bytes | None = []
         self.port.on_notification(ANNOUNCES, self._hear)
         self.port.on_request(SYNC, self._serve)
 
-    def say(self, message: Announcement | bytes, to: MemoryPort) -> None:
-        payload = message if isinstance(message, bytes) else encode(message, Announcement)
+    def say(self, message: SyncMessage | bytes, to: MemoryPort) -> None:
+        payload = message if isinstance(message, bytes) else encode(message, SyncMessage)
         self.port.notify([to.local_peer], ANNOUNCES.name, payload)
 
     def _hear(self, event: NetworkEvent) -> None:
         if isinstance(event, Notification):
-            self.heard.append(decode(Announcement, event.payload))
+            self.heard.append(decode(SyncMessage, event.payload))
 
     async def _serve(self, peer: PeerId, payload: bytes) -> bytes | None:
         self.asked.append(decode(BlockRequest, payload))
@@ -474,7 +474,7 @@ async def test_announcements_without_parents_end_the_peer(
 
 async def test_no_announcement_harms(long_line: list[Block], autojump_clock: MockClock) -> None:
     noise = random.Random(7)
-    sample = encode(Announce(long_line[0].header, True), Announcement)
+    sample = encode(Announce(long_line[0].header, True), SyncMessage)
     async with wire() as net:
         node, liar = start(net, "node", open_chain()), Liar(net)
         node.port.connect(liar.port)
@@ -594,7 +594,7 @@ def fat(block: Block, size: int) -> Header:
 
 def test_the_largest_header_that_import_lets_in_can_be_announced(long_line: list[Block]) -> None:
     largest = fat(long_line[0], 128 * 1024)
-    announcement = encode(Announce(largest, True), Announcement)
+    announcement = encode(Announce(largest, True), SyncMessage)
     assert len(announcement) <= ANNOUNCES.max_size
     with pytest.raises(HeaderTooLong) as refusal:
         open_chain().import_block(Block(fat(long_line[0], 128 * 1024 + 1), ()))

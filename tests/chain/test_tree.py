@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from parahost.chain.tree import BlockTree, Node
+from parahost.chain.tree import BlockNode, BlockTree
 from parahost.consensus.babe.verification import VerifiedHeader
 from parahost.primitives.basic import H256, H512, U32, U64, ZERO_HASH, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabePreDigest, PrimaryPreDigest, SecondaryPlainPreDigest
@@ -41,7 +41,7 @@ class TreeMachine(RuleBasedStateMachine):
     def start(self) -> Plain:
         header = Header(ZERO_HASH, BlockNumber(U32(0)), ZERO_HASH, ZERO_HASH)
         self.view = genesis_view()
-        self.tree = BlockTree(Node(VerifiedHeader(header, None, self.view)))
+        self.tree = BlockTree(BlockNode(VerifiedHeader(header, None, self.view)))
         self.root = Plain(header.hash(), False)
         self.root.way = [self.root]
         self.all = [self.root]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from parahost.devnet.condition import BadCondition, Condition, Kind
+from parahost.devnet.condition import BadCondition, UntilCondition, UntilKind
 
 
 @pytest.mark.parametrize(
     ("text", "condition"),
     [
-        ("included=3", Condition(Kind.INCLUDED, 3)),
-        ("finalized=1", Condition(Kind.FINALIZED, 1)),
-        ("time=2.5", Condition(Kind.TIME, 2.5)),
+        ("included=3", UntilCondition(UntilKind.INCLUDED, 3)),
+        ("finalized=1", UntilCondition(UntilKind.FINALIZED, 1)),
+        ("time=2.5", UntilCondition(UntilKind.TIME, 2.5)),
     ],
 )
-def test_conditions(text: str, condition: Condition) -> None:
-    assert Condition.parse(text) == condition
+def test_conditions(text: str, condition: UntilCondition) -> None:
+    assert UntilCondition.parse(text) == condition
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ def test_conditions(text: str, condition: Condition) -> None:
 )
 def test_anything_else_is_refused_with_the_forms(text: str) -> None:
     with pytest.raises(BadCondition, match="included=K, finalized=K or time=SECONDS"):
-        Condition.parse(text)
+        UntilCondition.parse(text)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from parahost.devnet.condition import Condition
-from parahost.devnet.observer import Observer, Stage
+from parahost.devnet.condition import UntilCondition
+from parahost.devnet.observer import CandidateStage, Observer
 from parahost.devnet.report import report_of
 from parahost.process.journal import JournalLine
 
@@ -48,9 +48,9 @@ def test_a_parablock_is_counted_once_however_many_nodes_tell_of_it() -> None:
     assert (block.relay_number, block.included_s, block.finalized_s) == (2, 4.0, None)
     assert observer.cores == {0: ""}
     assert observer.boot_s == 1.0
-    assert observer.met(Condition.parse("included=1"), START)
-    assert not observer.met(Condition.parse("included=2"), START)
-    assert not observer.met(Condition.parse("finalized=1"), START)
+    assert observer.met(UntilCondition.parse("included=1"), START)
+    assert not observer.met(UntilCondition.parse("included=2"), START)
+    assert not observer.met(UntilCondition.parse("finalized=1"), START)
 
 
 def test_a_parablock_is_final_with_a_descendant_of_its_relay_block() -> None:
@@ -60,7 +60,7 @@ def test_a_parablock_is_final_with_a_descendant_of_its_relay_block() -> None:
     observer.hear("a", line(6, "chain.imported", block="0xb3", number=3, parent="0xb2", best=1))
     observer.hear("a", line(7, "chain.finalized", block="0xb3", number=3))
     assert observer.paras[100].finalized == 1
-    assert observer.met(Condition.parse("finalized=1"), START)
+    assert observer.met(UntilCondition.parse("finalized=1"), START)
     report = report_of(observer, {})
     assert report["paras"]["100"]["first_finalized_s"] == 7.0
     assert report["relay_chain"] == {"best": 3, "finalized": 3}
@@ -102,15 +102,18 @@ def test_what_only_an_abandoned_fork_included_does_not_count() -> None:
 
 def test_a_candidates_stage_never_goes_back() -> None:
     observer = observed()
-    assert observer.paras[100].stage is Stage.INCLUDED
+    assert observer.paras[100].stage is CandidateStage.INCLUDED
     observer.hear("b", line(5, "backing.seconded", candidate="0xc1"))
     late = line(5, "chain.backed", para=100, core=0, candidate="0xc1", block="0xb1", number=1)
     observer.hear("b", late)
-    assert observer.paras[100].stage is Stage.INCLUDED
+    assert observer.paras[100].stage is CandidateStage.INCLUDED
     assert observer.cores == {0: ""}
     observer.hear("b", line(6, "collation.made", para=100, candidate="0xc2"))
     observer.hear("b", line(6, "backing.seconded", candidate="0xc2"))
-    assert (observer.paras[100].newest, observer.paras[100].stage) == ("0xc2", Stage.SECONDED)
+    assert (observer.paras[100].newest, observer.paras[100].stage) == (
+        "0xc2",
+        CandidateStage.SECONDED,
+    )
 
 
 def test_a_collators_own_lines_do_no_harm() -> None:

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from parahost.devnet.condition import Condition
+from parahost.devnet.condition import UntilCondition
 from parahost.devnet.observer import Observer
 from parahost.devnet.processes import Usage
 from parahost.devnet.view import PlainLines, render
@@ -97,7 +97,7 @@ def test_what_is_known_of_an_earlier_run_is_shown_and_not_counted() -> None:
     text = "\n".join(shown(observer, usage, (100, 24)))
     for part in ("best #12364", "#12364 0x00000013", "0x00000001", "0xabc", "core 0"):
         assert part in text
-    assert not observer.met(Condition.parse("included=1"), START + 200)
+    assert not observer.met(UntilCondition.parse("included=1"), START + 200)
     assert observer.paras[2001].blocks == []
 
 

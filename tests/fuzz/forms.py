@@ -17,7 +17,7 @@ def compact(number: int) -> bytes:
     return bytes(out)
 
 
-def form_of(random: Random, shape: s.Shape, depth: int = 0) -> bytes:
+def form_of(random: Random, shape: s.ScaleShape, depth: int = 0) -> bytes:
     """A form of that shape, nearly always a right one."""
     match shape:
         case s.Named(inner=inner):

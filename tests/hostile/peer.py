@@ -14,7 +14,7 @@ import trio
 from parahost.network import multistream, yamux
 from parahost.network.errors import PeerError
 from parahost.network.framing import frame, receive_frame
-from parahost.network.handshake import VERSION, Hello, Refused, Verdict, agree
+from parahost.network.handshake import VERSION, HandshakeRefused, HandshakeVerdict, Hello, agree
 from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.limits import NetworkLimits, YamuxLimits
@@ -96,7 +96,7 @@ class HostilePeer:
             self.identity.peer,
             self._target.full_name("handshake"),
             hello,
-            lambda _: Verdict.ACCEPT,
+            lambda _: HandshakeVerdict.ACCEPT,
         )
 
     async def open(self, protocol: str) -> yamux.Stream:
@@ -264,7 +264,7 @@ async def again_and_again(
             try:
                 await once(node)
             except* (PeerError, OSError, trio.TooSlowError, trio.BrokenResourceError) as errors:
-                tally.refused += errors.subgroup(Refused) is not None
+                tally.refused += errors.subgroup(HandshakeRefused) is not None
             await trio.sleep(_PAUSE_S)
 
     async with trio.open_nursery() as nursery:

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from parahost.network import multistream
 from parahost.network.errors import PeerError
 from parahost.network.framing import frame
-from parahost.network.handshake import VERSION, Hello, Verdict, agree
+from parahost.network.handshake import VERSION, HandshakeVerdict, Hello, agree
 from parahost.network.holdings import Holdings
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits, YamuxLimits
-from parahost.network.session import PeerTalk, Protocols, Session
+from parahost.network.session import PeerSession, PeerTalk, Protocols
 from parahost.network.yamux import Yamux
 from parahost.ports.network import (
     NetworkEvent,
@@ -81,7 +81,7 @@ async def serve(mux: Yamux, incidents: Incidents) -> list[NetworkEvent]:
     def nothing(*_: object) -> Any:
         return []
 
-    session = Session(
+    session = PeerSession(
         mux,
         mux.open_stream(),
         HELLO,
@@ -129,8 +129,8 @@ def test_a_session_with_anything(parts: list[bytes]) -> None:
     trio.run(main)
 
 
-def accept(_: Hello) -> Verdict:
-    return Verdict.ACCEPT
+def accept(_: Hello) -> HandshakeVerdict:
+    return HandshakeVerdict.ACCEPT
 
 
 @given(spoken, st.booleans(), st.booleans())

@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from parahost.network.errors import PeerError
-from parahost.network.handshake import VERSION, Hello, Verdict, agree
+from parahost.network.handshake import VERSION, HandshakeVerdict, Hello, agree
 from parahost.network.yamux import Yamux
 from parahost.ports.network import ObservedRole
 from parahost.primitives.basic import H256, PeerId
@@ -18,7 +18,7 @@ from tests.network.test_yamux import connected
 HELLO = Hello(VERSION, H256(bytes(range(32))), ObservedRole.FULL, bytes(16), ())
 
 
-def not_to_be_asked(_hello: Hello) -> Verdict:
+def not_to_be_asked(_hello: Hello) -> HandshakeVerdict:
     raise AssertionError("who may come is decided for those only who speak of the same chain")
 
 

@@ -26,7 +26,7 @@ from multiaddr import Multiaddr
 from parahost.network import multistream, yamux
 from parahost.network.errors import NetworkError, PeerError
 from parahost.network.framing import frame
-from parahost.network.handshake import VERSION, Hello, Verdict, agree, decode_hello
+from parahost.network.handshake import VERSION, HandshakeVerdict, Hello, agree, decode_hello
 from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.libp2p_network import Libp2pNetwork
@@ -93,7 +93,7 @@ async def intruder(
         nursery.start_soon(mux.run)
         try:
             name = full_name("handshake")
-            await agree(mux, identity.peer, name, hello, lambda _: Verdict.ACCEPT)
+            await agree(mux, identity.peer, name, hello, lambda _: HandshakeVerdict.ACCEPT)
         except PeerError as error:
             refusal = error
         else:

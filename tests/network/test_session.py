@@ -19,7 +19,7 @@ from parahost.network.holdings import Holdings
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.reputation import SLOW_READER, VIOLATION
-from parahost.network.session import PeerTalk, Protocols, Session
+from parahost.network.session import PeerSession, PeerTalk, Protocols
 from parahost.network.yamux import Yamux
 from parahost.ports.network import NotificationProtocol, ObservedRole, RequestProtocol
 from parahost.primitives.basic import H256, PeerId
@@ -34,7 +34,7 @@ FULL = "its outgoing queue is full"
 @asynccontextmanager
 async def session(
     limits: NetworkLimits, burst: float = 1.0
-) -> AsyncIterator[tuple[Session, Yamux, list[Any]]]:
+) -> AsyncIterator[tuple[PeerSession, Yamux, list[Any]]]:
     """A session, its peer's end of the connection, and what was reported of the peer. It runs once
     what the caller starts has run."""
     ours, theirs = trio.testing.memory_stream_pair()
@@ -42,7 +42,7 @@ async def session(
     peer = muxed(theirs, initiator=False, limits=YamuxLimits())
     protocols, reports = Protocols("/x"), list[Any]()
     protocols.notifications[TOLD.name] = (TOLD, lambda _: None)
-    made = Session(
+    made = PeerSession(
         mux,
         mux.open_stream(),
         HELLO,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.network.errors import PeerError
-from parahost.network.holdings import Account, Holdings
+from parahost.network.holdings import ConnectionHoldings, Holdings
 from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.secure import SecureChannel
 from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux
@@ -491,7 +491,7 @@ async def test_strangers_take_no_room_from_the_protected() -> None:
     holdings = Holdings(limits)
     ended: list[str] = []
 
-    def account(name: str) -> Account:
+    def account(name: str) -> ConnectionHoldings:
         return holdings.open(lambda _: ended.append(name))
 
     validator, stranger, third = account("validator"), account("stranger"), account("third")
@@ -519,7 +519,7 @@ async def test_answers_to_strangers_get_their_room_in_turns() -> None:
     holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
     begun: list[str] = []
 
-    def account(address: str, *, protected: bool = False) -> Account:
+    def account(address: str, *, protected: bool = False) -> ConnectionHoldings:
         made = holdings.open(lambda _: None)
         made.accepted(address, lambda: protected)
         return made
@@ -528,7 +528,7 @@ async def test_answers_to_strangers_get_their_room_in_turns() -> None:
     single, validator = account("192.0.2.2"), account("192.0.2.3", protected=True)
     proceed = trio.Semaphore(0)
 
-    async def answer(name: str, one: Account) -> None:
+    async def answer(name: str, one: ConnectionHoldings) -> None:
         with one.reservation() as room:
             await room.wait_for(500)
             begun.append(name)

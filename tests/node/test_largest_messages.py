@@ -21,12 +21,12 @@ from parahost.chain.sync.messages import (
     ANSWER_BYTES,
     MAX_BLOCKS,
     Announce,
-    Announcement,
     BlockRequest,
     Direction,
     Fields,
     FromHash,
     Status,
+    SyncMessage,
 )
 from parahost.chain.sync.server import answer
 from parahost.consensus.grandpa import messages as grandpa
@@ -267,8 +267,8 @@ def gossip(protocol: ProtocolId, payload: bytes) -> bytes:
 Made = Callable[[], bytes]
 
 NOTIFIED: list[tuple[str, type | str, Made]] = [
-    ("block-announces", Status, lambda: encode(Status(_4, _32, _4, _32), Announcement)),
-    ("block-announces", Announce, lambda: encode(Announce(header(), True), Announcement)),
+    ("block-announces", Status, lambda: encode(Status(_4, _32, _4, _32), SyncMessage)),
+    ("block-announces", Announce, lambda: encode(Announce(header(), True), SyncMessage)),
     ("transactions", "large", lambda: _transactions(bytes(transactions.MAX_TRANSACTION_BYTES))),  # type: ignore[attr-defined]
     ("transactions", "many", lambda: _transactions(*(bytes(256),) * 1024)),
     *(
@@ -398,7 +398,7 @@ def test_no_protocol_and_no_kind_of_message_is_forgotten() -> None:
     assert {name for name, _, _ in ASKED} == set(declared().requests)
     kinds = {kind for _, kind, _ in NOTIFIED if isinstance(kind, type)}
     unions = (
-        Announcement,
+        SyncMessage,
         grandpa.GossipMessage,
         statement_wire.StatementGossip,
         discovery.Discovery,

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from parahost.crypto.hashing import keccak_256
 from parahost.parachains.code import example_code
 from parahost.parachains.ledger.state import (
-    MAX_BALANCE,
-    Account,
+    MAX_LEDGER_BALANCE,
+    LedgerAccount,
     LedgerHead,
     LedgerState,
     Transfer,
@@ -62,16 +62,16 @@ def test_an_empty_block_keeps_the_state() -> None:
 def test_a_transfer_moves_money_and_creates_the_receiver() -> None:
     transfers = [signed(0, IDS[1], 300, 0), signed(0, IDS[4], 7, 1), signed(4, IDS[0], 2, 0)]
     after = GENESIS.apply_all(transfers)
-    assert after.account(IDS[0]) == Account(IDS[0], 2, 695)
-    assert after.account(IDS[1]) == Account(IDS[1], 0, 800)
-    assert after.account(IDS[4]) == Account(IDS[4], 1, 5)
+    assert after.account(IDS[0]) == LedgerAccount(IDS[0], 2, 695)
+    assert after.account(IDS[1]) == LedgerAccount(IDS[1], 0, 800)
+    assert after.account(IDS[4]) == LedgerAccount(IDS[4], 1, 5)
     assert after.account(IDS[5]) is None
     assert_agree(GENESIS, transfers)
 
 
 def test_a_transfer_to_oneself_costs_a_nonce_and_nothing_else() -> None:
     transfers = [signed(0, IDS[0], 1000, 0)]
-    assert GENESIS.apply_all(transfers).account(IDS[0]) == Account(IDS[0], 1, 1000)
+    assert GENESIS.apply_all(transfers).account(IDS[0]) == LedgerAccount(IDS[0], 1, 1000)
     assert_agree(GENESIS, transfers)
 
 
@@ -93,7 +93,7 @@ def test_a_wrong_transfer_is_refused_by_both(transfer: Transfer, why: str) -> No
 
 
 def test_a_balance_does_not_overflow() -> None:
-    rich = LedgerState.genesis(CHAIN, {IDS[0]: 2, IDS[1]: MAX_BALANCE - 1})
+    rich = LedgerState.genesis(CHAIN, {IDS[0]: 2, IDS[1]: MAX_LEDGER_BALANCE - 1})
     assert_agree(rich, [signed(0, IDS[1], 1, 0)])
     too_much = signed(0, IDS[1], 2, 0)
     with pytest.raises(TransferRefused, match="overflow"):
@@ -146,11 +146,11 @@ def test_heads_round_trip() -> None:
 
 
 def test_transfers_and_accounts_round_trip() -> None:
-    transfer = signed(0, IDS[1], MAX_BALANCE, 2**64 - 1)
+    transfer = signed(0, IDS[1], MAX_LEDGER_BALANCE, 2**64 - 1)
     assert Transfer.decode(transfer.encode()) == transfer
-    account = Account(IDS[0], 7, MAX_BALANCE)
-    assert Account.decode(account.encode()) == account
-    for each in (Transfer, Account):
+    account = LedgerAccount(IDS[0], 7, MAX_LEDGER_BALANCE)
+    assert LedgerAccount.decode(account.encode()) == account
+    for each in (Transfer, LedgerAccount):
         with pytest.raises(ValueError, match="bytes, not 3"):
             each.decode(b"abc")
 

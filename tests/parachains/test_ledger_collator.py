@@ -19,7 +19,7 @@ from parahost.crypto import sr25519
 from parahost.parachains.collator import CollatorFailed, running
 from parahost.parachains.ledger import book as books
 from parahost.parachains.ledger import client
-from parahost.parachains.ledger.book import Book, PoolFull
+from parahost.parachains.ledger.book import Book, BookFull
 from parahost.parachains.ledger.collator import DEV_BALANCE, LedgerCollator
 from parahost.parachains.ledger.http import application, read_transfer
 from parahost.parachains.ledger.state import LedgerHead, Transfer, TransferRefused
@@ -127,7 +127,7 @@ async def test_the_pool_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for nonce in range(3):
         book_of(bench).add(transfer(bench, 1, nonce))
     book_of(bench).add(transfer(bench, 1, 0))  # known: no news
-    with pytest.raises(PoolFull):
+    with pytest.raises(BookFull):
         book_of(bench).add(transfer(bench, 1, 3))
 
 

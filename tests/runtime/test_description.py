@@ -17,7 +17,7 @@ from parahost.primitives.scale.shapes import (
     Integer,
     Named,
     Option,
-    Shape,
+    ScaleShape,
     Struct,
     Tuple,
     Vec,
@@ -49,7 +49,7 @@ def declarations(module: ModuleDescription) -> Iterator[Any]:
     yield from (*module.calls, *module.events, *module.errors)
 
 
-def shapes(module: ModuleDescription) -> Iterator[Shape]:
+def shapes(module: ModuleDescription) -> Iterator[ScaleShape]:
     for item in module.storage:
         yield from (item.value, *(shape for shape, _ in item.keys))
     yield from (constant.shape for constant in module.constants)
@@ -57,7 +57,7 @@ def shapes(module: ModuleDescription) -> Iterator[Shape]:
         yield from (field.shape for field in each.fields)
 
 
-def parts(shape: Shape) -> Iterator[Shape]:
+def parts(shape: ScaleShape) -> Iterator[ScaleShape]:
     """A shape and all that it is made of."""
     yield shape
     match shape:
@@ -84,7 +84,7 @@ def test_everything_has_documentation(module: ModuleDescription) -> None:
 def test_every_type_can_be_described(module: ModuleDescription) -> None:
     """Down to its leaves it is one of the shapes, and values have their form by it alone."""
     for shape in shapes(module):
-        assert all(isinstance(part, Shape) for part in parts(shape))
+        assert all(isinstance(part, ScaleShape) for part in parts(shape))
         assert codec_for(shape)
     for constant in module.constants:
         value, end = codec_for(constant.shape).decode_from(constant.value, 0)

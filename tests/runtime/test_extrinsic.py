@@ -22,8 +22,8 @@ from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.extrinsic import (
     Era,
     Extra,
+    ExtrinsicSignature,
     MortalEra,
-    Signature,
     UncheckedExtrinsic,
     decode_extrinsic,
     inherent,
@@ -70,7 +70,7 @@ def eras(draw: st.DrawFn) -> Era:
 
 
 signatures = st.builds(
-    Signature,
+    ExtrinsicSignature,
     st.binary(min_size=32, max_size=32),
     st.binary(min_size=64, max_size=64),
     st.builds(Extra, eras(), st.integers(0, 2**32 - 1), st.integers(0, 2**128 - 1)),
@@ -134,7 +134,7 @@ def test_a_signed_polkadot_extrinsic_has_our_envelope() -> None:
 
 
 @given(calls, st.none() | signatures)
-def test_round_trip(call: RuntimeCall, signature: Signature | None) -> None:
+def test_round_trip(call: RuntimeCall, signature: ExtrinsicSignature | None) -> None:
     extrinsic = UncheckedExtrinsic(call, signature)
     assert decode_extrinsic(extrinsic.encode()) == extrinsic
 
@@ -145,7 +145,7 @@ def test_eras_are_substrates(era: Era) -> None:
     value = "00" if era is None else {"period": era.period, "phase": era.phase}
     ours = decode_extrinsic(
         UncheckedExtrinsic(
-            SetTimestamp(1), Signature(account("Alice"), H512(bytes(64)), Extra(era, 0))
+            SetTimestamp(1), ExtrinsicSignature(account("Alice"), H512(bytes(64)), Extra(era, 0))
         ).encode()
     )
     assert ours.signature is not None and ours.signature.extra.era == era
@@ -163,7 +163,7 @@ def test_eras_are_substrates(era: Era) -> None:
 
 def test_mortal_era_by_hand() -> None:
     """Period 64 with phase 42 is a502 in Substrate."""
-    signature = Signature(account("Alice"), H512(bytes(64)), Extra(MortalEra(64, 42), 5))
+    signature = ExtrinsicSignature(account("Alice"), H512(bytes(64)), Extra(MortalEra(64, 42), 5))
     assert UncheckedExtrinsic(SetTimestamp(1), signature).encode()[99:102].hex() == "a50214"
 
 
@@ -187,7 +187,7 @@ def test_garbage_is_malformed(data: bytes) -> None:
 
 @given(calls, st.none() | signatures, st.data())
 def test_damaged_extrinsics_are_malformed_or_others(
-    call: RuntimeCall, signature: Signature | None, data: st.DataObject
+    call: RuntimeCall, signature: ExtrinsicSignature | None, data: st.DataObject
 ) -> None:
     raw = bytearray(UncheckedExtrinsic(call, signature).encode())
     place = data.draw(st.integers(0, len(raw) - 1))

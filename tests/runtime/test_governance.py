@@ -49,10 +49,10 @@ from parahost.runtime.parathreads import Claim, Claimed
 from parahost.runtime.registrar import (
     Deregister,
     Deregistered,
-    HeadTooLarge,
+    HeadDataTooLarge,
+    InvalidCode,
     Register,
     Registered,
-    UnfitCode,
 )
 from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
 from parahost.runtime.staking import Bond, Unbond, WithdrawUnbonded
@@ -251,10 +251,10 @@ def test_limits_of_registration() -> None:
     chain = Chain()
     config = GENESIS.configuration
     for error, head, code in (
-        (UnfitCode, HEAD, ValidationCode(b"")),
-        (UnfitCode, HEAD, ValidationCode(b"no Wasm")),
-        (UnfitCode, HEAD, ValidationCode(CODE.ljust(config.max_code_size + 1))),
-        (HeadTooLarge, HeadData(bytes(config.max_head_data_size + 1)), CODE),
+        (InvalidCode, HEAD, ValidationCode(b"")),
+        (InvalidCode, HEAD, ValidationCode(b"no Wasm")),
+        (InvalidCode, HEAD, ValidationCode(CODE.ljust(config.max_code_size + 1))),
+        (HeadDataTooLarge, HeadData(bytes(config.max_head_data_size + 1)), CODE),
     ):
         chain.step(chain.sudo(Register(PARA, head, code, True)))
         assert refusal_in(chain) == number_of(error)

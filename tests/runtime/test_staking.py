@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.primitives.basic import U32, U128, SessionIndex, ValidatorIndex
-from parahost.primitives.validity_configuration import WHOLE, Perbill
+from parahost.primitives.validity_configuration import PARTS_PER_BILLION, Perbill
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.balances import UNIT
 from parahost.runtime.errors import ModuleError
@@ -164,13 +164,13 @@ def test_each_misconduct_has_its_price() -> None:
 def test_the_price_is_a_parameter_from_the_next_session_on() -> None:
     chain = Chain(STAKED)
     config = DEFAULT_VALIDITY_CONFIGURATION
-    dearer = replace(config.penalties, not_voted=Perbill(U32(WHOLE // 2)))
+    dearer = replace(config.penalties, not_voted=Perbill(U32(PARTS_PER_BILLION // 2)))
     chain.step(chain.sudo(SetValidityConfiguration(replace(config, penalties=dearer))))
     assert MODULES.validity_parameters.current(chain.state) == config
     while MODULES.session.index(chain.state) == 0:
         chain.step()
     assert punish(chain, Misconduct.NOT_VOTED, 2) == STAKE // 2
-    broken = replace(config, reward=Perbill(U32(WHOLE + 1)))
+    broken = replace(config, reward=Perbill(U32(PARTS_PER_BILLION + 1)))
     chain.step(chain.sudo(SetValidityConfiguration(broken)))
     assert refusal_in(chain) == number_of(BadValidityConfiguration)
 

@@ -19,7 +19,7 @@ import pytest
 from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError
 from parahost.storage import LmdbDatabase
 from parahost.storage import lmdb as lmdb_module
-from parahost.storage.journal import Journal
+from parahost.storage.journal import WriteAheadLog
 
 WRITER = """
 import sys
@@ -185,7 +185,7 @@ def test_an_old_durable_batch_behind_a_torn_tail_is_no_damage(
     batch that is older than the last whole one."""
     batch = Batch()
     batch.put("t", b"key", b"value")
-    before, now = Journal(tmp_path / "before"), Journal(tmp_path / "now")
+    before, now = WriteAheadLog(tmp_path / "before"), WriteAheadLog(tmp_path / "now")
     before.append(left_over, batch, durable=True)
     now.append(5, batch, durable=False)
     now.append(6, batch, durable=False)
@@ -194,7 +194,7 @@ def test_an_old_durable_batch_behind_a_torn_tail_is_no_damage(
         file.write((tmp_path / "before").read_bytes())
     before.close()
     now.close()
-    journal = Journal(tmp_path / "now")
+    journal = WriteAheadLog(tmp_path / "now")
     if is_damage:
         with pytest.raises(DatabaseDamaged, match="is not whole"):
             list(journal.replay(4))

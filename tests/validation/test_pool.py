@@ -28,7 +28,7 @@ from parahost.primitives.basic import ValidationCode
 from parahost.validation import Limits, ValidationPool
 from parahost.validation import pool as pool_module
 from parahost.validation.metering import MAX_INSTRUCTIONS
-from parahost.validation.wire import Reply, ReplyKind
+from parahost.validation.wire import ReplyKind, WorkerReply
 from tests.validation.guests import (
     ECHO,
     FOREVER,
@@ -334,17 +334,17 @@ connection.sendall(bytes.fromhex(sys.argv[3]))
 while True:
     pass
 """
-READY = Reply(ReplyKind.READY).encode()
+READY = WorkerReply(ReplyKind.READY).encode()
 
 
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
         ((b"\0" * len(READY),), "says nonsense: 0 is not a valid ReplyKind"),
-        ((Reply(ReplyKind.DONE).encode(),), "says nonsense: DONE is no answer to its start"),
+        ((WorkerReply(ReplyKind.DONE).encode(),), "says nonsense: DONE is no answer to its start"),
         ((READY, READY), "says nonsense: READY is no answer to EXECUTE"),
         (
-            (READY, Reply(ReplyKind.DONE, float("nan")).encode()),
+            (READY, WorkerReply(ReplyKind.DONE, float("nan")).encode()),
             "says nonsense: a duration of nan ms",
         ),
         ((READY, READY[:1].replace(b"\5", b"\1") + READY[1:-4] + b"\xff" * 4), "exceeds"),
@@ -375,7 +375,7 @@ async def test_a_worker_that_sends_a_byte_now_and_then_hangs_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = subprocess.Popen
-    long = Reply(ReplyKind.DONE).encode()[:-4] + (1 << 20).to_bytes(4, "little")
+    long = WorkerReply(ReplyKind.DONE).encode()[:-4] + (1 << 20).to_bytes(4, "little")
 
     def instead(_: object, *, pass_fds: list[int], **options: Any) -> Any:
         command = [sys.executable, "-c", DRIPS, str(pass_fds[0]), (READY + long).hex()]
@@ -396,7 +396,7 @@ async def test_a_worker_that_works_unasked_is_ended(
     monkeypatch.setattr(pool_module, "_LOOK_AT_IDLE_S", 0.05)
     monkeypatch.setattr(pool_module, "_CPU_AT_REST_S", 0.1)
     started = subprocess.Popen
-    words = [READY.hex(), Reply(ReplyKind.DONE).encode().hex()]
+    words = [READY.hex(), WorkerReply(ReplyKind.DONE).encode().hex()]
 
     def instead(_: object, *, pass_fds: list[int], **options: Any) -> Any:
         command = [sys.executable, "-c", SPINS, str(pass_fds[0]), *words]

@@ -17,10 +17,10 @@ from parahost.validation import Limits, ValidationPool
 from parahost.validation.preparation import (
     PreparationLimits,
     Preparations,
-    Refused,
+    UnpreparableCode,
     Unprepared,
 )
-from parahost.validation.worker_process import Allowance, MachineFault, Overrun
+from parahost.validation.worker_process import MachineFault, Overrun, RequestLimits
 from tests.validation.guests import ECHO, PARAMS, guest
 
 BACKING = ExecutionKind.BACKING
@@ -33,10 +33,12 @@ class Machine:
     """Prepares as it is told to: by code, what each attempt comes to."""
 
     def __init__(self) -> None:
-        self.plan: dict[bytes, list[MachineFault | Refused | trio.Event]] = {}
+        self.plan: dict[bytes, list[MachineFault | UnpreparableCode | trio.Event]] = {}
         self.tried: list[tuple[bytes, float]] = []
 
-    async def prepare(self, code: bytes, _digest: bytes, allowance: Allowance) -> Refused | None:
+    async def prepare(
+        self, code: bytes, _digest: bytes, allowance: RequestLimits
+    ) -> UnpreparableCode | None:
         self.tried.append((code, allowance.cpu_s))
         outcomes = self.plan.get(code, [])
         outcome = outcomes.pop(0) if outcomes else None
@@ -110,12 +112,12 @@ async def test_what_is_no_function_is_refused_without_another_try(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     machine = Machine()
-    machine.plan[b"a"] = [Refused("not Wasm")]
+    machine.plan[b"a"] = [UnpreparableCode("not Wasm")]
     async with trio.open_nursery() as nursery:
         preparations = Preparations(machine.prepare, LIMITS, nursery)
         for _ in range(2):
             refused, _ = await preparations.have(b"a", b"a")
-            assert refused == Refused("not Wasm")
+            assert refused == UnpreparableCode("not Wasm")
     assert len(machine.tried) == 1
 
 

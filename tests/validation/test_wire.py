@@ -11,10 +11,10 @@ from parahost.validation.wire import (
     MAX_REASON_SIZE,
     MAX_RESULT_SIZE,
     REPLY_HEAD_SIZE,
-    Reply,
     ReplyKind,
     RequestKind,
     WireError,
+    WorkerReply,
     because,
     decode_reply_head,
 )
@@ -23,7 +23,7 @@ PREPARE, EXECUTE = RequestKind.PREPARE, RequestKind.EXECUTE
 
 
 def head(kind: int, duration_ms: float = 0.0, peak_memory_kb: int = 0, length: int = 0) -> bytes:
-    encoded = bytearray(Reply(ReplyKind.DONE, duration_ms, peak_memory_kb).encode())
+    encoded = bytearray(WorkerReply(ReplyKind.DONE, duration_ms, peak_memory_kb).encode())
     encoded[0] = kind
     encoded[-4:] = length.to_bytes(4, "little")
     return bytes(encoded)

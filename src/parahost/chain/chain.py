@@ -23,7 +23,7 @@ from parahost.chain.errors import (
 )
 from parahost.chain.states import States
 from parahost.chain.store import ChainStore
-from parahost.chain.tree import BlockTree, Node, Route
+from parahost.chain.tree import BlockNode, BlockTree, Route
 from parahost.consensus.babe.digests import pre_digest_of
 from parahost.consensus.babe.epochs import BabeParameters, Epoch, EpochView
 from parahost.consensus.babe.equivocation import EquivocationDetector
@@ -389,7 +389,7 @@ class Chain:
 
     # Import, step by step
 
-    def _parent_of(self, hash: Hash, header: Header) -> Node:
+    def _parent_of(self, hash: Hash, header: Header) -> BlockNode:
         parent = self._tree.get(header.parent_hash)
         if parent is not None:
             return parent
@@ -398,7 +398,7 @@ class Chain:
             raise BelowFinality(hash, header.number, final.number)
         raise UnknownParent(hash, header.parent_hash)
 
-    def _verify_header(self, parent: Node, header: Header) -> VerifiedHeader:
+    def _verify_header(self, parent: BlockNode, header: Header) -> VerifiedHeader:
         """Judge a header by its place and BABE's rules, and note what its author has done."""
         if (size := len(header.encoded())) > MAX_HEADER_BYTES:
             raise HeaderTooLong(size, MAX_HEADER_BYTES)
@@ -452,7 +452,7 @@ class Chain:
         finally:
             self._telling = False
 
-    def _node(self, block: Hash) -> Node:
+    def _node(self, block: Hash) -> BlockNode:
         node = self._tree.get(block)
         if node is None:
             raise UnknownBlock(block)
@@ -466,7 +466,7 @@ def _load_tree(store: ChainStore, genesis_hash: Hash) -> tuple[BlockTree, int]:
     if header is None:
         raise DamagedDatabase(f"the last final block {root_hash.hex()} has no header")
     claim = None if root_hash == genesis_hash else pre_digest_of(header)
-    tree = BlockTree(Node(VerifiedHeader(header, claim, _epochs_of(store, root_hash, header))))
+    tree = BlockTree(BlockNode(VerifiedHeader(header, claim, _epochs_of(store, root_hash, header))))
     order = 0
     for order, block in store.open_blocks():
         header = store.header(block.hash)

@@ -16,7 +16,7 @@ from parahost.primitives.header import Header
 
 
 @dataclass(slots=True, eq=False)
-class Node:
+class BlockNode:
     """One block of the tree.
 
     ``weight`` counts primary slots from the tree's first root; ``order`` counts blocks as they
@@ -26,8 +26,8 @@ class Node:
     verified: VerifiedHeader
     weight: int = 0
     order: int = 0
-    parent: Node | None = None
-    children: list[Node] = field(default_factory=list)
+    parent: BlockNode | None = None
+    children: list[BlockNode] = field(default_factory=list)
 
     @property
     def header(self) -> Header:
@@ -46,9 +46,9 @@ class Node:
         """What fork choice compares; the greatest is best."""
         return self.weight, self.number, -self.order
 
-    def ancestry(self) -> Iterator[Node]:
+    def ancestry(self) -> Iterator[BlockNode]:
         """The block itself and then its ancestors, down to the root."""
-        node: Node | None = self
+        node: BlockNode | None = self
         while node is not None:
             yield node
             node = node.parent
@@ -67,18 +67,18 @@ class Route:
 class BlockTree:
     """All known blocks that descend from the final block, which is the root."""
 
-    def __init__(self, root: Node) -> None:
+    def __init__(self, root: BlockNode) -> None:
         assert root.parent is None, "the root of a tree has no parent"
         self._root = root
         self._best = root
         self._nodes = {root.hash: root}
 
     @property
-    def root(self) -> Node:
+    def root(self) -> BlockNode:
         return self._root
 
     @property
-    def best(self) -> Node:
+    def best(self) -> BlockNode:
         return self._best
 
     def __contains__(self, hash: object) -> bool:
@@ -87,37 +87,37 @@ class BlockTree:
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def get(self, hash: Hash) -> Node | None:
+    def get(self, hash: Hash) -> BlockNode | None:
         return self._nodes.get(hash)
 
-    def leaves(self) -> list[Node]:
+    def leaves(self) -> list[BlockNode]:
         """The blocks without children, best first."""
         heads = [node for node in self._nodes.values() if not node.children]
         return sorted(heads, key=lambda node: node.merit, reverse=True)
 
-    def insert(self, verified: VerifiedHeader, order: int) -> Node:
+    def insert(self, verified: VerifiedHeader, order: int) -> BlockNode:
         """Add a block whose parent is in the tree and which is not."""
         assert verified.hash not in self._nodes, "a block is added once"
         parent = self._nodes[verified.header.parent_hash]
-        node = Node(verified, parent.weight + verified.primary, order, parent)
+        node = BlockNode(verified, parent.weight + verified.primary, order, parent)
         parent.children.append(node)
         self._nodes[verified.hash] = node
         if node.merit > self._best.merit:
             self._best = node
         return node
 
-    def is_ancestor(self, ancestor: Node, node: Node) -> bool:
+    def is_ancestor(self, ancestor: BlockNode, node: BlockNode) -> bool:
         """Whether ``ancestor`` is ``node`` or is on the way from it to the root."""
         return self.ancestor_at(node, ancestor.number) is ancestor
 
-    def ancestor_at(self, node: Node, number: int) -> Node | None:
+    def ancestor_at(self, node: BlockNode, number: int) -> BlockNode | None:
         """The block of that number on the way from ``node`` (inclusive) to the root."""
         for one in node.ancestry():
             if one.number <= number:
                 return one if one.number == number else None
         return None
 
-    def route(self, start: Node, end: Node) -> Route:
+    def route(self, start: BlockNode, end: BlockNode) -> Route:
         """How to get from one block of the tree to another."""
         retracted: list[Hash] = []
         enacted: list[Hash] = []
@@ -132,7 +132,7 @@ class BlockTree:
                 end = end.parent
         return Route(tuple(retracted), start.hash, tuple(reversed(enacted)))
 
-    def pruning(self, new_root: Node) -> tuple[list[Node], list[Node]]:
+    def pruning(self, new_root: BlockNode) -> tuple[list[BlockNode], list[BlockNode]]:
         """What making a block the root would bring about: the blocks that become final
         (ascending, the new root last), and those on other forks, which leave the tree."""
         final = [node for node in new_root.ancestry() if node is not self._root][::-1]
@@ -144,7 +144,7 @@ class BlockTree:
         ]
         return final, pruned
 
-    def prune(self, new_root: Node) -> None:
+    def prune(self, new_root: BlockNode) -> None:
         """Make a block of the tree its root. What stays keeps the order in which it came."""
         staying = _subtree(new_root)
         self._nodes = {hash: node for hash, node in self._nodes.items() if hash in staying}
@@ -153,7 +153,7 @@ class BlockTree:
         self._best = max(self._nodes.values(), key=lambda node: node.merit)
 
 
-def _subtree(root: Node) -> dict[Hash, Node]:
+def _subtree(root: BlockNode) -> dict[Hash, BlockNode]:
     """A block and its descendants, parents before children."""
     found = {root.hash: root}
     queue = [root]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from parahost.cli.failure import BadInput
-from parahost.devnet.condition import Condition
+from parahost.devnet.condition import UntilCondition
 
 
 def devnet(
@@ -49,7 +49,7 @@ def devnet(
     from parahost.devnet.usage import started_at
 
     begun = started_at()
-    condition = Condition.parse(until) if until is not None else None
+    condition = UntilCondition.parse(until) if until is not None else None
     if timeout is not None and not 0 < timeout < float("inf"):
         raise BadInput(f"--timeout {timeout:g}: not a number of seconds above 0")
     if report is not None and (report.is_dir() or not report.parent.is_dir()):

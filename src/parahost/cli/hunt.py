@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from parahost.simulation.hunt.report import Findings
     from parahost.simulation.hunt.shrink import Shrunk
-    from parahost.simulation.hunt.trial import Result, Runner
+    from parahost.simulation.hunt.trial import Runner, TrialResult
 
 MOST_SEEDS = 1_000_000
 
@@ -94,10 +94,10 @@ def _range(text: str) -> range:
 
 @contextmanager
 def _runner(jobs: int | None, dask: str | None) -> Iterator[Runner]:
-    from parahost.simulation.hunt.processes import Processes
+    from parahost.simulation.hunt.processes import LocalProcesses
 
     if dask is None:
-        yield Processes(jobs)
+        yield LocalProcesses(jobs)
     else:
         from parahost.simulation.hunt.dask_jobs import connected
 
@@ -136,7 +136,7 @@ class _Progress:
             sys.stderr.flush()
 
 
-def _tell_failure(result: Result) -> None:
+def _tell_failure(result: TrialResult) -> None:
     from parahost.simulation.hunt.report import replay_command
 
     typer.echo(f"seed {result.trial.seed} fails; again with: {replay_command(result.trial.seed)}")

@@ -22,7 +22,7 @@ _EXIT_CODES = {"valid": 0, "invalid": 1, "undecided": 3}
 _MOST_FRAMES = 32
 
 
-class Kind(StrEnum):
+class KindOfRun(StrEnum):
     """What the function is run for; decides its CPU time (2 s or 12 s)."""
 
     BACKING = "backing"
@@ -38,7 +38,9 @@ def pvf() -> None:
 def run(
     code: Annotated[Path, typer.Argument(help="Wasm, compressed Wasm, or either as hex text.")],
     params: Annotated[str, typer.Option(help="SCALE ValidationParams: hex, or a file.")],
-    kind: Annotated[Kind, typer.Option(help="Which CPU-time limit holds.")] = Kind.BACKING,
+    kind: Annotated[
+        KindOfRun, typer.Option(help="Which CPU-time limit holds.")
+    ] = KindOfRun.BACKING,
 ) -> None:
     """Run a validation function once and print as JSON what validators would say of it.
 
@@ -59,7 +61,7 @@ def run(
     raise typer.Exit(_EXIT_CODES[str(report["outcome"])])
 
 
-def _execute(code: bytes, params: bytes, kind: Kind) -> ExecutionOutcome:
+def _execute(code: bytes, params: bytes, kind: KindOfRun) -> ExecutionOutcome:
     import trio
 
     from parahost.primitives.basic import ValidationCode

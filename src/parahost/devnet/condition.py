@@ -12,7 +12,7 @@ class BadCondition(InputError):
     """The text is no condition; says what one looks like."""
 
 
-class Kind(Enum):
+class UntilKind(Enum):
     INCLUDED = "included"
     """Each para has so many parablocks included."""
     FINALIZED = "finalized"
@@ -22,17 +22,17 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    kind: Kind
+class UntilCondition:
+    kind: UntilKind
     amount: float
 
     @classmethod
-    def parse(cls, text: str) -> Condition:
+    def parse(cls, text: str) -> UntilCondition:
         """:raises BadCondition: when the text is none of the three forms."""
         name, equals, number = text.partition("=")
         try:
-            kind = Kind(name)
-            amount = float(number) if kind is Kind.TIME else int(number)
+            kind = UntilKind(name)
+            amount = float(number) if kind is UntilKind.TIME else int(number)
         except ValueError:
             equals = ""
         if not equals or not 0 < amount < float("inf"):

@@ -14,11 +14,11 @@ import trio
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from parahost.devnet.condition import Condition
+from parahost.devnet.condition import UntilCondition
 from parahost.devnet.launcher import Launcher
 from parahost.devnet.observer import Observer
 from parahost.devnet.plan import Plan
-from parahost.devnet.processes import BAD_INPUT, Processes
+from parahost.devnet.processes import BAD_INPUT, NodeProcesses
 from parahost.devnet.report import write_report
 from parahost.devnet.view import PlainLines, render
 from parahost.process.journal import JournalLine, parse_line
@@ -82,7 +82,7 @@ class Devnet:
         self._lines = PlainLines()
         self._stopped = trio.Event()
         self.observer = Observer(plan.paras, list(plan.logs), started_at)
-        self.processes = Processes(plan.commands, launcher, self._tell)
+        self.processes = NodeProcesses(plan.commands, launcher, self._tell)
         self._live = False
         self._told: list[str] = []
         if plan.continued:
@@ -90,7 +90,7 @@ class Devnet:
             self._tell("the network on this base path goes on where it was")
 
     async def run(
-        self, *, until: Condition | None, timeout_s: float | None, report: Path | None
+        self, *, until: UntilCondition | None, timeout_s: float | None, report: Path | None
     ) -> int:
         """Run until the condition is met, the time is over, a node cannot be kept running, or a
         signal comes; then end all processes and write the report.
@@ -111,7 +111,7 @@ class Devnet:
         return status
 
     async def _watch(
-        self, until: Condition | None, timeout_s: float | None
+        self, until: UntilCondition | None, timeout_s: float | None
     ) -> tuple[int, str | None]:
         """Show what happens until the end; the exit status, and why it is not 0."""
         with self._view() as show:

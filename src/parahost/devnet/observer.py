@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from parahost.devnet.condition import Condition, Kind
+from parahost.devnet.condition import UntilCondition, UntilKind
 from parahost.process.journal import JournalLine
 
 BLOCKS_KEPT = 4096
@@ -22,7 +22,7 @@ RATE_WINDOW_S = 60.0
 RECENT_BLOCKS = 12
 
 
-class Stage(IntEnum):
+class CandidateStage(IntEnum):
     """How far a candidate has come (A116); it never goes back."""
 
     WAITING = 0
@@ -34,18 +34,18 @@ class Stage(IntEnum):
     TIMED_OUT = 6
 
     def __str__(self) -> str:
-        if self is Stage.PENDING_AVAILABILITY:
+        if self is CandidateStage.PENDING_AVAILABILITY:
             return "pending"
         return self.name.lower().replace("_", " ")
 
 
-STAGES = {
-    "collation.made": Stage.CANDIDATE,
-    "backing.seconded": Stage.SECONDED,
-    "backing.backable": Stage.BACKABLE,
-    "chain.backed": Stage.PENDING_AVAILABILITY,
-    "chain.included": Stage.INCLUDED,
-    "chain.timed_out": Stage.TIMED_OUT,
+STAGE_OF_EVENT = {
+    "collation.made": CandidateStage.CANDIDATE,
+    "backing.seconded": CandidateStage.SECONDED,
+    "backing.backable": CandidateStage.BACKABLE,
+    "chain.backed": CandidateStage.PENDING_AVAILABILITY,
+    "chain.included": CandidateStage.INCLUDED,
+    "chain.timed_out": CandidateStage.TIMED_OUT,
 }
 """The journal events that move a candidate on."""
 
@@ -101,13 +101,13 @@ class Candidate:
     """A candidate on its way. ``included_in``: relay blocks on all forks."""
 
     para: int
-    stage: Stage = Stage.WAITING
+    stage: CandidateStage = CandidateStage.WAITING
     included_in: list[str] = field(default_factory=list)
     parablock: Parablock | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ObservedRefusal:
     """Why a candidate went no further; ``at_s`` since the start."""
 
     at_s: float
@@ -123,9 +123,9 @@ class ParaPicture:
     blocks: list[Parablock] = field(default_factory=list)
     before: Parablock | None = None
     newest: str = ""
-    stage: Stage = Stage.WAITING
+    stage: CandidateStage = CandidateStage.WAITING
     timed_out: int = 0
-    refusal: Refusal | None = None
+    refusal: ObservedRefusal | None = None
 
     @property
     def last(self) -> Parablock | None:
@@ -185,7 +185,7 @@ class Observer:
     def hear(self, node: str, line: JournalLine) -> None:
         """Take in one line of one node's journal. A line without the fields of its event is not
         the node's but its collator's, whose author may write what they like."""
-        stage, handler = STAGES.get(line.event), self._handlers.get(line.event)
+        stage, handler = STAGE_OF_EVENT.get(line.event), self._handlers.get(line.event)
         try:
             if stage is not None:
                 self._move_on(line, stage)
@@ -218,14 +218,14 @@ class Observer:
         """A moment as seconds since the start."""
         return round(at - self.started_at, 3)
 
-    def met(self, condition: Condition, now: float) -> bool:
+    def met(self, condition: UntilCondition, now: float) -> bool:
         """Whether the condition holds now."""
         match condition.kind:
-            case Kind.TIME:
+            case UntilKind.TIME:
                 return self.seconds(now) >= condition.amount
-            case Kind.INCLUDED:
+            case UntilKind.INCLUDED:
                 return all(len(p.blocks) >= condition.amount for p in self.paras.values())
-            case Kind.FINALIZED:
+            case UntilKind.FINALIZED:
                 return all(p.finalized >= condition.amount for p in self.paras.values())
 
     # Journal events
@@ -268,7 +268,7 @@ class Observer:
     def _on_backed(self, node: str, line: JournalLine) -> None:
         hash_ = line.fields["candidate"]
         candidate = self._candidates.get(hash_)
-        if candidate is not None and candidate.stage is Stage.PENDING_AVAILABILITY:
+        if candidate is not None and candidate.stage is CandidateStage.PENDING_AVAILABILITY:
             self.cores[int(line.fields["core"])] = hash_
 
     def _on_included(self, node: str, line: JournalLine) -> None:
@@ -295,11 +295,13 @@ class Observer:
         """The words may be a peer's, or a collator's author's: none of them moves the cursor."""
         words = line.fields["reason"][:REASON_LENGTH]
         reason = "".join(letter if letter.isprintable() else " " for letter in words)
-        self.paras[int(line.fields["para"])].refusal = Refusal(self.seconds(line.at), reason)
+        self.paras[int(line.fields["para"])].refusal = ObservedRefusal(
+            self.seconds(line.at), reason
+        )
 
     # What follows from them
 
-    def _move_on(self, line: JournalLine, stage: Stage) -> None:
+    def _move_on(self, line: JournalLine, stage: CandidateStage) -> None:
         hash_ = line.fields["candidate"]
         candidate = self._candidates.get(hash_)
         if candidate is None:
@@ -315,7 +317,7 @@ class Observer:
         para = self.paras[candidate.para]
         if para.newest == hash_:
             para.stage = stage
-        if stage is Stage.TIMED_OUT:
+        if stage is CandidateStage.TIMED_OUT:
             para.timed_out += 1
 
     def _free_core(self, line: JournalLine) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 RESTART_AFTER_S = 0.5
 SAMPLE_S = 1.0
 STABLE_S = 30.0
-MAX_FAILURES = 3
+MAX_RESTARTS = 3
 """A node that fails so often, each time within ``STABLE_S`` of its start, is broken."""
 BAD_INPUT = 2
 """The exit status with which a node says that no new start will help."""
@@ -94,7 +94,7 @@ class _Managed:
             self.workers[worker] = usage_of(worker) or self.workers.get(worker, ProcessUsage())
 
 
-class Processes:
+class NodeProcesses:
     """The nodes of a devnet, as forks of one zygote. What ends by itself is started again; the
     zygote too.
 
@@ -200,7 +200,7 @@ class Processes:
             return False
         lasted = time.monotonic() - node.since
         node.failures = node.failures + 1 if lasted < STABLE_S else 1
-        if node.failures < MAX_FAILURES:
+        if node.failures < MAX_RESTARTS:
             return False
         why = f"it failed {node.failures} times in a row; {command.output} says why"
         self.broken = self.broken or Broken(command.name, why, bad_input=False)

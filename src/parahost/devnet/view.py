@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parahost.devnet.observer import Observer, ParaPicture, Stage
+from parahost.devnet.observer import CandidateStage, Observer, ParaPicture
 from parahost.devnet.processes import Usage
 
 WIDE = 96
@@ -21,13 +21,13 @@ _OTHER_LINES = 8
 _LEAST_PARAS = 3
 
 STAGE_STYLES = {
-    Stage.WAITING: "dim",
-    Stage.CANDIDATE: "cyan",
-    Stage.SECONDED: "cyan",
-    Stage.BACKABLE: "blue",
-    Stage.PENDING_AVAILABILITY: "yellow",
-    Stage.INCLUDED: "green",
-    Stage.TIMED_OUT: "red",
+    CandidateStage.WAITING: "dim",
+    CandidateStage.CANDIDATE: "cyan",
+    CandidateStage.SECONDED: "cyan",
+    CandidateStage.BACKABLE: "blue",
+    CandidateStage.PENDING_AVAILABILITY: "yellow",
+    CandidateStage.INCLUDED: "green",
+    CandidateStage.TIMED_OUT: "red",
 }
 
 

@@ -54,7 +54,7 @@ class Hello:
     listen: Annotated[tuple[_Address, ...], MaxLen(MAX_LISTEN_ADDRESSES)]
 
 
-class Verdict(Enum):
+class HandshakeVerdict(Enum):
     """Whether a connection will be used."""
 
     ACCEPT = 0
@@ -63,10 +63,10 @@ class Verdict(Enum):
     BANNED = 3
 
 
-class Refused(PeerError):
+class HandshakeRefused(PeerError):
     """One side does not want the connection."""
 
-    def __init__(self, verdict: Verdict, by: str) -> None:
+    def __init__(self, verdict: HandshakeVerdict, by: str) -> None:
         super().__init__(f"refused by {by}: {verdict.name.lower()}")
         self.verdict = verdict
 
@@ -108,11 +108,15 @@ def listen_addresses(hello: Hello, peer: PeerId, observed_host: str) -> list[Pee
 
 
 async def agree(
-    mux: Yamux, local: PeerId, protocol: str, ours: Hello, decide: Callable[[Hello], Verdict]
+    mux: Yamux,
+    local: PeerId,
+    protocol: str,
+    ours: Hello,
+    decide: Callable[[Hello], HandshakeVerdict],
 ) -> tuple[Stream, Hello]:
     """Exchange hellos and verdicts. ``decide`` is called once, when the peer has not refused.
 
-    :raises PeerError: when the two will not talk; ``Refused`` when one of them does not want to.
+    :raises PeerError: when the two will not talk; ``HandshakeRefused`` when one does not want to.
     """
     control = await _control_stream(mux, protocol)
     await control.send(frame(encode(ours)))
@@ -148,24 +152,24 @@ async def _control_stream(mux: Yamux, protocol: str) -> Stream:
     raise PeerError(mux.ended or "the connection ended")
 
 
-async def _say_verdict(control: Stream, verdict: Verdict) -> None:
+async def _say_verdict(control: Stream, verdict: HandshakeVerdict) -> None:
     await control.send(bytes((verdict.value,)))
-    if verdict is Verdict.ACCEPT:
+    if verdict is HandshakeVerdict.ACCEPT:
         return
     with trio.move_on_after(_GOODBYE_S):  # so that it is heard before the connection goes
         with contextlib.suppress(PeerError):
             await control.receive_exactly(1)
-    raise Refused(verdict, "us")
+    raise HandshakeRefused(verdict, "us")
 
 
 async def _hear_verdict(control: Stream) -> None:
     (value,) = await control.receive_exactly(1)
     try:
-        verdict = Verdict(value)
+        verdict = HandshakeVerdict(value)
     except ValueError:
         raise ProtocolViolation(f"an unknown verdict {value}") from None
-    if verdict is not Verdict.ACCEPT:
-        raise Refused(verdict, "the peer")
+    if verdict is not HandshakeVerdict.ACCEPT:
+        raise HandshakeRefused(verdict, "the peer")
 
 
 def _readable(text: str) -> PeerAddress | None:

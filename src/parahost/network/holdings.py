@@ -35,15 +35,15 @@ class Holdings:
         """For answers to peers that are not protected; a part of what is held."""
         self.unasked = 0
         """What such peers sent unasked; a part of what is held."""
-        self._accounts: dict[Account, None] = {}
+        self._accounts: dict[ConnectionHoldings, None] = {}
 
-    def open(self, end: Callable[[str], None]) -> Account:
+    def open(self, end: Callable[[str], None]) -> ConnectionHoldings:
         """Begin a connection's account. ``end`` ends the connection, which closes the account."""
-        account = Account(self, end)
+        account = ConnectionHoldings(self, end)
         self._accounts[account] = None
         return account
 
-    def forget(self, account: Account) -> None:
+    def forget(self, account: ConnectionHoldings) -> None:
         self._accounts.pop(account, None)
 
     def give_room(self) -> None:
@@ -51,7 +51,7 @@ class Holdings:
         while (account := self._next_in_turn()) is not None:
             account.waiting.popleft().begin()
 
-    def _next_in_turn(self) -> Account | None:
+    def _next_in_turn(self) -> ConnectionHoldings | None:
         waiting = [account for account in self._accounts if account.has_turn]
         for account in waiting:
             if account.is_protected():
@@ -77,7 +77,7 @@ class Holdings:
             heaviest.end("it held most of what all peers together make us hold")
 
 
-class Account:
+class ConnectionHoldings:
     """Of one connection, in bytes. Until it is ``accepted`` it may hold little."""
 
     def __init__(self, holdings: Holdings, end: Callable[[str], None]) -> None:
@@ -158,7 +158,7 @@ class Account:
 class Reservation:
     """Room that an answer has, in bytes. A connection that ends takes its answers with it."""
 
-    def __init__(self, account: Account, holdings: Holdings) -> None:
+    def __init__(self, account: ConnectionHoldings, holdings: Holdings) -> None:
         self._account = account
         self._holdings = holdings
         self._is_strangers = False

@@ -25,8 +25,8 @@ from parahost.network.errors import PeerError
 from parahost.network.handshake import (
     MAX_LISTEN_ADDRESSES,
     VERSION,
+    HandshakeVerdict,
     Hello,
-    Verdict,
     agree,
     listen_addresses,
 )
@@ -44,7 +44,7 @@ from parahost.network.peers import PeerBook
 from parahost.network.places import NoPlace, Place, room_for, share_of
 from parahost.network.reputation import ReputationBook
 from parahost.network.secure import secure
-from parahost.network.session import PeerTalk, Protocols, Session
+from parahost.network.session import PeerSession, PeerTalk, Protocols
 from parahost.ports.clock import Clock
 from parahost.ports.journal import Journal
 from parahost.ports.network import (
@@ -116,7 +116,7 @@ class Libp2pNetwork:
         self._holdings = Holdings(self._limits)
         self.incidents = Incidents()
         """What went wrong on connections, and was kept to them."""
-        self._sessions: dict[PeerId, Session] = {}
+        self._sessions: dict[PeerId, PeerSession] = {}
         self._places: dict[PeerId, Place] = {}
         """Of those who have sessions."""
         self._establishing: set[PeerId] = set()
@@ -374,10 +374,10 @@ class Libp2pNetwork:
         )
         claimed = False
 
-        def decide(theirs: Hello) -> Verdict:
+        def decide(theirs: Hello) -> HandshakeVerdict:
             nonlocal claimed
             verdict = self._judge(peer, theirs, host)
-            if verdict is Verdict.ACCEPT and self._decides_for(peer):
+            if verdict is HandshakeVerdict.ACCEPT and self._decides_for(peer):
                 self._establishing.add(peer)
                 claimed = True
             return verdict
@@ -388,7 +388,7 @@ class Libp2pNetwork:
                     mux, self.local_peer, self._protocols.full_name(_HANDSHAKE), hello, decide
                 )
             self._learn(host, peer, listen_addresses(theirs, peer, host))
-            session = Session(
+            session = PeerSession(
                 mux,
                 control,
                 theirs,
@@ -438,21 +438,21 @@ class Libp2pNetwork:
         """Whether it is us who choose among the connections with a peer."""
         return self.local_peer < peer
 
-    def _judge(self, peer: PeerId, theirs: Hello, host: str) -> Verdict:
+    def _judge(self, peer: PeerId, theirs: Hello, host: str) -> HandshakeVerdict:
         if self._reputation.is_banned(peer):
-            return Verdict.BANNED
+            return HandshakeVerdict.BANNED
         session = self._sessions.get(peer)
         if self._decides_for(peer):
             if peer in self._establishing:
-                return Verdict.DUPLICATE
+                return HandshakeVerdict.DUPLICATE
             if session and session.is_live and session.incarnation == theirs.incarnation:
-                return Verdict.DUPLICATE
+                return HandshakeVerdict.DUPLICATE
         if session is None:
             try:
                 self._who_leaves_for(peer, theirs.role, host)
             except NoPlace:
-                return Verdict.FULL
-        return Verdict.ACCEPT
+                return HandshakeVerdict.FULL
+        return HandshakeVerdict.ACCEPT
 
     def _burst_of(self, peer: PeerId, host: str) -> float:
         """How much of a full burst a new session's peer may send at once."""

@@ -49,7 +49,7 @@ _BATCH = 60_000
 """Small notifications are sent together up to about this many bytes."""
 
 
-class Status(IntEnum):
+class AnswerStatus(IntEnum):
     """How a request was answered; a payload follows only ``ANSWERED``."""
 
     ANSWERED = 0
@@ -118,7 +118,7 @@ class Outbox:
         return payloads
 
 
-class Session:
+class PeerSession:
     """A peer that both sides accepted. ``run`` serves it to its end.
 
     :param network: where the peer is: see :func:`parahost.primitives.addresses.network_of`.
@@ -236,8 +236,8 @@ class Session:
             await stream.send(frame(payload))
             stream.finish()
             (status,) = await stream.receive_exactly(1)
-            if status != Status.ANSWERED:
-                raise failed("too_large" if status == Status.TOO_LARGE else "refused")
+            if status != AnswerStatus.ANSWERED:
+                raise failed("too_large" if status == AnswerStatus.TOO_LARGE else "refused")
             return await receive_frame(stream, protocol.max_response)
         except Unsupported:
             raise failed("unsupported") from None
@@ -351,7 +351,7 @@ class Session:
         self, stream: Stream, protocol: RequestProtocol, handler: RequestHandler
     ) -> None:
         if self._requests_in >= self._limits.max_requests_in:
-            await self._reply(stream, bytes((Status.REFUSED,)))
+            await self._reply(stream, bytes((AnswerStatus.REFUSED,)))
             return
         self._requests_in += 1
         try:
@@ -389,11 +389,11 @@ class Session:
 
     def _framed_answer(self, protocol: RequestProtocol, answer: bytes | None) -> bytes:
         if answer is None:
-            return bytes((Status.REFUSED,))
+            return bytes((AnswerStatus.REFUSED,))
         if len(answer) > protocol.max_response:
             self._incidents.dropped(protocol.name, len(answer), protocol.max_response)
-            return bytes((Status.TOO_LARGE,))
-        return bytes((Status.ANSWERED,)) + frame(answer)
+            return bytes((AnswerStatus.TOO_LARGE,))
+        return bytes((AnswerStatus.ANSWERED,)) + frame(answer)
 
     async def _throttle(self, size: int) -> None:
         """Wait until the peer is within its rate again; being beyond it costs reputation."""

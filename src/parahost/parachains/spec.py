@@ -43,7 +43,7 @@ FIRST_ID = 2000
 """Examples without an id get the first that is free from here on: those below are reserved on
 Polkadot."""
 MAX_FILE_BYTES = 1024 * 1024
-MAX_CODE_BYTES = 64 * 1024 * 1024
+MAX_CODE_FILE_BYTES = 64 * 1024 * 1024
 
 _KEYS = ("id", "example", "code", "collator", "args", "genesis_head")
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2})*)")
@@ -226,7 +226,7 @@ class _Reader:
 
     def _code(self) -> ValidationCode:
         path = self._directory / self._text("code", "the path of a Wasm file")
-        code = _contents(self._source, "code", path, MAX_CODE_BYTES)
+        code = _contents(self._source, "code", path, MAX_CODE_FILE_BYTES)
         try:
             exported = exported_functions(wasm_of(code))
         except (FunctionFailed, MalformedWasm) as error:

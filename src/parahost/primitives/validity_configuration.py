@@ -15,13 +15,13 @@ from parahost.primitives.configuration import A_DAY, Bounds, OutOfBounds
 from parahost.primitives.limits import MAX_VALIDATORS
 
 Perbill = NewType("Perbill", U32)
-"""A part of a whole, in parts of :data:`WHOLE`."""
-WHOLE: Final = 10**9
+"""A part of a whole, in parts of :data:`PARTS_PER_BILLION`."""
+PARTS_PER_BILLION: Final = 10**9
 
 
 def part_of(part: Perbill, amount: int) -> int:
     """That part of an amount, rounded down."""
-    return amount * part // WHOLE
+    return amount * part // PARTS_PER_BILLION
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,14 @@ VALIDITY_BOUNDS: Final[Mapping[str, Bounds]] = {
     "dispute_period": Bounds(1, A_DAY, "an open dispute keeps its candidate"),
     "late_vote_period": Bounds(1, A_DAY, "an open dispute keeps its candidate"),
     "remote_availability_period": Bounds(1, A_DAY, "the code of the candidate is kept so long"),
-    "backed_invalid": Bounds(0, WHOLE, _PART),
-    "voted_for_invalid": Bounds(0, WHOLE, _PART),
-    "voted_against_valid": Bounds(0, WHOLE, _PART),
-    "double_vote": Bounds(0, WHOLE, _PART),
-    "disputed_unavailable": Bounds(0, WHOLE, _PART),
-    "distraction": Bounds(0, WHOLE, _PART),
-    "not_voted": Bounds(0, WHOLE, _PART),
-    "reward": Bounds(0, WHOLE, "it is a part of what is taken"),
+    "backed_invalid": Bounds(0, PARTS_PER_BILLION, _PART),
+    "voted_for_invalid": Bounds(0, PARTS_PER_BILLION, _PART),
+    "voted_against_valid": Bounds(0, PARTS_PER_BILLION, _PART),
+    "double_vote": Bounds(0, PARTS_PER_BILLION, _PART),
+    "disputed_unavailable": Bounds(0, PARTS_PER_BILLION, _PART),
+    "distraction": Bounds(0, PARTS_PER_BILLION, _PART),
+    "not_voted": Bounds(0, PARTS_PER_BILLION, _PART),
+    "reward": Bounds(0, PARTS_PER_BILLION, "it is a part of what is taken"),
 }
 """What each value may be."""
 

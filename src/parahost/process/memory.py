@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-LARGE_BYTES = 128 * 1024
+RETURNED_BYTES = 128 * 1024
 
 
 def give_back_large_memory() -> None:
@@ -14,5 +14,5 @@ def give_back_large_memory() -> None:
     of large messages costs memory long after it. Does nothing with another C library."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, RETURNED_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, RETURNED_BYTES)

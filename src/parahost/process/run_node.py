@@ -49,7 +49,7 @@ NEEDED_KEYS = {
     Role.FULL: (),
 }
 """What a role signs with. A validator may lack some for a time; then it does not do its part."""
-WORKERS = {Role.VALIDATOR: 2, Role.COLLATOR: 1, Role.FULL: 1}
+VALIDATION_WORKERS = {Role.VALIDATOR: 2, Role.COLLATOR: 1, Role.FULL: 1}
 """Processes in which a node executes validation functions, by role."""
 
 
@@ -172,7 +172,7 @@ async def _run(
         network.add_reserved(address)
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(
-            ValidationPool(base.artifacts, workers=WORKERS[options.role])
+            ValidationPool(base.artifacts, workers=VALIDATION_WORKERS[options.role])
         )
         ports = Ports(
             clock,

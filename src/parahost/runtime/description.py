@@ -15,7 +15,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from parahost.primitives.scale import encode, shape_of
-from parahost.primitives.scale.shapes import Shape, Struct
+from parahost.primitives.scale.shapes import ScaleShape, Struct
 from parahost.primitives.values import dataclass
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Constant, Module, RuntimeCall, RuntimeEvent
@@ -26,7 +26,7 @@ from parahost.runtime.storage import Hasher, StorageItem, StorageMap
 @dataclass(frozen=True, slots=True)
 class Field:
     name: str
-    shape: Shape
+    shape: ScaleShape
     documentation: str
 
 
@@ -46,8 +46,8 @@ class Item:
     form of what an absent value reads as; ``None`` when the item is optional."""
 
     name: str
-    keys: tuple[tuple[Shape, Hasher], ...]
-    value: Shape
+    keys: tuple[tuple[ScaleShape, Hasher], ...]
+    value: ScaleShape
     default: bytes | None
     documentation: str
 
@@ -57,7 +57,7 @@ class FixedValue:
     """A constant and the SCALE form of its value."""
 
     name: str
-    shape: Shape
+    shape: ScaleShape
     value: bytes
     documentation: str
 

@@ -56,11 +56,11 @@ class ModuleRefusal:
     error: Annotated[bytes, FixedLen(4)]
 
 
-Refusal = OtherRefusal | BadOriginRefusal | ModuleRefusal
+DispatchRefusal = OtherRefusal | BadOriginRefusal | ModuleRefusal
 """A :class:`DispatchError` in Substrate's form."""
 
 
-def refusal_of(error: DispatchError) -> Refusal:
+def refusal_of(error: DispatchError) -> DispatchRefusal:
     """The stored form of an entry point's refusal."""
     if isinstance(error, BadOrigin):
         return BadOriginRefusal()

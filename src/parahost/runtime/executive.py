@@ -45,7 +45,12 @@ from parahost.runtime.module import RuntimeCall, call_weight, name_of
 from parahost.runtime.modules import AUTHORS_CALLS, INHERENTS, OPTIONAL_INHERENTS, Modules
 from parahost.runtime.origin import AccountId, NoOrigin, Origin, Signed
 from parahost.runtime.storage import Overlay, Reader, State, StateVersion
-from parahost.runtime.transactions import Offer, Standing, TransactionChecks, ValidTransaction
+from parahost.runtime.transactions import (
+    AccountStanding,
+    TransactionChecks,
+    TransactionClaim,
+    ValidTransaction,
+)
 from parahost.runtime.weights import transaction_weight
 from parahost.trie import ordered_root
 
@@ -104,7 +109,7 @@ class Runtime:
         self._check_header(parent, header)
         return BlockBuilder(self, header, self._initialize_block(parent, header))
 
-    def preview_transaction(self, extrinsic: Extrinsic) -> Offer | None:
+    def preview_transaction(self, extrinsic: Extrinsic) -> TransactionClaim | None:
         """What an extrinsic says of itself; ``None`` when nobody has signed it. It costs the same
         however long it is.
 
@@ -112,12 +117,12 @@ class Runtime:
         """
         envelope = open_envelope(extrinsic)
         signature = envelope.signature
-        return None if signature is None else Offer.of(signature, envelope.length)
+        return None if signature is None else TransactionClaim.of(signature, envelope.length)
 
-    def standing(self, state: Reader, signer: AccountId) -> Standing:
+    def standing(self, state: Reader, signer: AccountId) -> AccountStanding:
         """What an account may do next after the block with that state, and pay."""
         info = self.modules.system.account.get(state, signer)
-        return Standing(info.nonce, spendable(info))
+        return AccountStanding(info.nonce, spendable(info))
 
     def validate_transaction(
         self, state: State, header: Header, extrinsic: Extrinsic

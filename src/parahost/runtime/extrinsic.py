@@ -85,7 +85,7 @@ class Extra:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class ExtrinsicSignature:
     """Who has signed an extrinsic, and with what promises."""
 
     signer: AccountId
@@ -99,7 +99,7 @@ class UncheckedExtrinsic:
     an inherent, or a report that proves itself."""
 
     call: RuntimeCall
-    signature: Signature | None = None
+    signature: ExtrinsicSignature | None = None
 
     def encode(self) -> Extrinsic:
         out = bytearray()
@@ -124,7 +124,7 @@ class Envelope:
     costs the same however long the call is, so that who cannot pay is turned away first.
     ``length`` is the extrinsic's, ``call_bytes`` are the call's."""
 
-    signature: Signature | None
+    signature: ExtrinsicSignature | None
     call_bytes: bytes
     length: int
 
@@ -157,7 +157,7 @@ def decode_extrinsic(data: bytes) -> UncheckedExtrinsic:
     return UncheckedExtrinsic(envelope.call(), envelope.signature)
 
 
-def _decode_signature(data: bytes) -> tuple[Signature, int]:
+def _decode_signature(data: bytes) -> tuple[ExtrinsicSignature, int]:
     if data[1] != _ADDRESS_ID:
         raise MalformedExtrinsic(f"the address is of kind {data[1]}, only account ids are known")
     if data[34] != _SIGNATURE_SR25519:
@@ -169,7 +169,7 @@ def _decode_signature(data: bytes) -> tuple[Signature, int]:
     tip, offset = decode_compact(data, offset)
     if nonce >= 1 << 32 or tip >= _MAX_TIP:
         raise MalformedExtrinsic(f"the nonce {nonce} or the tip {tip} is too large")
-    return Signature(signer, signature, Extra(era, nonce, tip)), offset
+    return ExtrinsicSignature(signer, signature, Extra(era, nonce, tip)), offset
 
 
 def _decode_era(data: bytes, offset: int) -> tuple[Era, int]:
@@ -208,7 +208,7 @@ def signed(
         raise ValueError("a mortal era needs the hash of its first block, an immortal one has none")
     extra = Extra(era, nonce, tip)
     payload = signing_payload(encode_call(call), extra, genesis_hash, era_hash or genesis_hash)
-    return UncheckedExtrinsic(call, Signature(signer, H512(sign(payload)), extra)).encode()
+    return UncheckedExtrinsic(call, ExtrinsicSignature(signer, H512(sign(payload)), extra)).encode()
 
 
 def signing_payload(call_bytes: bytes, extra: Extra, genesis_hash: Hash, era_hash: Hash) -> bytes:

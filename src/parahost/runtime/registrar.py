@@ -19,7 +19,7 @@ from parahost.runtime.weights import micros, nanos
 # Types
 
 
-class UnfitCode(ModuleError, index=0):
+class InvalidCode(ModuleError, index=0):
     """The blob cannot be a para's validation code."""
 
     def __init__(self, reason: acceptance.UnfitCode) -> None:
@@ -27,7 +27,7 @@ class UnfitCode(ModuleError, index=0):
         self.reason = reason
 
 
-class HeadTooLarge(ModuleError, index=1):
+class HeadDataTooLarge(ModuleError, index=1):
     """The head is over the limit."""
 
     def __init__(self, reason: acceptance.HeadTooLarge) -> None:
@@ -78,7 +78,7 @@ class Registrar(Module, pallet=Pallet.Registrar):
 
     calls = (Register, Deregister)
     events = (Registered, Deregistered)
-    errors = (UnfitCode, HeadTooLarge)
+    errors = (InvalidCode, HeadDataTooLarge)
 
     def __init__(self, system: System, configuration: Configuration, paras: Paras) -> None:
         self._system = system
@@ -109,6 +109,6 @@ class Registrar(Module, pallet=Pallet.Registrar):
     def _check_genesis(self, store: Reader, head: HeadData, code: ValidationCode) -> None:
         config = self._configuration.configuration(store)
         if unfit := acceptance.unfit_code(code, config.max_code_size):
-            raise UnfitCode(unfit)
+            raise InvalidCode(unfit)
         if too_large := acceptance.unfit_head(len(head), config.max_head_data_size):
-            raise HeadTooLarge(too_large)
+            raise HeadDataTooLarge(too_large)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from parahost.runtime.dispatch import Refusal, refusal_of
+from parahost.runtime.dispatch import DispatchRefusal, refusal_of
 from parahost.runtime.errors import DispatchError, ModuleError
 from parahost.runtime.module import (
     Module,
@@ -64,7 +64,7 @@ class SetKey(RuntimeCall):
 class Sudid(RuntimeEvent):
     """Governance has made a call; ``error`` is ``None`` if it succeeded."""
 
-    error: Refusal | None
+    error: DispatchRefusal | None
 
 
 @event(1)

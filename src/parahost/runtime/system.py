@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from parahost.primitives.basic import H256, U32, U128, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Digest, DigestItem
 from parahost.primitives.scale import variant
-from parahost.runtime.dispatch import DispatchClass, DispatchInfo, Refusal, refusal_of
+from parahost.runtime.dispatch import DispatchClass, DispatchInfo, DispatchRefusal, refusal_of
 from parahost.runtime.errors import (
     BlockTooHeavy,
     DispatchError,
@@ -117,7 +117,7 @@ class ExtrinsicSuccess(RuntimeEvent):
 class ExtrinsicFailed(RuntimeEvent):
     """A transaction's call was refused; it has had no effect, but its fee is paid."""
 
-    error: Refusal
+    error: DispatchRefusal
     info: DispatchInfo
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from parahost.primitives.basic import U128
 from parahost.runtime.balances import UNIT, Balances
 from parahost.runtime.errors import CannotPay
-from parahost.runtime.extrinsic import Signature
+from parahost.runtime.extrinsic import ExtrinsicSignature
 from parahost.runtime.module import Constant, Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
 from parahost.runtime.pallets import Pallet
@@ -57,14 +57,14 @@ class TransactionPayment(Module, pallet=Pallet.TransactionPayment):
 
     # Routines
 
-    def check_funds(self, store: Reader, signature: Signature, length: int) -> None:
+    def check_funds(self, store: Reader, signature: ExtrinsicSignature, length: int) -> None:
         """:raises CannotPay: when the signer has less than the fee."""
         due = fee(length, signature.extra.tip)
         free = self._balances.free(store, signature.signer)
         if free < due:
             raise CannotPay(signature.signer, due, free)
 
-    def withdraw(self, store: Overlay, signature: Signature, length: int) -> None:
+    def withdraw(self, store: Overlay, signature: ExtrinsicSignature, length: int) -> None:
         """Take the fee, which the signer has been found to have."""
         due = fee(length, signature.extra.tip)
         self._balances.burn(store, signature.signer, due)

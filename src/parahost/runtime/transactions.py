@@ -20,7 +20,7 @@ from parahost.runtime.errors import (
 from parahost.runtime.extrinsic import (
     Envelope,
     Era,
-    Signature,
+    ExtrinsicSignature,
     signing_payload,
 )
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
@@ -38,7 +38,7 @@ REPORT_BLOCKS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class TransactionClaim:
     """What a signed transaction says of itself, whether it is true or not. ``fee`` is all that it
     pays, the ``tip`` included."""
 
@@ -49,14 +49,14 @@ class Offer:
     is_mortal: bool
 
     @classmethod
-    def of(cls, signature: Signature, length: int) -> Offer:
+    def of(cls, signature: ExtrinsicSignature, length: int) -> TransactionClaim:
         extra = signature.extra
         due = fee(length, extra.tip)
         return cls(signature.signer, extra.nonce, extra.tip, due, extra.era is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStanding:
     """An account as the pool sees it: the next ``nonce``, and what it has to pay fees with."""
 
     nonce: int
@@ -97,7 +97,7 @@ class TransactionChecks:
         born = None if era is None else era.birth(self._modules.system.block_number(store))
         return ValidTransaction(self._blocks_left(store, era), born)
 
-    def check_cost(self, store: Reader, signature: Signature, length: int) -> None:
+    def check_cost(self, store: Reader, signature: ExtrinsicSignature, length: int) -> None:
         """What costs nothing to look at, before the signature and the call.
 
         :raises CannotPay: when the signer has less than the fee.
@@ -107,7 +107,9 @@ class TransactionChecks:
         self._modules.transaction_payment.check_funds(store, signature, length)
         self._modules.system.check_nonce(store, signature.signer, signature.extra.nonce)
 
-    def check_signature(self, store: Reader, signature: Signature, call_bytes: bytes) -> None:
+    def check_signature(
+        self, store: Reader, signature: ExtrinsicSignature, call_bytes: bytes
+    ) -> None:
         """:raises BadSignature: when the signature covers something else.
         :raises StaleTransaction: when the era is over.
         """
@@ -143,7 +145,7 @@ class TransactionChecks:
             raise RuntimeBug("the genesis block's hash is not in the state")
         return genesis
 
-    def _era_hash(self, store: Reader, signature: Signature) -> Hash:
+    def _era_hash(self, store: Reader, signature: ExtrinsicSignature) -> Hash:
         era = signature.extra.era
         if era is None:
             return self._genesis_hash(store)

@@ -12,7 +12,7 @@ from parahost.primitives.approval import ApprovalParameters
 from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.configuration import OutOfBounds
 from parahost.primitives.validity_configuration import (
-    WHOLE,
+    PARTS_PER_BILLION,
     Penalties,
     Perbill,
     ValidityConfiguration,
@@ -57,15 +57,15 @@ DEFAULT_VALIDITY_CONFIGURATION: Final = ValidityConfiguration(
     late_vote_period=BlockNumber(U32(20)),
     remote_availability_period=BlockNumber(U32(20)),
     penalties=Penalties(
-        backed_invalid=Perbill(U32(WHOLE)),
-        voted_for_invalid=Perbill(U32(WHOLE)),
-        voted_against_valid=Perbill(U32(WHOLE // 100)),
-        double_vote=Perbill(U32(WHOLE // 10)),
-        disputed_unavailable=Perbill(U32(WHOLE // 100)),
-        distraction=Perbill(U32(WHOLE // 1000)),
-        not_voted=Perbill(U32(WHOLE // 2000)),
+        backed_invalid=Perbill(U32(PARTS_PER_BILLION)),
+        voted_for_invalid=Perbill(U32(PARTS_PER_BILLION)),
+        voted_against_valid=Perbill(U32(PARTS_PER_BILLION // 100)),
+        double_vote=Perbill(U32(PARTS_PER_BILLION // 10)),
+        disputed_unavailable=Perbill(U32(PARTS_PER_BILLION // 100)),
+        distraction=Perbill(U32(PARTS_PER_BILLION // 1000)),
+        not_voted=Perbill(U32(PARTS_PER_BILLION // 2000)),
     ),
-    reward=Perbill(U32(WHOLE // 10)),
+    reward=Perbill(U32(PARTS_PER_BILLION // 10)),
 )
 """What a chain has whose genesis says nothing else. It asks for no checks as long as the nodes make
 none."""

@@ -39,7 +39,7 @@ from parahost.simulation.adversaries import (
 )
 from parahost.simulation.build import Alteration, Build
 from parahost.simulation.checkers import ALL as CHECKERS
-from parahost.simulation.checkers import Checker, Scene, Signature
+from parahost.simulation.checkers import Checker, Scene, SignatureMade
 from parahost.simulation.expectations import Expectation, Finalized, Included, Reported
 from parahost.simulation.faults import (
     BadLinks,
@@ -117,7 +117,7 @@ __all__ = [
     "SendsGarbage",
     "SendsWrongChunks",
     "Shape",
-    "Signature",
+    "SignatureMade",
     "Simulation",
     "SlowCollator",
     "SpamsAdvertisements",

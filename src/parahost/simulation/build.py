@@ -16,7 +16,7 @@ from parahost.simulation.journal import NodeJournal
 from parahost.simulation.plan import NodePlan
 from parahost.simulation.random import Streams
 
-Job = Callable[[Node], Awaitable[None]]
+NodeJob = Callable[[Node], Awaitable[None]]
 """Something to run beside a node; it is cancelled with it."""
 
 
@@ -36,7 +36,7 @@ class Build:
     execute: Callable[[Execute], Execute]
     collator: Collator | None = None
     interceptors: list[Interceptor] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[NodeJob] = field(default_factory=list)
     capacity: int = 1024
     voting_rule: VotingRule = vote_for_best
 

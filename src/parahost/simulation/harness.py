@@ -15,12 +15,12 @@ from parahost.primitives.basic import Hash
 from parahost.runtime.storage import State
 from parahost.simulation import checkers
 from parahost.simulation.adversaries import Outsider
-from parahost.simulation.checkers import OK, Checker, Scene, Signature
+from parahost.simulation.checkers import OK, Checker, Scene, SignatureMade
 from parahost.simulation.faults import Fault
 from parahost.simulation.journal import Trace
 from parahost.simulation.memory import Held, held_by
 from parahost.simulation.network import Internet, Weather
-from parahost.simulation.nodes import SimulatedNode, Surroundings
+from parahost.simulation.nodes import RunContext, SimulatedNode
 from parahost.simulation.observatory import Observatory
 from parahost.simulation.plan import plan_network
 from parahost.simulation.random import Streams
@@ -104,7 +104,7 @@ class Simulation:
             names = [node.name for node in plan.nodes]
             scenario.geography.lay_out(names, weather, scenario.links)
         self.record = ChainRecord(plan.genesis)
-        around = Surroundings(
+        around = RunContext(
             plan.genesis,
             self.internet,
             self.trace,
@@ -207,7 +207,7 @@ class Simulation:
             nursery.cancel_scope.cancel()
         return done.is_set(), ended_at
 
-    def _on_signature(self, signature: Signature) -> None:
+    def _on_signature(self, signature: SignatureMade) -> None:
         self._observatory.hear_signature(signature)
 
     async def _start_after(self, delay_s: float, node: SimulatedNode) -> None:

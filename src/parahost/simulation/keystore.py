@@ -8,9 +8,9 @@ from parahost.ports import KeyStore, KeyType
 from parahost.ports.keystore import VrfSignature
 from parahost.ports.promises import Promise
 from parahost.primitives.transcript import Transcript
-from parahost.simulation.checkers.checker import Signature
+from parahost.simulation.checkers.checker import SignatureMade
 
-OnSignature = Callable[[Signature], None]
+OnSignature = Callable[[SignatureMade], None]
 
 
 class WatchedKeyStore:
@@ -28,7 +28,7 @@ class WatchedKeyStore:
         self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
     ) -> bytes:
         signature = self._keys.sign(key_type, public, payload, promises)
-        self._on_signature(Signature(self._node, key_type, public, payload))
+        self._on_signature(SignatureMade(self._node, key_type, public, payload))
         return signature
 
     def vrf_sign(

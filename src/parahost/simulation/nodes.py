@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunContext:
     """What all nodes of a run have in common."""
 
     genesis: State
@@ -51,7 +51,7 @@ class PowerFailure(BaseException):
 class SimulatedNode:
     """One machine of the network."""
 
-    def __init__(self, plan: NodePlan, around: Surroundings) -> None:
+    def __init__(self, plan: NodePlan, around: RunContext) -> None:
         self.plan = plan
         self.name = plan.name
         self.clock = NodeClock()

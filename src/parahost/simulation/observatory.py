@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from parahost.primitives.basic import Hash
-from parahost.simulation.checkers import Checker, Signature
+from parahost.simulation.checkers import Checker, SignatureMade
 from parahost.simulation.journal import TraceEvent
 from parahost.simulation.nodes import SimulatedNode
 from parahost.simulation.record import ChainRecord, RecordedBlock
@@ -49,7 +49,7 @@ class Observatory:
         if event.event in self._waiting_for:
             self._tell_each(self._waiting_for[event.event], "on_event", event)
 
-    def hear_signature(self, signature: Signature) -> None:
+    def hear_signature(self, signature: SignatureMade) -> None:
         if self._is_honest(signature.node):
             self._tell("on_signature", signature)
 

@@ -33,7 +33,7 @@ MAX_PARATHREADS = 1000
 MAX_EPOCH_SLOTS = 1_000_000
 
 
-Part = str | tuple[str, int]
+ScenarioPart = str | tuple[str, int]
 """A field of a scenario or of its shape; or one of its faults and the like, by its place."""
 
 
@@ -41,7 +41,7 @@ class BadSimulation(InputError):
     """There can be no such simulation; says what is wrong. ``parts``: what is to blame, the
     likeliest first."""
 
-    def __init__(self, reason: str, *parts: Part) -> None:
+    def __init__(self, reason: str, *parts: ScenarioPart) -> None:
         super().__init__(reason)
         self.parts = parts
 

@@ -32,10 +32,10 @@ from parahost.simulation.expectations import Expectation
 from parahost.simulation.faults import Fault
 from parahost.simulation.field_types import misfit
 from parahost.simulation.network import Geography, LinkQuality
-from parahost.simulation.plan import BadSimulation, Part, Shape, node_roles
+from parahost.simulation.plan import BadSimulation, ScenarioPart, Shape, node_roles
 
 PATIENCE = 4
-PATIENCE_SLOTS = 20
+GIVE_UP_SLOTS = 20
 """A run is given up after so many slots, and :data:`PATIENCE` more for each block."""
 
 
@@ -100,7 +100,7 @@ class Scenario:
     @property
     def limit_s(self) -> float:
         """When the run is given up, in virtual seconds."""
-        return self.shape.slot_s * (PATIENCE * self.blocks + PATIENCE_SLOTS)
+        return self.shape.slot_s * (PATIENCE * self.blocks + GIVE_UP_SLOTS)
 
     @property
     def is_undisturbed(self) -> bool:
@@ -135,7 +135,7 @@ class Scenario:
 
 
 @contextmanager
-def _blaming(part: Part) -> Iterator[None]:
+def _blaming(part: ScenarioPart) -> Iterator[None]:
     """What is found wrong is wrong with that part."""
     try:
         yield

@@ -24,7 +24,7 @@ from parahost.runtime.storage import State
 from parahost.simulation.verifier import SharedVerifier
 from parahost.validation.inprocess import InProcessHost
 
-Body = tuple[Extrinsic, ...]
+BlockBody = tuple[Extrinsic, ...]
 
 MAX_EXECUTIONS = 512
 MAX_ANSWERS = 4096
@@ -38,7 +38,7 @@ class Sharing:
         remember_results(enabled)
         self._verifier = SharedVerifier(DirectVerifier())
         self._host = InProcessHost()
-        self._executed: OrderedDict[tuple[Hash, Hash, Body], Executed] = OrderedDict()
+        self._executed: OrderedDict[tuple[Hash, Hash, BlockBody], Executed] = OrderedDict()
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
 
     def verifier(self) -> Verifier:

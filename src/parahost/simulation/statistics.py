@@ -12,7 +12,7 @@ from parahost.simulation.journal import Trace, TraceEvent
 from parahost.simulation.plan import NetworkPlan
 from parahost.simulation.record import ChainRecord
 
-STAGES = {
+STAGE_NAME_OF_EVENT = {
     "collation.made": "made",
     "backing.seconded": "seconded",
     "backing.backable": "backable",
@@ -65,7 +65,7 @@ class Statistics:
         trace.watch(self._hear)
 
     def _hear(self, event: TraceEvent) -> None:
-        stage = STAGES.get(event.event)
+        stage = STAGE_NAME_OF_EVENT.get(event.event)
         if stage is not None:
             candidate = event.fields["candidate"]
             assert isinstance(candidate, bytes)
@@ -114,7 +114,7 @@ class Statistics:
             "forks": len(self._record.blocks) - len(chain),
             "included": included,
             "timed_out": sum(len(ledger.step(block).timed_out) for block in chain),
-            "parablocks": {stage: stages[stage] for stage in STAGES.values()},
+            "parablocks": {stage: stages[stage] for stage in STAGE_NAME_OF_EVENT.values()},
             "seconds_to_inclusion": _plain(Distribution.of(to_inclusion)),
             "seconds_to_finality": _plain(Distribution.of(to_finality)),
             "messages": {name: traffic[name].messages for name in sorted(traffic)},

@@ -36,7 +36,7 @@ _SOME = b"\x01"
 _LARGE_VALUE = 1 << 16
 
 
-class Journal:
+class WriteAheadLog:
     """An open journal file; one process has it at a time."""
 
     def __init__(self, path: Path) -> None:

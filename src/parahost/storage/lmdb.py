@@ -29,8 +29,8 @@ import lmdb
 
 from parahost.ports.database import Batch, DatabaseDamaged, DatabaseError, DatabaseInUse
 from parahost.storage.background import Background
-from parahost.storage.journal import Journal
-from parahost.storage.pending import Change, Pending, changes_in, size_of
+from parahost.storage.journal import WriteAheadLog
+from parahost.storage.pending import Change, PendingChanges, changes_in, size_of
 from parahost.storage.ranges import Range, check_batch
 
 _DATA = "data.mdb"
@@ -68,14 +68,14 @@ class LmdbDatabase:
         :raises DatabaseError: when the disk refuses.
         """
         self._path = path
-        self._pending = Pending()
-        self._committing: tuple[Pending, Future[_Tables]] | None = None
+        self._pending = PendingChanges()
+        self._committing: tuple[PendingChanges, Future[_Tables]] | None = None
         self._closed = False
         with ExitStack() as opened:
             self._lock = _lock_directory(path)
             opened.callback(os.close, self._lock)
             self._env = opened.enter_context(_open_environment(path))
-            self._journal, self._spare = (Journal(path / name) for name in _JOURNALS)
+            self._journal, self._spare = (WriteAheadLog(path / name) for name in _JOURNALS)
             for journal in (self._journal, self._spare):
                 opened.callback(journal.close)
             _sync_directory(path)
@@ -135,7 +135,7 @@ class LmdbDatabase:
 
     # Pending changes
 
-    def _layers(self) -> tuple[Pending, ...]:
+    def _layers(self) -> tuple[PendingChanges, ...]:
         """What LMDB may not have yet, the oldest first."""
         committing = () if self._committing is None else (self._committing[0],)
         return (*committing, self._pending)
@@ -180,7 +180,7 @@ class LmdbDatabase:
         synced = self._journalling.start(self._journal.sync)
         put = partial(self._put, synced, self._pending, self._sequence)
         self._committing = self._pending, self._commits.start(put)
-        self._pending = Pending()
+        self._pending = PendingChanges()
         self._journal, self._spare = self._spare, self._journal
 
     def _note_commit(self, *, wait: bool = False) -> None:
@@ -193,7 +193,7 @@ class LmdbDatabase:
             self._spare.clear()
             self._committing = None
 
-    def _put(self, synced: Future[None], pending: Pending, sequence: int) -> _Tables:
+    def _put(self, synced: Future[None], pending: PendingChanges, sequence: int) -> _Tables:
         """Commit to LMDB what the journal has, once that is synced; gives the tables that were
         made."""
         synced.result()

@@ -11,7 +11,7 @@ Change = tuple[bytes, bytes | None]
 """A key and its new value; ``None`` when it is deleted."""
 
 
-class Pending:
+class PendingChanges:
     """Changes by table; a later one replaces an earlier one."""
 
     def __init__(self) -> None:
@@ -33,7 +33,9 @@ def size_of(batch: Batch) -> int:
     return sum(len(value) for value in batch.changes.values() if value is not None)
 
 
-def changes_in(layers: tuple[Pending, ...], table: str, keys: Range, reverse: bool) -> list[Change]:
+def changes_in(
+    layers: tuple[PendingChanges, ...], table: str, keys: Range, reverse: bool
+) -> list[Change]:
     """What the layers, the oldest first, change in that range of a table, in the order of keys."""
     merged: dict[bytes, bytes | None] = {}
     for layer in layers:

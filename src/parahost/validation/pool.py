@@ -35,11 +35,11 @@ from parahost.validation.errors import ArtifactError
 from parahost.validation.preparation import (
     PreparationLimits,
     Preparations,
-    Refused,
+    UnpreparableCode,
     Unprepared,
 )
-from parahost.validation.wire import Reply, ReplyKind, Request, RequestKind, because
-from parahost.validation.worker_process import Allowance, MachineFault, Overrun, WorkerProcess
+from parahost.validation.wire import ReplyKind, RequestKind, WorkerReply, WorkerRequest, because
+from parahost.validation.worker_process import MachineFault, Overrun, RequestLimits, WorkerProcess
 
 _log = logging.getLogger(__name__)
 
@@ -64,9 +64,9 @@ class Limits:
     """How long a worker may go on without using CPU."""
     preparation: PreparationLimits = field(default_factory=PreparationLimits)
 
-    def execution(self, kind: ExecutionKind) -> Allowance:
+    def execution(self, kind: ExecutionKind) -> RequestLimits:
         cpu_s = self.backing_cpu_s if kind is ExecutionKind.BACKING else self.checking_cpu_s
-        return Allowance(cpu_s, self.memory, self.stall_s)
+        return RequestLimits(cpu_s, self.memory, self.stall_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,7 +158,7 @@ class ValidationPool:
     async def _attempt(
         self, code: bytes, digest: bytes, params: bytes, kind: ExecutionKind
     ) -> ExecutionOutcome:
-        request = Request(RequestKind.EXECUTE, digest, params)
+        request = WorkerRequest(RequestKind.EXECUTE, digest, params)
         allowance = self._limits.execution(kind)
         reply, prepare_ms = await self._call_prepared(code, request, allowance)
         if reply.kind is ReplyKind.BAD_ARTIFACT:
@@ -172,8 +172,8 @@ class ValidationPool:
         raise MachineFault(reply.reason)
 
     async def _call_prepared(
-        self, code: bytes, request: Request, allowance: Allowance
-    ) -> tuple[Reply, float]:
+        self, code: bytes, request: WorkerRequest, allowance: RequestLimits
+    ) -> tuple[WorkerReply, float]:
         """Have the code prepared and a worker execute it; and how long the preparation took."""
         prepare_ms = 0.0
         artifact = self._open(request.code_hash)
@@ -197,7 +197,9 @@ class ValidationPool:
 
     # Executing
 
-    async def _call(self, request: Request, allowance: Allowance, artifact: int) -> Reply:
+    async def _call(
+        self, request: WorkerRequest, allowance: RequestLimits, artifact: int
+    ) -> WorkerReply:
         """Let a worker execute: ``DONE``, ``FAILED`` or ``BAD_ARTIFACT``.
 
         :raises MachineFault: when none did.
@@ -258,14 +260,16 @@ class ValidationPool:
 
     # Preparing
 
-    async def _compile(self, code: bytes, digest: bytes, allowance: Allowance) -> Refused | None:
+    async def _compile(
+        self, code: bytes, digest: bytes, allowance: RequestLimits
+    ) -> UnpreparableCode | None:
         worker = WorkerProcess(RequestKind.PREPARE, allowance.memory)
         self._preparing.add(worker)
         with self._discarded_on_error(worker):
-            reply = await worker.ask(Request(RequestKind.PREPARE, digest, code), allowance)
+            reply = await worker.ask(WorkerRequest(RequestKind.PREPARE, digest, code), allowance)
         self._discard(worker)
         if reply.kind is ReplyKind.FAILED:
-            return Refused(reply.reason)
+            return UnpreparableCode(reply.reason)
         if reply.kind is not ReplyKind.DONE:
             raise MachineFault(reply.reason)
         try:

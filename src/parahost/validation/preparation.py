@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import trio
 
-from parahost.validation.worker_process import Allowance, MachineFault, Overrun
+from parahost.validation.worker_process import MachineFault, Overrun, RequestLimits
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Unprepared(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class UnpreparableCode:
     """The code is no validation function, on any machine."""
 
     reason: str
@@ -66,10 +66,10 @@ _CUT_OFF = _Setback("the validation pool is closed", 0, False, 0.0)
 @dataclass(slots=True)
 class _UnderWay:
     done: trio.Event
-    outcome: Refused | _Setback | None = _CUT_OFF
+    outcome: UnpreparableCode | _Setback | None = _CUT_OFF
 
 
-Prepare = Callable[[bytes, bytes, Allowance], Awaitable[Refused | None]]
+Prepare = Callable[[bytes, bytes, RequestLimits], Awaitable[UnpreparableCode | None]]
 """Given code, its hash and what may be used, has its artifact made. Raises ``MachineFault``."""
 
 
@@ -80,18 +80,18 @@ class Preparations:
         self._prepare = prepare
         self._limits = limits
         self._nursery = nursery
-        self._known: OrderedDict[bytes, Refused | _Setback] = OrderedDict()
+        self._known: OrderedDict[bytes, UnpreparableCode | _Setback] = OrderedDict()
         self._under_way: dict[bytes, _UnderWay] = {}
         self._first, self._again = trio.Semaphore(1), trio.Semaphore(1)
 
-    async def have(self, code: bytes, digest: bytes) -> tuple[Refused | None, float]:
+    async def have(self, code: bytes, digest: bytes) -> tuple[UnpreparableCode | None, float]:
         """Wait until the code is prepared. ``None`` when it is; and how long it took, in ms, or 0
         when that was for another request.
 
         :raises Unprepared: when this machine cannot, or not in time.
         """
         known = self._known.get(digest)
-        if isinstance(known, Refused):
+        if isinstance(known, UnpreparableCode):
             self._known.move_to_end(digest)
             return known, 0.0
         if known is not None and (left_s := known.until - trio.current_time()) > 0:
@@ -128,10 +128,10 @@ class Preparations:
 
     async def _outcome(
         self, code: bytes, digest: bytes, before: _Setback | None
-    ) -> Refused | _Setback | None:
+    ) -> UnpreparableCode | _Setback | None:
         limits, is_slow = self._limits, before is not None and before.is_slow
         cpu_s = limits.again_cpu_s if is_slow else limits.first_cpu_s
-        allowance = Allowance(cpu_s, limits.memory, limits.stall_s)
+        allowance = RequestLimits(cpu_s, limits.memory, limits.stall_s)
         faults = []
         async with self._again if is_slow else self._first:
             for _ in range(_ATTEMPTS):

@@ -19,8 +19,8 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-MAX_BODY = 64 * 1024 * 1024
-MAX_ARTIFACT_SIZE = MAX_BODY
+MAX_WIRE_BYTES = 64 * 1024 * 1024
+MAX_ARTIFACT_SIZE = MAX_WIRE_BYTES
 """In bytes; that of a real parachain has 2 to 10 MB."""
 MAX_RESULT_SIZE = 16 * 1024 * 1024
 """The longest result that is read out of a guest, in bytes. An honest one is a head, messages and
@@ -62,7 +62,7 @@ _MAX_DONE = {RequestKind.PREPARE: MAX_ARTIFACT_SIZE, RequestKind.EXECUTE: MAX_RE
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WorkerRequest:
     kind: RequestKind
     code_hash: bytes
     body: bytes
@@ -72,7 +72,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class WorkerReply:
     kind: ReplyKind
     duration_ms: float = 0.0
     peak_memory_kb: int = 0
@@ -88,9 +88,9 @@ class Reply:
         return printable(self.body.decode(errors="replace"))
 
 
-def because(kind: ReplyKind, reason: str) -> Reply:
+def because(kind: ReplyKind, reason: str) -> WorkerReply:
     """A reply that carries a reason."""
-    return Reply(kind, body=reason.encode(errors="replace")[:MAX_REASON_SIZE])
+    return WorkerReply(kind, body=reason.encode(errors="replace")[:MAX_REASON_SIZE])
 
 
 def printable(text: str) -> str:
@@ -106,8 +106,8 @@ def decode_request_head(head: bytes) -> tuple[RequestKind, bytes, int]:
     :raises WireError: when it is none.
     """
     kind, code_hash, length = _REQUEST.unpack(head)
-    if length > MAX_BODY:
-        raise WireError(f"a body of {length} bytes exceeds {MAX_BODY}")
+    if length > MAX_WIRE_BYTES:
+        raise WireError(f"a body of {length} bytes exceeds {MAX_WIRE_BYTES}")
     try:
         return RequestKind(kind), code_hash, length
     except ValueError as error:

@@ -29,10 +29,10 @@ from parahost.validation.machine_stack import THREAD_STACK
 from parahost.validation.wire import (
     MAX_ARTIFACT_SIZE,
     REQUEST_HEAD_SIZE,
-    Reply,
     ReplyKind,
-    Request,
     RequestKind,
+    WorkerReply,
+    WorkerRequest,
     because,
     decode_request_head,
 )
@@ -54,16 +54,16 @@ class Worker:
         self._engine = Engine()
         self._loaded: tuple[bytes, ValidationFunction] | None = None
 
-    def answer(self, request: Request, artifact: int | None) -> Reply:
+    def answer(self, request: WorkerRequest, artifact: int | None) -> WorkerReply:
         """``artifact`` is the descriptor that came with the request."""
         started = time.perf_counter()
         report = CallReport()
         try:
             if request.kind is RequestKind.PREPARE:
-                reply = Reply(ReplyKind.DONE, body=self._prepare(request.body))
+                reply = WorkerReply(ReplyKind.DONE, body=self._prepare(request.body))
             else:
                 function = self._load(request.code_hash, artifact)
-                reply = Reply(ReplyKind.DONE, body=function.call(request.body, report))
+                reply = WorkerReply(ReplyKind.DONE, body=function.call(request.body, report))
         except FunctionFailed as failure:
             reply = because(ReplyKind.FAILED, failure.reason)
         except ArtifactError as error:
@@ -73,7 +73,7 @@ class Worker:
         except MemoryError:
             reply = because(ReplyKind.BROKEN, "the worker is out of memory")
         duration_ms = (time.perf_counter() - started) * 1000
-        return Reply(reply.kind, duration_ms, report.peak_memory_kb, reply.body)
+        return WorkerReply(reply.kind, duration_ms, report.peak_memory_kb, reply.body)
 
     def _prepare(self, code: bytes) -> bytes:
         module = self._engine.compile(wasm_of(code))
@@ -98,7 +98,7 @@ class Worker:
 
 def serve(worker: Worker, connection: socket.socket) -> None:
     """Answer requests until the other side closes the connection."""
-    connection.sendall(Reply(ReplyKind.READY).encode())
+    connection.sendall(WorkerReply(ReplyKind.READY).encode())
     while True:
         head, artifact = _receive_head(connection)
         if not head:
@@ -107,7 +107,7 @@ def serve(worker: Worker, connection: socket.socket) -> None:
         body = _receive(connection, length)
         if len(body) < length:
             return
-        reply = worker.answer(Request(kind, code_hash, body), artifact)
+        reply = worker.answer(WorkerRequest(kind, code_hash, body), artifact)
         if artifact is not None:
             os.close(artifact)
         connection.sendall(reply.encode())

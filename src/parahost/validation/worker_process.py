@@ -20,10 +20,10 @@ import trio
 
 from parahost.validation.wire import (
     REPLY_HEAD_SIZE,
-    Reply,
-    Request,
     RequestKind,
     WireError,
+    WorkerReply,
+    WorkerRequest,
     decode_reply_head,
     printable,
 )
@@ -48,7 +48,7 @@ class Overrun(MachineFault):
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class RequestLimits:
     """What a worker may use for one request, and how long it may rest."""
 
     cpu_s: float
@@ -57,7 +57,7 @@ class Allowance:
     stall_s: float
 
 
-_TO_START = Allowance(cpu_s=30.0, memory=512 << 20, stall_s=30.0)
+_TO_START = RequestLimits(cpu_s=30.0, memory=512 << 20, stall_s=30.0)
 
 
 class WorkerProcess:
@@ -129,8 +129,8 @@ class WorkerProcess:
         return self._process.returncode
 
     async def ask(
-        self, request: Request, allowance: Allowance, artifact: int | None = None
-    ) -> Reply:
+        self, request: WorkerRequest, allowance: RequestLimits, artifact: int | None = None
+    ) -> WorkerReply:
         """Send a request, with a descriptor beside it, and wait for the reply.
 
         :raises MachineFault: when the worker dies, hangs, exceeds its allowance, or says nonsense.
@@ -151,7 +151,7 @@ class WorkerProcess:
         except (trio.BrokenResourceError, trio.ClosedResourceError, EOFError, OSError):
             raise MachineFault(await self._how_it_ended()) from None
 
-    async def _send(self, request: Request, artifact: int | None) -> None:
+    async def _send(self, request: WorkerRequest, artifact: int | None) -> None:
         head = request.encode_head()
         beside = []
         if artifact is not None:
@@ -162,11 +162,11 @@ class WorkerProcess:
         await self._stream.send_all(head[sent:])
         await self._stream.send_all(request.body)
 
-    async def _reply(self, request: RequestKind | None, allowance: Allowance) -> Reply:
+    async def _reply(self, request: RequestKind | None, allowance: RequestLimits) -> WorkerReply:
         watch = _Watch(self.pid, allowance)
         head = await self._receive(REPLY_HEAD_SIZE, watch)
         kind, duration_ms, peak_memory_kb, length = decode_reply_head(head, request)
-        return Reply(kind, duration_ms, peak_memory_kb, await self._receive(length, watch))
+        return WorkerReply(kind, duration_ms, peak_memory_kb, await self._receive(length, watch))
 
     async def _receive(self, length: int, watch: _Watch) -> bytes:
         received = bytearray()
@@ -199,7 +199,7 @@ class WorkerProcess:
 class _Watch:
     """Notices that a process exceeds its allowance, or neither answers nor uses CPU."""
 
-    def __init__(self, pid: int, allowance: Allowance) -> None:
+    def __init__(self, pid: int, allowance: RequestLimits) -> None:
         self._pid = pid
         self._allowance = allowance
         self._start_s = _cpu_s_of(pid)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import trio
 
-from parahost.chain.sync.messages import Announce, Announcement, Status
+from parahost.chain.sync.messages import Announce, Status, SyncMessage
 from parahost.consensus.grandpa.messages import (
     NEIGHBOUR_VERSION,
     GossipMessage,
@@ -67,7 +67,7 @@ async def a_far_best_block(target: Target, tally: Tally) -> None:
     async def script(peer: HostilePeer) -> None:
         status = Status(_number(_FAR), some_hash(), _number(0), Hash(target.genesis))
         while True:
-            await peer.notify("block-announces", encode(status, Announcement))
+            await peer.notify("block-announces", encode(status, SyncMessage))
             await trio.sleep(1)
 
     await besiege(target, tally, script, at_a_time=3, asked=late)
@@ -79,7 +79,7 @@ async def a_far_final_block(target: Target, tally: Tally) -> None:
     async def script(peer: HostilePeer) -> None:
         status = Status(_number(_FAR), some_hash(), _number(_FAR), some_hash())
         while True:
-            await peer.notify("block-announces", encode(status, Announcement))
+            await peer.notify("block-announces", encode(status, SyncMessage))
             await trio.sleep(1)
 
     await besiege(target, tally, script)
@@ -91,7 +91,7 @@ async def blocks_that_are_none(target: Target, tally: Tally) -> None:
     async def script(peer: HostilePeer) -> None:
         while True:
             header = Header(some_hash(), _number(50), some_hash(), some_hash())
-            await peer.notify("block-announces", encode(Announce(header, True), Announcement))
+            await peer.notify("block-announces", encode(Announce(header, True), SyncMessage))
             await trio.sleep(0.01)
 
     await besiege(target, tally, script)

@@ -6,7 +6,7 @@ import os
 
 import trio
 
-from parahost.chain.sync.messages import Announce, Announcement
+from parahost.chain.sync.messages import Announce, SyncMessage
 from parahost.crypto import sr25519
 from parahost.node.collation.wire import Advertise, CollationGossip, Declare, declare_payload
 from parahost.node.protocols import COLLATION, COLLATION_REQUEST
@@ -29,7 +29,7 @@ async def collators_that_never_deliver(target: Target, tally: Tally) -> None:
         nonlocal news
         if protocol == "block-announces":
             try:
-                announcement = decode(Announcement, payload)
+                announcement = decode(SyncMessage, payload)
             except ScaleDecodeError:
                 return
             if isinstance(announcement, Announce):
@@ -71,7 +71,7 @@ async def collators_that_deliver_garbage(target: Target, tally: Tally) -> None:
     async def heard(protocol: str, payload: bytes) -> None:
         if protocol == "block-announces" and payload[:1] == b"\1":
             try:
-                announcement = decode(Announcement, payload)
+                announcement = decode(SyncMessage, payload)
             except ScaleDecodeError:
                 return
             for peer in peers:

@@ -10,7 +10,7 @@ from parahost.simulation import Crash, Moment, Partition, Scenario, at_block
 from parahost.simulation.adversaries import EquivocatingAuthor
 from parahost.simulation.faults import Fault, World
 from parahost.simulation.hunt.draw import draw
-from parahost.simulation.hunt.trial import Result, Trial
+from parahost.simulation.hunt.trial import Trial, TrialResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +56,15 @@ def draw_with_bug(seed: int) -> Scenario:
     )
 
 
-def never_ends(trial: Trial) -> Result:
+def never_ends(trial: Trial) -> TrialResult:
     """As a node does that waits for nothing."""
     while trial.seed == BAD_SEED:
         pass
-    return Result(trial, {}, blocks=trial.seed)
+    return TrialResult(trial, {}, blocks=trial.seed)
 
 
-def dies(trial: Trial) -> Result:
+def dies(trial: Trial) -> TrialResult:
     """As a process does that the system takes down."""
     if trial.seed == BAD_SEED:
         os._exit(9)
-    return Result(trial, {}, blocks=trial.seed)
+    return TrialResult(trial, {}, blocks=trial.seed)

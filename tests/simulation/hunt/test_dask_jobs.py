@@ -9,8 +9,8 @@ from distributed import Client, LocalCluster
 
 from parahost.simulation.hunt import dask_jobs
 from parahost.simulation.hunt.dask_jobs import Cluster, NoCluster, connected
-from parahost.simulation.hunt.processes import Processes
-from parahost.simulation.hunt.trial import PROGRAM, Result, Trial
+from parahost.simulation.hunt.processes import LocalProcesses
+from parahost.simulation.hunt.trial import PROGRAM, Trial, TrialResult
 from tests.simulation.hunt.planted import BAD_SEED, draw_with_bug, never_ends
 
 TRIALS = [Trial(seed, draw_with_bug(seed)) for seed in (1, BAD_SEED)]
@@ -25,12 +25,12 @@ def scheduler() -> Iterator[str]:
 
 
 def test_results_are_those_of_this_machine(scheduler: str) -> None:
-    def told(results: Iterator[Result]) -> dict[int, tuple[str, dict[str, str]]]:
+    def told(results: Iterator[TrialResult]) -> dict[int, tuple[str, dict[str, str]]]:
         return {each.trial.seed: (each.digest, dict(each.broken)) for each in results}
 
     with connected(scheduler) as cluster:
         assert cluster.jobs == 1
-        assert told(cluster.run(TRIALS)) == told(Processes().run(TRIALS))
+        assert told(cluster.run(TRIALS)) == told(LocalProcesses().run(TRIALS))
 
 
 def test_one_that_hangs_is_ended(scheduler: str) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from multiprocessing import active_children
 
-from parahost.simulation.hunt.processes import Processes
-from parahost.simulation.hunt.trial import PROGRAM, Result, Trial
+from parahost.simulation.hunt.processes import LocalProcesses
+from parahost.simulation.hunt.trial import PROGRAM, Trial, TrialResult
 from tests.simulation.hunt.planted import BAD_SEED, dies, draw_with_bug, never_ends
 
 TRIALS = [Trial(seed, draw_with_bug(seed)) for seed in range(1, 6)]
 
 
 def test_one_that_dies_is_told_of() -> None:
-    results = list(Processes(2, attempt=dies).run(TRIALS))
+    results = list(LocalProcesses(2, attempt=dies).run(TRIALS))
     assert sorted(result.trial.seed for result in results) == [1, 2, 3, 4, 5]
     for result in results:
         if result.trial.seed == BAD_SEED:
@@ -24,13 +24,15 @@ def test_one_that_dies_is_told_of() -> None:
 
 def test_one_that_hangs_is_ended() -> None:
     hanging = Trial(BAD_SEED, draw_with_bug(BAD_SEED))
-    (result,) = Processes(1, attempt=never_ends, limit_s=0.5).run([hanging])
-    assert result == Result(hanging, {PROGRAM: "hangs: no end in 0.5 s"})
+    (result,) = LocalProcesses(1, attempt=never_ends, limit_s=0.5).run([hanging])
+    assert result == TrialResult(hanging, {PROGRAM: "hangs: no end in 0.5 s"})
     assert not active_children()
 
 
 def test_who_stops_listening_ends_all() -> None:
-    runs = Processes(2, attempt=never_ends).run([Trial(1, TRIALS[0].scenario), *TRIALS[2:3] * 3])
+    runs = LocalProcesses(2, attempt=never_ends).run(
+        [Trial(1, TRIALS[0].scenario), *TRIALS[2:3] * 3]
+    )
     assert next(runs).ok
     assert active_children()
     runs.close()
@@ -39,8 +41,8 @@ def test_who_stops_listening_ends_all() -> None:
 
 def test_runs_are_the_same_however_many_there_are() -> None:
     trials = TRIALS[:2]
-    reversed_ = {result.trial.seed: result.digest for result in Processes(1).run(trials[::-1])}
+    reversed_ = {result.trial.seed: result.digest for result in LocalProcesses(1).run(trials[::-1])}
     for jobs in (1, 2):
-        for result in Processes(jobs).run(trials):
+        for result in LocalProcesses(jobs).run(trials):
             assert result.ok, result.broken
             assert result.digest == reversed_[result.trial.seed]

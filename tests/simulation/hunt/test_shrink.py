@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from parahost.simulation import Crash, Scenario
 from parahost.simulation.hunt.draw import draw
-from parahost.simulation.hunt.processes import Processes
+from parahost.simulation.hunt.processes import LocalProcesses
 from parahost.simulation.hunt.shrink import CUTS, MOST_RUNS, shrink
-from parahost.simulation.hunt.trial import Result, Trial
+from parahost.simulation.hunt.trial import Trial, TrialResult
 from tests.simulation.hunt.planted import BAD_SEED, TwoFaced, draw_with_bug
 
 CHECKER = "no_contradiction"
@@ -29,10 +29,10 @@ class Known:
         self.runs = 0
         self._fails = fails
 
-    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+    def run(self, trials: Iterable[Trial]) -> Iterator[TrialResult]:
         for trial in list(trials)[::-1]:
             self.runs += 1
-            yield Result(trial, {CHECKER: "broken"} if self._fails(trial.scenario) else {})
+            yield TrialResult(trial, {CHECKER: "broken"} if self._fails(trial.scenario) else {})
 
 
 def crashes(scenario: Scenario) -> list[Crash]:
@@ -55,7 +55,7 @@ def test_nothing_more_can_be_left_out(seed: int, rule: Rule, jobs: int) -> None:
     scenario = draw(seed)
     if not rule(scenario):
         return
-    failed = Result(Trial(seed, scenario), {CHECKER: "broken"})
+    failed = TrialResult(Trial(seed, scenario), {CHECKER: "broken"})
     small = shrink(failed, Known(rule), PLENTY).scenario
     assert rule(small)
     for cut in CUTS:
@@ -66,23 +66,23 @@ def test_nothing_more_can_be_left_out(seed: int, rule: Rule, jobs: int) -> None:
 def test_runs_are_bounded() -> None:
     scenario = draw(next(seed for seed in range(1000) if len(draw(seed).faults) == 4))
     runner = Known(lambda scenario: len(scenario.faults) == 4)
-    shrunk = shrink(Result(Trial(1, scenario), {CHECKER: "broken"}), runner, 10)
+    shrunk = shrink(TrialResult(Trial(1, scenario), {CHECKER: "broken"}), runner, 10)
     assert shrunk.runs == runner.runs == 10 < MOST_RUNS
 
 
 def test_another_checkers_failure_is_another_failure() -> None:
     scenario = draw(next(seed for seed in range(1000) if draw(seed).faults))
-    failed = Result(Trial(1, scenario), {"one_state_root": "broken"})
+    failed = TrialResult(Trial(1, scenario), {"one_state_root": "broken"})
     shrunk = shrink(failed, Known(lambda scenario: True))
     assert shrunk.scenario == scenario
 
 
 @pytest.mark.guide("A77")
 def test_a_bug_in_a_node_is_laid_bare() -> None:
-    processes = Processes()
+    processes = LocalProcesses()
     (failed,) = processes.run([Trial(BAD_SEED, draw_with_bug(BAD_SEED))])
     assert set(failed.broken) >= {CHECKER}
-    (failed,) = (Result(failed.trial, {CHECKER: failed.broken[CHECKER]}),)
+    (failed,) = (TrialResult(failed.trial, {CHECKER: failed.broken[CHECKER]}),)
     shrunk = shrink(failed, processes)
     assert shrunk.checker == CHECKER
     (fault,) = shrunk.scenario.faults

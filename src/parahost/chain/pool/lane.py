@@ -10,21 +10,21 @@ from typing import Final
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.header import Extrinsic
 from parahost.runtime.origin import AccountId
-from parahost.runtime.transactions import Offer, Standing
+from parahost.runtime.transactions import AccountStanding, TransactionClaim
 
 MAX_PRIORITY: Final = 1 << 144
 """Above that of any tip."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingTransaction:
     """A transaction in the pool. ``born``: the block whose hash the signature covers,
     unless that is the genesis. ``arrival``: smaller is older. ``expires``: the number of the
     last block that may include it."""
 
     hash: Hash
     extrinsic: Extrinsic
-    offer: Offer
+    offer: TransactionClaim
     born: BlockNumber | None
     arrival: int
     expires: int
@@ -41,18 +41,18 @@ class Lane:
     ready; the others wait for what is not here."""
 
     signer: AccountId
-    standing: Standing
+    standing: AccountStanding
     fees: int = 0
     ready_count: int = 0
     version: int = 0
     """Grows with every change, so that what was noted of the lane can be told to be old."""
-    _by_nonce: dict[int, Waiting] = field(default_factory=dict)
+    _by_nonce: dict[int, WaitingTransaction] = field(default_factory=dict)
     _nonces: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self._nonces)
 
-    def __iter__(self) -> Iterator[Waiting]:
+    def __iter__(self) -> Iterator[WaitingTransaction]:
         return (self._by_nonce[nonce] for nonce in self._nonces)
 
     @property
@@ -60,14 +60,14 @@ class Lane:
         return len(self._nonces) - self.ready_count
 
     @property
-    def tail(self) -> Waiting:
+    def tail(self) -> WaitingTransaction:
         """The one with the highest nonce: nobody waits for it."""
         return self._by_nonce[self._nonces[-1]]
 
-    def at(self, nonce: int) -> Waiting | None:
+    def at(self, nonce: int) -> WaitingTransaction | None:
         return self._by_nonce.get(nonce)
 
-    def ready(self, position: int) -> Waiting | None:
+    def ready(self, position: int) -> WaitingTransaction | None:
         """The ready one at a position, counted from the nonce that is due."""
         if position >= self.ready_count:
             return None
@@ -77,7 +77,7 @@ class Lane:
         """Whether one with that nonce would have no gap before it."""
         return nonce <= self.standing.nonce + self.ready_count
 
-    def is_ready(self, one: Waiting) -> bool:
+    def is_ready(self, one: WaitingTransaction) -> bool:
         return one.offer.nonce < self.standing.nonce + self.ready_count
 
     def worth_before(self, nonce: int) -> int:
@@ -94,7 +94,7 @@ class Lane:
         worth = min(one.priority for one in self) if is_ready else tail.priority
         return is_ready, worth, -tail.arrival
 
-    def put(self, one: Waiting) -> None:
+    def put(self, one: WaitingTransaction) -> None:
         assert one.offer.nonce not in self._by_nonce, "a place is free before it is taken"
         self._by_nonce[one.offer.nonce] = one
         insort(self._nonces, one.offer.nonce)
@@ -102,7 +102,7 @@ class Lane:
         self.version += 1
         self._count_ready()
 
-    def take(self, nonce: int) -> Waiting:
+    def take(self, nonce: int) -> WaitingTransaction:
         one = self._by_nonce.pop(nonce)
         del self._nonces[bisect_left(self._nonces, nonce)]
         self.fees -= one.offer.fee
@@ -111,7 +111,7 @@ class Lane:
             self.ready_count = nonce - self.standing.nonce
         return one
 
-    def follow(self, standing: Standing) -> list[Waiting]:
+    def follow(self, standing: AccountStanding) -> list[WaitingTransaction]:
         """Take the signer's standing on another block; gives those that go: whose nonce is used,
         and from the end what the signer cannot pay any more."""
         self.standing = standing

@@ -30,8 +30,8 @@ from parahost.chain.pool.errors import (
     TooLate,
     TooManyOfSigner,
 )
-from parahost.chain.pool.lane import Lane, Waiting
-from parahost.chain.pool.reports import Report, Reports
+from parahost.chain.pool.lane import Lane, WaitingTransaction
+from parahost.chain.pool.reports import EquivocationReport, Reports
 from parahost.primitives.basic import H256, Hash
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.hashing import blake2_256
@@ -41,7 +41,7 @@ from parahost.primitives.scale import encode
 from parahost.runtime.errors import CannotPay, InvalidTransaction, StaleTransaction
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import State
-from parahost.runtime.transactions import Offer, Standing, ValidTransaction
+from parahost.runtime.transactions import AccountStanding, TransactionClaim, ValidTransaction
 
 MAX_TRANSACTIONS: Final = 2048
 MAX_BYTES: Final = 32 * MIB
@@ -62,7 +62,7 @@ MAX_RETURNING: Final = 2 * MAX_TRANSACTIONS
 class Judge(Protocol):
     """The runtime, as far as the pool asks it."""
 
-    def preview_transaction(self, extrinsic: Extrinsic) -> Offer | None:
+    def preview_transaction(self, extrinsic: Extrinsic) -> TransactionClaim | None:
         """What an extrinsic says of itself; ``None`` when nobody has signed it. It costs the same
         however long it is.
 
@@ -70,7 +70,7 @@ class Judge(Protocol):
         """
         ...
 
-    def standing(self, state: State, signer: AccountId) -> Standing:
+    def standing(self, state: State, signer: AccountId) -> AccountStanding:
         """What an account may do next, and pay."""
         ...
 
@@ -88,7 +88,7 @@ class TransactionPool:
         self._chain = chain
         self._judge = judge
         self._head = chain.best_hash
-        self._waiting: dict[Hash, Waiting] = {}
+        self._waiting: dict[Hash, WaitingTransaction] = {}
         self._lanes: dict[AccountId, Lane] = {}
         self._bytes = 0
         self._future = 0
@@ -185,13 +185,13 @@ class TransactionPool:
         valid = self._valid(extrinsic, offer)
         self._arrivals += 1
         expires = self._chain.best.number + valid.longevity
-        one = Waiting(hash, extrinsic, offer, valid.born, self._arrivals, expires)
+        one = WaitingTransaction(hash, extrinsic, offer, valid.born, self._arrivals, expires)
         self._make_room(lane, one, replaced, is_ready=is_ready)
         if replaced is not None:
             self.remove(replaced.hash)
         self._put(one)
 
-    def _lane(self, offer: Offer) -> Lane:
+    def _lane(self, offer: TransactionClaim) -> Lane:
         """The signer's lane, or one that is not yet kept.
 
         :raises StaleTransaction: when the nonce is used.
@@ -210,7 +210,9 @@ class TransactionPool:
             raise
         return lane
 
-    def _check_lane(self, lane: Lane, offer: Offer, replaced: Waiting | None) -> None:
+    def _check_lane(
+        self, lane: Lane, offer: TransactionClaim, replaced: WaitingTransaction | None
+    ) -> None:
         fees = lane.fees + offer.fee
         if replaced is not None:
             fees -= replaced.offer.fee
@@ -229,9 +231,9 @@ class TransactionPool:
         valid = self._valid(extrinsic, None)
         assert valid.deed is not None, "what is valid and nobody has signed is a report"
         expires = self._chain.best.number + valid.longevity
-        self._reports.put(valid.deed, Report(hash, extrinsic, expires))
+        self._reports.put(valid.deed, EquivocationReport(hash, extrinsic, expires))
 
-    def _valid(self, extrinsic: Extrinsic, offer: Offer | None) -> ValidTransaction:
+    def _valid(self, extrinsic: Extrinsic, offer: TransactionClaim | None) -> ValidTransaction:
         """:raises TooLate: when it was valid a few blocks ago: the era is over since, or the deed
         has been reported.
         """
@@ -257,7 +259,7 @@ class TransactionPool:
         best = self._chain.best_hash
         return next(iter(self._chain.ancestors(best, LATE_BLOCKS)[::-1]), best)
 
-    def _was_due(self, offer: Offer) -> bool:
+    def _was_due(self, offer: TransactionClaim) -> bool:
         try:
             state = self._chain.state(self._earlier())
             _check_standing(offer, self._judge.standing(state, offer.signer))
@@ -268,13 +270,18 @@ class TransactionPool:
     # Room
 
     def _make_room(
-        self, lane: Lane, one: Waiting, replaced: Waiting | None, *, is_ready: bool
+        self,
+        lane: Lane,
+        one: WaitingTransaction,
+        replaced: WaitingTransaction | None,
+        *,
+        is_ready: bool,
     ) -> None:
         """Let those go that are worth less than ``one``: as many as it needs, or none.
 
         :raises PoolFull: when what is worth less does not make room enough.
         """
-        gone: list[Waiting] = []
+        gone: list[WaitingTransaction] = []
         rank = is_ready, min(one.priority, lane.worth_before(one.offer.nonce))
         size, count = len(one.extrinsic), 1
         if replaced is not None:
@@ -303,7 +310,7 @@ class TransactionPool:
             heapq.heappop(self._worst)
         return None
 
-    def _put(self, one: Waiting) -> None:
+    def _put(self, one: WaitingTransaction) -> None:
         lane = self._lanes.get(one.offer.signer)
         if lane is None:
             state = self._chain.state(self._chain.best_hash)
@@ -317,7 +324,7 @@ class TransactionPool:
         heapq.heappush(self._expiring, (min(one.expires, soon), one.hash))
         self._note(lane, before)
 
-    def _forget(self, one: Waiting) -> None:
+    def _forget(self, one: WaitingTransaction) -> None:
         del self._waiting[one.hash]
         self._bytes -= len(one.extrinsic)
 
@@ -415,7 +422,7 @@ def transaction_hash(extrinsic: Extrinsic) -> Hash:
     return Hash(H256(blake2_256(encode(extrinsic, bytes))))
 
 
-def _check_standing(offer: Offer, standing: Standing) -> None:
+def _check_standing(offer: TransactionClaim, standing: AccountStanding) -> None:
     if offer.nonce < standing.nonce:
         raise StaleTransaction(
             f"nonce {offer.nonce} is used, the account's next is {standing.nonce}"

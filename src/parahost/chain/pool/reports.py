@@ -18,7 +18,7 @@ MAX_REPORT_BYTES: Final = 2 * MAX_HEADER_BYTES + 1 * KIB
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class EquivocationReport:
     """``expires``: the number of the last block that may include it."""
 
     hash: Hash
@@ -28,15 +28,15 @@ class Report:
 
 class Reports:
     def __init__(self) -> None:
-        self._by_deed: dict[H256, Report] = {}
+        self._by_deed: dict[H256, EquivocationReport] = {}
 
     def __len__(self) -> int:
         return len(self._by_deed)
 
-    def __iter__(self) -> Iterator[Report]:
+    def __iter__(self) -> Iterator[EquivocationReport]:
         return iter(self._by_deed.values())
 
-    def get(self, hash: Hash) -> Report | None:
+    def get(self, hash: Hash) -> EquivocationReport | None:
         return next((report for report in self if report.hash == hash), None)
 
     def check_room(self, extrinsic: Extrinsic) -> None:
@@ -50,7 +50,7 @@ class Reports:
         if len(self._by_deed) >= MAX_REPORTS:
             raise PoolFull(f"{MAX_REPORTS} reports wait already")
 
-    def put(self, deed: H256, report: Report) -> None:
+    def put(self, deed: H256, report: EquivocationReport) -> None:
         """:raises PlaceTaken: when another report of the deed waits."""
         if (other := self._by_deed.get(deed)) is not None:
             raise PlaceTaken(other.hash)

@@ -20,7 +20,7 @@ from parahost.primitives.basic import U32, BlockNumber, PeerId
 RANGES_AT_ONCE = 4
 
 
-class CatchUp:
+class Chase:
     """One chase after one leader."""
 
     def __init__(

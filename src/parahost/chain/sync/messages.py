@@ -53,7 +53,7 @@ class Announce:
     is_best: bool
 
 
-Announcement = Status | Announce
+SyncMessage = Status | Announce
 
 
 class Fields(IntFlag):

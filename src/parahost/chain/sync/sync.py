@@ -17,7 +17,7 @@ import trio
 from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import FutureSlot
 from parahost.chain.importing import Importer
-from parahost.chain.sync.catch_up import CatchUp
+from parahost.chain.sync.catch_up import Chase
 from parahost.chain.sync.fetching import (
     COST_BAD_BLOCK,
     COST_EMPTY_CLAIM,
@@ -31,9 +31,9 @@ from parahost.chain.sync.messages import (
     MAX_BLOCKS,
     SYNC,
     Announce,
-    Announcement,
     BlockData,
     Status,
+    SyncMessage,
 )
 from parahost.chain.sync.peers import Peer
 from parahost.chain.sync.server import JUSTIFICATIONS_SCANNED, answer, looked_at
@@ -169,7 +169,7 @@ class Sync:
 
     def _on_announcement(self, peer: Peer, payload: bytes) -> None:
         try:
-            message: Announcement = decode_once(Announcement, payload)
+            message: SyncMessage = decode_once(SyncMessage, payload)
         except ScaleDecodeError:
             self._network.report(peer.id, COST_GARBAGE, "unreadable announcement")
             return
@@ -246,7 +246,7 @@ class Sync:
             unaware = sample(self._random, unaware, isqrt(len(self._peers)) + 1)
         for id in unaware:
             self._peers[id].note_known(event.hash)
-        payload = encode(Announce(event.header, event.new_best), Announcement)
+        payload = encode(Announce(event.header, event.new_best), SyncMessage)
         self._network.notify(unaware, ANNOUNCES.name, payload)
 
     def _tell_status(self, peers: list[PeerId]) -> None:
@@ -260,7 +260,7 @@ class Sync:
         status = Status(
             best.number, self._chain.best_hash, final.number, self._chain.finalized_hash
         )
-        return encode(status, Announcement)
+        return encode(status, SyncMessage)
 
     # Blocks near the head, one by one
 
@@ -384,7 +384,7 @@ class Sync:
 
         try:
             with trio.move_on_after(within) as scope:
-                chase = CatchUp(self._chain, self._fetcher, leader, self._having, progress)
+                chase = Chase(self._chain, self._fetcher, leader, self._having, progress)
                 await chase.run(target)
             if scope.cancelled_caught:
                 self._fetcher.blame(leader, COST_EMPTY_CLAIM, "claims blocks and gives none")

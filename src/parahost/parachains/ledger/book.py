@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from parahost.parachains.ledger.state import (
-    Account,
+    LedgerAccount,
     LedgerHead,
     LedgerState,
     Transfer,
@@ -34,7 +34,7 @@ class BooksUnusable(Exception):
     """What is on disk does not fit: another ledger's, or damaged."""
 
 
-class PoolFull(Exception):
+class BookFull(Exception):
     def __init__(self) -> None:
         super().__init__(f"{MAX_POOL} transfers wait already; try again in a while")
 
@@ -92,7 +92,7 @@ class Book:
             return Entry(head, genesis)
         try:
             head = LedgerHead.decode(stored)
-            accounts = [Account.decode(value) for _, value in self._store.scan(_ACCOUNT)]
+            accounts = [LedgerAccount.decode(value) for _, value in self._store.scan(_ACCOUNT)]
         except ValueError as error:
             raise BooksUnusable(f"the stored ledger is damaged: {error}") from error
         if head.chain != genesis.chain:
@@ -170,7 +170,7 @@ class Book:
         if not transfer.is_signed_for(self.included.state.chain):
             raise TransferRefused(transfer, "signature")
         if len(self._pool) >= MAX_POOL:
-            raise PoolFull
+            raise BookFull
         preview = self._preview.move(transfer)
         key = _POOL + self._next_place.to_bytes(8, "big")
         self._store.write({key: transfer.encode()})

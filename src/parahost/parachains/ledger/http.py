@@ -17,10 +17,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from parahost.parachains.ledger.book import Book, Entry, PoolFull
-from parahost.parachains.ledger.state import MAX_BALANCE, MAX_NONCE, Transfer, TransferRefused
+from parahost.parachains.ledger.book import Book, BookFull, Entry
+from parahost.parachains.ledger.state import (
+    MAX_LEDGER_BALANCE,
+    MAX_NONCE,
+    Transfer,
+    TransferRefused,
+)
 
-MAX_BODY = 4096
+MAX_HTTP_BYTES = 4096
 _FIELDS = {"from": 32, "to": 32, "signature": 64}
 _REFUSALS = {
     "signature": (400, "signature: it is not the sender's over this transfer on this ledger"),
@@ -53,7 +58,7 @@ def application(book: Book) -> Starlette:
             book.add(transfer)
         except TransferRefused as refused:
             raise _refusal(refused, book) from refused
-        except PoolFull as error:
+        except BookFull as error:
             raise HTTPException(503, str(error)) from error
         return JSONResponse(_status(book, transfer.hash()), 202)
 
@@ -106,7 +111,7 @@ def read_transfer(body: bytes) -> Transfer:
         if name not in (*_FIELDS, "amount", "nonce"):
             raise HTTPException(400, f"{name[:40]}: unknown field")
     found = {name: _bytes(name, fields.get(name), size) for name, size in _FIELDS.items()}
-    amount = _number("amount", fields.get("amount"), MAX_BALANCE)
+    amount = _number("amount", fields.get("amount"), MAX_LEDGER_BALANCE)
     nonce = _number("nonce", fields.get("nonce"), MAX_NONCE)
     return Transfer(found["from"], found["to"], amount, nonce, found["signature"])
 
@@ -115,8 +120,8 @@ async def _body(request: Request) -> bytes:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
-            raise HTTPException(413, f"the body has more than {MAX_BODY} bytes")
+        if len(body) > MAX_HTTP_BYTES:
+            raise HTTPException(413, f"the body has more than {MAX_HTTP_BYTES} bytes")
     return body
 
 

@@ -22,7 +22,7 @@ from parahost.primitives.scale import encode_compact
 
 ID_SIZE = 32
 TRANSFER_DOMAIN = b"ledger/transfer"
-MAX_BALANCE = 2**128 - 1
+MAX_LEDGER_BALANCE = 2**128 - 1
 MAX_NONCE = 2**64 - 1
 
 _HEAD = struct.Struct("<Q32s32s32s")
@@ -42,7 +42,7 @@ class TransferRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class LedgerAccount:
     """An account; its id is its sr25519 public key."""
 
     id: bytes
@@ -53,12 +53,12 @@ class Account:
         return _ACCOUNT.pack(self.id, self.nonce, self.balance.to_bytes(16, "little"))
 
     @staticmethod
-    def decode(data: bytes) -> Account:
+    def decode(data: bytes) -> LedgerAccount:
         """:raises ValueError: when it is not exactly 56 bytes."""
         if len(data) != _ACCOUNT.size:
             raise ValueError(f"an account has {_ACCOUNT.size} bytes, not {len(data)}")
         account_id, nonce, balance = _ACCOUNT.unpack(data)
-        return Account(account_id, nonce, int.from_bytes(balance, "little"))
+        return LedgerAccount(account_id, nonce, int.from_bytes(balance, "little"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +131,12 @@ class LedgerHead:
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    account: Account
+    account: LedgerAccount
     path: bytes
     hash: bytes
 
     @staticmethod
-    def of(account: Account) -> _Leaf:
+    def of(account: LedgerAccount) -> _Leaf:
         return _Leaf(account, keccak_256(account.id), keccak_256(b"\0" + account.encode()))
 
 
@@ -169,13 +169,13 @@ class LedgerState:
     def genesis(chain: bytes, balances: Mapping[bytes, int]) -> LedgerState:
         """The state with these balances by account id."""
         for account_id, balance in balances.items():
-            if len(account_id) != ID_SIZE or not 0 <= balance <= MAX_BALANCE:
+            if len(account_id) != ID_SIZE or not 0 <= balance <= MAX_LEDGER_BALANCE:
                 raise ValueError(f"not an account: {account_id.hex()} with {balance}")
         return LedgerState(chain).with_accounts(
-            Account(account_id, balance=balance) for account_id, balance in balances.items()
+            LedgerAccount(account_id, balance=balance) for account_id, balance in balances.items()
         )
 
-    def with_accounts(self, accounts: Iterable[Account]) -> LedgerState:
+    def with_accounts(self, accounts: Iterable[LedgerAccount]) -> LedgerState:
         """The state in which these accounts are as given, whatever they were."""
         state = self
         for account in accounts:
@@ -187,13 +187,13 @@ class LedgerState:
         """The head's ``state_root``."""
         return _hash(self._root)
 
-    def account(self, account_id: bytes) -> Account | None:
+    def account(self, account_id: bytes) -> LedgerAccount | None:
         path, node, depth = keccak_256(account_id), self._root, 0
         while isinstance(node, _Branch):
             node, depth = node.children[_bit(path, depth)], depth + 1
         return node.account if node is not None and node.account.id == account_id else None
 
-    def accounts(self) -> Iterator[Account]:
+    def accounts(self) -> Iterator[LedgerAccount]:
         """All of them, in the order of the tree."""
         waiting = [self._root]
         while waiting:
@@ -226,8 +226,8 @@ class LedgerState:
             raise TransferRefused(transfer, "balance")
         debited = replace(sender, nonce=sender.nonce + 1, balance=sender.balance - transfer.amount)
         state = self._with(debited)
-        receiver = state.account(transfer.receiver) or Account(transfer.receiver)
-        if receiver.balance + transfer.amount > MAX_BALANCE:
+        receiver = state.account(transfer.receiver) or LedgerAccount(transfer.receiver)
+        if receiver.balance + transfer.amount > MAX_LEDGER_BALANCE:
             raise TransferRefused(transfer, "overflow")
         return state._with(replace(receiver, balance=receiver.balance + transfer.amount))
 
@@ -242,7 +242,7 @@ class LedgerState:
         """The part of the tree that shows these accounts, or that there are none."""
         return _witness(self._root, [keccak_256(account_id) for account_id in account_ids], 0)
 
-    def _with(self, account: Account) -> LedgerState:
+    def _with(self, account: LedgerAccount) -> LedgerState:
         return LedgerState(self.chain, _set(self._root, _Leaf.of(account), 0))
 
 

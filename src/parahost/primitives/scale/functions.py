@@ -23,7 +23,7 @@ from parahost.primitives.scale.errors import (
     ScaleTypeError,
     truncated,
 )
-from parahost.primitives.scale.shapes import Shape
+from parahost.primitives.scale.shapes import ScaleShape
 
 EncodeInto = Callable[[bytearray, Any], None]
 """Appends a value's form to a buffer."""
@@ -43,7 +43,7 @@ class Codec:
 
 
 @cache
-def codec_for(shape: Shape) -> Codec:
+def codec_for(shape: ScaleShape) -> Codec:
     """The two functions of a shape.
 
     :raises ScaleTypeError: when decoding it could not be bounded.

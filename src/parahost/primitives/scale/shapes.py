@@ -139,18 +139,18 @@ class Named:
 
     name: str
     module: str
-    inner: Shape
+    inner: ScaleShape
 
 
 @dataclass(frozen=True, slots=True)
 class Vec:
-    item: Shape
+    item: ScaleShape
     max_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    item: Shape
+    item: ScaleShape
     length: int
 
 
@@ -158,12 +158,12 @@ class Array:
 class Tuple:
     """Values in a row."""
 
-    members: tuple[Shape, ...]
+    members: tuple[ScaleShape, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    inner: Shape
+    inner: ScaleShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Struct:
     """A dataclass and what its fields are made of."""
 
     cls: type
-    fields: tuple[tuple[str, Shape], ...]
+    fields: tuple[tuple[str, ScaleShape], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class PlainEnum:
     cls: type[enum.Enum]
 
 
-Shape = (
+ScaleShape = (
     Integer
     | CompactInteger
     | Bool
@@ -207,7 +207,7 @@ Shape = (
     | PlainEnum
 )
 
-_PLAIN: dict[Any, Shape] = {
+_PLAIN: dict[Any, ScaleShape] = {
     basic.U8: Integer(8),
     basic.U16: Integer(16),
     basic.U32: Integer(32),
@@ -224,7 +224,7 @@ _PLAIN: dict[Any, Shape] = {
 
 
 @cache
-def shape_of(type_: Any) -> Shape:
+def shape_of(type_: Any) -> ScaleShape:
     """What a type's form is made of.
 
     :raises ScaleTypeError: when the type has no SCALE form.
@@ -251,7 +251,7 @@ def shape_of(type_: Any) -> Shape:
     raise ScaleTypeError(f"no SCALE form for {type_!r}")
 
 
-def _annotated(type_: Any) -> Shape:
+def _annotated(type_: Any) -> ScaleShape:
     inner, *notes = get_args(type_)
     bound = next((n for n in notes if isinstance(n, (Compact, MaxLen, FixedLen))), None)
     if bound is None:
@@ -271,13 +271,13 @@ def _annotated(type_: Any) -> Shape:
     raise ScaleTypeError(f"{bound} does not go with {inner!r}")
 
 
-def _tuple(args: tuple[Any, ...]) -> Shape:
+def _tuple(args: tuple[Any, ...]) -> ScaleShape:
     if len(args) == 2 and args[1] is Ellipsis:
         return Vec(shape_of(args[0]))
     return Tuple(tuple(shape_of(arg) for arg in args))
 
 
-def _union(args: tuple[Any, ...]) -> Shape:
+def _union(args: tuple[Any, ...]) -> ScaleShape:
     if type(None) in args:
         rest = tuple(arg for arg in args if arg is not type(None))
         return Option(shape_of(rest[0]) if len(rest) == 1 else _union(rest))

@@ -11,11 +11,11 @@ from parahost.chain.sync.messages import (
     ANNOUNCES,
     SYNC,
     Announce,
-    Announcement,
     BlockData,
     BlockRequest,
     BlockResponse,
     FromHash,
+    SyncMessage,
 )
 from parahost.consensus.babe.digests import pre_digest_of
 from parahost.crypto import sr25519
@@ -69,10 +69,10 @@ class _SpoilingNetwork(AlteredNetwork):
 
     def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
         if protocol == ANNOUNCES.name and self._node is not None:
-            message: Announcement = decode(Announcement, payload)
+            message: SyncMessage = decode(SyncMessage, payload)
             if isinstance(message, Announce) and self._is_ours(self._node, message.header):
                 block = self._spoil(self._node, message.header)
-                payload = encode(replace(message, header=block.header), Announcement)
+                payload = encode(replace(message, header=block.header), SyncMessage)
         super().notify(peers, protocol, payload)
 
     def on_request(self, protocol: RequestProtocol, handler: RequestHandler) -> None:

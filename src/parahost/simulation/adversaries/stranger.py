@@ -10,7 +10,7 @@ from typing import ClassVar
 import trio
 
 from parahost.chain.pool.gossip import TRANSACTIONS
-from parahost.chain.sync.messages import ANNOUNCES, SYNC, Announce, Announcement
+from parahost.chain.sync.messages import ANNOUNCES, SYNC, Announce, SyncMessage
 from parahost.consensus.grandpa.messages import PROTOCOL as GRANDPA
 from parahost.network.identity import Identity
 from parahost.node.node import Role
@@ -133,7 +133,7 @@ class _Life:
                     self.network.notify([peer], *self._tongue.declaration())
             case Notification(protocol=ANNOUNCES.name, payload=payload):
                 with suppress(ScaleDecodeError):
-                    said: Announcement = decode(Announcement, payload)
+                    said: SyncMessage = decode(SyncMessage, payload)
                     if isinstance(said, Announce):
                         self._tongue.heads.append(said.header.hash())
 

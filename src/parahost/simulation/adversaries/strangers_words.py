@@ -11,11 +11,11 @@ from parahost.chain.sync.messages import (
     ANNOUNCES,
     SYNC,
     Announce,
-    Announcement,
     BlockRequest,
     Direction,
     FromNumber,
     Status,
+    SyncMessage,
 )
 from parahost.consensus.grandpa.messages import (
     NEIGHBOUR_VERSION,
@@ -158,14 +158,14 @@ class Tongue:
     def far_claims(self) -> Iterator[Said]:
         """A best block, finality and a round that nobody has."""
         far = BlockNumber(U32(FAR))
-        yield ANNOUNCES.name, encode(Status(far, self._hash(), far, self._hash()), Announcement)
+        yield ANNOUNCES.name, encode(Status(far, self._hash(), far, self._hash()), SyncMessage)
         ahead = NeighbourMessage(U8(NEIGHBOUR_VERSION), U64(2**64 - 1), U64(0), far)
         yield GRANDPA, encode(ahead, GossipMessage)
 
     def blocks_that_are_none(self) -> Iterator[Said]:
         for number in range(FLOOD):
             header = Header(self._head(), BlockNumber(U32(number)), self._hash(), self._hash())
-            yield ANNOUNCES.name, encode(Announce(header, True), Announcement)
+            yield ANNOUNCES.name, encode(Announce(header, True), SyncMessage)
 
     def transactions(self) -> Iterator[Said]:
         """Of an account that has nothing, some with nonces far ahead, some not signed."""

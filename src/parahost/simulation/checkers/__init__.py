@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from parahost.simulation.checkers.availability import RecoverableAndValid
 from parahost.simulation.checkers.backing import BackedByItsGroup
 from parahost.simulation.checkers.bounds import BoundedQueues, BoundedStores, NodesStayUp
-from parahost.simulation.checkers.checker import OK, Checker, Scene, Signature
+from parahost.simulation.checkers.checker import OK, Checker, Scene, SignatureMade
 from parahost.simulation.checkers.databases import LegalDatabases
 from parahost.simulation.checkers.finality import NoConflictingFinality
 from parahost.simulation.checkers.honesty import (
@@ -48,4 +48,4 @@ ALL: Sequence[type[Checker]] = (
 )
 """In the order in which their verdicts are told."""
 
-__all__ = ["ALL", "OK", "Checker", "Scene", "Signature"]
+__all__ = ["ALL", "OK", "Checker", "Scene", "SignatureMade"]

@@ -20,7 +20,7 @@ OK = "ok"
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class SignatureMade:
     """A node has signed something."""
 
     node: str
@@ -95,7 +95,7 @@ class Checker:
     def on_event(self, event: TraceEvent) -> None:
         """A node has recorded something, or something happened to it: one of ``events``."""
 
-    def on_signature(self, signature: Signature) -> None:
+    def on_signature(self, signature: SignatureMade) -> None:
         """A node has signed something."""
 
     def at_end(self) -> None:

@@ -19,7 +19,7 @@ from parahost.primitives.misbehavior import (
 from parahost.primitives.scale import decode
 from parahost.primitives.statements import SignedCompactStatement
 from parahost.simulation.checkers import reading
-from parahost.simulation.checkers.checker import Checker, Scene, Signature
+from parahost.simulation.checkers.checker import Checker, Scene, SignatureMade
 from parahost.simulation.journal import TraceEvent
 from parahost.simulation.record import RecordedBlock
 
@@ -50,7 +50,7 @@ class NoContradiction(Checker):
         self._said: dict[Promise, bytes] = {}
         self._verdicts: dict[Promise, dict[int, None]] = {}
 
-    def on_signature(self, signature: Signature) -> None:
+    def on_signature(self, signature: SignatureMade) -> None:
         payload, public = signature.payload, signature.public
         match signature.key_type:
             case KeyType.GRANDPA:
@@ -66,7 +66,7 @@ class NoContradiction(Checker):
                 about = ("bitfield", payload[-40:])
                 self._say(signature.node, "bitfields for one head", Promise(public, about), payload)
 
-    def _on_statement(self, signature: Signature) -> None:
+    def _on_statement(self, signature: SignatureMade) -> None:
         tag, candidate, place = (
             signature.payload[4],
             signature.payload[5:37],
@@ -85,7 +85,7 @@ class NoContradiction(Checker):
                 )
         said[tag] = None
 
-    def _give_verdict(self, signature: Signature, candidate: bytes, *, valid: bool) -> None:
+    def _give_verdict(self, signature: SignatureMade, candidate: bytes, *, valid: bool) -> None:
         """However it is given: by a statement, an approval, or a vote in a dispute."""
         promise = Promise(signature.public, ("verdict", candidate))
         self._say(signature.node, "verdicts on one candidate", promise, bytes([valid]))

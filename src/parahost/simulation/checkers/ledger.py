@@ -17,7 +17,7 @@ from parahost.simulation.record import ChainRecord, RecordedBlock
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingCandidate:
     """A candidate that awaits availability. ``votes``: validator indices."""
 
     candidate: CandidateHash
@@ -47,21 +47,21 @@ class Backing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LedgerStep:
     """What a block did, and what is pending after it. ``doubled``: candidates that the block backs
     although another one of the same para is pending. ``counted``: what was pending before it, with
     the votes that it brings; of ``needed`` votes each is included."""
 
     needed: int = 0
-    counted: tuple[Pending, ...] = ()
-    included: tuple[Pending, ...] = ()
-    timed_out: tuple[Pending, ...] = ()
+    counted: tuple[PendingCandidate, ...] = ()
+    included: tuple[PendingCandidate, ...] = ()
+    timed_out: tuple[PendingCandidate, ...] = ()
     backings: tuple[Backing, ...] = ()
     doubled: tuple[Backing, ...] = ()
     ends_session: bool = False
-    pending: tuple[Pending, ...] = ()
+    pending: tuple[PendingCandidate, ...] = ()
 
-    def counted_of(self, para: int) -> Pending | None:
+    def counted_of(self, para: int) -> PendingCandidate | None:
         return next((one for one in self.counted if one.para == para), None)
 
     def backing_of(self, candidate: CandidateHash) -> Backing | None:
@@ -73,9 +73,9 @@ class CandidateLedger:
     """The steps of all blocks of a run."""
 
     def __init__(self, record: ChainRecord) -> None:
-        self._steps: dict[Hash, Step] = {record.genesis.hash: Step()}
+        self._steps: dict[Hash, LedgerStep] = {record.genesis.hash: LedgerStep()}
 
-    def step(self, block: RecordedBlock) -> Step:
+    def step(self, block: RecordedBlock) -> LedgerStep:
         """What the block did. Its ancestors are asked first, as they come."""
         found = self._steps.get(block.hash)
         if found is None:
@@ -84,7 +84,7 @@ class CandidateLedger:
         return found
 
 
-def _step(before: Step, parent: RecordedBlock, block: RecordedBlock) -> Step:
+def _step(before: LedgerStep, parent: RecordedBlock, block: RecordedBlock) -> LedgerStep:
     inherent = reading.inherent(block)
     assert inherent is not None, "only genesis has none"
     validators = len(reading.validators(parent.state))
@@ -116,9 +116,9 @@ def _step(before: Step, parent: RecordedBlock, block: RecordedBlock) -> Step:
         (doubled if para in taken else backings).append(backing)
         taken.add(para)
         if place is not None:
-            pending[place] = Pending(backing.candidate, backed.candidate, place, block)
+            pending[place] = PendingCandidate(backing.candidate, backed.candidate, place, block)
     left = () if ends_session else tuple(pending[core] for core in sorted(pending))
-    return Step(
+    return LedgerStep(
         needed,
         counted,
         tuple(included),
@@ -130,7 +130,7 @@ def _step(before: Step, parent: RecordedBlock, block: RecordedBlock) -> Step:
     )
 
 
-def _is_timed_out(one: Pending, parent: RecordedBlock, block: RecordedBlock) -> bool:
+def _is_timed_out(one: PendingCandidate, parent: RecordedBlock, block: RecordedBlock) -> bool:
     """D4."""
     config = reading.configuration(parent.state)
     on_chain = one.core < len(reading.parachains(parent.state))

@@ -16,7 +16,7 @@ from typing import Any
 
 from parahost.primitives.errors import InputError
 from parahost.simulation.hunt.processes import LIMIT_S, hung
-from parahost.simulation.hunt.trial import PROGRAM, Result, Trial, attempt
+from parahost.simulation.hunt.trial import PROGRAM, Trial, TrialResult, attempt
 
 CONNECT_WITHIN_S = 10.0
 """How long a scheduler may take to answer."""
@@ -56,14 +56,14 @@ class Cluster:
         client: Any,
         *,
         limit_s: float = LIMIT_S,
-        attempt: Callable[[Trial], Result] = attempt,
+        attempt: Callable[[Trial], TrialResult] = attempt,
     ) -> None:
         self.jobs = len(client.nthreads())
         self._client = client
         self._limit_s = limit_s
         self._attempt = attempt
 
-    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+    def run(self, trials: Iterable[Trial]) -> Iterator[TrialResult]:
         """See :class:`.Runner`. Who stops listening calls off what is left."""
         dask: Any = import_module("distributed")
         waiting = iter(trials)
@@ -89,14 +89,14 @@ class Cluster:
         finally:
             self._client.cancel([each.future for each in running])
 
-    def _result(self, running: _Running) -> Result | None:
+    def _result(self, running: _Running) -> TrialResult | None:
         """``None`` while it runs."""
         if running.future.done():
             if running.future.status == "finished":
-                result: Result = running.future.result()
+                result: TrialResult = running.future.result()
                 return replace(result, trial=running.trial)
             why = running.future.exception()
-            return Result(running.trial, {PROGRAM: f"its worker failed: {why}"})
+            return TrialResult(running.trial, {PROGRAM: f"its worker failed: {why}"})
         if monotonic() >= running.due:
             self._free_worker_of(running.future)
             return hung(running.trial, self._limit_s)
@@ -116,7 +116,7 @@ class _Running:
     due: float
 
 
-def _alone(attempt: Callable[[Trial], Result], trial: Trial) -> Result:
+def _alone(attempt: Callable[[Trial], TrialResult], trial: Trial) -> TrialResult:
     """On a worker."""
     with _one_at_a_time:
         return attempt(trial)

@@ -13,7 +13,7 @@ from parahost.node.node import Role
 from parahost.simulation.expectations import Expectation, Finalized, Included
 from parahost.simulation.hunt.dice import Dice
 from parahost.simulation.hunt.troubles import (
-    Stage,
+    TroubleSite,
     draw_adversaries,
     draw_faults,
     draw_strangers,
@@ -41,7 +41,7 @@ def draw(seed: int) -> Scenario:
     dice = Dice(streams.stream("troubles"))
     troubled = 0 if dice.chance(0.1) else dice.between(2, 5)
     calm = AFTERWARDS if dice.chance(0.6) else 1
-    stage = Stage(node_roles(shape), shape.cores, troubled, shape.slot_s)
+    stage = TroubleSite(node_roles(shape), shape.cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
     adversaries += draw_strangers(Dice(streams.stream("strangers")))

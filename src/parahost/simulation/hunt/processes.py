@@ -12,14 +12,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from time import monotonic
 
-from parahost.simulation.hunt.trial import PROGRAM, Result, Trial, attempt
+from parahost.simulation.hunt.trial import PROGRAM, Trial, TrialResult, attempt
 
 LIMIT_S = 300.0
 """A trial that takes longer, in seconds of real time, hangs. No verdict comes of a slow machine:
 trials take seconds."""
 
 
-class Processes:
+class LocalProcesses:
     """A :class:`.Runner` with so many processes at a time, as many as there are cores for us by
     default."""
 
@@ -28,7 +28,7 @@ class Processes:
         jobs: int | None = None,
         *,
         limit_s: float = LIMIT_S,
-        attempt: Callable[[Trial], Result] = attempt,
+        attempt: Callable[[Trial], TrialResult] = attempt,
     ) -> None:
         self.jobs = jobs or len(os.sched_getaffinity(0))
         self._limit_s = limit_s
@@ -36,7 +36,7 @@ class Processes:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([Trial.__module__])
 
-    def run(self, trials: Iterable[Trial]) -> Generator[Result, None, None]:
+    def run(self, trials: Iterable[Trial]) -> Generator[TrialResult, None, None]:
         """See :class:`.Runner`. Who stops listening ends them."""
         waiting = iter(trials)
         running: dict[Connection, _Running] = {}
@@ -68,24 +68,26 @@ class Processes:
         sender.close()
         return receiver, _Running(trial, process, monotonic() + self._limit_s)
 
-    def _result(self, connection: Connection, running: _Running) -> Result | None:
+    def _result(self, connection: Connection, running: _Running) -> TrialResult | None:
         """``None`` while it runs."""
         if connection.poll():
             try:
-                result: Result = connection.recv()
+                result: TrialResult = connection.recv()
                 return replace(result, trial=running.trial)
             except EOFError:
                 running.process.join()
                 status = running.process.exitcode
-                return Result(running.trial, {PROGRAM: f"its process died with status {status}"})
+                return TrialResult(
+                    running.trial, {PROGRAM: f"its process died with status {status}"}
+                )
         if monotonic() >= running.due:
             return hung(running.trial, self._limit_s)
         return None
 
 
-def hung(trial: Trial, limit_s: float) -> Result:
+def hung(trial: Trial, limit_s: float) -> TrialResult:
     """What is said of a trial that did not end in time."""
-    return Result(trial, {PROGRAM: f"hangs: no end in {limit_s:g} s"})
+    return TrialResult(trial, {PROGRAM: f"hangs: no end in {limit_s:g} s"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ class _Running:
     due: float
 
 
-def _work(attempt: Callable[[Trial], Result], trial: Trial, sender: Connection) -> None:
+def _work(attempt: Callable[[Trial], TrialResult], trial: Trial, sender: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us ends us
     result = attempt(trial)
     with suppress(BrokenPipeError):  # nobody listens any more

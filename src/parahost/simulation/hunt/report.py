@@ -11,7 +11,7 @@ from parahost.simulation.adversaries import Adversary
 from parahost.simulation.faults import Fault
 from parahost.simulation.hunt.shrink import Shrunk
 from parahost.simulation.hunt.source import as_python
-from parahost.simulation.hunt.trial import Result
+from parahost.simulation.hunt.trial import TrialResult
 from parahost.simulation.scenario import Scenario
 
 QUIET = "no trouble"
@@ -29,10 +29,10 @@ class Findings:
     """How many of the networks met each kind of trouble."""
     hurt: Counter[str] = field(default_factory=Counter)
     """How many of these failed."""
-    failed: dict[int, Result] = field(default_factory=dict)
+    failed: dict[int, TrialResult] = field(default_factory=dict)
     shrunk: dict[int, Shrunk] = field(default_factory=dict)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: TrialResult) -> None:
         self.results += 1
         self.blocks += result.blocks
         self.included += result.included
@@ -57,7 +57,7 @@ class Findings:
             },
         }
 
-    def _failure(self, result: Result) -> Mapping[str, Any]:
+    def _failure(self, result: TrialResult) -> Mapping[str, Any]:
         seed = result.trial.seed
         shrunk = self.shrunk.get(seed)
         return {

@@ -14,14 +14,14 @@ from typing import Any
 
 from parahost.simulation.adversaries import Adversary
 from parahost.simulation.faults import Fault
-from parahost.simulation.hunt.trial import Result, Runner, Trial
+from parahost.simulation.hunt.trial import Runner, Trial, TrialResult
 from parahost.simulation.network import LinkQuality
 from parahost.simulation.plan import BadSimulation, Shape, node_roles
 from parahost.simulation.scenario import Scenario
 
 MOST_RUNS = 60
 
-Part = Fault | Adversary
+Trouble = Fault | Adversary
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Shrunk:
     ``runs``: the trials it took."""
 
     checker: str
-    result: Result
+    result: TrialResult
     runs: int
 
     @property
@@ -38,7 +38,7 @@ class Shrunk:
         return self.result.trial.scenario
 
 
-def shrink(failed: Result, runner: Runner, most_runs: int = MOST_RUNS) -> Shrunk:
+def shrink(failed: TrialResult, runner: Runner, most_runs: int = MOST_RUNS) -> Shrunk:
     """:param failed: of several broken verdicts the first counts."""
     checker = next(iter(failed.broken))
     best, runs = failed, 0
@@ -64,7 +64,7 @@ def shrink(failed: Result, runner: Runner, most_runs: int = MOST_RUNS) -> Shrunk
 
 def _first_failing(
     scenarios: Iterator[Scenario], seed: int, checker: str, runner: Runner, most: int
-) -> tuple[Result | None, int]:
+) -> tuple[TrialResult | None, int]:
     """The result of the first in which the checker fails too, and how many runs counted."""
     spent = 0
     while batch := list(islice(scenarios, min(runner.jobs, most - spent))):
@@ -80,7 +80,7 @@ def _first_failing(
 
 # The cuts: each gives smaller scenarios, the boldest first.
 
-Cut = Callable[[Scenario], Iterator[Scenario]]
+Reduction = Callable[[Scenario], Iterator[Scenario]]
 
 
 def without_expectations(scenario: Scenario) -> Iterator[Scenario]:
@@ -99,7 +99,7 @@ def fewer_blocks(scenario: Scenario) -> Iterator[Scenario]:
 
 def fewer_troubles(scenario: Scenario) -> Iterator[Scenario]:
     """Without a half of the faults and adversaries, without each."""
-    parts: tuple[Part, ...] = (*scenario.faults, *scenario.adversaries)
+    parts: tuple[Trouble, ...] = (*scenario.faults, *scenario.adversaries)
     size = len(parts)
     while size:
         for start in range(0, len(parts), size):
@@ -129,7 +129,7 @@ def fewer_paras(scenario: Scenario) -> Iterator[Scenario]:
 
 def fewer_involved(scenario: Scenario) -> Iterator[Scenario]:
     """Troubles of half as many nodes, or of one less."""
-    parts: tuple[Part, ...] = (*scenario.faults, *scenario.adversaries)
+    parts: tuple[Trouble, ...] = (*scenario.faults, *scenario.adversaries)
     for place, part in enumerate(parts):
         who = part.who
         half = len(who) // 2
@@ -156,7 +156,7 @@ def plainer(scenario: Scenario) -> Iterator[Scenario]:
         yield from _with(scenario, **change)
 
 
-CUTS: Sequence[Cut] = (
+CUTS: Sequence[Reduction] = (
     fewer_blocks,
     fewer_troubles,
     fewer_paras,
@@ -176,7 +176,7 @@ def _with(scenario: Scenario, **changes: Any) -> Iterator[Scenario]:
         yield changed
 
 
-def _with_parts(scenario: Scenario, parts: Sequence[Part], **changes: Any) -> Iterator[Scenario]:
+def _with_parts(scenario: Scenario, parts: Sequence[Trouble], **changes: Any) -> Iterator[Scenario]:
     yield from _with(
         scenario,
         faults=tuple(part for part in parts if isinstance(part, Fault)),
@@ -189,7 +189,7 @@ def _fitted(scenario: Scenario, shape: Shape) -> Iterator[Scenario]:
     """In a smaller network. Who is in trouble and has no place there takes one of those who are
     not, of the same role, or goes when there is none."""
     before, after = node_roles(scenario.shape), node_roles(shape)
-    parts: tuple[Part, ...] = (*scenario.faults, *scenario.adversaries)
+    parts: tuple[Trouble, ...] = (*scenario.faults, *scenario.adversaries)
     involved = dict.fromkeys(name for part in parts for name in part.who)
     free = [name for name in after if name not in involved]
     moves = {name: name for name in involved if name in after or name not in before}

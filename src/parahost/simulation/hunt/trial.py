@@ -25,7 +25,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TrialResult:
     """How it went. ``broken``: the verdicts that are not ``ok``, by their checkers. ``virtual_s``
     and ``real_s`` are the lengths of the run by the world's time and by ours."""
 
@@ -48,18 +48,18 @@ class Runner(Protocol):
     jobs: int
     """How many at a time."""
 
-    def run(self, trials: Iterable[Trial]) -> Iterator[Result]:
+    def run(self, trials: Iterable[Trial]) -> Iterator[TrialResult]:
         """All of them, as they end, in any order."""
         ...
 
 
-def attempt(trial: Trial) -> Result:
+def attempt(trial: Trial) -> TrialResult:
     """Run it. Whatever happens is a result; one at a time in one process."""
     try:
         outcome = Simulation(trial.scenario, trial.seed).run()
     except (Exception, CheckerBroke) as error:
-        return Result(trial, {PROGRAM: _told(error)})
-    return Result(
+        return TrialResult(trial, {PROGRAM: _told(error)})
+    return TrialResult(
         trial,
         {name: verdict for name, verdict in outcome.verdicts.items() if verdict != OK},
         outcome.digest,

@@ -57,7 +57,7 @@ believed (D7)."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class TroubleSite:
     """Where and when trouble may come: the nodes with their roles, and before which block."""
 
     roles: Mapping[str, Role]
@@ -94,12 +94,12 @@ class Stage:
         return dice.span(0.5, self.slot_s * dice.one_of((0.5, 1, 2, 4)))
 
 
-def draw_adversaries(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
+def draw_adversaries(dice: Dice, stage: TroubleSite) -> tuple[Adversary, ...]:
     """Validators and collators, each in about half of all networks that can bear some."""
     return (*_bad_validators(dice, stage), *_bad_collators(dice, stage))
 
 
-def _bad_collators(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
+def _bad_collators(dice: Dice, stage: TroubleSite) -> tuple[Adversary, ...]:
     """As many as may be: the worst is that their paras stand still."""
     collators = tuple(name for name in stage.nodes if name not in stage.validators)
     if not collators or dice.chance(0.6):
@@ -108,7 +108,7 @@ def _bad_collators(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
     return tuple(kind(who=dice.some(collators)) for kind in dice.some(able, most=2))
 
 
-def _bad_validators(dice: Dice, stage: Stage) -> tuple[Adversary, ...]:
+def _bad_validators(dice: Dice, stage: TroubleSite) -> tuple[Adversary, ...]:
     if not stage.may_be_bad or dice.chance(0.5):
         return ()
     bad = dice.exactly(dice.between(1, stage.may_be_bad), stage.validators)
@@ -132,7 +132,9 @@ def draw_strangers(dice: Dice) -> tuple[Adversary, ...]:
     return (Stranger(who=names, every_s=dice.span(0.3, 3.0)),)
 
 
-def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> tuple[Fault, ...]:
+def draw_faults(
+    dice: Dice, stage: TroubleSite, adversaries: Sequence[Adversary]
+) -> tuple[Fault, ...]:
     """Some of some kinds."""
     possible: tuple[type[Fault], ...] = (*DRAWS, DamagedRows)
     kinds = dice.some(possible)
@@ -150,7 +152,7 @@ def draw_faults(dice: Dice, stage: Stage, adversaries: Sequence[Adversary]) -> t
     return tuple(faults)
 
 
-def _partition(dice: Dice, stage: Stage) -> Fault:
+def _partition(dice: Dice, stage: TroubleSite) -> Fault:
     return Partition(
         who=dice.some(stage.nodes, most=len(stage.nodes) - 1),
         at=stage.moment(dice),
@@ -159,11 +161,11 @@ def _partition(dice: Dice, stage: Stage) -> Fault:
     )
 
 
-def _stall(dice: Dice, stage: Stage) -> Fault:
+def _stall(dice: Dice, stage: TroubleSite) -> Fault:
     return Stall(who=dice.some(stage.nodes), at=stage.moment(dice), lasts_s=stage.duration(dice))
 
 
-def _bad_links(dice: Dice, stage: Stage) -> Fault:
+def _bad_links(dice: Dice, stage: TroubleSite) -> Fault:
     least = dice.span(0.0, 1.0, 2)
     bad = BadLinks(
         who=dice.some(stage.nodes),
@@ -179,7 +181,7 @@ def _bad_links(dice: Dice, stage: Stage) -> Fault:
     return bad if any(figures) else replace(bad, loss=0.2)
 
 
-def _crash(dice: Dice, stage: Stage) -> Fault:
+def _crash(dice: Dice, stage: TroubleSite) -> Fault:
     return Crash(
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
@@ -188,7 +190,7 @@ def _crash(dice: Dice, stage: Stage) -> Fault:
     )
 
 
-def _crash_at_write(dice: Dice, stage: Stage) -> Fault:
+def _crash_at_write(dice: Dice, stage: TroubleSite) -> Fault:
     return CrashAtWrite(
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
@@ -198,7 +200,7 @@ def _crash_at_write(dice: Dice, stage: Stage) -> Fault:
     )
 
 
-def _crash_at_step(dice: Dice, stage: Stage) -> Fault:
+def _crash_at_step(dice: Dice, stage: TroubleSite) -> Fault:
     return CrashAtStep(
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
@@ -208,17 +210,17 @@ def _crash_at_step(dice: Dice, stage: Stage) -> Fault:
     )
 
 
-def _full_disk(dice: Dice, stage: Stage) -> Fault:
+def _full_disk(dice: Dice, stage: TroubleSite) -> Fault:
     return FullDisk(who=dice.some(stage.nodes), at=stage.moment(dice), lasts_s=stage.duration(dice))
 
 
-def _damaged_rows(dice: Dice, stage: Stage, who: tuple[str, ...]) -> Fault:
+def _damaged_rows(dice: Dice, stage: TroubleSite, who: tuple[str, ...]) -> Fault:
     return DamagedRows(
         who=who, at=stage.moment(dice), table=dice.one_of((CHUNKS, DATA)), count=dice.between(1, 5)
     )
 
 
-def _wrong_clock(dice: Dice, stage: Stage) -> Fault:
+def _wrong_clock(dice: Dice, stage: TroubleSite) -> Fault:
     return WrongClock(
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
@@ -227,7 +229,7 @@ def _wrong_clock(dice: Dice, stage: Stage) -> Fault:
     )
 
 
-def _bad_workers(dice: Dice, stage: Stage) -> Fault:
+def _bad_workers(dice: Dice, stage: TroubleSite) -> Fault:
     return BadWorkers(
         who=dice.some(stage.nodes),
         at=stage.moment(dice),
@@ -237,11 +239,11 @@ def _bad_workers(dice: Dice, stage: Stage) -> Fault:
     )
 
 
-def _tiny_queues(dice: Dice, stage: Stage) -> Fault:
+def _tiny_queues(dice: Dice, stage: TroubleSite) -> Fault:
     return TinyQueues(who=dice.some(stage.nodes), capacity=dice.one_of((1, 1, 2, 8)))
 
 
-DRAWS: Mapping[type[Fault], Callable[[Dice, Stage], Fault]] = {
+DRAWS: Mapping[type[Fault], Callable[[Dice, TroubleSite], Fault]] = {
     Partition: _partition,
     Stall: _stall,
     BadLinks: _bad_links,

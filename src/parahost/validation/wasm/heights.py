@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-from parahost.validation.wasm.reader import FunctionType, MalformedModule, Module
+from parahost.validation.wasm.reader import FunctionType, MalformedModule, WasmModule
 
 
 class _Kind(IntEnum):
@@ -71,7 +71,7 @@ _IF = 0x04
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class StackShape:
     """What a body needs of the operand stack, and where it returns before its end."""
 
     max_height: int
@@ -88,7 +88,7 @@ class _Block:
     after: int
 
 
-def shape_of(module: Module, content: bytes, start: int, end: int, results: int) -> Shape:
+def shape_of(module: WasmModule, content: bytes, start: int, end: int, results: int) -> StackShape:
     """Of the instructions from ``start`` to ``end`` in the code section's ``content``.
 
     :raises MalformedModule: at an instruction that is not known.
@@ -140,14 +140,14 @@ def shape_of(module: Module, content: bytes, start: int, end: int, results: int)
             break
         if not blocks or match.start() > at:
             raise MalformedModule(f"unknown instruction at byte {at} of the code section")
-    return Shape(highest, returns)
+    return StackShape(highest, returns)
 
 
 def _called(function: FunctionType, height: int, base: int) -> int:
     return max(height - len(function.parameters), base) + len(function.results)
 
 
-def _opened(module: Module, instruction: bytes, height: int) -> _Block:
+def _opened(module: WasmModule, instruction: bytes, height: int) -> _Block:
     """The block that an instruction opens at ``height``."""
     if instruction[0] == _IF:
         height -= 1

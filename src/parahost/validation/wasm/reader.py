@@ -12,11 +12,11 @@ from enum import IntEnum
 from itertools import repeat
 from typing import TypeVar
 
-from parahost.validation.wasm.structure import Part, bound
+from parahost.validation.wasm.structure import CountedPart, bound
 
 _T = TypeVar("_T")
 
-HEADER = b"\0asm\1\0\0\0"
+WASM_HEADER = b"\0asm\1\0\0\0"
 _MAX_U32 = (1 << 32) - 1
 _FUNCTION_TYPE = 0x60
 
@@ -63,7 +63,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class FunctionBody:
     """A function's body: how many locals it declares, and where things are in the content of the
     code section."""
 
@@ -75,7 +75,7 @@ class Body:
 
 
 @dataclass(slots=True)
-class Module:
+class WasmModule:
     """What a module declares."""
 
     sections: list[Section]
@@ -88,7 +88,7 @@ class Module:
     globals: int = 0
     """How many it imports and defines."""
     exports: int = 0
-    bodies: list[Body] = field(default_factory=list)
+    bodies: list[FunctionBody] = field(default_factory=list)
 
     def content(self, section_id: SectionId) -> bytes | None:
         """Of the section with that id, if there is one."""
@@ -125,7 +125,7 @@ class _Reader:
         self.at += length
         return self.data[self.at - length : self.at]
 
-    def many(self, part: Part, read: Callable[[], _T]) -> Iterator[_T]:
+    def many(self, part: CountedPart, read: Callable[[], _T]) -> Iterator[_T]:
         """A count and so many items."""
         return (read() for _ in repeat(None, bound(part, self.u32())))
 
@@ -136,7 +136,7 @@ class _Reader:
 
     def value_types(self) -> bytes:
         values = self.prefixed()
-        bound(Part.TYPE_VALUES, len(values))
+        bound(CountedPart.TYPE_VALUES, len(values))
         return values
 
     def table(self) -> int:
@@ -155,16 +155,16 @@ class _Reader:
         return minimum
 
 
-def read_module(wasm: bytes) -> Module:
+def read_module(wasm: bytes) -> WasmModule:
     """:raises StructureExceeded: when the module has too much of something.
     :raises MalformedModule: when the structure is no Wasm module's of the set of features that
         validation functions may use.
     """
-    if not wasm.startswith(HEADER):
+    if not wasm.startswith(WASM_HEADER):
         raise MalformedModule("no Wasm of version 1")
     reader = _Reader(wasm)
-    reader.at = len(HEADER)
-    module = Module([])
+    reader.at = len(WASM_HEADER)
+    module = WasmModule([])
     seen = set()
     while reader.at < len(wasm):
         section = Section(reader.byte(), reader.prefixed())
@@ -174,38 +174,38 @@ def read_module(wasm: bytes) -> Module:
             seen.add(section.id)
         module.sections.append(section)
         _read_section(module, section)
-    bound(Part.TABLE_ELEMENTS, sum(module.table_minima))
-    bound(Part.LOCALS, sum(body.locals for body in module.bodies))
+    bound(CountedPart.TABLE_ELEMENTS, sum(module.table_minima))
+    bound(CountedPart.LOCALS, sum(body.locals for body in module.bodies))
     if len(module.bodies) != len(module.functions) - module.imported_functions:
         raise MalformedModule("functions and bodies are not of the same number")
     return module
 
 
-def _read_section(module: Module, section: Section) -> None:
+def _read_section(module: WasmModule, section: Section) -> None:
     reader = _Reader(section.content)
     match section.id:
         case SectionId.TYPE:
-            module.types.extend(reader.many(Part.TYPES, reader.function_type))
+            module.types.extend(reader.many(CountedPart.TYPES, reader.function_type))
         case SectionId.IMPORT:
-            for _ in range(bound(Part.IMPORTS, reader.u32())):
+            for _ in range(bound(CountedPart.IMPORTS, reader.u32())):
                 _read_import(module, reader)
         case SectionId.FUNCTION:
-            module.functions.extend(reader.many(Part.FUNCTIONS, reader.u32))
+            module.functions.extend(reader.many(CountedPart.FUNCTIONS, reader.u32))
         case SectionId.TABLE:
-            module.table_minima.extend(reader.many(Part.TABLES, reader.table))
+            module.table_minima.extend(reader.many(CountedPart.TABLES, reader.table))
         case SectionId.GLOBAL:
-            module.globals += bound(Part.GLOBALS, reader.u32())
+            module.globals += bound(CountedPart.GLOBALS, reader.u32())
         case SectionId.CODE:
-            module.bodies.extend(reader.many(Part.FUNCTIONS, lambda: _read_body(reader)))
+            module.bodies.extend(reader.many(CountedPart.FUNCTIONS, lambda: _read_body(reader)))
         case SectionId.EXPORT:
-            module.exports = bound(Part.EXPORTS, reader.u32())
+            module.exports = bound(CountedPart.EXPORTS, reader.u32())
         case SectionId.ELEMENT:
-            bound(Part.ELEMENT_SEGMENTS, reader.u32())
+            bound(CountedPart.ELEMENT_SEGMENTS, reader.u32())
         case SectionId.DATA:
-            bound(Part.DATA_SEGMENTS, reader.u32())
+            bound(CountedPart.DATA_SEGMENTS, reader.u32())
 
 
-def _read_import(module: Module, reader: _Reader) -> None:
+def _read_import(module: WasmModule, reader: _Reader) -> None:
     reader.prefixed()
     reader.prefixed()
     match reader.byte():
@@ -225,8 +225,8 @@ def _read_import(module: Module, reader: _Reader) -> None:
             raise MalformedModule(f"an import of kind {kind}")
 
 
-def _read_body(reader: _Reader) -> Body:
-    size = bound(Part.BODY_SIZE, reader.u32())
+def _read_body(reader: _Reader) -> FunctionBody:
+    size = bound(CountedPart.BODY_SIZE, reader.u32())
     start = reader.at
     if size > len(reader.data) - start:
         raise MalformedModule(f"a body of {size} bytes is cut off")
@@ -234,7 +234,7 @@ def _read_body(reader: _Reader) -> Body:
     for _ in range(reader.u32()):
         declared += reader.u32()
         reader.byte()
-    body = Body(declared, start, reader.at, start + size)
+    body = FunctionBody(declared, start, reader.at, start + size)
     if reader.at > body.end:
         raise MalformedModule("locals reach beyond their body")
     reader.at = body.end

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from parahost.validation.wasm.heights import shape_of
 from parahost.validation.wasm.reader import (
-    HEADER,
-    Body,
+    WASM_HEADER,
+    FunctionBody,
     FunctionType,
-    Module,
     Section,
     SectionId,
+    WasmModule,
     s32,
     u32,
 )
@@ -49,7 +49,7 @@ _BEFORE_GLOBALS = {
 }
 
 
-def limit_stack(module: Module) -> bytes:
+def limit_stack(module: WasmModule) -> bytes:
     """The module with its calls counted. It must be valid. Of its custom sections only the names
     stay, as the others point into bodies that have moved.
 
@@ -57,7 +57,7 @@ def limit_stack(module: Module) -> bytes:
     """
     content = module.content(SectionId.CODE)
     if content is None:
-        return HEADER + b"".join(map(_encode, module.sections))
+        return WASM_HEADER + b"".join(map(_encode, module.sections))
     limiter = _Limiter(module, content)
     code = _vector([limiter.body(index) for index in range(len(module.bodies))])
     changed = {
@@ -70,11 +70,11 @@ def limit_stack(module: Module) -> bytes:
     for section in _in_order(module.sections):
         new = changed.get(SectionId(section.id))
         sections.append(Section(section.id, section.content if new is None else new))
-    return HEADER + b"".join(map(_encode, sections))
+    return WASM_HEADER + b"".join(map(_encode, sections))
 
 
 class _Limiter:
-    def __init__(self, module: Module, content: bytes) -> None:
+    def __init__(self, module: WasmModule, content: bytes) -> None:
         self._module = module
         self._content = content
         self._counter = u32(module.globals)
@@ -112,7 +112,7 @@ class _Limiter:
         known = len(self._module.types) + len(self._new_types)
         return s32(self._new_types.setdefault(results, known))
 
-    def _without_returns(self, body: Body, returns: list[tuple[int, int]]) -> list[bytes]:
+    def _without_returns(self, body: FunctionBody, returns: list[tuple[int, int]]) -> list[bytes]:
         pieces, start = [], body.code_start
         for position, depth in returns:
             pieces += [self._content[start:position], _BR + u32(depth)]
@@ -120,7 +120,7 @@ class _Limiter:
         return [*pieces, self._content[start : body.end]]
 
 
-def _globals(module: Module) -> bytes:
+def _globals(module: WasmModule) -> bytes:
     """The globals, and the counter behind them."""
     old = module.content(SectionId.GLOBAL)
     counter = _I32 + _MUTABLE + _I32_CONST + s32(0) + _END
@@ -130,7 +130,7 @@ def _globals(module: Module) -> bytes:
     return u32(defined + 1) + old[_size_of_count(old) :] + counter
 
 
-def _exports(module: Module) -> bytes | None:
+def _exports(module: WasmModule) -> bytes | None:
     """The exports, and the counter behind them."""
     old = module.content(SectionId.EXPORT)
     if old is None:

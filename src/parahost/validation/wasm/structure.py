@@ -16,7 +16,7 @@ MAX_TABLE_ELEMENTS = 1_000_000
 """Of all tables together at the start; each may grow as far."""
 
 
-class Part(Enum):
+class CountedPart(Enum):
     """What is counted, and the most that there may be of it."""
 
     TYPES = "types", 10_000
@@ -37,7 +37,7 @@ class Part(Enum):
         return self.value[1]
 
 
-def bound(part: Part, count: int) -> int:
+def bound(part: CountedPart, count: int) -> int:
     """The count.
 
     :raises StructureExceeded: when it is more than may be.
