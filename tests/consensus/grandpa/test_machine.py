@@ -1,4 +1,5 @@
-"""The GRANDPA machine without tasks: replayed, and killed between any two effects."""
+"""The GRANDPA machine without tasks: replayed, fed with disorder, and killed between any two
+effects."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from parahost.consensus.grandpa.effects import (
     FinalizeBlock,
     SaveCommit,
     SeekBlock,
+    Send,
     SignVote,
 )
 from parahost.consensus.grandpa.machine import GrandpaMachine
@@ -19,9 +21,11 @@ from parahost.consensus.grandpa.messages import PROTOCOL, CommitMessage, GossipM
 from parahost.consensus.grandpa.recovery import recover
 from parahost.consensus.grandpa.store import GrandpaStore
 from parahost.consensus.grandpa.target import vote_for_best
-from parahost.ports import Notification
+from parahost.consensus.grandpa.validity import Verdict
+from parahost.ports import Notification, PeerDisconnected
 from parahost.primitives.basic import U64
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
 from parahost.storage.memory import MemoryDatabase
 from tests.consensus.grandpa.machines import VERIFIER, Machines, Node, connected, finalized_numbers
@@ -110,6 +114,56 @@ def test_time_brings_nothing_further_before_an_answer() -> None:
             assert not any(isinstance(effect, FinalizeBlock | SignVote) for effect in before)
             answered += isinstance(last, FinalizeBlock | SignVote)
     assert answered > 20
+
+
+def told_in_a_run() -> tuple[list[bytes], list[Header]]:
+    """What three voters of a run have sent, and its blocks."""
+    it = machines(3)
+    it.produce(8, forks=0.3)
+    sent = {
+        effect.payload: None
+        for node in it.nodes[1:]
+        for step in node.steps
+        for effect in step.effects
+        if isinstance(effect, Send)
+    }
+    return list(sent), it.headers
+
+
+TOLD, HEADERS = told_in_a_run()
+
+
+def damaged(draw: random.Random, payload: bytes) -> bytes:
+    place = draw.randrange(len(payload))
+    return draw.choice([payload[:place], payload[:place] + b"\xff" + payload[place + 1 :]])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_messages_in_any_order_and_state_do_no_harm(seed: int) -> None:
+    """Of a real run: early, late, again, damaged, from peers that come and go, while blocks come in
+    an order of their own. The machine takes them all, says one thing, follows finality, and knows
+    its own key's votes of that run for somebody else's."""
+    draw = random.Random(seed)
+    it = Machines(3, 4)
+    node, *peers = it.nodes
+    it.start(node)
+    for peer in peers:
+        it.take(node, connected(peer))
+    for count in range(600):
+        peer = draw.choice(peers)
+        payload = draw.choice(TOLD[: 20 + count])
+        if draw.random() < 0.05:
+            payload = damaged(draw, payload)
+        it.take(node, Notification(peer.peer, PROTOCOL, payload))
+        node.tree.add(draw.choice(HEADERS))
+        if draw.random() < 0.02:
+            it.take(node, PeerDisconnected(peer.peer))
+            it.take(node, connected(peer))
+        it.run(draw.random() / 4)
+    assert_says_one_thing(node)
+    assert {report.change for report in node.reports} >= {Verdict.MALFORMED.cost}
+    assert node.tree.finalized.number >= 3
+    assert {told.vote.id for told in node.votes_elsewhere} == {node.id}
 
 
 def test_held_commits_are_believed_one_after_the_other() -> None:
