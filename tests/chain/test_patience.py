@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parahost.chain.sync.patience import MAX_REMEMBERED, Patience
+from parahost.chain.sync.patience import Patience
 from parahost.primitives.basic import PeerId
 from tests.chain.world import ManualClock
 
@@ -46,10 +46,26 @@ def test_a_failure_is_forgotten_slowly_or_made_up_for() -> None:
     assert patience.ranked([LIAR, OTHER]) == [OTHER, LIAR]
 
 
+def test_a_delivery_makes_up_for_one_failure() -> None:
+    clock = ManualClock()
+    patience = Patience(clock)
+    for _ in range(3):
+        patience.failed(LIAR)
+    for _ in range(2):
+        patience.failed(OTHER)
+    patience.delivered(LIAR)
+    patience.failed(THIRD)
+    clock.time += 120
+    assert patience.ranked([OTHER, LIAR, THIRD]) == [THIRD, LIAR, OTHER], "2 and delivered, 2, 1"
+    patience.delivered(LIAR)
+    patience.delivered(LIAR)
+    assert patience.ranked([OTHER, THIRD, LIAR]) == [LIAR, THIRD, OTHER]
+
+
 def test_only_so_many_peers_are_remembered() -> None:
     patience = Patience(ManualClock())
     patience.failed(LIAR)
-    for index in range(MAX_REMEMBERED):
+    for index in range(1024):
         patience.failed(PeerId(f"peer {index}"))
     assert not patience.pauses(LIAR)
     assert patience.pauses(PeerId("peer 0"))

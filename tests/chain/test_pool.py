@@ -307,6 +307,17 @@ def test_a_full_pool_lets_the_waiting_go_before_the_ready() -> None:
     check(pool)
 
 
+def test_a_tip_counts_by_the_byte() -> None:
+    pool = pool_on(open_chain())
+    long = transaction(b"A", 0, tip=100, text=bytes(1000))
+    with patch.object(limits, "MAX_TRANSACTIONS", 2):
+        pool.submit(long)
+        pool.submit(transaction(b"B", 0, tip=5))
+        pool.submit(transaction(b"C", 0, tip=3))
+    assert pool.ready() == [transaction(b"B", 0, tip=5), transaction(b"C", 0, tip=3)]
+    check(pool)
+
+
 def test_a_full_pool_lets_the_end_of_the_cheapest_lane_go_for_who_pays_more() -> None:
     """The end, so that no other one waits for what has gone."""
     pool = pool_on(open_chain())

@@ -84,6 +84,7 @@ def test_who_is_idle_makes_room_in_time_and_who_is_of_use_does_not() -> None:
     with pytest.raises(NoPlace):
         room_for(newcomer(COLLATOR, HERE, in_time - 0.1), taken, LIMITS)
     assert room_for(newcomer(COLLATOR, HERE, in_time), taken, LIMITS) == "COLLATOR 1"
+    assert room_for(newcomer(COLLATOR, HERE, in_time + 9), taken, LIMITS) == "COLLATOR 1"
 
 
 class Gate:
@@ -141,6 +142,15 @@ def test_a_handshake_that_has_had_its_time_makes_room() -> None:
     gate.clock.time += LIMITS.pending_grace_s
     assert gate.arrivals.speaks(gate.come())
     assert gate.ended == [f"{HERE} 0"]
+
+
+def test_a_handshakes_time_begins_when_it_speaks() -> None:
+    gate = Gate()
+    silent = [gate.come() for _ in range(4)]
+    gate.clock.time += LIMITS.pending_grace_s
+    assert all(map(gate.arrivals.speaks, silent))
+    assert not gate.arrivals.speaks(gate.come())
+    assert gate.ended == []
 
 
 def test_who_has_left_counts_no_more() -> None:

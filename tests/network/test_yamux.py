@@ -485,6 +485,35 @@ async def test_what_strangers_send_unasked_is_bounded_in_all() -> None:
     assert (holdings.held, holdings.unasked) == (0, 0)
 
 
+async def test_answers_to_one_peer_have_a_bound_of_their_own() -> None:
+    """Also to a protected one, for which that of all does not count."""
+    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1))
+    account = holdings.open(lambda _: None)
+    account.accepted("127.0.0.1", lambda: True)
+    with account.reservation() as first, account.reservation() as second:
+        await first.wait_for(801)
+        with trio.move_on_after(0.05) as scope:
+            await second.wait_for(200)
+        assert scope.cancelled_caught
+        first.change(800)
+        with trio.fail_after(20):
+            await second.wait_for(200)
+        assert account.reserved == 1000
+
+
+def test_what_was_asked_for_is_released_as_such() -> None:
+    holdings = Holdings(NetworkLimits())
+    account = holdings.open(lambda _: None)
+    account.hold(100, unasked=True)
+    account.hold(300)
+    account.release(300)
+    assert (holdings.held, holdings.unasked) == (100, 100)
+    account.release(60, unasked=True)
+    assert (holdings.held, holdings.unasked) == (40, 40)
+    account.close()
+    assert (holdings.held, holdings.unasked) == (0, 0)
+
+
 async def test_strangers_take_no_room_from_the_protected() -> None:
     """Who is protected holds most and stays; its answers wait for none of the others'."""
     limits = NetworkLimits(held_bytes=5000, answer_bytes_of_peer=1000, answer_bytes=1000)

@@ -81,6 +81,11 @@ def test_the_block_says_what_it_weighs(chain: Chain) -> None:
     assert all(info.weight.ref_time > 10**8 and info.weight.proof_size == 0 for info in told)
 
 
+def test_a_transaction_weighs_its_call_its_bytes_and_its_admission() -> None:
+    """In picoseconds: 100 microseconds, 1,000 times 15 nanoseconds, 360 microseconds."""
+    assert transaction_weight(micros(100), 1000) == Weight(475 * 10**6)
+
+
 def test_a_full_block_takes_no_more_and_one_with_more_is_invalid(
     chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:

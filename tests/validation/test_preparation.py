@@ -88,7 +88,9 @@ async def test_code_that_takes_too_much_is_not_tried_twice_and_waits_in_its_own_
         assert "too much CPU time" in await unprepared(preparations, b"bomb")
         assert machine.tried == [(b"bomb", 15)]
         await trio.sleep(11)
+        asked_at = trio.current_time()
         assert "still being prepared after 30 s" in await unprepared(preparations, b"bomb")
+        assert trio.current_time() - asked_at == pytest.approx(30)
         assert machine.tried == [(b"bomb", 15), (b"bomb", 60)]
         assert await preparations.have(b"honest", b"honest") == (None, 0.0)
         never.set()
@@ -119,6 +121,38 @@ async def test_what_is_no_function_is_refused_without_another_try(
             refused, _ = await preparations.have(b"a", b"a")
             assert refused == UnpreparableCode("not Wasm")
     assert len(machine.tried) == 1
+
+
+async def test_so_many_preparations_are_under_way(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    machine, done = Machine(), trio.Event()
+    codes = [bytes((number,)) for number in range(33)]
+    machine.plan = {code: [done] for code in codes}
+    async with trio.open_nursery() as nursery:
+        preparations = Preparations(machine.prepare, LIMITS, nursery)
+        for code in codes[:32]:
+            nursery.start_soon(preparations.have, code, code)
+        await trio.testing.wait_all_tasks_blocked()
+        said = await unprepared(preparations, codes[32])
+        assert said == "32 other preparations are under way"
+        done.set()
+
+
+async def test_so_many_outcomes_are_remembered(autojump_clock: trio.testing.MockClock) -> None:
+    machine = Machine()
+    codes = [number.to_bytes(2, "big") for number in range(1025)]
+    machine.plan = {code: [Refused("no")] for code in codes}
+    async with trio.open_nursery() as nursery:
+        preparations = Preparations(machine.prepare, LIMITS, nursery)
+        for code in codes[:1024]:
+            await preparations.have(code, code)
+        assert await preparations.have(codes[0], codes[0]) == (Refused("no"), 0.0)
+        await preparations.have(codes[1024], codes[1024])
+        assert await preparations.have(codes[0], codes[0]) == (Refused("no"), 0.0), "asked of last"
+        assert len(machine.tried) == 1025
+        await preparations.have(codes[1], codes[1])
+        assert len(machine.tried) == 1026
 
 
 def functions(count: int) -> bytes:
