@@ -142,14 +142,16 @@ async def test_so_many_preparations_are_under_way(
 async def test_so_many_outcomes_are_remembered(autojump_clock: trio.testing.MockClock) -> None:
     machine = Machine()
     codes = [number.to_bytes(2, "big") for number in range(1025)]
-    machine.plan = {code: [Refused("no")] for code in codes}
+    machine.plan = {code: [UnpreparableCode("no")] for code in codes}
     async with trio.open_nursery() as nursery:
         preparations = Preparations(machine.prepare, LIMITS, nursery)
         for code in codes[:1024]:
             await preparations.have(code, code)
-        assert await preparations.have(codes[0], codes[0]) == (Refused("no"), 0.0)
+        assert await preparations.have(codes[0], codes[0]) == (UnpreparableCode("no"), 0.0)
         await preparations.have(codes[1024], codes[1024])
-        assert await preparations.have(codes[0], codes[0]) == (Refused("no"), 0.0), "asked of last"
+        assert await preparations.have(codes[0], codes[0]) == (UnpreparableCode("no"), 0.0), (
+            "asked of last"
+        )
         assert len(machine.tried) == 1025
         await preparations.have(codes[1], codes[1])
         assert len(machine.tried) == 1026
