@@ -10,6 +10,7 @@ from parahost.chain.errors import UnknownBlock
 from parahost.consensus.grandpa import TellVoteElsewhere
 from parahost.consensus.grandpa.messages import SignedMessage
 from parahost.node.own_part import OwnPart, OwnSignature
+from parahost.node.session import ChildSession
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import (
     H256,
@@ -18,16 +19,19 @@ from parahost.primitives.basic import (
     U64,
     BabeId,
     BlockNumber,
+    CandidateHash,
     GrandpaId,
     GrandpaSignature,
     Hash,
     SessionIndex,
     Slot,
     ValidatorId,
+    ValidatorIndex,
 )
 from parahost.primitives.consensus import Prevote
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.statements import SigningContext
 from tests.chain.world import ManualClock
 from tests.consensus.babe.world import PARAMETERS
 from tests.node.harness import ListJournal
@@ -125,6 +129,24 @@ def test_a_vote_for_a_block_that_no_earlier_life_can_have_known(
     for round_number in (5, 6):
         part.voted_elsewhere(TellVoteElsewhere(3, round_number, signed))
     assert journal.names() == events
+
+
+@pytest.mark.parametrize("slot", [0, 1, 2, None])
+def test_a_statement_of_ours_on_a_head_that_no_earlier_life_can_have_known(
+    slot: int | None,
+) -> None:
+    journal = ListJournal()
+    blocks = Unknown() if slot is None else Made(OTHER, BEGAN + slot)
+    part = OwnPart(journal, KEYS, CLOCK, PARAMETERS, blocks)
+    ours = ValidatorId(OURS)
+    session = ChildSession(
+        (ValidatorId(OTHER), ours), SigningContext(SessionIndex(U32(3)), Hash(word(9)))
+    )
+    for validator in (0, 1, 1):
+        part.heard_statement(session, ValidatorIndex(U32(validator)), CandidateHash(word(5)))
+    where = {"relay_parent": word(9), "candidate": word(5), "validator": 1}
+    told = ("keys.used_elsewhere", {"what": "statement", "key": ours, **where})
+    assert journal.events == ([told] if slot == 2 else [])
 
 
 def test_signatures_of_ours_from_elsewhere_are_told_once_a_period_and_kind() -> None:

@@ -137,6 +137,7 @@ class Node:
     runtime: Runtime
     parameters: BabeParameters
     chain: Chain
+    own_part: OwnPart
     grandpa: GrandpaVoter
 
     def __init__(
@@ -174,7 +175,7 @@ class Node:
             clock=ports.clock,
             archive=archive,
         )
-        self._own_part = OwnPart(
+        self.own_part = OwnPart(
             ports.journal, ports.keystore, ports.clock, self.parameters, self.chain
         )
         self.importer = Importer(self.chain, ports.executor)
@@ -189,7 +190,7 @@ class Node:
             genesis_authorities=api.grandpa_authorities(genesis),
             gossip_s=min(1.0, self.parameters.slot_duration_s / GOSSIP_PER_SLOT),
             on_equivocation=self._report,
-            on_vote_elsewhere=self._own_part.voted_elsewhere,
+            on_vote_elsewhere=self.own_part.voted_elsewhere,
             voting_rule=voting_rule,
         )
         self.sync = Sync(
@@ -256,7 +257,7 @@ class Node:
             proposer,
             ready=self._may_author,
         )
-        author.on_sealed = self._own_part.sealed
+        author.on_sealed = self.own_part.sealed
         return author
 
     def _may_author(self) -> bool:
@@ -297,10 +298,10 @@ class Node:
 
     def _record_own_part(self, event: BlockImportEvent, leaf: ActiveLeaf) -> None:
         backed = sum(isinstance(one, CandidateBackedEvent) for one in leaf.events)
-        self._own_part.imported(event, backed)
+        self.own_part.imported(event, backed)
         if event.new_best:
             session = leaf.session
-            self._own_part.session_is(session.signing.session_index, session.validators)
+            self.own_part.session_is(session.signing.session_index, session.validators)
 
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
         self.overseer.send(ReportMisbehavior(proof))

@@ -9,8 +9,17 @@ from parahost.chain.chain import SLOTS_AHEAD
 from parahost.chain.errors import UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.consensus.grandpa import TellVoteElsewhere
+from parahost.node.session import ChildSession
 from parahost.ports import Clock, Journal, KeyStore, KeyType
-from parahost.primitives.basic import BabeId, Hash, SessionIndex, Slot, ValidatorId
+from parahost.primitives.basic import (
+    BabeId,
+    CandidateHash,
+    Hash,
+    SessionIndex,
+    Slot,
+    ValidatorId,
+    ValidatorIndex,
+)
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Extrinsic
 
@@ -36,7 +45,7 @@ class OwnPart:
 
     A block that bears our seal, is for a slot that began after this node did, and was not sealed
     here, was made by another machine with our key. What is older may be of an earlier life of ours.
-    So may a vote for a block that an earlier life can have known.
+    So may a vote for a block, or a statement on a head, that an earlier life can have known.
     """
 
     def __init__(
@@ -74,11 +83,7 @@ class OwnPart:
     def voted_elsewhere(self, told: TellVoteElsewhere) -> None:
         """A vote of ours has come from others that this node has not cast."""
         target = told.vote.target
-        try:
-            _, slot = self._blocks.author(target.hash)
-        except UnknownBlock:
-            return  # of another fork, or to come; where a key is used there are more
-        if slot > self._began + SLOTS_AHEAD:
+        if self._no_earlier_life_knew(target.hash):
             self.on_own_signature_elsewhere(
                 "vote",
                 told.vote.id,
@@ -88,6 +93,31 @@ class OwnPart:
                 block=target.hash,
                 number=target.number,
             )
+
+    def heard_statement(
+        self, session: ChildSession, validator: ValidatorIndex, candidate: CandidateHash
+    ) -> None:
+        """A statement that is verified, and new to this node, has come from others."""
+        key, signing = session.validators[validator], session.signing
+        if key in self._keystore.public_keys(KeyType.PARACHAIN) and self._no_earlier_life_knew(
+            signing.parent_hash
+        ):
+            self.on_own_signature_elsewhere(
+                "statement",
+                key,
+                signing.session_index,
+                relay_parent=signing.parent_hash,
+                candidate=candidate,
+                validator=validator,
+            )
+
+    def _no_earlier_life_knew(self, block: Hash) -> bool:
+        """What is not known is of another fork, or to come; where a key is used there are more."""
+        try:
+            _, slot = self._blocks.author(block)
+        except UnknownBlock:
+            return False
+        return slot > self._began + SLOTS_AHEAD
 
     def on_own_signature_elsewhere(
         self, what: OwnSignature, key: bytes, period: int, **where: object

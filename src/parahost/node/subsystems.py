@@ -77,7 +77,9 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     ),
     CandidateBacking: lambda node: CandidateBacking(node.ports.keystore),
     CandidateSelection: lambda node: CandidateSelection(node.ports.keystore),
-    StatementDistribution: lambda node: StatementDistribution(node.ports.verifier),
+    StatementDistribution: lambda node: StatementDistribution(
+        node.ports.verifier, node.own_part.heard_statement
+    ),
     PoVDistribution: lambda node: PoVDistribution(),
     AvailabilityStore: lambda node: AvailabilityStore(node.ports.database),
     AvailabilityDistribution: lambda node: AvailabilityDistribution(node.ports.keystore),

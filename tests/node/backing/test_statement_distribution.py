@@ -72,10 +72,12 @@ from parahost.node.session import ChildSession
 from parahost.ports import ObservedRole
 from parahost.primitives.basic import (
     H512,
+    CandidateHash,
     Hash,
     HeadData,
     PeerId,
     ValidationCode,
+    ValidatorIndex,
     ValidatorSignature,
 )
 from parahost.primitives.candidates import CandidateCommitments
@@ -720,3 +722,27 @@ async def test_a_peer_that_comes_late_gets_one_message_for_all() -> None:
         await stage.say(*(Share(RELAY_PARENT, signed) for signed in ours), *peers("q"))
         assert told(stage, Q) == [*theirs, *ours]
         assert len(stage.heard(SendMessage)) == 1
+
+
+# Our own key
+
+
+async def test_what_is_heard_of_others_is_told_once_and_what_we_share_is_not() -> None:
+    """So that who watches over our key hears of each statement that we have not made."""
+    heard: list[tuple[int, CandidateHash]] = []
+
+    def on_heard(session: ChildSession, author: ValidatorIndex, about: CandidateHash) -> None:
+        assert session.signing == SIGNING
+        heard.append((author, about))
+
+    first, second = seconded(0, A), seconded(0, B)
+    async with on_stage(StatementDistribution(VERIFIER, on_heard)) as stage:
+        await stage.say(*peers(P, Q), Share(RELAY_PARENT, seconded(1, A)))
+        await stage.say(*from_peer(P, seconded(1, A), valid(2, A)), *from_peer(Q, valid(2, A)))
+        assert heard == [(2, A.hash())]
+        await stage.say(*from_peer(P, forged(valid(0, A))))
+        assert len(heard) == 1, "who has not signed it has not said it"
+        proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
+        (payload,) = messages(RELAY_PARENT, [proof])
+        await stage.say(StatementNetwork(PeerMessage(P, payload)))
+        assert heard[1:] == [(0, B.hash())]

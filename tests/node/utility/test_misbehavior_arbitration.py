@@ -321,3 +321,24 @@ async def test_rows_of_another_form_are_dropped_and_named() -> None:
     assert isinstance(journal, ListJournal)
     assert journal.events == [("misbehavior.unknown_form", {"dropped": 1})]
     assert [key for key, _ in database.scan(TABLE)] == [bytes(8)]
+
+
+async def test_a_line_says_who_did_what_with_which_candidates() -> None:
+    overseer = make_overseer([MisbehaviorArbitration(MemoryDatabase()), Provisioned()])
+    journal = overseer._journal
+    assert isinstance(journal, ListJournal)
+    async with running(overseer, [in_session(1)]):
+        for report in (DOUBLE, CONTRADICTION, DISAGREEMENT):
+            overseer.send(ReportMisbehavior(report))
+        await trio.testing.wait_all_tasks_blocked()
+    first, second = hash_of(FIRST), hash_of(SECOND)
+    told = [fields for name, fields in journal.events if name == "misbehavior.reported"]
+    assert told == [
+        {"kind": "DoubleVote", "candidate": second, "other": first, **_where("1")},
+        {"kind": "SelfContradiction", "candidate": first, "other": first, **_where("1")},
+        {"kind": "CandidateValidityDisagreement", "candidate": first, **_where("0,2")},
+    ]
+
+
+def _where(validators: str) -> dict[str, object]:
+    return {"relay_parent": PARENT, "validators": validators}

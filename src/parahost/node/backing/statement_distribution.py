@@ -7,6 +7,7 @@ without blame, for its sender may not have heard yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from parahost.node.backing.statement_rules import Heard, StatementRules, item_of
@@ -25,11 +26,14 @@ from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import STATEMENT_DISTRIBUTION
+from parahost.node.session import ChildSession
 from parahost.ports import Verifier
-from parahost.primitives.basic import Hash, PeerId
+from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorIndex
 from parahost.primitives.misbehavior import Contradiction
 from parahost.primitives.scale import ScaleEncodeError, encode
 from parahost.primitives.statements import Invalid, Seconded, SignedStatement
+
+OnHeard = Callable[[ChildSession, ValidatorIndex, CandidateHash], None]
 
 
 def _read(payload: bytes) -> tuple[Hash, list[Item[Said]]]:
@@ -50,8 +54,11 @@ class StatementDistribution(Subsystem):
         PoVPeerGone,
     )
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, on_heard: OnHeard = lambda *_: None) -> None:
+        """:param on_heard: told of each statement that is right and new, and of each whose author
+        is proven to contradict itself by it."""
         self._verifier = verifier
+        self._on_heard = on_heard
         self._heads: dict[Hash, StatementRules] = {}
         wire = Wire(STATEMENT_DISTRIBUTION, StatementNetwork, _read, messages)
         self._gossip: Gossip[Said, Heard] = Gossip(wire, self._on_news)
@@ -96,6 +103,9 @@ class StatementDistribution(Subsystem):
             self._heads[head].take(signed)
 
     def _on_news(self, head: Hash, heard: Heard, peer: PeerId) -> None:
+        said = heard if isinstance(heard, SignedStatement) else heard.second
+        session, candidate = self._heads[head].session, said.statement.candidate_hash()
+        self._on_heard(session, said.validator_index, candidate)
         if isinstance(heard, SignedStatement):
             self._on_statement(head, heard, peer)
         else:
@@ -124,6 +134,7 @@ class StatementDistribution(Subsystem):
             "statement.contradiction",
             relay_parent=head,
             candidate=found.second.statement.candidate_hash(),
+            other=found.first.statement.candidate_hash(),
             validator=found.second.validator_index,
             kind=type(found).__name__,
         )

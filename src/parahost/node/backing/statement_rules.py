@@ -69,7 +69,7 @@ class StatementRules:
 
     def __init__(self, assignments: Assignments, verifier: Verifier) -> None:
         self._assignments = assignments
-        self._session = assignments.session
+        self.session = assignments.session
         self._verifier = verifier
         self._paras: dict[CandidateHash, ParaId] = {}
         self._statements: dict[ValidatorIndex, list[SignedStatement]] = {}
@@ -84,11 +84,11 @@ class StatementRules:
     def _judge_statement(self, said: StatementOnWire) -> Verdict[Heard]:
         """Commitments are looked at last: they may be large."""
         statement, author = said.statement, said.validator_index
-        if author >= len(self._session.validators):
+        if author >= len(self.session.validators):
             return Verdict(Acceptance.REJECT, COST_NO_VALIDATOR)
         if isinstance(statement, SecondedOnWire):
             descriptor = statement.receipt.descriptor
-            if descriptor.relay_parent != self._session.signing.parent_hash:
+            if descriptor.relay_parent != self.session.signing.parent_hash:
                 return Verdict(Acceptance.REJECT, COST_WRONG_RELAY_PARENT)
             para = descriptor.para_id
         else:
@@ -105,9 +105,9 @@ class StatementRules:
         return Verdict(Acceptance.ACCEPT, BENEFIT_NEW, signed)
 
     def _judge_proof(self, proof: Proof) -> Verdict[Heard]:
-        if proof.first.validator_index >= len(self._session.validators):
+        if proof.first.validator_index >= len(self.session.validators):
             return Verdict(Acceptance.REJECT, COST_NO_VALIDATOR)
-        found = contradiction(self._session.signing, proof.first, proof.second)
+        found = contradiction(self.session.signing, proof.first, proof.second)
         if found is None:
             return Verdict(Acceptance.REJECT, COST_NO_PROOF)
         if not all(self._is_signed(each) for each in (proof.first, proof.second)):
@@ -116,8 +116,8 @@ class StatementRules:
 
     def _is_signed(self, signed: StatementOnWire | SignedCompactStatement) -> bool:
         return self._verifier.sr25519(
-            self._session.validators[signed.validator_index],
-            signed.payload(self._session.signing),
+            self.session.validators[signed.validator_index],
+            signed.payload(self.session.signing),
             signed.signature,
         )
 
@@ -127,7 +127,7 @@ class StatementRules:
         if isinstance(said, Seconded):
             self._paras.setdefault(said.candidate_hash(), said.candidate.descriptor.para_id)
         earlier = self._statements.setdefault(author, [])
-        found = tuple(contradictions(self._session.signing, earlier, signed))
+        found = tuple(contradictions(self.session.signing, earlier, signed))
         if found:
             self._equivocators[author] = None
         earlier.append(signed)

@@ -19,7 +19,7 @@ from parahost.node.utility.evidence import Evidence, EvidenceTable, offenders_of
 from parahost.ports import Batch, Database, DatabaseError
 from parahost.primitives.basic import U32, SessionIndex
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
-from parahost.primitives.misbehavior import MisbehaviorReport
+from parahost.primitives.misbehavior import CandidateValidityDisagreement, MisbehaviorReport
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
 TABLE = "misbehavior"
@@ -119,4 +119,8 @@ def _told(report: MisbehaviorReport) -> dict[str, object]:
         blocks = {"block": report.first.target_hash, "other": report.second.target_hash}
         return {"offender": report.offender, "round": report.round, **blocks}
     validators = ",".join(str(index) for _, index in offenders_of(report))
-    return {"relay_parent": report.context.parent_hash, "validators": validators}
+    where = {"relay_parent": report.context.parent_hash, "validators": validators}
+    if isinstance(report, CandidateValidityDisagreement):
+        return {"candidate": report.candidate, **where}
+    first, second = report.first.statement, report.second.statement
+    return {"candidate": second.candidate_hash(), "other": first.candidate_hash(), **where}
