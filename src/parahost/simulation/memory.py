@@ -52,7 +52,7 @@ def held_by(node: Node) -> dict[str, Held]:
     roots: dict[str, object] = {}
     for subsystem, waiting, jobs in node.overseer.contents():
         roots[f"{subsystem.name}.queue"] = waiting
-        roots[f"{subsystem.name}.jobs"] = jobs
+        roots[f"{subsystem.name}.jobs"] = {leaf: (None,) * count for leaf, count in jobs.items()}
         if isinstance(subsystem, RuntimeApi):  # all nodes share the answers: only how many counts
             roots[f"{subsystem.name}.answers"] = (None,) * subsystem.kept_answers
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -18,6 +18,7 @@ from parahost.node.overseer import (
     GraphError,
     MessageGraph,
     Overseer,
+    Scope,
     Subsystem,
     SubsystemFailed,
     UndeclaredMessage,
@@ -154,6 +155,94 @@ async def test_finality_stops_leaves_at_or_below_it_but_not_the_final_block() ->
             BlockFinalized(FIRST.hash(), BlockNumber(U32(1))),
         ]
         assert tuple(overseer.leaves.all) == (higher.hash(),)
+
+
+@pytest.mark.guide("A68", "A71")
+async def test_a_reverted_fork_is_left_and_work_begins_where_the_chain_goes_on() -> None:
+    """Neither built over nor behind finality, and yet no leaf any more."""
+    speaker = Speaker()
+    overseer = make_overseer([speaker, Listener()])
+    on_fork = header(1, GENESIS.hash(), salt=1)
+    cancelled: list[Hash] = []
+
+    async def job() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            cancelled.append(on_fork.hash())
+
+    async with running(overseer, [leaf(GENESIS)]):
+        overseer.block_imported(leaf(on_fork))
+        await trio.testing.wait_all_tasks_blocked()
+        assert speaker.ctx.spawn(on_fork.hash(), job, "waits")
+        await trio.testing.wait_all_tasks_blocked()
+        speaker.signals.clear()
+        overseer.fork_reverted([on_fork.hash(), FIRST.hash()], leaf(GENESIS))
+        await trio.testing.wait_all_tasks_blocked()
+        stop, start = speaker.signals
+        assert stop == StopWork(on_fork.hash()), "and nothing of what was no leaf"
+        assert isinstance(start, StartWork) and start.leaf.hash == GENESIS.hash()
+        assert cancelled == [on_fork.hash()]
+        assert tuple(speaker.ctx.leaves) == (GENESIS.hash(),)
+        assert not speaker.ctx.spawn(on_fork.hash(), job, "late")
+        overseer.fork_reverted([on_fork.hash()], None)
+        await trio.testing.wait_all_tasks_blocked()
+        assert speaker.signals == [stop, start]
+
+
+async def test_jobs_of_a_scope_end_with_it_and_with_nothing_else() -> None:
+    speaker = Speaker()
+    overseer = make_overseer([speaker, Listener()])
+    ended: list[str] = []
+
+    def job(name: str) -> Callable[[], Awaitable[None]]:
+        async def wait() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                ended.append(name)
+
+        return wait
+
+    one, other = Scope(), Scope()
+    async with running(overseer, [leaf(GENESIS)]):
+        for scope, name in ((one, "first"), (one, "second"), (other, "other")):
+            assert speaker.ctx.spawn(scope, job(name), name)
+        await trio.testing.wait_all_tasks_blocked()
+        overseer.block_imported(leaf(FIRST))
+        await trio.testing.wait_all_tasks_blocked()
+        assert ended == [] and len(one) == 2
+        one.end()
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(ended) == ["first", "second"]
+        assert one.has_ended and len(one) == 0 and not other.has_ended
+        assert not speaker.ctx.spawn(one, job("late"), "late")
+
+
+async def test_a_job_may_end_its_own_scope_and_one_that_has_not_begun_ends_at_once() -> None:
+    speaker = Speaker()
+    scope = Scope()
+    did: list[str] = []
+
+    async def ends_it() -> None:
+        scope.end()
+        did.append("goes on to its next wait")
+        await trio.lowlevel.checkpoint()
+        did.append("never")
+
+    async def waits() -> None:
+        await trio.lowlevel.checkpoint()
+        did.append("never")
+
+    async with running(make_overseer([speaker, Listener()])):
+        speaker.ctx.spawn(scope, ends_it, "ends it")
+        await trio.testing.wait_all_tasks_blocked()
+        late = Scope()
+        assert speaker.ctx.spawn(late, waits, "waits")
+        late.end()
+        await trio.testing.wait_all_tasks_blocked()
+    assert did == ["goes on to its next wait"]
+    assert len(scope) == len(late) == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=12), st.integers(0, 5))
@@ -333,34 +422,6 @@ class AnswersAndImports(Speaker):
     overseer: Overseer
 
 
-async def test_a_question_is_served_while_its_asker_runs() -> None:
-    """Where nothing else is to be done, the answer is there before anybody has to be woken; what
-    the question sets off is served too."""
-    asks = Asks()
-    steps: list[str] = []
-
-    async def job() -> None:
-        task = trio.lowlevel.current_task()
-
-        class Watch(trio.abc.Instrument):
-            def before_task_step(self, stepping: trio.lowlevel.Task) -> None:
-                if stepping is not task:
-                    steps.append(stepping.name)
-
-        await trio.testing.wait_all_tasks_blocked()
-        watch = Watch()
-        trio.lowlevel.add_instrument(watch)
-        assert await asks.ctx.ask(Square(3)) == 9
-        assert await asks.ctx.ask_all(Square(1), Square(2)) == [1, 4]
-        trio.lowlevel.remove_instrument(watch)
-        steps.append("done")
-
-    async with running(make_overseer([asks, Speaker(), Listener()])):
-        asks.ctx.spawn(None, job, "asks")
-        await trio.testing.wait_all_tasks_blocked(0.01)
-    assert steps == ["done"]
-
-
 class FailsWhenAsked(Speaker):
     def __init__(self, failure: BaseException) -> None:
         super().__init__()
@@ -372,7 +433,6 @@ class FailsWhenAsked(Speaker):
 
 @pytest.mark.guide("A69")
 async def test_who_fails_at_a_jobs_question_is_named_and_takes_the_node_down() -> None:
-    """The question is routed in the asker's own task, but it is not the asker who failed."""
     asks = Asks()
     went_on: list[int] = []
 
@@ -391,20 +451,6 @@ async def test_who_fails_at_a_jobs_question_is_named_and_takes_the_node_down() -
             asks.ctx.spawn(None, job, "asks")
             await trio.sleep_forever()
     assert went_on == []
-
-
-@pytest.mark.guide("A69")
-async def test_what_is_no_exception_of_a_subsystem_takes_the_node_down_too() -> None:
-    asks = Asks()
-
-    async def job() -> None:
-        await trio.testing.wait_all_tasks_blocked()
-        await asks.ctx.ask(Square(3))
-
-    with pytest.RaisesGroup(KeyboardInterrupt, flatten_subgroups=True):
-        async with running(make_overseer([asks, FailsWhenAsked(KeyboardInterrupt()), Listener()])):
-            asks.ctx.spawn(None, job, "asks")
-            await trio.sleep_forever()
 
 
 @pytest.mark.guide("A69", "A70")
@@ -443,20 +489,6 @@ async def test_a_question_that_is_not_declared_is_its_askers_failure() -> None:
         async with running(make_overseer([asks, Speaker(), Listener()])):
             asks.ctx.spawn(None, careless, "asks")
             await trio.sleep_forever()
-
-
-async def test_several_answers_come_in_the_order_of_the_questions() -> None:
-    asks = Asks()
-    answers: list[list[int]] = []
-
-    async def job() -> None:
-        answers.append(await asks.ctx.ask_all(*map(Square, (3, 1, 2))))
-        answers.append(await asks.ctx.ask_all(Square(4), Square(-1), Square(5)))
-
-    async with running(make_overseer([asks, Speaker(), Listener()])):
-        asks.ctx.spawn(None, job, "asks")
-        await trio.testing.wait_all_tasks_blocked()
-    assert answers == [[9, 1, 4]], "one that is dropped ends the job"
 
 
 @pytest.mark.guide("A71")

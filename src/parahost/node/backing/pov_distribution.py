@@ -28,7 +28,7 @@ from parahost.node.messages.network import (
     SendRequest,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
-from parahost.node.overseer import Context, Subsystem
+from parahost.node.overseer import Context, Scope, Subsystem
 from parahost.node.protocols import POV_REQUEST
 from parahost.ports.network import RequestFailed
 from parahost.primitives.basic import (
@@ -99,7 +99,8 @@ class Fetch:
     news: trio.Event = field(default_factory=trio.Event)
     asked: dict[PeerId, None] = field(default_factory=dict)
     liars: dict[PeerId, None] = field(default_factory=dict)
-    is_done: bool = False
+    scope: Scope = field(default_factory=Scope)
+    """It ends when the PoV is there, or is wanted no more."""
 
 
 @dataclass(slots=True)
@@ -190,7 +191,7 @@ class PoVDistribution(Subsystem):
         if state is None:
             return
         for fetch in state.fetches.values():
-            fetch.is_done = True
+            fetch.scope.end()
             for request in fetch.requests:
                 request.reply.drop()
         for candidate in [c for c, held in self._held.items() if held.relay_parent == head]:
@@ -226,7 +227,7 @@ class PoVDistribution(Subsystem):
             state.fetches[candidate].requests.append(request)
         else:
             fetch = state.fetches[candidate] = Fetch([request])
-            self.ctx.spawn(head, lambda: self._fetch(state, request, fetch), "fetch PoV")
+            self.ctx.spawn(fetch.scope, lambda: self._fetch(state, request, fetch), "fetch PoV")
 
     def _on_pov(self, found: DistributePoV) -> None:
         state = self._heads.get(found.relay_parent)
@@ -285,7 +286,7 @@ class PoVDistribution(Subsystem):
     async def _fetch(self, state: HeadState, request: FetchPoV, fetch: Fetch) -> None:
         """Ask one peer after the other until one has it; ask anew when all have failed, for who
         vouched for a candidate may only just be getting ready."""
-        while not fetch.is_done:
+        while True:
             fetch.news = trio.Event()
             peer = await self._next_peer(state, request.candidate, fetch)
             if peer is None:
@@ -297,8 +298,6 @@ class PoVDistribution(Subsystem):
             fetch.asked[peer] = None
             payload = encode(PoVRequest(request.candidate))
             answer = await self.ctx.ask(SendRequest(peer, POV_REQUEST, payload))
-            if fetch.is_done:
-                return
             if isinstance(answer, RequestFailed):
                 self._record(request, "pov.not_fetched", peer, reason=answer.why)
             elif (pov := accept(answer, request)) is None:
@@ -309,6 +308,7 @@ class PoVDistribution(Subsystem):
                 self._record(request, "pov.fetched", peer)
                 self.ctx.send(ReportPeer(peer, BENEFIT_POV))
                 self._deliver(state, request.candidate, pov)
+                return
 
     async def _next_peer(
         self, state: HeadState, candidate: CandidateHash, fetch: Fetch
@@ -326,8 +326,7 @@ class PoVDistribution(Subsystem):
 
     def _deliver(self, state: HeadState, candidate: CandidateHash, pov: PoV) -> None:
         fetch = state.fetches.pop(candidate)
-        fetch.is_done = True
-        fetch.news.set()
+        fetch.scope.end()
         for request in fetch.requests:
             request.reply.answer(pov)
 

@@ -10,6 +10,7 @@ from parahost.node.overseer.overseer import (
     SubsystemFailed,
     UndeclaredMessage,
 )
+from parahost.node.overseer.scope import Scope
 
 __all__ = [
     "Context",
@@ -19,6 +20,7 @@ __all__ = [
     "Overseer",
     "QueueOverflow",
     "QueueStats",
+    "Scope",
     "Subsystem",
     "SubsystemFailed",
     "UndeclaredMessage",

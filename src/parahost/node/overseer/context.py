@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Request
 from parahost.node.messages.signals import OverseerSignal
+from parahost.node.overseer.scope import Scope
 from parahost.ports import Clock, Executor, Journal, Random
 from parahost.primitives.basic import Hash
 
@@ -38,14 +39,6 @@ class Context(Protocol):
         """
         ...
 
-    async def ask_all(self, *requests: Request[Any]) -> list[Any]:
-        """Send several requests at once and wait for the answers, which come in the same order.
-        Cheaper than one after the other: who asks waits once.
-
-        :raises Unanswered: when one of them was let go.
-        """
-        ...
-
     @property
     def has_room(self) -> bool:
         """Whether something may be taken in from outside the node: no queue is full."""
@@ -57,12 +50,13 @@ class Context(Protocol):
         ...
 
     def spawn(
-        self, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str
+        self, within: Hash | Scope | None, job: Callable[[], Awaitable[None]], name: str
     ) -> bool:
-        """Start a job, which ``StopWork`` of its relay parent cancels; with ``None`` it lives as
-        long as the node. ``False``, and nothing is started, when the relay parent is no active
-        leaf. An exception that leaves a job takes the node down (A69), but for ``Unanswered``,
-        which ends the job."""
+        """Start a job ``within`` a relay parent, whose ``StopWork`` cancels it; or within a scope
+        of the subsystem's own, until that is ended; or, with ``None``, for as long as the node
+        lives. ``False``, and nothing is started, when the relay parent is no active leaf or the
+        scope has ended. An exception that leaves a job takes the node down (A69), but for
+        ``Unanswered``, which ends the job."""
         ...
 
     @property

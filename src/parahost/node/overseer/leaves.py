@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.signals import StartWork, StopWork
+from parahost.node.messages.signals import BlockFinalized, StartWork, StopWork
 from parahost.primitives.basic import BlockNumber, Hash
 
 
@@ -29,13 +29,22 @@ class ActiveLeaves:
         """A new block is a leaf and its parent is none (A67)."""
         if leaf.hash in self._leaves:
             return []
-        return [*self.dropped(leaf.header.parent_hash), *self.start(leaf)]
+        return [*self._drop(leaf.header.parent_hash), *self.start(leaf)]
 
-    def finalized(self, block: Hash, number: BlockNumber) -> list[StopWork]:
+    def finalized(self, block: Hash, number: BlockNumber) -> list[StopWork | BlockFinalized]:
         """Leaves at or below the final height, but for the final block, are none (A68)."""
-        stale = [leaf for leaf in self._leaves.values() if leaf.number <= number]
-        return [stop for leaf in stale if leaf.hash != block for stop in self.dropped(leaf.hash)]
+        stale = [leaf.hash for leaf in self._leaves.values() if leaf.number <= number]
+        return [
+            *self._drop(*(leaf for leaf in stale if leaf != block)),
+            BlockFinalized(block, number),
+        ]
 
-    def dropped(self, block: Hash) -> list[StopWork]:
-        """That block is no leaf, or none any more."""
-        return [] if self._leaves.pop(block, None) is None else [StopWork(block)]
+    def reverted(
+        self, leaves: Sequence[Hash], instead: ActiveLeaf | None
+    ) -> list[StopWork | StartWork]:
+        """These are leaves no more, though they are neither built over nor behind finality."""
+        return [*self._drop(*leaves), *([] if instead is None else self.start(instead))]
+
+    def _drop(self, *blocks: Hash) -> list[StopWork]:
+        """Those that are leaves are so no more."""
+        return [StopWork(it) for it in blocks if self._leaves.pop(it, None) is not None]

@@ -6,16 +6,17 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import trio
 
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Request, Unanswered
-from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StopWork
+from parahost.node.messages.signals import OverseerSignal, StopWork
 from parahost.node.overseer.context import Subsystem
 from parahost.node.overseer.graph import MessageGraph
 from parahost.node.overseer.leaves import ActiveLeaves
+from parahost.node.overseer.scope import Scope
 from parahost.ports import Clock, Executor, Journal, Random
 from parahost.primitives.basic import Hash
 from parahost.primitives.events import BlockFinalizationEvent
@@ -80,7 +81,8 @@ class _Seat:
     sends: frozenset[type[Message]]
     queue: deque[Message] = field(default_factory=deque)
     stats: QueueStats = field(default_factory=QueueStats)
-    jobs: dict[Hash, dict[int, trio.CancelScope]] = field(default_factory=dict)
+    jobs: dict[Hash, Scope] = field(default_factory=dict)
+    """By relay parent, where there were any."""
 
 
 class Overseer:
@@ -113,27 +115,30 @@ class Overseer:
         self._waiting: deque[int] = deque()
         self._full = 0
         """How many queues are at or over their capacity."""
-        self._events: deque[ActiveLeaf | BlockFinalizationEvent] = deque()
+        self._events: deque[Callable[[], Sequence[OverseerSignal]]] = deque()
+        """What happened to the chain: steps of ``leaves``, which give signals."""
         self._wake = trio.Event()
-        self._parked = False
-        """Whether nothing is to be done until ``_wake``."""
-        self._failure: BaseException | None = None
-        """What brings the node down, when it happened while a job had messages routed."""
         self._room = trio.Event()
         self._nursery: trio.Nursery | None = None
-        self._next_job = 0
 
     # The outside
 
     def block_imported(self, block: ActiveLeaf) -> None:
         """Tell of a block that is in the chain, with what its state says."""
-        self._events.append(block)
-        self._rouse()
+        self._happened(partial(self.leaves.imported, block))
 
     def block_finalized(self, event: BlockFinalizationEvent) -> None:
         """Tell of a block that is final."""
-        self._events.append(event)
-        self._rouse()
+        self._happened(partial(self.leaves.finalized, event.hash, event.header.number))
+
+    def fork_reverted(self, leaves: Sequence[Hash], instead: ActiveLeaf | None) -> None:
+        """Tell of leaves on which nobody builds any more, though they are neither built over nor
+        behind finality; and of the block that is built on ``instead``, if that is none yet."""
+        self._happened(partial(self.leaves.reverted, leaves, instead))
+
+    def _happened(self, step: Callable[[], Sequence[OverseerSignal]]) -> None:
+        self._events.append(step)
+        self._wake.set()
 
     def stats(self) -> dict[str, QueueStats]:
         """Counters per subsystem."""
@@ -141,10 +146,13 @@ class Overseer:
 
     def contents(
         self,
-    ) -> list[tuple[Subsystem, Collection[Message], Mapping[Hash, Mapping[int, object]]]]:
-        """Each subsystem with the messages that wait for it, and with its jobs by relay parent and
-        number: for those who look on."""
-        return [(seat.subsystem, seat.queue, seat.jobs) for seat in self._seats]
+    ) -> list[tuple[Subsystem, Collection[Message], Mapping[Hash, int]]]:
+        """Each subsystem with the messages that wait for it, and how many jobs it has within each
+        relay parent: for those who look on."""
+        return [
+            (seat.subsystem, seat.queue, {leaf: len(jobs) for leaf, jobs in seat.jobs.items()})
+            for seat in self._seats
+        ]
 
     def send(self, message: Message) -> None:
         """Put a message on the bus from beside it: block authorship, consensus."""
@@ -170,8 +178,8 @@ class Overseer:
         """
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            for index, seat in enumerate(self._seats):
-                seat.subsystem.start(_Hands(self, index))
+            for seat in self._seats:
+                seat.subsystem.start(_Hands(self, seat))
             for leaf in initial:
                 self._give(self.leaves.start(leaf))
             task_status.started()
@@ -181,22 +189,14 @@ class Overseer:
                     await trio.lowlevel.checkpoint()
                 else:
                     self._wake = trio.Event()
-                    self._parked = True
                     await self._wake.wait()
-                if self._failure is not None:
-                    raise self._failure
 
     # The heartbeat
 
     def _serve_events(self) -> None:
         while self._events:
-            event = self._events.popleft()
-            if isinstance(event, ActiveLeaf):
-                self._give(self.leaves.imported(event))
-            else:
-                number = event.header.number
-                self._give(self.leaves.finalized(event.hash, number))
-                self._give([BlockFinalized(event.hash, number)])
+            step = self._events.popleft()
+            self._give(step())
 
     def _give(self, signals: Sequence[OverseerSignal]) -> None:
         """Each signal reaches every subsystem before anything else is routed (A67)."""
@@ -208,8 +208,8 @@ class Overseer:
                     raise SubsystemFailed(seat.subsystem.name) from error
             if isinstance(signal, StopWork):
                 for seat in self._seats:
-                    for scope in seat.jobs.pop(signal.relay_parent, {}).values():
-                        scope.cancel()
+                    if (jobs := seat.jobs.pop(signal.relay_parent, None)) is not None:
+                        jobs.end()
 
     # The bus
 
@@ -223,30 +223,7 @@ class Overseer:
                 self._serve_events()
             steps += 1
 
-    def _ask(self, sender: int, requests: Sequence[Request[Any]]) -> None:
-        """Send requests for a job, and route at once, in the job's own task: most answers are
-        there before it waits, and nobody has to be woken."""
-        if not self._parked:  # this task's turn comes before long, and others wait already
-            for request in requests:
-                self._send(sender, request)
-            return
-        self._parked = False
-        try:
-            for request in requests:
-                self._send(sender, request)
-            self._route()
-        except UndeclaredMessage:
-            raise
-        except BaseException as failure:  # another subsystem's: not the asker's to bear
-            self._failure = failure
-        finally:
-            if self._waiting or self._failure is not None:
-                self._wake.set()
-            else:
-                self._parked = True
-
-    def _send(self, sender: int, message: Message) -> None:
-        seat = self._seats[sender]
+    def _send(self, seat: _Seat, message: Message) -> None:
         if type(message) not in seat.sends:
             raise UndeclaredMessage(f"{seat.subsystem.name} sends {type(message).__name__}")
         if not self._interceptors:
@@ -267,6 +244,7 @@ class Overseer:
         seat = self._seats[index]
         if not seat.queue:
             self._waiting.append(index)
+            self._wake.set()
         seat.queue.append(message)
         length = len(seat.queue)
         stats = seat.stats
@@ -277,12 +255,6 @@ class Overseer:
                 raise QueueOverflow(f"{seat.subsystem.name}: {length} messages wait")
         if length == self._capacity:
             self._full += 1
-        if self._parked:
-            self._rouse()
-
-    def _rouse(self) -> None:
-        self._parked = False
-        self._wake.set()
 
     def _step(self) -> None:
         """Hand one message to its subsystem."""
@@ -312,50 +284,37 @@ class Overseer:
     # Jobs
 
     def _spawn(
-        self, seat: int, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str
+        self,
+        seat: _Seat,
+        within: Hash | Scope | None,
+        job: Callable[[], Awaitable[None]],
+        name: str,
     ) -> bool:
         assert self._nursery is not None
-        scope: trio.CancelScope | None = None
-        if relay_parent is not None:
-            if relay_parent not in self.leaves.all:
+        if isinstance(within, bytes):
+            if within not in self.leaves.all:
                 return False
-            scope = trio.CancelScope()
-        self._next_job += 1
-        number = self._next_job
-        if relay_parent is not None and scope is not None:
-            self._seats[seat].jobs.setdefault(relay_parent, {})[number] = scope
-        self._nursery.start_soon(
-            self._run_job, self._seats[seat], relay_parent, number, scope, job, name=name
-        )
+            within = seat.jobs.setdefault(within, Scope())
+        elif within is not None and within.has_ended:
+            return False
+        self._nursery.start_soon(self._run_job, seat, within, job, name=name)
         return True
 
     async def _run_job(
-        self,
-        seat: _Seat,
-        relay_parent: Hash | None,
-        number: int,
-        scope: trio.CancelScope | None,
-        job: Callable[[], Awaitable[None]],
+        self, seat: _Seat, scope: Scope | None, job: Callable[[], Awaitable[None]]
     ) -> None:
         try:
-            if scope is None:
-                await job()
-            else:
-                with scope:
-                    await job()
+            await (job() if scope is None else scope.run(job))
         except Unanswered:
             pass
         except Exception as error:
             raise SubsystemFailed(seat.subsystem.name) from error
-        finally:
-            if relay_parent is not None:
-                seat.jobs.get(relay_parent, {}).pop(number, None)
 
 
 class _Hands:
     """The ``Context`` of one subsystem."""
 
-    def __init__(self, overseer: Overseer, seat: int) -> None:
+    def __init__(self, overseer: Overseer, seat: _Seat) -> None:
         self._overseer, self._seat = overseer, seat
         self.send = partial(overseer._send, seat)
         self.clock: Clock = overseer._clock
@@ -364,17 +323,11 @@ class _Hands:
         self.executor: Executor = overseer._executor
 
     async def ask(self, request: Request[T]) -> T:
-        self._overseer._ask(self._seat, (request,))
+        self.send(request)
         answer = await request.reply.wait()
-        # The relay parent may have been stopped between the answer and now.
+        # The job may have been cancelled between the answer and now.
         await trio.lowlevel.checkpoint_if_cancelled()
         return answer
-
-    async def ask_all(self, *requests: Request[Any]) -> list[Any]:
-        self._overseer._ask(self._seat, requests)
-        answers = [await request.reply.wait() for request in requests]
-        await trio.lowlevel.checkpoint_if_cancelled()
-        return answers
 
     @property
     def has_room(self) -> bool:
@@ -384,9 +337,9 @@ class _Hands:
         await self._overseer._wait_for_room()
 
     def spawn(
-        self, relay_parent: Hash | None, job: Callable[[], Awaitable[None]], name: str
+        self, within: Hash | Scope | None, job: Callable[[], Awaitable[None]], name: str
     ) -> bool:
-        return self._overseer._spawn(self._seat, relay_parent, job, name)
+        return self._overseer._spawn(self._seat, within, job, name)
 
     @property
     def leaves(self) -> Mapping[Hash, ActiveLeaf]:
