@@ -52,7 +52,7 @@ from parahost.node.messages.network import (
     ResolveValidators,
     View,
 )
-from parahost.node.messages.utility import Ancestors, RuntimeCall
+from parahost.node.messages.utility import BlockHeader, RuntimeCall
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
 from parahost.node.utility.chain_api import ChainApi
@@ -69,6 +69,8 @@ from parahost.primitives.basic import (
     H256,
     U8,
     U32,
+    ZERO_HASH,
+    BlockNumber,
     CandidateHash,
     ChunkIndex,
     Hash,
@@ -651,6 +653,10 @@ def head(number: int) -> Hash:
     return Hash(H256(number.to_bytes(32, "big")))
 
 
+GENESIS = Header(ZERO_HASH, BlockNumber(U32(0)), ZERO_HASH, ZERO_HASH)
+"""Nothing is below it."""
+
+
 def works_on(number: int) -> AvailabilityNetwork:
     return AvailabilityNetwork(OurViewChange(View((head(number),))))
 
@@ -659,24 +665,24 @@ async def test_only_the_latest_heads_are_remembered() -> None:
     subsystem = AvailabilityDistribution(key_store(0))
     nothing_is_live: dict[type[Message], Any] = {
         RuntimeCall: lambda call: {},
-        Ancestors: lambda request: (),
+        BlockHeader: lambda request: GENESIS,
     }
     async with on_stage(subsystem, answers=nothing_is_live) as stage:
         for number in range(300):
             await stage.say(works_on(number))
         assert list(subsystem._heads) == [head(number) for number in range(300 - 256, 300)]
-        assert len(subsystem._lookup._pending) == 256
+        assert len(subsystem._lookup._known) == 256
 
 
 async def test_chunks_wait_for_our_view_within_a_size() -> None:
     """One of 1 MiB after the other, while it is being looked up what is live: 64 MiB may wait."""
 
-    def hold(request: Ancestors) -> Any:
+    def hold(request: BlockHeader) -> Any:
         raise Silent
 
     subsystem = AvailabilityDistribution(key_store(0))
     chunk = ErasureChunk(bytes(1024 * 1024), ChunkIndex(U32(0)), ())
-    async with on_stage(subsystem, answers={Ancestors: hold}) as stage:
+    async with on_stage(subsystem, answers={BlockHeader: hold}) as stage:
         await stage.say(works_on(1))
         for number in range(70):
             message = ChunkGossip(CandidateHash(head(number)), chunk, U8(0))
@@ -699,7 +705,7 @@ async def test_so_many_candidates_that_were_live_are_remembered() -> None:
 
     answers: dict[type[Message], Any] = {
         RuntimeCall: one_is_live,
-        Ancestors: lambda request: (),
+        BlockHeader: lambda request: GENESIS,
         ResolveValidators: lambda request: {},
         QueryChunk: lambda request: None,
         TakeChunks: lambda request: None,

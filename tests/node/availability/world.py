@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from parahost import erasure
@@ -41,14 +41,6 @@ class RelayChain:
 
     def state_of(self, block: Hash) -> State | None:
         return self.states.get(block)
-
-    def ancestors(self, block: Hash, count: int) -> Sequence[Hash]:
-        found: list[Hash] = []
-        header = self.headers.get(block)
-        while header is not None and header.number and len(found) < count:
-            found.append(header.parent_hash)
-            header = self.headers.get(header.parent_hash)
-        return found
 
     def hash_of(self, number: BlockNumber) -> Hash | None:
         header: Header | None = self.finalized

@@ -6,7 +6,6 @@ import pytest
 
 from parahost.node.messages.base import Unanswered
 from parahost.node.messages.utility import (
-    Ancestors,
     BlockHeader,
     FinalizedHash,
     RuntimeCall,
@@ -102,8 +101,6 @@ async def test_the_chain_api_tells_of_headers_ancestors_and_finality() -> None:
         ask = overseer.ask
         assert await ask(BlockHeader(blocks[2].hash())) == blocks[2]
         assert await ask(BlockHeader(ZERO_HASH)) is None
-        assert await ask(Ancestors(fork.hash(), 2)) == (blocks[2].hash(), blocks[1].hash())
-        assert await ask(Ancestors(fork.hash(), 9)) == tuple(b.hash() for b in blocks[2::-1])
-        assert await ask(Ancestors(ZERO_HASH, 3)) == ()
+        assert await ask(BlockHeader(fork.hash())) == fork
         assert await ask(FinalizedHash(BlockNumber(2))) == blocks[2].hash()  # type: ignore[arg-type]
         assert await ask(FinalizedHash(BlockNumber(4))) is None  # type: ignore[arg-type]

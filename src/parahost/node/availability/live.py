@@ -4,50 +4,69 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from parahost.node.availability.pending import PendingCandidate, pending_of
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Unanswered
-from parahost.node.messages.utility import Ancestors, RuntimeCall
+from parahost.node.messages.utility import BlockHeader, RuntimeCall
 from parahost.node.overseer import Context
 from parahost.primitives.basic import CandidateHash, Hash
+from parahost.primitives.header import Header
 
 LIVE_ANCESTORS = 3
 """The guide's K."""
 MAX_KNOWN_BLOCKS = 256
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    parent: Hash | None
+    """``None`` at genesis."""
+    pending: Mapping[CandidateHash, PendingCandidate]
+
+    @classmethod
+    def of(cls, header: Header, pending: Mapping[CandidateHash, PendingCandidate]) -> _Block:
+        return cls(header.parent_hash if header.number else None, pending)
+
+
 class LiveLookup:
-    """Looks up live candidates, and remembers what was pending in which block's state."""
+    """Looks up live candidates, and remembers what was pending in which block's state. What was a
+    leaf of ours is known already; about other blocks, such as peers work on, it asks."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._pending: OrderedDict[Hash, Mapping[CandidateHash, PendingCandidate]] = OrderedDict()
+        self._known: OrderedDict[Hash, _Block] = OrderedDict()
 
     def note(self, leaf: ActiveLeaf) -> None:
-        """A leaf tells what is pending in its state; so nobody need be asked, then and later."""
-        self._keep(leaf.hash, leaf.pending)
+        """What is pending at a leaf."""
+        self._keep(leaf.hash, _Block.of(leaf.header, leaf.pending))
 
     async def of(self, head: Hash) -> dict[CandidateHash, PendingCandidate] | None:
         """All candidates pending availability in the head's state or in that of one of its last
         K ancestors; ``None`` when the head is not known here."""
         found: dict[CandidateHash, PendingCandidate] = {}
-        ancestors = await self._ctx.ask(Ancestors(head, LIVE_ANCESTORS))
-        for block in (head, *ancestors):
-            try:
-                found |= await self._pending_in(block)
-            except Unanswered:
-                if block == head:
-                    return None
+        at: Hash | None = head
+        for _ in range(1 + LIVE_ANCESTORS):
+            block = None if at is None else self._known.get(at) or await self._learn(at)
+            if block is None:
+                return None if at == head else found
+            found |= block.pending
+            at = block.parent
         return found
 
-    async def _pending_in(self, block: Hash) -> Mapping[CandidateHash, PendingCandidate]:
-        """:raises Unanswered: when the block's state is not known."""
-        if block not in self._pending:
-            self._keep(block, await self._ctx.ask(RuntimeCall(block, pending_of)))
-        return self._pending[block]
+    async def _learn(self, block: Hash) -> _Block | None:
+        header = await self._ctx.ask(BlockHeader(block))
+        if header is None:
+            return None
+        try:
+            pending = await self._ctx.ask(RuntimeCall(block, pending_of))
+        except Unanswered:
+            return None
+        return self._keep(block, _Block.of(header, pending))
 
-    def _keep(self, block: Hash, pending: Mapping[CandidateHash, PendingCandidate]) -> None:
-        self._pending[block] = pending
-        if len(self._pending) > MAX_KNOWN_BLOCKS:
-            self._pending.popitem(last=False)
+    def _keep(self, hash_: Hash, block: _Block) -> _Block:
+        self._known[hash_] = block
+        if len(self._known) > MAX_KNOWN_BLOCKS:
+            self._known.popitem(last=False)
+        return block

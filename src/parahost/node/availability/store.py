@@ -25,9 +25,10 @@ from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeCall
 from parahost.node.overseer import Context, Subsystem
+from parahost.node.utility.new_blocks import new_blocks
 from parahost.ports import Database, DatabaseError
 from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.basic import U32, U64, BlockNumber, CandidateHash, Hash
+from parahost.primitives.basic import U64, BlockNumber, CandidateHash, Hash
 from parahost.primitives.candidates import AvailableData
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
@@ -204,20 +205,14 @@ class AvailabilityStore(Subsystem):
     async def _read_up_to(self, head: BlockRef) -> None:
         """Take account of a block and of its ancestors that were missed, the oldest first, so that
         whatever was read has no gap below it."""
-        missed: list[BlockRef] = []
-        block = head
-        while len(missed) < MAX_MISSED and not self._archive.has_noted(block):
-            header = await self.ctx.ask(BlockHeader(block.hash))
-            if header is None:
-                break
-            missed.append(block)
-            if block.number == 0:
-                break
-            block = BlockRef(BlockNumber(U32(block.number - 1)), header.parent_hash)
-        for block in reversed(missed):
-            events = await self._events(block.hash)
+        missed = await new_blocks(self.ctx, head.hash, head.number, self._has_noted, MAX_MISSED)
+        for block, header in missed:
+            events = await self._events(block)
             if events is not None:
-                self._archive.note(block, note_of(events), self._now())
+                self._archive.note(BlockRef(header.number, block), note_of(events), self._now())
+
+    def _has_noted(self, block: Hash, number: BlockNumber) -> bool:
+        return self._archive.has_noted(BlockRef(number, block))
 
     async def _events(self, block: Hash) -> tuple[CandidateEvent, ...] | None:
         """What a block did; ``None`` when it is too old and its state is gone."""
@@ -235,9 +230,14 @@ class AvailabilityStore(Subsystem):
             return
         await self._read_up_to(final)
         for block, note in self._archive.unsettled(final.number):
-            canonical = await self.ctx.ask(FinalizedHash(block.number))
+            canonical = await self._hash_of_final(block.number, final)
             self._archive.settle(block, note, is_final=block.hash == canonical, now=self._now())
         self._archive.settle_up_to(final.number)
+
+    async def _hash_of_final(self, number: BlockNumber, final: BlockRef) -> Hash | None:
+        if number == final.number:
+            return final.hash
+        return await self.ctx.ask(FinalizedHash(number))
 
     async def _prune(self) -> None:
         while due := self._archive.due(self._now(), PRUNED_AT_A_TIME):

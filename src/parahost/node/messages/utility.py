@@ -48,15 +48,6 @@ class BlockHeader(Request[Header | None]):
 
 
 @dataclass(eq=False, slots=True)
-class Ancestors(Request[tuple[Hash, ...]]):
-    """The ``count`` nearest ancestors of a block, nearest first; fewer at genesis, none when the
-    block is unknown."""
-
-    block: Hash
-    count: int
-
-
-@dataclass(eq=False, slots=True)
 class FinalizedHash(Request[Hash | None]):
     """The hash of the final block of that number; ``None`` when it is not final yet."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from parahost.node.messages.base import Message
-from parahost.node.messages.utility import Ancestors, BlockHeader, FinalizedHash
+from parahost.node.messages.utility import BlockHeader, FinalizedHash
 from parahost.node.overseer import Subsystem
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.header import Header
@@ -20,8 +19,6 @@ class ChainReader(Protocol):
 
     def header(self, block: Hash) -> Header | None: ...
 
-    def ancestors(self, block: Hash, count: int) -> Sequence[Hash]: ...
-
     def hash_of(self, number: BlockNumber) -> Hash | None: ...
 
 
@@ -29,7 +26,7 @@ class ChainApi(Subsystem):
     """Answers from the chain as it is stored."""
 
     name = "chain-api"
-    receives = (BlockHeader, Ancestors, FinalizedHash)
+    receives = (BlockHeader, FinalizedHash)
 
     def __init__(self, chain: ChainReader) -> None:
         self._chain = chain
@@ -38,8 +35,6 @@ class ChainApi(Subsystem):
         match message:
             case BlockHeader(block):
                 message.reply.answer(self._chain.header(block))
-            case Ancestors(block, count):
-                message.reply.answer(tuple(self._chain.ancestors(block, count)))
             case FinalizedHash(number):
                 final = self._chain.finalized
                 known = number <= final.number
