@@ -59,7 +59,7 @@ class SaysTheLargest(Outsider):
         streams = world.streams.within(self.kind, name)
         victim = world.plan.nodes[0].peer
         network = Endpoint(
-            world.internet,
+            world.switch,
             name,
             Identity(streams.stream("key").bytes(32)),
             role=role,

@@ -38,7 +38,7 @@ from parahost.simulation import (
 from parahost.simulation.build import Build
 from parahost.simulation.faults.machines import TABLES
 from parahost.simulation.journal import TraceEvent
-from parahost.simulation.network import Weather
+from parahost.simulation.network import LinkConditions
 
 BARE = Shape(validators=4, parachains=0)
 PARA = Shape(validators=4, parachains=1)
@@ -180,17 +180,17 @@ def test_a_link_that_loses_everything() -> None:
 
 def test_what_is_not_said_of_a_link_stays_as_it_is() -> None:
     """Also over a long distance, and while other faults come and go."""
-    weather = Weather(LinkQuality(loss=0.25))
+    conditions = LinkConditions(LinkQuality(loss=0.25))
     far = LinkQuality(latency=LongTail(0.1), loss=0.25)
-    weather.set_distance("a", "b", far)
+    conditions.set_distance("a", "b", far)
     narrow, lossy = replace(far, bytes_per_s=9.0), replace(far, loss=0.5)
-    weather.worsen("a", "b", narrow)
-    weather.worsen("a", "b", lossy)
-    assert weather.quality("a", "b") == lossy
-    weather.recover("a", "b", narrow)
-    assert weather.quality("a", "b") == lossy
-    weather.recover("a", "b", lossy)
-    assert weather.quality("a", "b") == far
+    conditions.worsen("a", "b", narrow)
+    conditions.worsen("a", "b", lossy)
+    assert conditions.quality("a", "b") == lossy
+    conditions.recover("a", "b", narrow)
+    assert conditions.quality("a", "b") == lossy
+    conditions.recover("a", "b", lossy)
+    assert conditions.quality("a", "b") == far
 
     scenario = Scenario(
         shape=BARE,
@@ -203,7 +203,7 @@ def test_what_is_not_said_of_a_link_stays_as_it_is() -> None:
 
     def listen(event: TraceEvent) -> None:
         if 6.0 < event.at < 16.0:
-            ways.append(simulation.internet.weather.quality("validator-1", "validator-2"))
+            ways.append(simulation.switch.conditions.quality("validator-1", "validator-2"))
 
     simulation.trace.watch(listen)
     simulation.run()

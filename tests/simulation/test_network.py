@@ -21,7 +21,7 @@ from parahost.simulation.clock import NodeClock
 from parahost.simulation.journal import Trace
 from parahost.simulation.network import (
     Endpoint,
-    Internet,
+    Switch,
 )
 from parahost.simulation.nodes import PowerFailure
 from parahost.simulation.plan import Shape, node_identity, plan_network
@@ -39,10 +39,10 @@ class World:
     """Some nodes on a network in memory."""
 
     def __init__(self, count: int, declare: Declare, seed: int = 1) -> None:
-        self.internet = Internet(Trace())
+        self.switch = Switch(Trace())
         self.endpoints = [
             Endpoint(
-                self.internet,
+                self.switch,
                 f"node-{index}",
                 IDENTITIES[index],
                 role=ObservedRole.AUTHORITY,
@@ -58,7 +58,7 @@ class World:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.internet.run)
+            nursery.start_soon(self.switch.run)
             for endpoint in self.endpoints:
                 await nursery.start(endpoint.run)
             others = len(self.endpoints) - 1
@@ -104,7 +104,7 @@ def test_a_machine_that_fails_in_a_handler_takes_its_own_node_down() -> None:
                 failures.extend(group.exceptions)
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(world.internet.run)
+            nursery.start_soon(world.switch.run)
             await nursery.start(alice.run)
             nursery.start_soon(run_bob)
             await until(lambda: bool(alice.connected() and bob.connected()))

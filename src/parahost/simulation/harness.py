@@ -19,7 +19,7 @@ from parahost.simulation.checkers import OK, Checker, Scene, SignatureMade
 from parahost.simulation.faults import Fault
 from parahost.simulation.journal import Trace
 from parahost.simulation.memory import Held, held_by
-from parahost.simulation.network import Internet, Weather
+from parahost.simulation.network import LinkConditions, Switch
 from parahost.simulation.nodes import RunContext, SimulatedNode
 from parahost.simulation.observatory import Observatory
 from parahost.simulation.plan import plan_network
@@ -91,7 +91,7 @@ class Simulation:
         self.seed = seed
         self.streams = Streams(seed)
         self.trace = Trace(trace_file)
-        weather = Weather(scenario.links)
+        conditions = LinkConditions(scenario.links)
         # Everybody may be connected to everybody, as on a small chain.
         count, least = len(plan.nodes), NetworkLimits()
         limits = replace(
@@ -99,14 +99,14 @@ class Simulation:
             max_unproven_validators=max(least.max_unproven_validators, count),
             max_collators=max(least.max_collators, count),
         )
-        self.internet = Internet(self.trace, weather, limits)
+        self.switch = Switch(self.trace, conditions, limits)
         if scenario.geography is not None:
             names = [node.name for node in plan.nodes]
-            scenario.geography.lay_out(names, weather, scenario.links)
+            scenario.geography.lay_out(names, conditions, scenario.links)
         self.record = ChainRecord(plan.genesis)
         around = RunContext(
             plan.genesis,
-            self.internet,
+            self.switch,
             self.trace,
             self.streams,
             Sharing(sharing),
@@ -189,7 +189,7 @@ class Simulation:
         self.record.on_block.append(look_for_end)
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
-            nursery.start_soon(self.internet.run)
+            nursery.start_soon(self.switch.run)
             starts = self.streams.stream("starts")
             for node in self.nodes.values():
                 nursery.start_soon(self._start_after, starts.unit() * START_SPREAD_S, node)

@@ -20,7 +20,7 @@ from parahost.simulation.clock import NodeClock
 from parahost.simulation.executor import InlineExecutor
 from parahost.simulation.journal import NodeJournal, Trace
 from parahost.simulation.keystore import OnSignature, WatchedKeyStore
-from parahost.simulation.network import Endpoint, Internet
+from parahost.simulation.network import Endpoint, Switch
 from parahost.simulation.plan import NodePlan, node_identity
 from parahost.simulation.random import SeededRandom, Streams
 from parahost.simulation.sharing import Sharing
@@ -36,7 +36,7 @@ class RunContext:
     """What all nodes of a run have in common."""
 
     genesis: State
-    internet: Internet
+    switch: Switch
     trace: Trace
     streams: Streams
     sharing: Sharing
@@ -159,7 +159,7 @@ class SimulatedNode:
         streams = around.streams.within("node", self.name, f"life {self.lives}")
         journal = NodeJournal(self.name, around.trace)
         self._endpoint = Endpoint(
-            around.internet,
+            around.switch,
             self.name,
             node_identity(self.name),
             role=plan.role.observed,

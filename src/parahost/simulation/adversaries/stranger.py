@@ -96,7 +96,7 @@ class _Life:
         self._role = ROLES[random.below(len(ROLES))]
         self._tongue = Tongue(identity.peer, knows, random)
         self.network = Endpoint(
-            world.internet,
+            world.switch,
             name,
             identity,
             role=self._role,

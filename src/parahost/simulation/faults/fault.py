@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 import trio
 
 from parahost.simulation.journal import WORLD, Trace
-from parahost.simulation.network import Internet
+from parahost.simulation.network import Switch
 from parahost.simulation.nodes import SimulatedNode
 from parahost.simulation.plan import NetworkPlan
 from parahost.simulation.random import Streams
@@ -22,7 +22,7 @@ class World(Protocol):
 
     plan: NetworkPlan
     nodes: Mapping[str, SimulatedNode]
-    internet: Internet
+    switch: Switch
     record: ChainRecord
     trace: Trace
     streams: Streams

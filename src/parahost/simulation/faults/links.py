@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from parahost.simulation.faults.fault import Fault, World
-from parahost.simulation.network import LinkQuality, Uniform, Weather
+from parahost.simulation.network import LinkConditions, LinkQuality, Uniform
 
 
 class Cut(Fault):
@@ -22,12 +22,12 @@ class Cut(Fault):
 
     async def begin(self, world: World) -> None:
         for sender, receiver in self.ways(world.nodes):
-            world.internet.weather.cut(sender, receiver)
+            world.switch.conditions.cut(sender, receiver)
 
     async def end(self, world: World) -> None:
         for sender, receiver in self.ways(world.nodes):
-            world.internet.weather.mend(sender, receiver)
-        world.internet.mended()
+            world.switch.conditions.mend(sender, receiver)
+        world.switch.links_mended()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,17 +93,17 @@ class BadLinks(Fault):
             raise ValueError(f"{self.kind}: nothing gets worse; give a figure")
 
     async def begin(self, world: World) -> None:
-        weather = world.internet.weather
+        conditions = world.switch.conditions
         for sender, receiver in self._ways(world):
-            weather.worsen(sender, receiver, self._worse(weather, sender, receiver))
+            conditions.worsen(sender, receiver, self._worse(conditions, sender, receiver))
 
     async def end(self, world: World) -> None:
-        weather = world.internet.weather
+        conditions = world.switch.conditions
         for sender, receiver in self._ways(world):
-            weather.recover(sender, receiver, self._worse(weather, sender, receiver))
+            conditions.recover(sender, receiver, self._worse(conditions, sender, receiver))
 
-    def _worse(self, weather: Weather, sender: str, receiver: str) -> LinkQuality:
-        return replace(weather.by_itself(sender, receiver), **self._given())
+    def _worse(self, conditions: LinkConditions, sender: str, receiver: str) -> LinkQuality:
+        return replace(conditions.by_itself(sender, receiver), **self._given())
 
     def _given(self) -> dict[str, Any]:
         """The figures that are given."""

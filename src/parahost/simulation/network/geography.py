@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from parahost.simulation.network.links import LinkQuality, LongTail
-from parahost.simulation.network.weather import Weather
+from parahost.simulation.network.conditions import LinkConditions, LinkQuality, LongTail
 
 HOME_S = 0.01
 """The median latency within a region, in seconds."""
@@ -36,8 +35,10 @@ class Geography:
         if not self.regions:
             raise ValueError("there are no regions")
 
-    def lay_out(self, nodes: Sequence[str], weather: Weather, quality: LinkQuality) -> None:
-        """Give each way its latency; the rest is as in ``quality``."""
+    def lay_out(
+        self, nodes: Sequence[str], conditions: LinkConditions, quality: LinkQuality
+    ) -> None:
+        """Give each link its latency; the rest is as in ``quality``."""
         region_of = {
             name: self.regions[place % len(self.regions)] for place, name in enumerate(nodes)
         }
@@ -45,4 +46,4 @@ class Geography:
             for receiver in nodes:
                 apart = frozenset({region_of[sender], region_of[receiver]})
                 latency = LongTail(DISTANCES_S.get(apart, HOME_S))
-                weather.set_distance(sender, receiver, replace(quality, latency=latency))
+                conditions.set_distance(sender, receiver, replace(quality, latency=latency))

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import trio
 
 from parahost.primitives.basic import PeerId
 from parahost.simulation.random import SeededRandom
 
-if TYPE_CHECKING:
-    from parahost.simulation.network.endpoint import Endpoint
+
+class Caller(Protocol):
+    """Whom a dialler works for."""
+
+    @property
+    def local_peer(self) -> PeerId: ...
+
+    def is_connected(self, peer: PeerId) -> bool: ...
+
+    def wants(self, peer: PeerId) -> bool:
+        """Whether it is worth dialling now."""
+        ...
+
+    def dial(self, peer: PeerId) -> None:
+        """Try to connect; the dialler is told what came of it."""
+        ...
 
 
 class Dialler:
@@ -21,10 +35,10 @@ class Dialler:
     LAST_RETRY_S = 15.0
     TICK_S = 0.25
 
-    def __init__(self, endpoint: Endpoint, known: Sequence[PeerId], random: SeededRandom) -> None:
-        self._endpoint = endpoint
+    def __init__(self, caller: Caller, known: Sequence[PeerId], random: SeededRandom) -> None:
+        self._caller = caller
         self._random = random
-        self._permanent = {peer: None for peer in known if peer != endpoint.local_peer}
+        self._permanent = {peer: None for peer in known if peer != caller.local_peer}
         self._known: dict[PeerId, None] = dict(self._permanent)
         self._priority: dict[PeerId, int] = {}
         self._failures: dict[PeerId, int] = {}
@@ -33,9 +47,9 @@ class Dialler:
         self._changed = trio.Event()
 
     def learn(self, peer: PeerId) -> None:
-        if peer not in self._known and peer != self._endpoint.local_peer:
+        if peer not in self._known and peer != self._caller.local_peer:
             self._known[peer] = None
-            if peer not in self._endpoint.sides:
+            if not self._caller.is_connected(peer):
                 self._plan(peer, 0.0)
 
     def prioritise(self, peers: Sequence[PeerId]) -> None:
@@ -44,11 +58,19 @@ class Dialler:
     def is_protected(self, peer: PeerId) -> bool:
         return peer in self._priority or peer in self._permanent
 
+    def dialled(self, peer: PeerId, connected: bool) -> None:
+        """What came of dialling a peer."""
+        if connected:
+            self.succeeded(peer)
+        else:
+            self._failed(peer)
+
     def succeeded(self, peer: PeerId) -> None:
+        """The peer is connected, whoever has dialled."""
         self._failures.pop(peer, None)
         self._due.pop(peer, None)
 
-    def failed(self, peer: PeerId) -> None:
+    def _failed(self, peer: PeerId) -> None:
         self._failures[peer] = failures = self._failures.get(peer, 0) + 1
         delay_s = min(self.FIRST_RETRY_S * 2.0 ** min(failures, 16), self.LAST_RETRY_S)
         self._plan(peer, delay_s * (0.5 + self._random.unit()))
@@ -56,10 +78,10 @@ class Dialler:
     def lost(self, peer: PeerId) -> None:
         """The connection ended."""
         if peer in self._known:
-            self.failed(peer)
+            self._failed(peer)
 
     def _plan(self, peer: PeerId, delay_s: float) -> None:
-        if peer not in self._endpoint.sides:
+        if not self._caller.is_connected(peer):
             self._due[peer] = trio.current_time() + delay_s
             self._changed.set()
 
@@ -77,7 +99,7 @@ class Dialler:
         due.sort(key=lambda peer: (not self.is_protected(peer), self._priority.get(peer, last)))
         for peer in due:
             del self._due[peer]
-            if self._endpoint.wants(peer):
-                self._endpoint.dial(peer)
+            if self._caller.wants(peer):
+                self._caller.dial(peer)
             else:
                 self._due[peer] = now + self.LAST_RETRY_S
