@@ -11,9 +11,13 @@ import trio
 from parahost.chain.blocks import Execute
 from parahost.chain.chain import ChainEvent
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.node.availability.encoding import Encoding
+from parahost.node.availability.store import AvailabilityStore
 from parahost.node.messages.base import Message
 from parahost.node.node import Node
 from parahost.ports import Batch, KeyType
+from parahost.primitives.availability import ErasureChunk
+from parahost.primitives.basic import H256, U32, CandidateHash, ChunkIndex
 from parahost.primitives.consensus import GrandpaMessage, Precommit, grandpa_payload
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Block
@@ -33,7 +37,7 @@ from parahost.simulation import (
     at,
 )
 from parahost.simulation.build import Build
-from parahost.simulation.checkers import OK
+from parahost.simulation.checkers import OK, memory
 from parahost.simulation.journal import TraceEvent
 from parahost.storage.memory import MemoryDatabase
 from tests.simulation.checkers.planted import SMALL, Replace, bitten, run_with, secretly
@@ -310,3 +314,27 @@ def test_memory_that_grows() -> None:
     outcome = run_with(mutate, who=("validator-2",), scenario=Scenario(shape=SMALL, blocks=36))
     verdict = bitten(outcome, "bounded_memory")
     assert verdict.startswith("validator-2 holds") and "in sync.kept" in verdict
+
+
+@pytest.mark.parametrize("limit", [1 << 20, 1 << 10])
+def test_chunks_that_wait_to_be_handed_on_have_a_limit_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(memory, "BYTES_MADE", {"availability-store._made": limit})
+    root = H256(bytes(32))
+    chunk = ErasureChunk(bytes(1 << 20), ChunkIndex(U32(0)), ())
+
+    def mutate(build: Build) -> None:
+        async def have(node: Node) -> None:
+            for subsystem, _, _ in node.overseer.contents():
+                if isinstance(subsystem, AvailabilityStore):
+                    subsystem._made.put(CandidateHash(root), Encoding(root, (chunk,)))
+
+        build.jobs.append(have)
+
+    scenario = Scenario(shape=SMALL, blocks=4)
+    outcome = run_with(mutate, who=("validator-2",), scenario=scenario)
+    if limit == 1 << 20:
+        assert outcome.verdicts["bounded_memory"] == OK
+    else:
+        assert "in availability-store._made" in bitten(outcome, "bounded_memory")
