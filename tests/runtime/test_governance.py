@@ -17,6 +17,7 @@ from parahost.primitives.basic import (
     U64,
     U128,
     CandidateHash,
+    CoreIndex,
     GrandpaSignature,
     HeadData,
     ParaId,
@@ -30,6 +31,7 @@ from parahost.primitives.consensus import (
     Prevote,
 )
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.remote_disputes import RemoteDispute
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.dispatch import ModuleRefusal
@@ -43,6 +45,7 @@ from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.disputes import ForceUnfreeze
 from parahost.runtime.parachains.inclusion_inherent import Inclusion
 from parahost.runtime.parachains.paras import TooManyParachains
+from parahost.runtime.parachains.remote_disputes import DisputeRemotely
 from parahost.runtime.parachains.scheduler import ClaimExists
 from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.parathreads import Claim, Claimed
@@ -78,6 +81,8 @@ VOTE = Prevote(H256(bytes(32)), U32(1))  # type: ignore[arg-type]
 NOBODYS = GrandpaSignature(H512(bytes(64)))
 NOBODYS_CHECKS = SecondaryChecks(SessionIndex(U32(0)), CandidateHash(H256(bytes(32))), (), ())
 
+RECEIPT = inherent_data(CHAIN).backed_candidates[0].candidate.to_plain()
+
 EXAMPLES: dict[type, Callable[[], Any]] = {
     SetTimestamp: lambda: SetTimestamp(1),
     Inclusion: lambda: Inclusion(ParachainsInherentData((), (), (), CHAIN.header)),
@@ -106,6 +111,9 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Unbond: lambda: Unbond(U128(1)),
     WithdrawUnbonded: WithdrawUnbonded,
     ForceUnfreeze: ForceUnfreeze,
+    DisputeRemotely: lambda: DisputeRemotely(
+        RemoteDispute(RECEIPT, SessionIndex(U32(0)), CoreIndex(U32(0)), CHAIN.header, None, ())
+    ),
     NoteChecks: lambda: NoteChecks((NOBODYS_CHECKS,)),
     SetValidityConfiguration: lambda: SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION),
 } | {cls: partial(cls, U32(5)) for cls in get_args(configuration.ConfigurationCall)}
@@ -115,7 +123,7 @@ ALLOWED: dict[type, tuple[Origin, ...]] = (
     {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion, NoteChecks)}
     | {cls: (NoOrigin(),) for cls in (ReportBabeEquivocation, ReportGrandpaEquivocation)}
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
-    | dict.fromkeys((Bond, Unbond, WithdrawUnbonded), (ALICE,))
+    | dict.fromkeys((Bond, Unbond, WithdrawUnbonded, DisputeRemotely), (ALICE,))
     | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}
     | dict.fromkeys((SetValidityConfiguration, ForceUnfreeze), (Root(),))
     | {cls: (Root(),) for cls in get_args(configuration.ConfigurationCall)}

@@ -37,6 +37,8 @@ CONFIG = replace(GENESIS.configuration, parathread_retries=U32(9))
 
 HISTORY = {
     "System.Events",  # what happened in the block
+    "Validity.RemoteCandidates",  # of other forks, as long as they are disputed
+    "RemoteDisputes.Remote",
     "Validity.Included",  # may be checked and disputed, with its session and code
     "Paras.PastCode",  # what it is checked with
     "Paras.PastCodePruning",
@@ -184,8 +186,8 @@ def test_the_lives_above_leave_something_in_every_item() -> None:
             spoke |= second_life(para_id, parachain=True, backed=backed)[1]
     coming = {"Paras.UpcomingParas", "Paras.UpcomingParasGenesis", "Paras.OutgoingParas"}
     within_a_block = {"ParaScheduler.Scheduled", "Validity.IncludedNow"}
-    included = {"Validity.Included"}
-    expected = {str(item) for item in per_para_items()} - coming - within_a_block - included
+    judged = {"Validity.Included", "Validity.RemoteCandidates", "RemoteDisputes.Remote"}
+    expected = {str(item) for item in per_para_items()} - coming - within_a_block - judged
     assert spoke == expected
 
 

@@ -43,6 +43,8 @@ candidate_events = _PARACHAINS.candidate_events
 included_candidates = _PARACHAINS.included_candidates
 candidate_checks = _PARACHAINS.candidate_checks
 disputes = _PARACHAINS.disputes
+remote_disputes = _PARACHAINS.remote_disputes
+remote_candidates = _PARACHAINS.remote_candidates
 frozen = _PARACHAINS.frozen
 disabled_validators = _PARACHAINS.disabled_validators
 

@@ -20,6 +20,7 @@ from parahost.primitives.basic import (
     U64,
     BabeId,
     BlockNumber,
+    SessionIndex,
     Slot,
 )
 from parahost.primitives.consensus import (
@@ -30,6 +31,7 @@ from parahost.primitives.consensus import (
     EpochConfiguration,
     NextEpochData,
     PrimaryPreDigest,
+    SecondaryPlainPreDigest,
     SecondaryVrfPreDigest,
 )
 from parahost.primitives.hashing import blake2_256
@@ -42,6 +44,7 @@ from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import BABE_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
+from parahost.runtime.slot_lottery import author_in_turn, threshold, vrf_score
 from parahost.runtime.storage import Overlay, Reader, StorageMap, StorageValue
 from parahost.runtime.system import System
 from parahost.runtime.weights import micros
@@ -127,6 +130,8 @@ class Babe(Module, pallet=Pallet.Babe):
     """The blocks with which the last epoch and this one began."""
     epoch_config = StorageValue("EpochConfig", EpochConfiguration)
     """How slots are claimed in this epoch."""
+    epochs = StorageMap("EpochOfSession", SessionIndex, tuple[U64, H256])
+    """Number and randomness of the epoch that each session is, as long as it can be judged."""
     slot_duration = StorageValue("SlotDuration", U64, default=U64(6000))
     """In milliseconds."""
     epoch_duration = StorageValue("EpochDuration", U64, default=U64(600))
@@ -154,6 +159,7 @@ class Babe(Module, pallet=Pallet.Babe):
         authorities = babe_authorities(validators)
         self.authorities.put(store, authorities)
         self.next_authorities.put(store, authorities)
+        self.epochs.put(store, SessionIndex(U32(0)), (U64(0), ZERO_RANDOMNESS))
         self.epoch_config.put(store, config)
         self.slot_duration.put(store, slot_duration)
         self.epoch_duration.put(store, epoch_duration)
@@ -164,6 +170,11 @@ class Babe(Module, pallet=Pallet.Babe):
         """Announce who authors in the next epoch."""
         self.next_authorities.put(store, babe_authorities(change.queued))
         self._announce_next_epoch(store)
+        epoch = self.epoch_index.get(store), self.randomness.get(store)
+        self.epochs.put(store, change.index, epoch)
+        for session in tuple(self.epochs.keys(store)):
+            if not self._session.can_be_judged(store, session):
+                self.epochs.remove(store, session)
 
     # Initialisation
 
@@ -262,6 +273,54 @@ class Babe(Module, pallet=Pallet.Babe):
             proof.offender,
             proof.slot.to_bytes(8, "little"),
         )
+
+    def foreign_story(
+        self, store: Reader, session: SessionIndex, header: Header
+    ) -> RelayVrfStory | None:
+        """What the author of a block of another fork says to the checkers, if what the block
+        includes counts to that session: the first block of an epoch still counts to the session
+        before. ``None`` when the header is not sealed by an author whose its slot was (A61)."""
+        unsealed, seal = header.without_seal()
+        try:
+            claim = claim_in(header.digest)
+        except InvalidPreDigest:
+            return None
+        if seal is None or isinstance(claim, SecondaryPlainPreDigest):
+            return None
+        for index in (session, SessionIndex(U32(session + 1))):
+            found = self._foreign_claim(store, index, claim)
+            if found is not None and self._verifier.sr25519(found[0], unsealed.hash(), seal.data):
+                return relay_vrf_story(found[1])
+        return None
+
+    def _foreign_claim(
+        self, store: Reader, session: SessionIndex, claim: VrfPreDigest
+    ) -> tuple[BabeId, VrfInOut] | None:
+        """The author and the VRF of a claim, if the slot is of the session's epoch and the
+        author's."""
+        epoch = self.epochs.get(store, session)
+        validators = self._session.past_keys.get(store, session)
+        if epoch is None or not validators or claim.authority_index >= len(validators):
+            return None
+        index, randomness = epoch
+        duration = self.epoch_duration.get(store)
+        first = (self.genesis_slot.get(store) or 0) + index * duration
+        if not first <= claim.slot < first + duration:
+            return None
+        author = validators[claim.authority_index].keys.babe
+        transcript = slot_transcript(claim.slot, index, randomness)
+        if isinstance(claim, PrimaryPreDigest):
+            config = self.epoch_config.get(store)
+            limit = 0 if config is None else threshold(config.c, 1, len(validators))
+            is_won = vrf_score(author, transcript, claim.vrf_output) < limit
+        else:
+            in_turn = author_in_turn(claim.slot, randomness, len(validators))
+            is_won = in_turn == claim.authority_index
+        if not is_won or not self._verifier.vrf(
+            author, transcript, claim.vrf_output, claim.vrf_proof
+        ):
+            return None
+        return author, vrf_inout(author, transcript, claim.vrf_output)
 
     # Finalisation
 

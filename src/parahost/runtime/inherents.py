@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime.extrinsic import inherent
@@ -21,6 +20,6 @@ def parachains(data: ParachainsInherentData) -> Extrinsic:
     return inherent(Inclusion(data))
 
 
-def checks(noted: tuple[SecondaryChecks, ...]) -> Extrinsic:
+def checks(noted: NoteChecks) -> Extrinsic:
     """What the author knows of the checks of candidates (D22). A block may go without."""
-    return inherent(NoteChecks(noted))
+    return inherent(noted)

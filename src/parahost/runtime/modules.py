@@ -26,6 +26,7 @@ from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
 from parahost.runtime.parachains.initializer import Initializer
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
+from parahost.runtime.parachains.remote_disputes import RemoteDisputes
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.parachains.validity import Validity
 from parahost.runtime.parachains.windows import Windows
@@ -69,6 +70,7 @@ MODULE_TABLE: Final[tuple[type[Module], ...]] = (
     IncludedCandidates,
     Validity,
     Approvals,
+    RemoteDisputes,
     Sudo,
 )
 """All modules, in the order of their numbers."""
@@ -109,7 +111,7 @@ class Modules:
         self.parachains = Parachains(
             self.system,
             verifier,
-            claim=self.babe,
+            claims=self.babe,
             parameters=self.validity_parameters,
             slashing=self.slashing,
         )

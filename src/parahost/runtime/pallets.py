@@ -32,4 +32,5 @@ class Pallet(IntEnum):
     ValidityParameters = 73
     Validity = 74
     Approvals = 75
+    RemoteDisputes = 76
     Sudo = 255

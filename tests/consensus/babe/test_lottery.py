@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from parahost.consensus.babe.lottery import secondary_author, threshold
+from parahost.consensus.babe.lottery import secondary_author
 from parahost.primitives.basic import U64, Slot
+from parahost.runtime.slot_lottery import threshold
 from tests.consensus.babe.world import AUTHORITIES, genesis_view
 
 CASES = json.loads((Path(__file__).parents[2] / "vectors" / "vrf_and_merlin.json").read_text())[

@@ -44,7 +44,8 @@ from parahost.runtime.parachains.approvals import (
     UncheckedCandidate,
 )
 from parahost.runtime.parachains.inclusion_errors import TooManyUnaccepted
-from parahost.runtime.parachains.sanitize import sanitize, sanitize_checks
+from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
 from parahost.storage.memory import MemoryDatabase
@@ -239,11 +240,10 @@ def test_bad_checks_are_refused() -> None:
         with pytest.raises(error):
             world.add_block(checks=checks)
         assert world.state is before
-        parent = world.parent
-        kept = sanitize_checks(world.host, world.state, parent, checks)
+        kept = sanitize(world.host, world.state, world.data(), NoteChecks(tuple(checks)))
         store = world.child()
-        world.host.inclusion_inherent.process(store, world.data(), validity_module.STRICTLY)
-        world.host.validity.dispatch(store, NoOrigin(), NoteChecks(kept))
+        world.host.inclusion_inherent.dispatch(store, NoOrigin(), Inclusion(kept.inherent))
+        world.host.validity.dispatch(store, NoOrigin(), kept.checks)
 
 
 @pytest.mark.guide("A54")
@@ -353,9 +353,7 @@ def test_what_is_kept_of_checks_is_always_accepted(
             if spoilt == 1 and announces:
                 made = with_cert(made, vrf_proof=H512(bytes(64)))
             checks.append(made)
-        kept = sanitize_checks(world.host, world.state, world.parent, checks)
-        parts = [part for each in kept for part in (*each.assignments, *each.approvals)]
-        assert set(parts) <= {
-            part for each in checks for part in (*each.assignments, *each.approvals)
-        }
+        given_notes = NoteChecks(tuple(checks))
+        kept = sanitize(world.host, world.state, world.data(), given_notes).checks.checks
+        assert parts(kept) <= parts(checks)
         world.add_block(checks=kept)

@@ -43,6 +43,7 @@ from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.remote_disputes import AvailabilityVotes
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import (
     BackedCandidate,
@@ -140,6 +141,14 @@ class Claim:
     def relay_vrf_story(self, store: Reader) -> RelayVrfStory:
         return RelayVrfStory(blake2_256(b"vrf" + self.slot(store).to_bytes(8, "little")))
 
+    def foreign_story(
+        self, store: Reader, session: SessionIndex, header: Header
+    ) -> RelayVrfStory | None:
+        """Blocks of other forks with an extrinsics root of zeros have an author."""
+        if header.extrinsics_root != bytes(32):
+            return None
+        return RelayVrfStory(blake2_256(b"foreign vrf" + header.hash()))
+
 
 def account_of(validator: ValidatorId) -> AccountId:
     """A validator's account has the key that it signs with."""
@@ -178,7 +187,7 @@ class World:
         self.host = Parachains(
             self.system,
             self.verifier,
-            claim=Claim(),
+            claims=Claim(),
             parameters=self.parameters,
             slashing=self.slashing,
         )
@@ -226,6 +235,7 @@ class World:
         *,
         disputes: Sequence[DisputeStatementSet] = (),
         checks: Sequence[SecondaryChecks] = (),
+        availability: Sequence[AvailabilityVotes] = (),
         extrinsics: Extrinsics | None = None,
         new_session: Sequence[ValidatorId] | int | None = None,
     ) -> State:
@@ -235,8 +245,9 @@ class World:
         data = data or self.data()
         data = replace(data, disputes=(*data.disputes, *disputes))
         self.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
-        if checks:
-            self.host.validity.dispatch(store, NoOrigin(), NoteChecks(tuple(checks)))
+        notes = NoteChecks(tuple(checks), tuple(availability))
+        if notes:
+            self.host.validity.dispatch(store, NoOrigin(), notes)
         if extrinsics is not None:
             extrinsics(store)
         self.host.finalize(store)

@@ -13,6 +13,7 @@ from parahost.primitives.approval import Approval, Assignment, SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import CoreIndex, ParaId, ValidatorIndex
 from parahost.primitives.disputes import DisputeStatementSet
+from parahost.primitives.remote_disputes import AvailabilityVotes
 from parahost.primitives.statements import BackedCandidate
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ Item = (
     | SignedAvailabilityBitfield
     | BackedCandidate
     | SecondaryChecks
+    | AvailabilityVotes
     | Assignment
     | Approval
 )

@@ -49,6 +49,7 @@ from parahost.runtime.parachains.inclusion import (
 )
 from parahost.runtime.parachains.paras import validation_code_hash
 from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
+from parahost.runtime.parachains.remote_disputes import RemoteState
 from parahost.runtime.parachains.scheduler import (
     CoreAssignment,
     OccupiedByParachain,
@@ -188,8 +189,9 @@ class ParachainsApi:
     def validation_code_by_hash(
         self, state: State, code_hash: ValidationCodeHash
     ) -> ValidationCode | None:
-        """Code that some para has, had or will have, as long as it is kept."""
-        return self._parachains.paras.validation_code_by_hash(state, code_hash)
+        """Code that some para has, had or will have, or that a dispute has brought, as long as it
+        is kept."""
+        return self._parachains.remote_disputes.code_by_hash(state, code_hash)
 
     def parathread_claimed(self, state: State, para: ParaId) -> bool | None:
         """Whether a claim on the parathread waits or is scheduled. When the block of the last
@@ -227,6 +229,17 @@ class ParachainsApi:
         return tuple(
             sorted(self._parachains.disputes.disputes.iterate(state), key=lambda it: it[0])
         )
+
+    def remote_disputes(self, state: State) -> tuple[tuple[CandidateKey, RemoteState], ...]:
+        """The unconcluded disputes of candidates of other forks, by session and hash."""
+        remote = self._parachains.remote_disputes.remote.iterate(state)
+        return tuple(sorted(remote, key=lambda each: each[0]))
+
+    def remote_candidates(self, state: State) -> tuple[IncludedCandidate, ...]:
+        """The candidates of other forks that are disputed here and available, as if they were
+        included when they became so: checkers are drawn for them too."""
+        records = self._parachains.included.remote.values(state)
+        return tuple(sorted(records, key=lambda record: record.key()))
 
     def frozen(self, state: State) -> BlockNumber | None:
         """The last block of this fork without an invalid candidate, when it has included one."""

@@ -184,7 +184,7 @@ class Approvals(Module, pallet=Pallet.Approvals):
         self, store: Reader, given: SecondaryChecks
     ) -> tuple[IncludedCandidate, SessionInfo]:
         key = given.session, given.candidate_hash
-        record, info = self.included.included.get(store, key), self._session(store, key)
+        record, info = self.included.judged(store, key), self._session(store, key)
         if record is None or info is None:
             raise UncheckedCandidate(given.candidate_hash, "it is not included here")
         if self.is_accepted(store, key):
@@ -288,7 +288,7 @@ class Approvals(Module, pallet=Pallet.Approvals):
 
     def _now(self, store: Reader, record: IncludedCandidate, info: SessionInfo) -> int:
         """The tranche whose time it is: the chain counts in slots."""
-        slot: Slot = self.included.claim.slot(store)
+        slot: Slot = self.included.claims.slot(store)
         return (slot - record.included_slot) * info.approval.tranches_per_slot
 
     # Consistency
@@ -297,7 +297,7 @@ class Approvals(Module, pallet=Pallet.Approvals):
         """:raises RuntimeBug: when there are checks of candidates that are not recorded, or by
         validators that were not drawn."""
         for key, state in self.checks.iterate(store):
-            record = self.included.included.get(store, key)
+            record = self.included.judged(store, key)
             if record is None:
                 raise RuntimeBug(f"Approvals: checks of {key[1].hex()}, which is not recorded")
             checkers = [each.validator for each in state.assigned]

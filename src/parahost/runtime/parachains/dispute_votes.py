@@ -57,6 +57,12 @@ class Votes:
             backers |= {validator}
         return replace(self, valid=valid, backers=backers)
 
+    def union(self, more: Votes) -> Votes:
+        """With others."""
+        return Votes(
+            self.valid | more.valid, self.invalid | more.invalid, self.backers | more.backers
+        )
+
     @property
     def both_ways(self) -> Voters:
         return self.valid & self.invalid

@@ -238,13 +238,15 @@ class Disputes(Module, pallet=Pallet.ParasDisputes):
         state = self.disputes.get(store, key)
         if state is None:
             return info, self._fresh(store, key, len(info.validators))
-        if state.is_closed:
-            raise DisputeClosed(key[1], "it is closed")
-        return info, state
+        if not state.is_closed:
+            return info, state
+        if state.outcome is None and self.included.included.contains(store, key):
+            return info, replace(state, is_closed=False)  # undecided elsewhere, and included since
+        raise DisputeClosed(key[1], "it is closed")
 
     def _fresh(self, store: Reader, key: CandidateKey, validators: int) -> DisputeState:
         """What is known of the candidate before anybody disputes it: backing and checks count."""
-        record = self.included.included.get(store, key)
+        record = self.included.judged(store, key)
         backers = () if record is None else record.backers
         approved = self.approvals.checks.get(store, key).approved
         return DisputeState(
@@ -293,27 +295,60 @@ class Disputes(Module, pallet=Pallet.ParasDisputes):
             return Opener(None)
         if not self.included.included.contains(store, key):
             raise Unconcluded(candidate, "it is not included here, and nobody has a supermajority")
+        return self._answering(store, key, votes)
+
+    def _answering(self, store: Reader, key: CandidateKey, votes: Votes) -> Opener:
+        """The first of those against it who may begin a dispute."""
         for validator in sorted(votes.invalid):
             if self._may_open(store, key[0], validator):
                 return Opener(validator)
-        raise MayNotDispute(candidate, "nobody who votes against it may begin a dispute")
+        raise MayNotDispute(key[1], "nobody who votes against it may begin a dispute")
 
     def _may_open(self, store: Reader, session: SessionIndex, validator: ValidatorIndex) -> bool:
         if self.slashing.has_offended(store, session, validator):
             return False
         return self.opened.get(store, (session, validator)) < MAX_OPEN_DISPUTES
 
-    def note_approvals(
-        self, store: Overlay, key: CandidateKey, approvers: Iterable[ValidatorIndex]
-    ) -> None:
-        """Checks that a block brings on a disputed candidate are votes too."""
-        state = self.disputes.get(store, key)
-        if state is None or state.is_closed:
+    def begun_remotely(
+        self,
+        store: Reader,
+        key: CandidateKey,
+        statements: Iterable[SignedDisputeStatement],
+    ) -> tuple[SessionInfo, DisputeState]:
+        """A dispute of a candidate of another fork as it is to begin when that is available.
+
+        :raises InvalidDispute: when a statement is none, or nobody may answer for the dispute, or
+            the votes conclude it: then it comes with a block.
+        """
+        info, fresh = self._begin(store, key)
+        votes = Votes.of(fresh)
+        for signed in statements:
+            votes = self._with_vote(key, info, votes, signed)
+        if votes.outcome(len(info.validators)) is not None:
+            raise NothingDisputed(key[1], "there is a supermajority, blocks take it at once")
+        opener = self._answering(store, key, votes)
+        return info, votes.written(replace(fresh, opened_by=opener.validator))
+
+    def begin(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
+        """The candidate of another fork is available: its dispute begins, unless it has been
+        concluded meanwhile."""
+        if not self.disputes.contains(store, key):
+            self._note(store, key, _without_votes(state), Votes.of(state))
+
+    def punish_unavailable(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
+        """Nobody has what they have disputed (A60)."""
+        disputers = Votes.of(state).invalid
+        self._punish(store, Misconduct.DISPUTED_UNAVAILABLE, key, disputers)
+
+    def note_votes(self, store: Overlay, key: CandidateKey, more: Votes) -> None:
+        """Votes that have come in another way, with their signatures checked, count if there is a
+        dispute that takes any."""
+        if not self.is_open(store, key):
             return
-        votes = Votes.of(state)
-        more = replace(votes, valid=votes.valid.union(approvers))
-        if more != votes:
-            self._note(store, key, state, more)
+        state = self._state(store, key)
+        before = Votes.of(state)
+        if (votes := before.union(more)) != before:
+            self._note(store, key, state, votes)
 
     def _note(self, store: Overlay, key: CandidateKey, state: DisputeState, votes: Votes) -> None:
         """Write the votes down, and draw the consequences."""
@@ -367,10 +402,14 @@ class Disputes(Module, pallet=Pallet.ParasDisputes):
 
     def _time_out(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
         """Nobody has a supermajority. Those who vouched for the candidate have wasted the others'
-        time (A63). Here, votes still count: without an outcome the candidate is not accepted."""
-        votes = Votes.of(state)
-        lost = self._punish(store, Misconduct.DISTRACTION, key, votes.valid)
-        self.disputes.put(store, key, replace(state, lost=U128(state.lost + lost)))
+        time (A63). If it is included here, votes still count: without an outcome it is not
+        accepted. If not, nobody waits for it."""
+        lost = state.lost + self._punish(store, Misconduct.DISTRACTION, key, Votes.of(state).valid)
+        state = replace(state, lost=U128(lost))
+        if not self.included.included.contains(store, key):
+            self._count_opened(store, key, state, -1)
+            state = replace(state, is_closed=True, opened_by=None)
+        self.disputes.put(store, key, state)
         self.system.deposit_event(store, DisputeTimedOut(*key))
 
     def _settle(
@@ -426,10 +465,14 @@ class Disputes(Module, pallet=Pallet.ParasDisputes):
         state = self.disputes.get(store, key)
         return state is not None and not state.is_closed
 
+    def is_closed(self, store: Reader, key: CandidateKey) -> bool:
+        """Whether there was a dispute, and it takes no votes any more."""
+        state = self.disputes.get(store, key)
+        return state is not None and state.is_closed
+
     def is_undecided(self, store: Reader, key: CandidateKey) -> bool:
         """Whether it is disputed, and nobody has a supermajority."""
-        state = self.disputes.get(store, key)
-        return state is not None and state.outcome is None
+        return self.is_open(store, key) and self._state(store, key).outcome is None
 
     def is_invalid(self, store: Reader, key: CandidateKey) -> bool:
         """Whether a supermajority has found the candidate invalid: no block may include it."""
@@ -477,3 +520,8 @@ class Disputes(Module, pallet=Pallet.ParasDisputes):
         counted = {opener: count for opener, count in self.opened.iterate(store) if count}
         if counted != opened:
             raise RuntimeBug(f"Disputes: {opened} are open, counted {counted}")
+
+
+def _without_votes(state: DisputeState) -> DisputeState:
+    nobody = BitVec.zeros(len(state.backers))
+    return replace(state, validators_for=nobody, validators_against=nobody, backers=nobody)

@@ -11,12 +11,13 @@ from parahost.runtime.module import Module
 from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.disputes import Disputes
-from parahost.runtime.parachains.included import IncludedCandidates, SlotClaim
+from parahost.runtime.parachains.included import IncludedCandidates, SlotClaims
 from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.inclusion_inherent import InclusionInherent
 from parahost.runtime.parachains.initializer import Initializer
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
+from parahost.runtime.parachains.remote_disputes import RemoteDisputes
 from parahost.runtime.parachains.scheduler import Scheduler
 from parahost.runtime.parachains.validity import Validity
 from parahost.runtime.parachains.windows import Windows
@@ -39,7 +40,7 @@ class Parachains:
         system: System,
         verifier: Verifier,
         *,
-        claim: SlotClaim,
+        claims: SlotClaims,
         parameters: ValidityParameters,
         slashing: Slashing,
     ) -> None:
@@ -54,7 +55,7 @@ class Parachains:
             self.scheduler,
             self.windows,
             parameters=parameters,
-            claim=claim,
+            claims=claims,
         )
         self.approvals = Approvals(system, self.included, verifier)
         self.disputes = Disputes(
@@ -65,6 +66,9 @@ class Parachains:
             parameters=parameters,
             verifier=verifier,
         )
+        self.remote_disputes = RemoteDisputes(
+            system, self.paras, self.included, self.disputes, verifier=verifier
+        )
         self.validity = Validity(
             system,
             self.configuration,
@@ -72,6 +76,7 @@ class Parachains:
             self.included,
             self.approvals,
             self.disputes,
+            self.remote_disputes,
         )
         self.inclusion = Inclusion(
             system,
@@ -98,6 +103,7 @@ class Parachains:
         yield self.included
         yield self.approvals
         yield self.disputes
+        yield self.remote_disputes
         yield self.validity
         yield self.initializer
         yield self.inclusion_inherent

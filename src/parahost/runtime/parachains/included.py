@@ -17,6 +17,7 @@ from parahost.primitives.basic import (
     ValidatorIndex,
 )
 from parahost.primitives.candidates import CandidateReceipt
+from parahost.primitives.header import Header
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
 from parahost.primitives.values import dataclass
 from parahost.runtime.errors import RuntimeBug
@@ -34,8 +35,8 @@ from parahost.runtime.validity_parameters import ValidityParameters
 # Types
 
 
-class SlotClaim(Protocol):
-    """What Babe knows of the block that executes."""
+class SlotClaims(Protocol):
+    """What Babe knows of slots and their authors."""
 
     def slot(self, store: Reader) -> Slot:
         """The block's slot; its parent's, where a child is only tried."""
@@ -43,6 +44,13 @@ class SlotClaim(Protocol):
 
     def relay_vrf_story(self, store: Reader) -> RelayVrfStory:
         """What the author's VRF output says to the checkers."""
+        ...
+
+    def foreign_story(
+        self, store: Reader, session: SessionIndex, header: Header
+    ) -> RelayVrfStory | None:
+        """The same of a block of another fork whose candidates count to that session; ``None`` when
+        the header is not of an author whose its slot was (A61)."""
         ...
 
 
@@ -70,6 +78,9 @@ class IncludedCandidates(Module, pallet=Pallet.Validity):
     """From the earliest whose candidates can be judged to this one, without a gap."""
     included = StorageDoubleMap("Included", SessionIndex, CandidateHash, IncludedCandidate)
     """By session and hash; dropped when its window is over."""
+    remote = StorageDoubleMap("RemoteCandidates", SessionIndex, CandidateHash, IncludedCandidate)
+    """Candidates of other forks that are disputed here and available, as if they were included
+    when they became so."""
     included_now = StorageValue("IncludedNow", tuple[NewlyIncluded, ...], default=())
     """The candidates that the block that executes has included. Ephemeral."""
 
@@ -81,14 +92,14 @@ class IncludedCandidates(Module, pallet=Pallet.Validity):
         windows: Windows,
         *,
         parameters: ValidityParameters,
-        claim: SlotClaim,
+        claims: SlotClaims,
     ) -> None:
         self.system = system
         self.configuration = configuration
         self.scheduler = scheduler
         self.windows = windows
         self.parameters = parameters
-        self.claim = claim
+        self.claims = claims
 
     # Session change
 
@@ -119,7 +130,7 @@ class IncludedCandidates(Module, pallet=Pallet.Validity):
             return ()
         now, session = self.system.block_number(store), self.current_session.get(store)
         until = now + self.configuration.configuration(store).acceptance_period
-        slot, story = self.claim.slot(store), self.claim.relay_vrf_story(store)
+        slot, story = self.claims.slot(store), self.claims.relay_vrf_story(store)
         records = [
             IncludedCandidate(
                 session=session,
@@ -140,6 +151,17 @@ class IncludedCandidates(Module, pallet=Pallet.Validity):
             self.included.put(store, key, record)
             self.windows.open(store, key, now, until)
         return records
+
+    def note_remote(self, store: Overlay, record: IncludedCandidate) -> None:
+        """A candidate of another fork is disputed here, and available."""
+        self.remote.put(store, record.key(), record)
+
+    def forget_remote(self, store: Overlay, key: CandidateKey) -> None:
+        self.remote.remove(store, key)
+
+    def judged(self, store: Reader, key: CandidateKey) -> IncludedCandidate | None:
+        """A candidate that is checked here: included, or disputed from another fork."""
+        return self.included.get(store, key) or self.remote.get(store, key)
 
     def forget(self, store: Overlay, key: CandidateKey) -> None:
         """A candidate's window is over."""

@@ -12,10 +12,11 @@ from typing import Final
 
 from parahost.primitives.approval import Approval, Assignment, SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import CoreIndex, Hash, ValidatorIndex
+from parahost.primitives.basic import CoreIndex, ValidatorIndex
 from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.limits import KIB, MAX_BODY_BYTES
+from parahost.primitives.remote_disputes import AvailabilityVotes
 from parahost.primitives.scale import BitVec, encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.errors import InvalidBlock
@@ -24,7 +25,9 @@ from parahost.runtime.parachains.approval_weight import (
     APPROVAL,
     ASSIGNMENT,
     MAX_CHECKS_WEIGHT,
+    availability_weight,
     checks_weight,
+    notes_weight,
 )
 from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inherent_weight import (
@@ -35,6 +38,7 @@ from parahost.runtime.parachains.inherent_weight import (
     disputes_weight,
     inclusion_weight,
 )
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.storage import State
 from parahost.runtime.weights import Weight
 
@@ -54,18 +58,29 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Sanitized:
-    """What an author may put into its block, and the candidates that it may not."""
+    """What an author may put into its block, and the candidates that it may not. ``checks`` follow
+    the inherent, when there are any."""
 
     inherent: ParachainsInherentData
+    checks: NoteChecks
     dropped: tuple[Dropped, ...]
 
 
-def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData) -> Sanitized:
-    """The part of ``data`` that a child of the block with that state accepts: it always does.
+NO_CHECKS: Final = NoteChecks(())
+
+
+def sanitize(
+    parachains: Parachains,
+    state: State,
+    data: ParachainsInherentData,
+    checks: NoteChecks = NO_CHECKS,
+) -> Sanitized:
+    """The part of ``data``, and of ``checks``, that a child of the block with that state accepts:
+    it always does.
 
     Of several acceptable bitfields of one validator the fullest stays, of several candidates for
     one core the first. What does not fit into the block together may come with the next block.
-    Disputes come first, up to a share of the block that leaves room for the rest.
+    Disputes and checks have a share of the block each, which leaves room for the rest.
 
     :raises ValueError: when ``parent_header`` is not of the block with that state; nothing could
         be accepted with it.
@@ -78,21 +93,18 @@ def sanitize(parachains: Parachains, state: State, data: ParachainsInherentData)
         )
     store = parachains.child_of(state, header.hash())
     empty = replace(data, bitfields=(), backed_candidates=(), disputes=())
+    share = _lesser(notes_weight(checks.checks, checks.availability), MAX_CHECKS_WEIGHT)
     making = Making(
-        MAX_INHERENT_BYTES - len(encode(empty)), MAX_INCLUSION_WEIGHT - inclusion_weight(empty)
+        MAX_INHERENT_BYTES - len(encode(empty)),
+        MAX_INCLUSION_WEIGHT - inclusion_weight(empty) - share,
     )
     inherent = parachains.inclusion_inherent.process(store, data, making)
-    return Sanitized(inherent, tuple(making.dropped))
+    noted = parachains.validity.process_checks(store, checks, Making(MAX_CHECKS_BYTES, share))
+    return Sanitized(inherent, noted, tuple(making.dropped))
 
 
-def sanitize_checks(
-    parachains: Parachains, state: State, parent: Hash, given: Sequence[SecondaryChecks]
-) -> tuple[SecondaryChecks, ...]:
-    """The part of the checks that a child of the block with that state and hash accepts, after its
-    inherent: one that nobody needs stays out, and one whose time has not come."""
-    making = Making(MAX_CHECKS_BYTES, MAX_CHECKS_WEIGHT)
-    store = parachains.child_of(state, parent)
-    return parachains.validity.process_checks(store, given, making)
+def _lesser(one: Weight, other: Weight) -> Weight:
+    return one if one.is_within(other) else other
 
 
 class NoRoom(InvalidBlock):
@@ -188,6 +200,8 @@ def _weight(item: Item) -> Weight:
             return candidate_weight(item)
         case SecondaryChecks():
             return checks_weight(item)
+        case AvailabilityVotes():
+            return availability_weight(item)
         case Assignment():
             return ASSIGNMENT
         case Approval():

@@ -2,7 +2,8 @@
 
 Last in the order of initialisation. Its parts are modules of their own: what is included
 (:mod:`~.included`) and until when it is needed (:mod:`~.windows`), the checks
-(:mod:`~.approvals`), and the disputes (:mod:`~.disputes`).
+(:mod:`~.approvals`), and the disputes, of this fork's candidates (:mod:`~.disputes`) and of others'
+(:mod:`~.remote_disputes`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Annotated, Final
 from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.basic import U32
 from parahost.primitives.disputes import DisputeStatementSet
+from parahost.primitives.remote_disputes import AvailabilityVotes
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.primitives.scale import MaxLen
 from parahost.runtime.dispatch import DispatchClass
@@ -23,17 +25,18 @@ from parahost.runtime.module import Constant, Module, RuntimeCall, call, entry_p
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import STRICTLY, Admission
-from parahost.runtime.parachains.approval_weight import checks_weight
+from parahost.runtime.parachains.approval_weight import notes_weight
 from parahost.runtime.parachains.approvals import Approvals
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.dispute_errors import TooManyDisputes
+from parahost.runtime.parachains.dispute_votes import Votes
 from parahost.runtime.parachains.disputes import Disputes
 from parahost.runtime.parachains.included import IncludedCandidates
 from parahost.runtime.parachains.notification import SessionChangeNotification
+from parahost.runtime.parachains.remote_disputes import MAX_REMOTE_DISPUTES, RemoteDisputes
 from parahost.runtime.parachains.windows import CandidateKey, Windows
 from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.weights import Weight
 
 # Types
 
@@ -50,14 +53,20 @@ MAX_CHECKED: Final = 1024
 @call(
     0,
     "note_checks",
-    weight=lambda call: sum(map(checks_weight, call.checks), start=Weight()),
+    weight=lambda call: notes_weight(call.checks, call.availability),
     dispatch_class=DispatchClass.OPERATIONAL,
 )
 @dataclass(frozen=True, slots=True)
 class NoteChecks(RuntimeCall):
-    """What the block's author knows of the checks of candidates that the chain does not."""
+    """What the block's author knows of the checks of candidates that the chain does not, and of
+    who holds the data of those that are disputed from another fork."""
 
     checks: Annotated[tuple[SecondaryChecks, ...], MaxLen(MAX_CHECKED)]
+    availability: Annotated[tuple[AvailabilityVotes, ...], MaxLen(MAX_REMOTE_DISPUTES)] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to note."""
+        return bool(self.checks or self.availability)
 
 
 class Validity(Module, pallet=Pallet.Validity):
@@ -83,6 +92,7 @@ class Validity(Module, pallet=Pallet.Validity):
         included: IncludedCandidates,
         approvals: Approvals,
         disputes: Disputes,
+        remote_disputes: RemoteDisputes,
     ) -> None:
         self.system = system
         self.configuration = configuration
@@ -90,6 +100,7 @@ class Validity(Module, pallet=Pallet.Validity):
         self.included = included
         self.approvals = approvals
         self.disputes = disputes
+        self.remote_disputes = remote_disputes
 
     # Session change
 
@@ -105,6 +116,7 @@ class Validity(Module, pallet=Pallet.Validity):
         for key in self.windows.take_due(store, self.system.block_number(store)):
             self._end_or_extend(store, key)
         self.disputes.initialize(store)
+        self.remote_disputes.initialize(store)
 
     def _end_or_extend(self, store: Overlay, key: CandidateKey) -> None:
         if self._is_needed(store, key):
@@ -130,6 +142,7 @@ class Validity(Module, pallet=Pallet.Validity):
     def _forget_sessions(self, store: Overlay) -> None:
         for session in self.included.forget_sessions(store):
             self.disputes.forget_session(store, session)
+            self.remote_disputes.forget_session(store, session)
 
     # Entry points
 
@@ -138,8 +151,9 @@ class Validity(Module, pallet=Pallet.Validity):
         """Note assignments and checks, and accept the candidates whose checks are complete (D22).
 
         :raises InvalidCheck: when any of it breaks a rule.
+        :raises InvalidAvailability: likewise.
         """
-        self.process_checks(store, call.checks, STRICTLY)
+        self.process_checks(store, call, STRICTLY)
 
     # Routines
 
@@ -165,27 +179,30 @@ class Validity(Module, pallet=Pallet.Validity):
                 self._accept_if_complete(store, record)
         return tuple(taken)
 
-    def process_checks(
-        self, store: Overlay, given: Sequence[SecondaryChecks], admission: Admission
-    ) -> tuple[SecondaryChecks, ...]:
+    def process_checks(self, store: Overlay, given: NoteChecks, admission: Admission) -> NoteChecks:
         """Note what a block brings on the checks of candidates, and accept those whose checks are
-        complete; gives what was taken.
+        complete; then who holds what is disputed from another fork. Gives what was taken.
 
         :raises InvalidCheck: when any of it breaks a rule.
+        :raises InvalidAvailability: likewise.
         """
-        taken = []
-        for checks in given:
-            noted = self.approvals.take(store, checks, admission)
+        checks = []
+        for each in given.checks:
+            noted = self.approvals.take(store, each, admission)
             if noted is None:
                 continue
-            taken.append(noted)
+            checks.append(noted)
             key = noted.session, noted.candidate_hash
-            approvers = [approval.validator_index for approval in noted.approvals]
-            self.disputes.note_approvals(store, key, approvers)
+            approvers = frozenset(approval.validator_index for approval in noted.approvals)
+            self.disputes.note_votes(store, key, Votes(valid=approvers))
             record = self.included.included.get(store, key)
             if record is not None:
                 self._accept_if_complete(store, record)
-        return tuple(taken)
+        held = [
+            self.remote_disputes.take_availability(store, votes, admission)
+            for votes in given.availability
+        ]
+        return NoteChecks(tuple(checks), tuple(votes for votes in held if votes is not None))
 
     def room(self, store: Reader) -> int:
         """How many candidates more may be recorded."""
