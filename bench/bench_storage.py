@@ -20,7 +20,7 @@ CHANGED_KEYS = 60
 VALIDATORS = 1_000
 
 
-class Bench(Module, pallet=Pallet.System):
+class Bench(Module, pallet=Pallet(0, "System")):
     number = StorageValue("Number", BlockNumber, default=BlockNumber(U32(0)))
     bitfields = StorageMap("Bitfields", ValidatorIndex, BitVec)
 

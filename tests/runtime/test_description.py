@@ -26,7 +26,7 @@ from parahost.primitives.values import dataclass
 from parahost.runtime.description import ModuleDescription, describe
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Constant, Module, RuntimeCall, RuntimeEvent, call, event
-from parahost.runtime.modules import MODULE_TABLE
+from parahost.runtime.modules import MODULE_TABLE, module_table
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, StorageValue
 from parahost.runtime.system import UNKNOWN_ACCOUNT, AccountInfo
@@ -93,9 +93,58 @@ def test_every_type_can_be_described(module: ModuleDescription) -> None:
 
 
 def test_all_modules_are_there_by_their_numbers() -> None:
+    """Tools know them by these: a number must not change."""
     assert [(module.index, module.name) for module in describe()] == [
-        (int(pallet), pallet.name) for pallet in Pallet
+        (0, "System"),
+        (2, "Babe"),
+        (3, "Timestamp"),
+        (5, "Balances"),
+        (6, "Authorship"),
+        (7, "Staking"),
+        (8, "Offences"),
+        (9, "Session"),
+        (11, "Grandpa"),
+        (32, "TransactionPayment"),
+        (51, "Configuration"),
+        (53, "ParaInclusion"),
+        (54, "ParaInherent"),
+        (55, "ParaScheduler"),
+        (56, "Paras"),
+        (57, "Initializer"),
+        (62, "ParasDisputes"),
+        (63, "ParasSlashing"),
+        (70, "Registrar"),
+        (71, "Parathreads"),
+        (73, "ValidityParameters"),
+        (74, "Validity"),
+        (75, "Approvals"),
+        (76, "RemoteDisputes"),
+        (255, "Sudo"),
     ]
+
+
+def a_module(index: int, name: str) -> type[Module]:
+    return type(name, (Module,), {}, pallet=Pallet(index, name))
+
+
+@pytest.mark.parametrize(
+    ("pallets", "why"),
+    [
+        ([(7, "One"), (7, "Other")], "two modules have one index"),
+        ([(7, "One"), (8, "One")], "two modules have one name"),
+        ([(7, "One"), (9, "Other"), (8, "Third")], "comes after"),
+    ],
+)
+def test_modules_of_one_number_or_name_are_no_table(
+    pallets: list[tuple[int, str]], why: str
+) -> None:
+    with pytest.raises(TypeError, match=why):
+        module_table(*(a_module(index, name) for index, name in pallets))
+
+
+def test_classes_may_share_a_number_as_one_module() -> None:
+    parts = a_module(7, "One"), a_module(7, "One")
+    assert module_table(*parts) == parts
 
 
 def test_an_item_a_call_an_event_an_error_and_a_constant() -> None:
@@ -167,4 +216,4 @@ class Deaf(ModuleError, index=0):
 )
 def test_a_number_or_a_name_is_given_once(declared: dict[str, Any]) -> None:
     with pytest.raises(TypeError):
-        type("Twice", (Module,), declared, pallet=Pallet.Sudo)
+        type("Twice", (Module,), declared, pallet=Pallet(255, "Sudo"))

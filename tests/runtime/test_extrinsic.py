@@ -30,7 +30,7 @@ from parahost.runtime.extrinsic import (
     signed,
     signing_payload,
 )
-from parahost.runtime.module import RuntimeCall, name_of, pallet_of
+from parahost.runtime.module import RuntimeCall, name_of
 from parahost.runtime.modules import INHERENTS
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
@@ -105,8 +105,11 @@ def test_inherents_of_a_polkadot_block() -> None:
     call = decode_extrinsic(timestamp).call
     assert isinstance(call, SetTimestamp)
     assert inherent(call) == timestamp
-    assert paras[:3] == bytes((0x04, Pallet.ParaInherent, 0))
-    assert [pallet_of(each) for each in INHERENTS] == [Pallet.Timestamp, Pallet.ParaInherent]
+    assert paras[:3] == bytes((0x04, 54, 0))
+    assert [each.pallet for each in INHERENTS] == [
+        Pallet(3, "Timestamp"),
+        Pallet(54, "ParaInherent"),
+    ]
 
 
 def test_parachains_inherent_of_a_polkadot_block_reads_as_ours() -> None:

@@ -11,7 +11,7 @@ from parahost.runtime.session import Session
 from parahost.runtime.storage import Overlay, Reader, StorageValue
 
 
-class Authorship(Module, pallet=Pallet.Authorship):
+class Authorship(Module, pallet=Pallet(6, "Authorship")):
     """The account behind the block that executes."""
 
     # Storage

@@ -82,7 +82,7 @@ class ReportBabeEquivocation(RuntimeCall):
     proof: BabeEquivocationProof
 
 
-class Babe(Module, pallet=Pallet.Babe):
+class Babe(Module, pallet=Pallet(2, "Babe")):
     """Slots, epochs, and the randomness that the authors' VRF outputs make."""
 
     calls = (ReportBabeEquivocation,)

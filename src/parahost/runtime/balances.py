@@ -33,7 +33,7 @@ class BadEndowment(ValueError):
     """The balances of the genesis are no balances."""
 
 
-class Balances(Module, pallet=Pallet.Balances):
+class Balances(Module, pallet=Pallet(5, "Balances")):
     """The chain's token, which pays for transactions."""
 
     # Storage

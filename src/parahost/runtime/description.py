@@ -86,7 +86,7 @@ def describe(modules: tuple[type[Module], ...] = MODULE_TABLE) -> tuple[ModuleDe
 def _together(classes: tuple[type[Module], ...]) -> ModuleDescription:
     pallet = classes[0].pallet
     return ModuleDescription(
-        index=int(pallet),
+        index=pallet.index,
         name=pallet.name,
         storage=tuple(_item(cls, item) for cls in classes for item in cls.storage_items),
         calls=tuple(_call(made) for cls in classes for made in cls.calls),

@@ -65,5 +65,5 @@ def refusal_of(error: DispatchError) -> DispatchRefusal:
     if isinstance(error, BadOrigin):
         return BadOriginRefusal()
     if isinstance(error, ModuleError):
-        return ModuleRefusal(U8(error.pallet), error.index.to_bytes(4, "little"))
+        return ModuleRefusal(U8(error.pallet.index), error.index.to_bytes(4, "little"))
     return OtherRefusal()

@@ -58,7 +58,7 @@ class NewAuthorities(RuntimeEvent):
     authority_set: GrandpaAuthorities
 
 
-class Grandpa(Module, pallet=Pallet.Grandpa):
+class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
     """Who votes on finality."""
 
     calls = (ReportGrandpaEquivocation,)

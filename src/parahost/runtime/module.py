@@ -14,7 +14,7 @@
     class Register(RuntimeCall):
         para: ParaId
 
-    class Registrar(Module, pallet=Pallet.Registrar):
+    class Registrar(Module, pallet=Pallet(70, "Registrar")):
         calls = (Register,)
         events = (Registered,)
         errors = (UnfitCode,)
@@ -25,9 +25,8 @@
         @entry_point(Register, origin=Root)
         def register(self, store: Overlay, origin: Root, call: Register) -> None: ...
 
-A module's number comes from the table of :mod:`parahost.runtime.pallets`; it tags the calls, the
-events and the errors of the module in SCALE forms, before their own. All else follows from the
-declarations: dispatch, origin checks, weights, the codes of errors, metadata.
+A module's number tags its calls, events and errors in SCALE forms, before their own. All else
+follows from the declarations: dispatch, origin checks, weights, the codes of errors, metadata.
 """
 
 from __future__ import annotations
@@ -71,6 +70,7 @@ class RuntimeCall:
     __slots__ = ()
     __scale_members__: ClassVar[tuple[type, ...]] = ()
     __scale_tag__: ClassVar[bytes]
+    pallet: ClassVar[Pallet]
     declared: ClassVar[CallDeclaration]
 
 
@@ -95,14 +95,9 @@ def encode_call(made: RuntimeCall) -> bytes:
     return made.__scale_tag__ + encode(made)
 
 
-def pallet_of(made: RuntimeCall | type[RuntimeCall]) -> Pallet:
-    """The module that a call, or a class of calls, belongs to."""
-    return Pallet(made.__scale_tag__[0])
-
-
 def name_of(made: RuntimeCall | type[RuntimeCall]) -> str:
     """For people: ``Timestamp.set``."""
-    return f"{pallet_of(made).name}.{made.declared.name}"
+    return f"{made.pallet.name}.{made.declared.name}"
 
 
 def call_weight(made: RuntimeCall) -> Weight:
@@ -170,7 +165,7 @@ class Constant(Generic[V]):
 
 
 class Module:
-    """Base of the runtime's modules: ``class Paras(Module, pallet=Pallet.Paras)``.
+    """Base of the runtime's modules: ``class Paras(Module, pallet=Pallet(56, "Paras"))``.
 
     ``storage_items`` and ``constants`` are those declared in the class, in order. The steps of a
     block that a module takes part in are methods: ``initialize``, ``on_session_change``,
@@ -210,9 +205,10 @@ class Module:
         for item in cls.storage_items:
             item.bind(pallet.name)
         for made in cls.calls:
-            made.__scale_tag__ = bytes((pallet, made.declared.index))
+            made.pallet = pallet
+            made.__scale_tag__ = bytes((pallet.index, made.declared.index))
         for told in cls.events:
-            told.__scale_tag__ = bytes((pallet, told.index))
+            told.__scale_tag__ = bytes((pallet.index, told.index))
         for error in cls.errors:
             error.pallet = pallet
 

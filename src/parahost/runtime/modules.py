@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 from parahost.ports.verifier import Verifier
@@ -43,7 +44,24 @@ from parahost.runtime.transaction_payment import TransactionPayment
 from parahost.runtime.upgrade_signals import UpgradeSignals
 from parahost.runtime.validity_parameters import ValidityParameters
 
-MODULE_TABLE: Final[tuple[type[Module], ...]] = (
+
+def module_table(*modules: type[Module]) -> tuple[type[Module], ...]:
+    """Modules in the order of their numbers.
+
+    :raises TypeError: when they are in another, or two have one number or one name.
+    """
+    pallets = [module.pallet for module in modules]
+    for one, following in pairwise(pallets):
+        if following < one:
+            raise TypeError(f"{following} comes after {one}")
+    different = set(pallets)
+    for what in ("index", "name"):
+        if len({getattr(pallet, what) for pallet in different}) < len(different):
+            raise TypeError(f"two modules have one {what}: {sorted(different)}")
+    return modules
+
+
+MODULE_TABLE: Final = module_table(
     System,
     Babe,
     Timestamp,

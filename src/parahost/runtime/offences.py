@@ -78,7 +78,7 @@ class OffenceReported(RuntimeEvent):
     time_slot: bytes
 
 
-class Offences(Module, pallet=Pallet.Offences):
+class Offences(Module, pallet=Pallet(8, "Offences")):
     """Proven misbehaviour of validators in consensus."""
 
     events = (OffenceReported,)

@@ -35,7 +35,7 @@ class Claimed(RuntimeEvent):
     collator: H256
 
 
-class Parathreads(Module, pallet=Pallet.Parathreads):
+class Parathreads(Module, pallet=Pallet(71, "Parathreads")):
     """Claims of collators on the next block of a parathread."""
 
     calls = (Claim,)

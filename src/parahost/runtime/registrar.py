@@ -73,7 +73,7 @@ class Deregistered(RuntimeEvent):
     para: ParaId
 
 
-class Registrar(Module, pallet=Pallet.Registrar):
+class Registrar(Module, pallet=Pallet(70, "Registrar")):
     """Which paras there are, by governance's decision."""
 
     calls = (Register, Deregister)

@@ -136,7 +136,7 @@ class NewSession(RuntimeEvent):
     session_index: SessionIndex
 
 
-class Session(Module, pallet=Pallet.Session):
+class Session(Module, pallet=Pallet(9, "Session")):
     """Who the validators are, always known one session ahead."""
 
     calls = (SetKeys, SetValidators)

@@ -75,7 +75,7 @@ class ValidatorPunished(RuntimeEvent):
     amount: U128
 
 
-class Slashing(Module, pallet=Pallet.ParasSlashing):
+class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
     """What misconduct costs a validator, and who may not take part for a while."""
 
     events = (ValidatorPunished,)

@@ -166,7 +166,7 @@ class Rewarded(RuntimeEvent):
     amount: U128
 
 
-class Staking(Module, pallet=Pallet.Staking):
+class Staking(Module, pallet=Pallet(7, "Staking")):
     """What validators put at stake."""
 
     calls = (Bond, Unbond, WithdrawUnbonded)

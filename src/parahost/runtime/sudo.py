@@ -76,7 +76,7 @@ class KeyChanged(RuntimeEvent):
     new: AccountId | None
 
 
-class Sudo(Module, pallet=Pallet.Sudo):
+class Sudo(Module, pallet=Pallet(255, "Sudo")):
     """Governance by a root key."""
 
     calls = (SudoCall, SetKey)

@@ -121,7 +121,7 @@ class ExtrinsicFailed(RuntimeEvent):
     info: DispatchInfo
 
 
-class System(Module, pallet=Pallet.System):
+class System(Module, pallet=Pallet(0, "System")):
     """The block that executes, its weight and events, the hashes of recent blocks, accounts."""
 
     events = (ExtrinsicSuccess, ExtrinsicFailed)

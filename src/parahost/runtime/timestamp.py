@@ -45,7 +45,7 @@ class SetTimestamp(RuntimeCall):
     now: Annotated[int, Compact(64)]
 
 
-class Timestamp(Module, pallet=Pallet.Timestamp):
+class Timestamp(Module, pallet=Pallet(3, "Timestamp")):
     """What time the block's author says it is."""
 
     calls = (SetTimestamp,)

@@ -39,7 +39,7 @@ class TransactionFeePaid(RuntimeEvent):
     tip: U128
 
 
-class TransactionPayment(Module, pallet=Pallet.TransactionPayment):
+class TransactionPayment(Module, pallet=Pallet(32, "TransactionPayment")):
     """What a signed transaction costs its signer."""
 
     events = (TransactionFeePaid,)

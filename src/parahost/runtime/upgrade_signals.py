@@ -12,7 +12,6 @@ from enum import IntEnum
 
 from parahost.primitives.basic import ParaId
 from parahost.runtime.module import Module
-from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.paras import Paras
 from parahost.runtime.storage import Overlay, Reader, StorageMap
 from parahost.runtime.system import System
@@ -29,7 +28,7 @@ class UpgradeRestriction(IntEnum):
     PRESENT = 0
 
 
-class UpgradeSignals(Module, pallet=Pallet.Paras):
+class UpgradeSignals(Module, pallet=Paras.pallet):
     """What a para's runtime reads about its code upgrades."""
 
     # Storage

@@ -71,7 +71,7 @@ DEFAULT_VALIDITY_CONFIGURATION: Final = ValidityConfiguration(
 none."""
 
 
-class ValidityParameters(Module, pallet=Pallet.ValidityParameters):
+class ValidityParameters(Module, pallet=Pallet(73, "ValidityParameters")):
     """The parameters of checks, disputes and penalties, constant within a session."""
 
     calls = (SetValidityConfiguration,)

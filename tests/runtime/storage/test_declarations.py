@@ -41,7 +41,7 @@ class Point:
     y: U16
 
 
-class Paras(Module, pallet=Pallet.Paras):
+class Paras(Module, pallet=Pallet(56, "Paras")):
     parachains = StorageValue("Parachains", tuple[ParaId, ...], default=())
     corner = StorageValue("Corner", Point)
     heads = StorageMap("Heads", ParaId, HeadData)
@@ -244,7 +244,7 @@ def test_damaged_state_is_named_when_it_is_read() -> None:
 
 
 def test_two_items_of_other_types_can_read_one_place() -> None:
-    class Other(Module, pallet=Pallet.Paras):
+    class Other(Module, pallet=Pallet(56, "Paras")):
         corner = StorageValue("Corner", U32, default=U32(0))
 
     store = empty()
@@ -270,17 +270,17 @@ def test_declarations_are_listed_in_order() -> None:
     )
     assert Paras.counts.value_type is U32
     assert Paras.counts.default == 0
-    assert Paras.pallet is Pallet.Paras
+    assert Paras.pallet == Pallet(56, "Paras")
 
 
 def test_mistaken_declarations_are_refused() -> None:
     with pytest.raises(TypeError, match="two storage items of one name"):
 
-        class Twice(Module, pallet=Pallet.System):
+        class Twice(Module, pallet=Pallet(0, "System")):
             one = StorageValue("Same", U32)
             two = StorageValue("Same", U16)
 
     with pytest.raises(TypeError, match="cannot be declared again"):
 
-        class Borrowed(Module, pallet=Pallet.System):
+        class Borrowed(Module, pallet=Pallet(0, "System")):
             heads = Paras.heads

@@ -16,11 +16,11 @@ from parahost.runtime.storage import Overlay, State, StorageList, StorageValue
 from parahost.runtime.storage.cell import Cell
 
 
-class Log(Module, pallet=Pallet.System):
+class Log(Module, pallet=Pallet(0, "System")):
     lines = StorageList("Lines", U32)
 
 
-class PlainLog(Module, pallet=Pallet.System):
+class PlainLog(Module, pallet=Pallet(0, "System")):
     lines = StorageValue("Lines", tuple[U32, ...], default=())
 
 

@@ -132,7 +132,7 @@ class CandidateAccepted(RuntimeEvent):
     candidate_hash: CandidateHash
 
 
-class Approvals(Module, pallet=Pallet.Approvals):
+class Approvals(Module, pallet=Pallet(75, "Approvals")):
     """The secondary checks of included candidates."""
 
     events = (CandidateAccepted,)

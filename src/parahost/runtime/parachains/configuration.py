@@ -172,7 +172,7 @@ DEFAULT_CONFIGURATION: Final = HostConfiguration(
 """What a chain has whose genesis says nothing else."""
 
 
-class Configuration(Module, pallet=Pallet.Configuration):
+class Configuration(Module, pallet=Pallet(51, "Configuration")):
     """The host's parameters, constant within a session."""
 
     calls = get_args(ConfigurationCall)

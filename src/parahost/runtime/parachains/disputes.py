@@ -130,7 +130,7 @@ class Frozen(RuntimeEvent):
     to: BlockNumber
 
 
-class Disputes(Module, pallet=Pallet.ParasDisputes):
+class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     """Who is right about a candidate, and what becomes of those who are not."""
 
     calls = (ForceUnfreeze,)

@@ -22,7 +22,6 @@ from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
 from parahost.primitives.values import dataclass
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module
-from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.scheduler import Scheduler
@@ -65,7 +64,7 @@ class NewlyIncluded:
     relay_parent_number: BlockNumber
 
 
-class IncludedCandidates(Module, pallet=Pallet.Validity):
+class IncludedCandidates(Module, pallet=Windows.pallet):
     """Included candidates, as long as they may be checked and disputed."""
 
     # Storage

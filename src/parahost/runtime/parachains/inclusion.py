@@ -153,7 +153,7 @@ class CandidateDisputed(RuntimeEvent):
     core: CoreIndex
 
 
-class Inclusion(Module, pallet=Pallet.ParaInclusion):
+class Inclusion(Module, pallet=Pallet(53, "ParaInclusion")):
     """From a backed candidate on a core to a para's new head."""
 
     events = (CandidateBacked, CandidateIncluded, CandidateTimedOut, CandidateDisputed)

@@ -43,7 +43,7 @@ class Inclusion(RuntimeCall):
     data: ParachainsInherentData
 
 
-class InclusionInherent(Module, pallet=Pallet.ParaInherent):
+class InclusionInherent(Module, pallet=Pallet(54, "ParaInherent")):
     """What the validators bring into each block."""
 
     calls = (Inclusion,)

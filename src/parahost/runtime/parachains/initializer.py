@@ -41,7 +41,7 @@ class SessionChangeTooLate(RuntimeBug):
         self.session_index = session_index
 
 
-class Initializer(Module, pallet=Pallet.Initializer):
+class Initializer(Module, pallet=Pallet(57, "Initializer")):
     """The order in which the host's modules begin, end, and change session."""
 
     # Storage

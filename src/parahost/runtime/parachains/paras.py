@@ -97,7 +97,7 @@ class NewHeadNoted(RuntimeEvent):
     para: ParaId
 
 
-class Paras(Module, pallet=Pallet.Paras):
+class Paras(Module, pallet=Pallet(56, "Paras")):
     """Which paras there are, their heads and their codes."""
 
     events = (CurrentCodeUpdated, CodeUpgradeScheduled, NewHeadNoted)

@@ -165,7 +165,7 @@ class RemoteCandidateUnavailable(RuntimeEvent):
     candidate_hash: CandidateHash
 
 
-class RemoteDisputes(Module, pallet=Pallet.RemoteDisputes):
+class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
     """Remote disputes that are not concluded."""
 
     calls = (DisputeRemotely,)

@@ -104,7 +104,7 @@ TimeoutPredicate = Callable[[CoreIndex, BlockNumber], bool]
 """Whether a candidate on that core, pending since that block, is timed out."""
 
 
-class Scheduler(Module, pallet=Pallet.ParaScheduler):
+class Scheduler(Module, pallet=Pallet(55, "ParaScheduler")):
     """Which group backs which para on which core."""
 
     errors = (ClaimExists, QueueFull)

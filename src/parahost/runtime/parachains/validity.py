@@ -23,7 +23,6 @@ from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Constant, Module, RuntimeCall, call, entry_point
 from parahost.runtime.origin import NoOrigin
-from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.approval_weight import notes_weight
 from parahost.runtime.parachains.approvals import Approvals
@@ -69,7 +68,7 @@ class NoteChecks(RuntimeCall):
         return bool(self.checks or self.availability)
 
 
-class Validity(Module, pallet=Pallet.Validity):
+class Validity(Module, pallet=Windows.pallet):
     """From Included to Accepted."""
 
     calls = (NoteChecks,)

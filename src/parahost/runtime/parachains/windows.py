@@ -22,7 +22,7 @@ IncludingBlock = tuple[BlockNumber, SessionIndex, U32]
 """A block, the session of the candidates that it has included, and how many are needed still."""
 
 
-class Windows(Module, pallet=Pallet.Validity):
+class Windows(Module, pallet=Pallet(74, "Validity")):
     """Until when which included candidate is needed."""
 
     # Storage

@@ -3,7 +3,7 @@
 A module (:mod:`parahost.runtime.module`) declares its items as class attributes, with the guide's
 names and SCALE types, and reads and writes them through the store that it is handed::
 
-    class Paras(Module, pallet=Pallet.Paras):
+    class Paras(Module, pallet=Pallet(56, "Paras")):
         parachains = StorageValue("Parachains", tuple[ParaId, ...], default=())
         heads = StorageMap("Heads", ParaId, HeadData)
         past_code = StorageDoubleMap("PastCode", ParaId, BlockNumber, ValidationCode)
