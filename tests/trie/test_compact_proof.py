@@ -153,6 +153,8 @@ def test_incomplete_foreign_and_empty_proofs() -> None:
     trie = words()
     assert why_not(trie, compact_proof(trie, b"alfa")[:-1], b"alfa", bytes(32)) == "a node lacks"
     assert why_not(trie, [], b"alfa", bytes(32)) == "a node lacks"
+    one_more = [*compact_proof(trie, b"alfa"), b"\0"]
+    assert why_not(trie, one_more, b"alfa", bytes(32)) == "it holds more nodes than it takes"
     spoilt = [b"this is not a trie node", *compact_proof(trie, b"bravo")]
     assert "26 bytes wanted" in why_not(trie, spoilt, b"bravo", b"bravo")
     nothing = "it shows that nothing is under the key"

@@ -5,7 +5,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.ports.validation import ExecutionKind, Returned
+from parahost.ports.validation import ExecutionKind, Failed, Returned
 from parahost.primitives import scale
 from parahost.primitives.compression import COMPRESSED_PREFIX
 from parahost.validation import InProcessHost
@@ -24,6 +24,10 @@ ASKS = guest(
     memory=IMPORTED_MEMORY,
 )
 HOST = InProcessHost()
+
+
+def free(_: int) -> None:
+    """Reading costs nothing."""
 
 
 def section(name: bytes, content: bytes) -> bytes:
@@ -80,7 +84,8 @@ def test_code_without_a_readable_version_has_none(code: bytes) -> None:
 
 
 def test_without_the_list_of_apis_it_is_the_oldest_form() -> None:
-    version = embedded_version(EMPTY_MODULE + section(b"runtime_version", OLD + b"\0" + b"\7" * 5))
+    code = EMPTY_MODULE + section(b"runtime_version", OLD + b"\0" + b"\7" * 5)
+    version = embedded_version(code, free)
     assert version is not None
     assert (version.spec_name, version.apis, version.transaction_version) == ("shell2", (), 1)
 
@@ -88,11 +93,26 @@ def test_without_the_list_of_apis_it_is_the_oldest_form() -> None:
 def test_of_two_sections_the_first_counts() -> None:
     later = OLD.replace(SPEC_14, bytes(4))
     code = runtime(OLD + b"\0\0\0\0\0\1", (CORE, 4)) + section(b"runtime_version", later + b"\0")
-    version = embedded_version(code)
+    version = embedded_version(code, free)
     assert version is not None and version.spec_version == 14
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail(garbage: bytes) -> None:
-    embedded_version(EMPTY_MODULE + garbage)
-    embedded_version(EMPTY_MODULE + section(b"runtime_version", garbage[:120]))
+    embedded_version(EMPTY_MODULE + garbage, free)
+    embedded_version(EMPTY_MODULE + section(b"runtime_version", garbage[:120]), free)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        EMPTY_MODULE + b"\0\1\0" * (1 << 20),
+        EMPTY_MODULE + b"\0\x8d\x80\x80\x14" + b"\x0cruntime_apis" + bytes(12 * (40 << 20) // 12),
+    ],
+    ids=["a million sections", "a million APIs"],
+)
+def test_what_little_code_expands_to_is_counted(code: bytes) -> None:
+    small = COMPRESSED_PREFIX + zstandard.compress(code)
+    assert len(small) < 10_000
+    outcome = HOST.run(ASKS, small, ExecutionKind.BACKING)
+    assert isinstance(outcome, Failed) and "the fuel limit" in outcome.reason

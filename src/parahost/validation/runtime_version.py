@@ -7,7 +7,7 @@ whose list of APIs is empty, and ``runtime_apis``, of 12 bytes for each API: its
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,12 +15,19 @@ from parahost.primitives import scale
 from parahost.primitives.basic import U8, U32
 from parahost.validation.code import wasm_of
 from parahost.validation.errors import FunctionFailed
+from parahost.validation.metering import INSTRUCTIONS_PER_BYTE
 
 ApiId = Annotated[bytes, scale.FixedLen(8)]
 _API_SIZE = 12
 _CORE_API = bytes.fromhex("df6acb689907609b")
 _PREAMBLE_SIZE = 8
 _CUSTOM_SECTION = 0
+_VERSION, _APIS = "runtime_version", "runtime_apis"
+INSTRUCTIONS_PER_SECTION = 40_000
+"""What a section of the code counts for, as a call of a host function does: 50 MiB of the smallest
+would take half a minute."""
+INSTRUCTIONS_PER_READ_BYTE = 200
+"""And a byte of those that are read: they may list millions of APIs."""
 
 
 class _Unreadable(Exception):
@@ -53,12 +60,22 @@ class _Beginning:
     apis: tuple[tuple[ApiId, U32], ...]
 
 
-def embedded_version(code: bytes) -> RuntimeVersion | None:
-    """The version in ``code``, Wasm or compressed Wasm; ``None`` when there is none to read."""
+def embedded_version(code: bytes, charge: Callable[[int], None]) -> RuntimeVersion | None:
+    """The version in ``code``, Wasm or compressed Wasm; ``None`` when there is none to read.
+
+    ``charge`` is told what it takes, in instructions, as it goes: compressed code may be a
+    thousandth of what it expands to.
+    """
+    found: dict[str, bytes] = {}
     try:
-        sections = dict(reversed(list(_custom_sections(wasm_of(code)))))  # the first one counts
-        version = sections.get("runtime_version")
-        return None if version is None else _read(version, sections.get("runtime_apis"))
+        wasm = wasm_of(code)
+        charge(len(wasm) * INSTRUCTIONS_PER_BYTE)
+        for name, content in _sections(wasm):
+            charge(INSTRUCTIONS_PER_SECTION)
+            if name in (_VERSION, _APIS) and name not in found:  # the first one counts
+                charge(len(content) * INSTRUCTIONS_PER_READ_BYTE)
+                found[name] = content
+        return _read(found[_VERSION], found.get(_APIS)) if _VERSION in found else None
     except (FunctionFailed, scale.ScaleDecodeError, _Unreadable):
         return None
 
@@ -95,7 +112,8 @@ def _read_apis(section: bytes) -> tuple[tuple[ApiId, U32], ...]:
     )
 
 
-def _custom_sections(wasm: bytes) -> Iterator[tuple[str, bytes]]:
+def _sections(wasm: bytes) -> Iterator[tuple[str, bytes]]:
+    """Each section in turn: a custom one's name and content, or nothing of another."""
     offset = _PREAMBLE_SIZE
     while offset < len(wasm):
         kind = wasm[offset]
@@ -109,6 +127,8 @@ def _custom_sections(wasm: bytes) -> Iterator[tuple[str, bytes]]:
             if content > offset:
                 raise _Unreadable
             yield wasm[name_start:content].decode(errors="replace"), wasm[content:offset]
+        else:
+            yield "", b""
 
 
 def _leb128(data: bytes, offset: int) -> tuple[int, int]:

@@ -24,7 +24,7 @@ def _runtime_version(context: HostContext, span: int) -> int:
     from parahost.primitives import scale
     from parahost.validation.runtime_version import embedded_version
 
-    version = embedded_version(context.memory.read_span(span))
+    version = embedded_version(context.memory.read_span(span), context.charge)
     encoded = None if version is None else scale.encode(version)
     return context.give_span(scale.encode(encoded, bytes | None))
 
