@@ -39,6 +39,8 @@ while True:
     batch.put("u", b"right", number.to_bytes(8, "big"))
     batch.put("u", b"at %d" % (number % 50), bytes(number % 5000))
     batch.delete("u", b"at %d" % ((number + 25) % 50))
+    if number % 13 == 0:  # written in the background
+        batch.put("t", b"large", number.to_bytes(8, "big") * (1 << 18))
     durable = number % 5 == 0
     database.write(batch, durable=durable)
     print(number, flush=True)
@@ -88,6 +90,10 @@ def test_a_kill_at_any_instant_loses_nothing_durable(path: Path) -> None:
         entry = database.get("u", b"at %d" % (found % 50))
         assert entry == bytes(found % 5000)
         assert database.get("u", b"at %d" % ((found + 25) % 50)) is None
+        large = found - found % 13
+        assert database.get("t", b"large") == (
+            large.to_bytes(8, "big") * (1 << 18) if large else None
+        )
         last = found
         database.close()
 
