@@ -105,7 +105,7 @@ async def test_the_largest_pov_for_the_most_validators() -> None:
     chain = RelayChain(World(validators=4, parachains=[100]))
     subsystems = [AvailabilityStore(MemoryDatabase()), RuntimeApi(chain.state_of), ChainApi(chain)]
     overseer = make_overseer(subsystems, executor=executor)
-    async with running(overseer, [(chain.genesis.hash(), chain.genesis.number)]):
+    async with running(overseer, [chain.leaf(chain.genesis)]):
         with nothing_holds_the_loop():
             request = StoreAvailableData(CANDIDATE, data, root, MAX_VALIDATORS, own)
             assert await overseer.ask(request) is Stored.KEPT

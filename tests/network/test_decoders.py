@@ -235,7 +235,22 @@ def test_negotiation_with_garbage(data: bytes) -> None:
     for negotiation in (multistream.answer(s := Bytes(data), {"/x"}), multistream.propose(s, "/x")):
         with pytest.raises(PeerError):
             step(negotiation)
-        assert s.largest <= multistream.MAX_LINE
+        assert s.largest <= 256
+
+
+def test_a_line_has_so_many_bytes_and_no_more() -> None:
+    assert step(multistream.receive_line(Bytes(multistream.pack("x" * 255)))) == "x" * 255
+    with pytest.raises(ProtocolViolation, match="line of 257 bytes"):
+        step(multistream.receive_line(Bytes(multistream.pack("x" * 256))))
+
+
+def test_who_proposes_without_end_is_refused() -> None:
+    seven = multistream.pack(multistream.HEADER) + multistream.pack("/y") * 7
+    assert step(multistream.answer(Bytes(seven + multistream.pack("/x")), {"/x"})) == "/x"
+    unread = Bytes(seven + multistream.pack("/y") + multistream.pack("/x"))
+    with pytest.raises(Unsupported):
+        step(multistream.answer(unread, {"/x"}))
+    assert unread.data == multistream.pack("/x")
 
 
 @given(st.text("abc/\u00e9", min_size=1, max_size=120))

@@ -8,7 +8,7 @@ import pytest
 
 from parahost.network.identity import Identity
 from parahost.network.limits import NetworkLimits, TokenBucket
-from parahost.network.peers import MAX_FAILURES, MAX_LEARNED, MAX_PER_TELLER, PeerBook
+from parahost.network.peers import MAX_LEARNED, PeerBook
 from parahost.network.reputation import MAX_RECORDS, ReputationBook
 from parahost.primitives.addresses import parse_address
 from parahost.primitives.basic import PeerId
@@ -67,7 +67,7 @@ def test_failures_are_retried_ever_more_slowly_and_learned_peers_forgotten() -> 
     peers.add_permanent(at(BOOT))
     peers.learn([at(FIRST)])
     delays = []
-    for _ in range(MAX_FAILURES + 1):
+    for _ in range(9):
         for peer in peers.due([]):
             peers.begin(peer)
             assert peer not in peers.due([])
@@ -224,9 +224,9 @@ def test_hearsay_goes_no_further() -> None:
 
 def test_one_teller_tells_of_so_many_peers_and_no_more() -> None:
     peers = book(ManualClock())
-    crowd = strangers(MAX_PER_TELLER + 10)
+    crowd = strangers(74)
     peers.learn([at(peer) for peer in crowd], TELLER)
-    assert peers.due([]) == crowd[:MAX_PER_TELLER]
+    assert peers.due([]) == crowd[:64]
     peers.learn([at(FIRST)], SECOND_TELLER)
     assert FIRST in peers.due([])
     peers.learn([at(crowd[0])], crowd[0])  # it says so itself: the teller was right
@@ -238,7 +238,7 @@ def test_a_book_full_of_hearsay_has_room_for_a_signed_record() -> None:
     peers = book(ManualClock())
     crowd = strangers(MAX_LEARNED)
     for number, peer in enumerate(crowd):
-        peers.learn([at(peer)], PeerId(f"teller {number // MAX_PER_TELLER}"))
+        peers.learn([at(peer)], PeerId(f"teller {number // 64}"))
     peers.learn([at(FIRST)])
     peers.add_permanent(at(BOOT))
     due = peers.due([])

@@ -14,11 +14,11 @@ import trio.testing
 from parahost.network import multistream
 from parahost.network.errors import PeerError
 from parahost.network.framing import frame
-from parahost.network.handshake import VERSION, Hello
+from parahost.network.handshake import VERSION, Hello, encode_told
 from parahost.network.holdings import Holdings
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits, YamuxLimits
-from parahost.network.reputation import SLOW_READER, VIOLATION
+from parahost.network.reputation import OVER_RATE, SLOW_READER, VIOLATION
 from parahost.network.session import PeerSession, PeerTalk, Protocols
 from parahost.network.yamux import Yamux
 from parahost.ports.network import NotificationProtocol, ObservedRole, RequestProtocol
@@ -97,6 +97,20 @@ async def test_what_was_sent_waits_no_more() -> None:
             await trio.testing.wait_all_tasks_blocked()
         assert ours.ended is None
         ours.abort("enough")
+
+
+async def test_so_many_lists_of_peers_may_come_at_once() -> None:
+    async with session(NetworkLimits()) as (ours, peer, reports), trio.open_nursery() as nursery:
+        nursery.start_soon(ours.run)
+        control = await peer.accepted.receive()
+        await control.send(4 * frame(encode_told([])))
+        await trio.testing.wait_all_tasks_blocked()
+        assert reports == []
+        await control.send(frame(encode_told([])))
+        await trio.testing.wait_all_tasks_blocked()
+        assert reports == [(ours.peer, OVER_RATE, "tells of peers more often than it may")]
+        assert ours.ended is None
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_protocol_has_one_stream_of_notifications() -> None:

@@ -282,6 +282,24 @@ async def test_a_flood_of_pings_without_reading_is_bounded() -> None:
         nursery.cancel_scope.cancel()
 
 
+async def test_so_many_frames_wait_for_a_peer() -> None:
+    left, right = trio.testing.lockstep_stream_pair()  # its writer waits for its reader
+    limits = YamuxLimits(frames_burst=1_000_000, ping_interval_s=1000, write_stall_s=1000)
+    mux = muxed(left, initiator=False, limits=limits)
+    ping = header(2, 1, 0, 7)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(mux.run)
+        await right.send_all(ping)  # its answer is on its way, and waits no more
+        await trio.testing.wait_all_tasks_blocked()
+        await right.send_all(ping * 10_000)
+        await trio.testing.wait_all_tasks_blocked()
+        assert mux.ended is None
+        with suppress(trio.BrokenResourceError):
+            await right.send_all(ping)
+        assert mux.ended == "the peer does not read"
+        nursery.cancel_scope.cancel()
+
+
 async def test_nothing_is_looked_at_after_the_end() -> None:
     """Pings whose answers are not read end the connection amidst a message; what else is in it,
     such as a stream's opening, meets a muxer that is over."""
