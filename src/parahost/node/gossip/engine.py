@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
@@ -98,9 +98,9 @@ class Gossip(Generic[C, F]):
         self._closed.pop(block, None)
         self._topics[block] = Topic(block, number, parent, rules, validators)
         for peer in self._peers.all():
-            view = self._peers.view(peer)
-            if block in view:
-                self._reaches(peer, self._chain(view, block, self._reach.setdefault(peer, {})))
+            if block in (view := self._peers.view(peer)):
+                for topic in self._begin(peer, view, block):
+                    self._catching_up.add(peer, topic.block, len(topic.order))
         for peer, payload in self._early.take(block):
             self._on_message(peer, payload)
 
@@ -136,10 +136,11 @@ class Gossip(Generic[C, F]):
 
     def on_event(self, event: NetworkBridgeEvent) -> None:
         """An event of the protocol, from the bridge."""
+        if isinstance(event, PeerMessage):
+            self._on_message(event.peer, event.payload)
+            return
         self._peers.note(event)
         match event:
-            case PeerMessage(peer, payload):
-                self._on_message(peer, payload)
             case PeerViewChange(peer, view):
                 self._on_view(peer, view)
             case PeerDisconnected(peer):
@@ -178,9 +179,10 @@ class Gossip(Generic[C, F]):
         self._peers.report(self._ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
             return
-        if not topic.missing(item):  # else there were no end to what could be noted
+        is_news = verdict.acceptance is Acceptance.ACCEPT
+        if is_news or not topic.missing(item):  # else there were no end to what could be noted
             topic.knows(peer).note(item, from_peer=True)
-        if verdict.acceptance is Acceptance.ACCEPT:
+        if is_news:
             topic.take(item)
             assert verdict.found is not None, "what is accepted says something"
             self._on_news(topic.block, verdict.found, peer)
@@ -207,30 +209,24 @@ class Gossip(Generic[C, F]):
     # Whom to tell
 
     def _on_view(self, peer: PeerId, view: View) -> None:
-        before, after = self._reach.get(peer, {}), dict[Hash, None]()
-        self._reach[peer] = after
+        before, self._reach[peer] = self._reach.get(peer, {}), {}
         for head in view.heads:
-            after |= dict.fromkeys(self._chain(view, head, after))
-        self._reaches(peer, [block for block in after if block not in before])
+            for topic in self._begin(peer, view, head):
+                if topic.block not in before:
+                    self._catching_up.add(peer, topic.block, len(topic.order))
         self._early.drop(peer, over=lambda block: not self._is_early(peer, block))
 
-    def _chain(self, view: View, head: Hash, reached: dict[Hash, None]) -> list[Hash]:
-        """The head, if it is open, and what a peer with that view works on below it, as far as
-        that is not reached yet."""
-        chain: list[Hash] = []
+    def _begin(self, peer: PeerId, view: View, head: Hash) -> Iterator[Topic[C, F]]:
+        """The peer works on the head, if it is open, and on what is below: what of this it has not
+        reached by another way."""
+        reach = self._reach.setdefault(peer, {})
         topic = self._topics.get(head)
-        while topic is not None and topic.block not in reached:
-            chain.append(topic.block)
+        while topic is not None and topic.block not in reach:
+            reach[topic.block] = None
+            yield topic
             topic = None if topic.parent is None else self._topics.get(topic.parent)
             if topic is not None and topic.number <= view.finalized_number:
-                break
-        return chain
-
-    def _reaches(self, peer: PeerId, blocks: Sequence[Hash]) -> None:
-        """The peer has begun to work on these."""
-        for block in blocks:
-            self._reach[peer][block] = None
-            self._catching_up.add(peer, block, len(self._topics[block].order))
+                return
 
     def _lacks(self, peer: PeerId, topic: Topic[C, F], item: Item[C]) -> bool:
         """Whether a peer works on the topic and, as far as we know, has not got the item."""
