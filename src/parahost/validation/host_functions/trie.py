@@ -28,8 +28,7 @@ def _root(hash_name: str) -> Callable[..., int]:
         from parahost.trie import StateVersion, Trie
 
         pairs = _read(tuple[tuple[bytes, bytes], ...], context, entries)
-        key_bytes = sum(len(key) for key, _ in pairs)
-        context.charge(len(pairs) * INSTRUCTIONS_PER_NODE + key_bytes * INSTRUCTIONS_PER_KEY_BYTE)
+        context.charge(sum(len(key) for key, _ in pairs) * INSTRUCTIONS_PER_KEY_BYTE)
         changes: dict[bytes, bytes | None] = dict(pairs)
         empty = Trie(StateVersion(_known(version)), hasher=getattr(hashing, hash_name))
         return context.give(empty.insert_many(changes).root)
@@ -44,7 +43,6 @@ def _ordered_root(hash_name: str) -> Callable[..., int]:
         from parahost.crypto import hashing
 
         items = _read(tuple[bytes, ...], context, values)
-        context.charge(len(items) * INSTRUCTIONS_PER_NODE)
         state_version = trie.StateVersion(_known(version))
         return context.give(trie.ordered_root(items, state_version, getattr(hashing, hash_name)))
 
@@ -62,7 +60,6 @@ def _verify_proof(hash_name: str) -> Callable[..., int]:
 
         expected, nodes = context.memory.read(root, 32), _read(tuple[bytes, ...], context, proof)
         entry = context.memory.read_span(key), context.memory.read_span(value)
-        context.charge(len(nodes) * INSTRUCTIONS_PER_NODE)
         state_version = StateVersion(_known(version))
         try:
             verify_entry(expected, nodes, *entry, state_version, getattr(hashing, hash_name))
@@ -74,10 +71,14 @@ def _verify_proof(hash_name: str) -> Callable[..., int]:
 
 
 def _read(kind: type[_T], context: HostContext, span: int) -> _T:
+    """A list, once its items are counted: reading them takes time too."""
     from parahost.primitives import scale
 
+    data = context.memory.read_span(span)
     try:
-        value: _T = scale.decode_prefix(kind, context.memory.read_span(span))[0]
+        count, _ = scale.decode_compact(data, 0)
+        context.charge(min(count, len(data)) * INSTRUCTIONS_PER_NODE)
+        value: _T = scale.decode_prefix(kind, data)[0]
     except scale.ScaleDecodeError as error:
         raise GuestTrap(f"malformed list for a trie: {error}") from None
     return value
