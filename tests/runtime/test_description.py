@@ -119,6 +119,7 @@ def test_all_modules_are_there_by_their_numbers() -> None:
         (74, "Validity"),
         (75, "Approvals"),
         (76, "RemoteDisputes"),
+        (77, "Contradictions"),
         (255, "Sudo"),
     ]
 

@@ -24,6 +24,8 @@ from parahost.primitives.basic import (
     SessionIndex,
     Slot,
     ValidationCode,
+    ValidatorIndex,
+    ValidatorSignature,
 )
 from parahost.primitives.consensus import (
     BabeEquivocationProof,
@@ -31,9 +33,16 @@ from parahost.primitives.consensus import (
     Prevote,
 )
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.misbehavior import DoubleVote
 from parahost.primitives.remote_disputes import RemoteDispute
+from parahost.primitives.statements import (
+    CompactSeconded,
+    SignedCompactStatement,
+    SigningContext,
+)
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.dispatch import ModuleRefusal
 from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
@@ -80,6 +89,11 @@ VOTE = Prevote(H256(bytes(32)), U32(1))  # type: ignore[arg-type]
 NOBODYS = GrandpaSignature(H512(bytes(64)))
 NOBODYS_CHECKS = SecondaryChecks(SessionIndex(U32(0)), CandidateHash(H256(bytes(32))), (), ())
 
+SECONDED = SignedCompactStatement(
+    CompactSeconded(CandidateHash(H256(bytes(32)))),
+    ValidatorIndex(U32(0)),
+    ValidatorSignature(H512(bytes(64))),
+)
 RECEIPT = inherent_data(CHAIN).backed_candidates[0].candidate.to_plain()
 
 EXAMPLES: dict[type, Callable[[], Any]] = {
@@ -110,6 +124,9 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Unbond: lambda: Unbond(U128(1)),
     WithdrawUnbonded: WithdrawUnbonded,
     ForceUnfreeze: ForceUnfreeze,
+    ReportContradiction: lambda: ReportContradiction(
+        DoubleVote(SigningContext(SessionIndex(U32(0)), CHAIN.header.hash()), SECONDED, SECONDED)
+    ),
     DisputeRemotely: lambda: DisputeRemotely(
         RemoteDispute(RECEIPT, SessionIndex(U32(0)), CoreIndex(U32(0)), CHAIN.header, None, ())
     ),
@@ -121,6 +138,7 @@ ALICE = Signed(account("Alice"))
 ALLOWED: dict[type, tuple[Origin, ...]] = (
     {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion, NoteChecks)}
     | {cls: (NoOrigin(),) for cls in (ReportBabeEquivocation, ReportGrandpaEquivocation)}
+    | {ReportContradiction: (NoOrigin(),)}
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
     | dict.fromkeys((Bond, Unbond, WithdrawUnbonded, DisputeRemotely), (ALICE,))
     | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}

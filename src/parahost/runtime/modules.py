@@ -11,6 +11,7 @@ from parahost.primitives.basic import ValidatorId
 from parahost.runtime.authorship import Authorship
 from parahost.runtime.babe import Babe
 from parahost.runtime.balances import Balances
+from parahost.runtime.contradictions import Contradictions
 from parahost.runtime.dispatch import DispatchClass
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.grandpa import Grandpa
@@ -89,6 +90,7 @@ MODULE_TABLE: Final = module_table(
     Validity,
     Approvals,
     RemoteDisputes,
+    Contradictions,
     Sudo,
 )
 """All modules, in the order of their numbers."""
@@ -123,6 +125,7 @@ class Modules:
         self.slashing = Slashing(self.system, self.session, self.staking, self.validity_parameters)
         self.offences = Offences(self.system, self.slashing)
         self.babe = Babe(self.system, self.session, self.offences, verifier)
+        self.contradictions = Contradictions(self.session, self.offences, verifier)
         self.timestamp = Timestamp(self.babe)
         self.authorship = Authorship(self.babe, self.session)
         self.grandpa = Grandpa(self.system, self.session, self.offences, verifier)

@@ -1,4 +1,4 @@
-"""Offences: proven misbehaviour of validators in consensus, kept once and punished once."""
+"""Offences: proven misbehaviour of validators, kept once and punished once."""
 
 from __future__ import annotations
 
@@ -26,18 +26,22 @@ class OffenceKind(IntEnum):
     """Two blocks in one slot."""
     GRANDPA_EQUIVOCATION = 1
     """Two votes in one stage of one round."""
+    STATEMENT_CONTRADICTION = 2
+    """Two candidates seconded on one relay parent, or two things said of one."""
 
 
 _NAMES = {
     OffenceKind.BABE_EQUIVOCATION: b"babe:equivocatio",
     OffenceKind.GRANDPA_EQUIVOCATION: b"grandpa:equivoca",
+    OffenceKind.STATEMENT_CONTRADICTION: b"paras:contradict",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Offence:
     """``session_index``: the latest session in which the offender had the key. ``time_slot``:
-    the slot; or the set id and the round; 8 bytes each, little-endian."""
+    the slot; or the set id and the round, 8 bytes each, little-endian; or the relay parent, and the
+    candidate of which two things were said."""
 
     kind: OffenceKind
     session_index: SessionIndex

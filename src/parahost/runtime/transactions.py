@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import H256, U32, BlockNumber, Hash
 from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.errors import (
     BadSignature,
     DispatchError,
@@ -131,6 +132,8 @@ class TransactionChecks:
                 offence = modules.babe.offence_of(store, call.proof)
             elif isinstance(call, ReportGrandpaEquivocation):
                 offence = modules.grandpa.offence_of(store, call.proof)
+            elif isinstance(call, ReportContradiction):
+                offence = modules.contradictions.offence_of(store, call.proof)
             else:
                 raise UnsignedNotAllowed(f"{name_of(call)} needs a signature")
         except DispatchError as error:

@@ -11,7 +11,7 @@ from parahost.runtime.weights import Weight, micros
 
 CHECKED_CANDIDATE: Final = micros(200)
 """A candidate on whose checks something is brought: its record, whether it is accepted now."""
-ASSIGNMENT: Final = micros(700)
+ASSIGNMENT: Final = micros(800)
 """One VRF, and what it draws."""
 APPROVAL: Final = micros(130)
 """One signature."""
