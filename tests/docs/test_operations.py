@@ -12,6 +12,8 @@ import pytest
 
 from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.primitives.configuration import BOUNDS
+from parahost.primitives.validity_configuration import VALIDITY_BOUNDS
+from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
 
 PAGE = Path(__file__).parents[2] / "docs/OPERATIONS.md"
 ROW = re.compile(r"^\| ([^|]+) \| (-?[\d.]+) ?([\w]*) \| `([\w.]+)` \|$", re.MULTILINE)
@@ -56,3 +58,19 @@ def test_the_bounds_of_the_configuration_are_the_programs() -> None:
     row = re.compile(r"^\| (\w+) \| (\d+)[^|]* \| (\d+)[^|]* \|$", re.MULTILINE)
     shown = {name: (int(low), int(high)) for name, low, high in row.findall(PAGE.read_text())}
     assert shown == {name: (b.least, b.greatest) for name, b in BOUNDS.items()}
+
+
+def test_the_bounds_and_defaults_of_the_validity_configuration_are_the_programs() -> None:
+    row = re.compile(r"^\| (\w+)[^|]* \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)
+    rows = row.findall(PAGE.read_text())
+    shown = {name: (int(low), int(high), int(default)) for name, low, high, default in rows}
+    config = DEFAULT_VALIDITY_CONFIGURATION
+    values = {
+        each.name: getattr(part, each.name)
+        for part in (config, config.approval, config.penalties)
+        for each in fields(part)
+    }
+    assert shown == {
+        name: (bounds.least, bounds.greatest, values[name])
+        for name, bounds in VALIDITY_BOUNDS.items()
+    }

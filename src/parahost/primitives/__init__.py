@@ -6,8 +6,11 @@ Pure data, one subject a module:
 * :mod:`~parahost.primitives.candidates`: receipts, commitments, validation data, PoVs
 * :mod:`~parahost.primitives.statements`: statements, attestations, backed candidates
 * :mod:`~parahost.primitives.availability`: bitfields, chunks, thresholds
-* :mod:`~parahost.primitives.inherent`, :mod:`~parahost.primitives.disputes`
-* :mod:`~parahost.primitives.configuration`: the host's parameters
+* :mod:`~parahost.primitives.approval`: assignments and checks of included candidates
+* :mod:`~parahost.primitives.disputes`, :mod:`~parahost.primitives.remote_disputes`: votes
+* :mod:`~parahost.primitives.inherent`: what a block author brings
+* :mod:`~parahost.primitives.configuration`, :mod:`~parahost.primitives.validity_configuration`:
+  the host's parameters
 * :mod:`~parahost.primitives.header`, :mod:`~parahost.primitives.consensus`: blocks, BABE, GRANDPA
 * :mod:`~parahost.primitives.scale`: the codec
 """
