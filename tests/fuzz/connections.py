@@ -9,6 +9,7 @@ from random import Random
 from typing import cast
 
 import trio
+import trio.testing
 
 from parahost.network import multistream
 from parahost.network.errors import PeerError, ProtocolViolation
@@ -159,7 +160,8 @@ class _Channel:
 
 
 def _carry(data: bytes) -> None:
-    """A connection whose streams are echoed in pieces, to its end; the last is often a half."""
+    """A connection whose streams are echoed in pieces, to its end; the last is often a half.
+    Its frames are read at a rate: time passes at once where everybody waits."""
     holdings = Holdings(NetworkLimits())
 
     async def echo(stream: Stream) -> None:
@@ -177,7 +179,7 @@ def _carry(data: bytes) -> None:
                 nursery.start_soon(echo, stream)
         return mux
 
-    mux = trio.run(main)
+    mux = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     if mux.failure is not None:
         raise Broken("yamux") from mux.failure
     if mux.ended is None or (holdings.held, holdings.unasked) != (0, 0):
