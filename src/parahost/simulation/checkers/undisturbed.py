@@ -40,8 +40,12 @@ class StrangersChangeNothing(Checker):
             if empty > self.MOST_EMPTY_SLOTS:
                 self.violated(f"{empty} slots without a block before it", block)
 
+        longest_s = (self.MOST_EMPTY_SLOTS + 2) * self.scene.plan.shape.slot_s
+        first_s = chain[1].at if len(chain) > 1 else 0.0
+        if first_s > longest_s:
+            self.violated(f"no block for {first_s:.0f} s before it", chain[1])
         silent_s = trio.current_time() - chain[-1].at
-        if silent_s > (self.MOST_EMPTY_SLOTS + 2) * self.scene.plan.shape.slot_s:
+        if silent_s > longest_s:
             self.violated(f"no block for {silent_s:.0f} s", chain[-1])
 
     def _check_finality(self, best: RecordedBlock) -> None:
