@@ -1,6 +1,6 @@
 # Two commands do everything: `make devnet` and `make test`.
 PYTHON ?= $(or $(shell command -v python3.11),python3.12)
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
@@ -49,4 +49,4 @@ wasm:
 	$(MAKE) -C src/parahost/parachains
 
 clean:
-	rm -rf $(VENV) devnet-data
+	rm -rf .venv .venv-3.12 devnet-data

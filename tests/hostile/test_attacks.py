@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.devnet, pytest.mark.hostile]
 
 FIRST_CALM_SLOTS = 15
 CALM_SLOTS = 4
-ATTACKED_SLOTS = 14
+ATTACKED_SLOTS = 12
 LEFT_BEHIND = 1.7
 """Times the memory of the first calm: heaps have holes, and the chain grows meanwhile."""
 MUST_END = [attack.__name__ for attack in BREAKS_RULES]
