@@ -40,7 +40,7 @@ from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.runtime.errors import HeaderTooLong, InvalidBlock
 from tests.chain.wire import start, until, wire
-from tests.chain.world import PARAMETERS, Forge, hashes, open_chain
+from tests.chain.world import PARAMETERS, Forge, ManualClock, hashes, open_chain
 from tests.memory_network import MemoryNetwork, MemoryPort
 
 
@@ -663,7 +663,7 @@ def test_who_asks_for_proofs_makes_us_look_through_so_many_blocks(long_line: lis
 
 
 def test_so_many_blocks_of_a_peer_are_remembered() -> None:
-    peer = Peer(PeerId("peer"), 6.0)
+    peer = Peer(PeerId("peer"), ManualClock(), 6.0)
     for seed in range(1025):
         peer.note_known(some_hash(seed))
     assert [peer.knows(some_hash(seed)) for seed in (0, 1, 1024)] == [False, True, True]

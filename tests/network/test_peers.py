@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from parahost.network.identity import Identity
-from parahost.network.limits import NetworkLimits, TokenBucket
+from parahost.network.limits import NetworkLimits
 from parahost.network.peers import MAX_LEARNED, PeerBook
 from parahost.network.reputation import MAX_RECORDS, ReputationBook
 from parahost.primitives.addresses import parse_address
 from parahost.primitives.basic import PeerId
 from parahost.primitives.peer_ids import peer_id_of
+from parahost.token_bucket import TokenBucket
 
 LOCAL, BOOT, FIRST, SECOND = (Identity(bytes((number,)) * 32).peer for number in range(4))
 LIMITS = NetworkLimits()

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.network.limits import NetworkLimits, TokenBucket
+from parahost.network.limits import NetworkLimits
 from parahost.ports.clock import Clock
 from parahost.primitives.addresses import is_loopback
+from parahost.token_bucket import TokenBucket
 
 MAX_NETWORKS = 1024
 """Addresses that are remembered, those that came last."""

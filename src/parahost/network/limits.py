@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from parahost.ports.clock import Clock
 from parahost.ports.network import REPUTATION_FLOOR
 from parahost.primitives.limits import KIB, MIB
 
@@ -105,35 +104,3 @@ class NetworkLimits:
     reputation_half_life_s: float = 60.0
     ban_s: float = 60.0
     yamux: YamuxLimits = field(default_factory=YamuxLimits)
-
-
-class TokenBucket:
-    """Lets ``rate`` tokens per second through, and ``burst`` at once after a rest."""
-
-    def __init__(self, clock: Clock, rate: float, burst: float, *, filled: float = 1.0) -> None:
-        """:param filled: how much of a burst is there at first, from 0 to 1."""
-        self._clock = clock
-        self._rate = rate
-        self._burst = burst
-        self._tokens = burst * filled
-        self._at = clock.now()
-
-    def take(self, count: float) -> float:
-        """Take tokens, on credit if need be. Returns the seconds until the debt is paid."""
-        self._tokens = self._left() - count
-        return max(0.0, -self._tokens / self._rate)
-
-    def take_up_to(self, count: float, *, least: float = 0.0) -> float:
-        """Take so many tokens as there are, or none when they are fewer than ``least``."""
-        self._tokens = self._left()
-        taken = min(count, max(self._tokens, 0.0))
-        if taken < least:
-            return 0.0
-        self._tokens -= taken
-        return taken
-
-    def _left(self) -> float:
-        now = self._clock.now()
-        passed = max(0.0, now - self._at)  # a clock may be set back
-        self._at = now
-        return min(self._burst, self._tokens + passed * self._rate)

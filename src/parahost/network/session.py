@@ -21,7 +21,7 @@ from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
 from parahost.network.framing import frame, receive_frame, receive_length
 from parahost.network.handshake import MAX_TOLD, Hello, decode_told, encode_told
 from parahost.network.incidents import Incidents
-from parahost.network.limits import NetworkLimits, TokenBucket
+from parahost.network.limits import NetworkLimits
 from parahost.network.reputation import OVER_RATE, SLOW_READER, VIOLATION
 from parahost.network.yamux import Stream, Yamux
 from parahost.ports.clock import Clock
@@ -38,6 +38,7 @@ from parahost.ports.network import (
 )
 from parahost.primitives.addresses import PeerAddress
 from parahost.primitives.basic import PeerId
+from parahost.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
 

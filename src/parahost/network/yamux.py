@@ -16,8 +16,9 @@ import trio
 
 from parahost.network.errors import PeerError, ProtocolViolation
 from parahost.network.holdings import Holdings
-from parahost.network.limits import TokenBucket, YamuxLimits
+from parahost.network.limits import YamuxLimits
 from parahost.network.secure import MAX_PLAINTEXT, SecureChannel
+from parahost.token_bucket import TokenBucket
 
 PROTOCOL = "/yamux/1.0.0"
 _HEADER = struct.Struct(">BBHII")

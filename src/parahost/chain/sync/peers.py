@@ -6,8 +6,10 @@ from collections import OrderedDict
 from dataclasses import InitVar, dataclass, field
 
 from parahost.chain.sync.messages import Status
+from parahost.ports import Clock
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
 from parahost.primitives.limits import KIB
+from parahost.token_bucket import TokenBucket
 
 KNOWN_BLOCKS = 1024
 SERVED_PER_S = 500.0
@@ -23,28 +25,6 @@ imported: while we are behind, a block or two a slot, and after a rest a whole f
 
 
 @dataclass(slots=True)
-class Allowance:
-    """What a peer may do: so much at once after a rest, and so much a second."""
-
-    per_s: float
-    at_once: float
-    _left: float = field(init=False)
-    _at: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._left = self.at_once
-
-    def left(self, now: float) -> float:
-        """At ``now``, in seconds by our clock; below 0 when more was taken than there was."""
-        self._left = min(self.at_once, self._left + self.per_s * max(0.0, now - self._at))
-        self._at = now
-        return self._left
-
-    def take(self, amount: float) -> None:
-        self._left -= amount
-
-
-@dataclass(slots=True)
 class Peer:
     """One connected peer. What it claims to have is not believed, only tried.
 
@@ -52,16 +32,18 @@ class Peer:
     """
 
     id: PeerId
+    clock: InitVar[Clock]
     slot_s: InitVar[float]
     status: Status | None = None
     busy: bool = False
-    served: Allowance = field(default_factory=lambda: Allowance(SERVED_PER_S, SERVED_AT_ONCE))
-    unattached: Allowance = field(init=False)
+    served: TokenBucket = field(init=False)
+    unattached: TokenBucket = field(init=False)
     """For announcements of blocks whose parents we lack."""
     _known: OrderedDict[Hash, None] = field(default_factory=OrderedDict)
 
-    def __post_init__(self, slot_s: float) -> None:
-        self.unattached = Allowance(UNATTACHED_PER_SLOT / slot_s, UNATTACHED_AT_ONCE)
+    def __post_init__(self, clock: Clock, slot_s: float) -> None:
+        self.served = TokenBucket(clock, SERVED_PER_S, SERVED_AT_ONCE)
+        self.unattached = TokenBucket(clock, UNATTACHED_PER_SLOT / slot_s, UNATTACHED_AT_ONCE)
 
     def knows(self, block: Hash) -> bool:
         """Whether the peer told us of the block, or we told it."""
@@ -73,9 +55,10 @@ class Peer:
         if len(self._known) > KNOWN_BLOCKS:
             self._known.popitem(last=False)
 
-    def may_ask(self, now: float) -> bool:
-        """Whether it has an allowance left, at ``now`` in seconds by our clock."""
-        return self.served.left(now) > 0
+    @property
+    def may_ask(self) -> bool:
+        """Whether we serve it now."""
+        return self.served.left > 0
 
     def note_served(self, blocks: int, size: int) -> None:
         """It has asked for so many blocks, and was sent so many bytes."""

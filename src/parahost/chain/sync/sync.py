@@ -157,7 +157,7 @@ class Sync:
     def _on_event(self, event: NetworkEvent) -> None:
         match event:
             case PeerConnected(peer=id):
-                self._peers[id] = Peer(id, self._chain.parameters.slot_duration_s)
+                self._peers[id] = Peer(id, self._clock, self._chain.parameters.slot_duration_s)
                 self._network.notify([id], ANNOUNCES.name, self._status())
             case PeerDisconnected(peer=id):
                 self._peers.pop(id, None)
@@ -191,11 +191,10 @@ class Sync:
         if self._chain.is_bad(hash) or self._chain.is_bad(header.parent_hash):
             self._network.report(peer.id, COST_BAD_BLOCK, "announces a bad block")
             return
-        if hash not in self._chain and header.parent_hash not in self._chain:
-            if peer.unattached.left(self._clock.now()) < 1:
-                self._network.report(peer.id, COST_UNATTACHED, "announces blocks without parents")
-                return
-            peer.unattached.take(1)
+        is_attached = hash in self._chain or header.parent_hash in self._chain
+        if not is_attached and not peer.unattached.take_up_to(1, least=1):
+            self._network.report(peer.id, COST_UNATTACHED, "announces blocks without parents")
+            return
         self._want(peer, header.number, hash)
 
     def _lie_in(self, status: Status) -> str | None:
@@ -213,7 +212,7 @@ class Sync:
 
     async def _on_request(self, peer: PeerId, payload: bytes) -> bytes | None:
         source = self._peers.get(peer)
-        if source is not None and not source.may_ask(self._clock.now()):
+        if source is not None and not source.may_ask:
             self._network.report(peer, COST_GREEDY, "asks for more blocks than it is allowed")
             return None
         try:

@@ -43,6 +43,7 @@ from parahost.primitives.candidates import PoV
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.limits import MAX_POV_BYTES, MIB
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
+from parahost.token_bucket import TokenBucket
 
 MAX_HELD_BYTES = 8 * MAX_POV_BYTES
 """PoVs kept in memory for others, in bytes; of more, the oldest go. The store has them all."""
@@ -113,23 +114,6 @@ class HeldPoV:
     served: dict[PeerId, int] = field(default_factory=dict)
 
 
-class Allowance:
-    """Bytes that may be given away: ``burst`` at once after a rest, ``per_s`` in the long run."""
-
-    def __init__(self, burst: int, per_s: int) -> None:
-        self._burst, self._per_s = burst, per_s
-        self._left, self._at = float(burst), 0.0
-
-    def take(self, count: int, now: float) -> bool:
-        """Whether so many may be given away at that time, in seconds; then they are."""
-        passed = max(now - self._at, 0.0)  # a clock may be set back
-        self._left, self._at = min(self._left + passed * self._per_s, self._burst), now
-        if count > self._left:
-            return False
-        self._left -= count
-        return True
-
-
 @dataclass(slots=True)
 class HeadState:
     leaf: ActiveLeaf
@@ -171,10 +155,10 @@ class PoVDistribution(Subsystem):
         self._heads: dict[Hash, HeadState] = {}
         self._held: OrderedDict[CandidateHash, HeldPoV] = OrderedDict()
         self._held_bytes = 0
-        self._for_others = Allowance(OTHERS_BURST_BYTES, OTHERS_BYTES_PER_S)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
+        self._for_others = TokenBucket(ctx.clock, OTHERS_BYTES_PER_S, OTHERS_BURST_BYTES)
         ctx.send(RegisterRequestProducer(POV_REQUEST, PoVRequested))
 
     # Signals
@@ -271,7 +255,7 @@ class PoVDistribution(Subsystem):
             if held.served.get(peer, 0) < SERVINGS and peer in await self._group(held):
                 held.served[peer] = held.served.get(peer, 0) + 1
                 message.reply.answer(held.payload)
-            elif self._for_others.take(len(held.payload), self.ctx.clock.now()):
+            elif self._for_others.take_up_to(len(held.payload), least=len(held.payload)):
                 message.reply.answer(held.payload)
             else:
                 message.reply.answer(None)
