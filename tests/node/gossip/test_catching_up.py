@@ -33,18 +33,18 @@ async def test_those_who_come_late_are_served_as_the_bus_has_room() -> None:
     behind = CatchingUp(lambda *what: served.append(what))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(behind.run, room)
-        behind.add(P, HEAD, 0)
+        behind.add(P, HEAD, 3, 3)
         for number in range(63):
-            behind.add(PeerId(f"peer {number}"), HEAD, 1 + number)
+            behind.add(PeerId(f"peer {number}"), HEAD, 0, 1 + number)
         await trio.testing.wait_all_tasks_blocked()
         assert served == []
         await room.let_in(5)
         assert served == [(PeerId(f"peer {number}"), HEAD, 0, 1 + number) for number in range(5)]
         await room.let_in(100)
         assert len(served) == 63, "nobody twice, and not who lacks nothing"
-        behind.add(Q, HEAD, 7)
+        behind.add(Q, HEAD, 5, 7)
         await trio.testing.wait_all_tasks_blocked()
-        assert served[63:] == [(Q, HEAD, 0, 7)]
+        assert served[63:] == [(Q, HEAD, 5, 7)]
         nursery.cancel_scope.cancel()
 
 
@@ -54,9 +54,9 @@ async def test_who_lacks_much_is_served_a_batch_at_a_time_and_others_between() -
     behind = CatchingUp(lambda *what: served.append(what))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(behind.run, room)
-        behind.add(P, HEAD, 2 * batch + 1)
-        behind.add(Q, HEAD, 3)
-        behind.add(P, OTHER, batch)
+        behind.add(P, HEAD, 0, 2 * batch + 1)
+        behind.add(Q, HEAD, 0, 3)
+        behind.add(P, OTHER, 0, batch)
         await room.let_in(9)
         assert served == [
             (P, HEAD, 0, batch),

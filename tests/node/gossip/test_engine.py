@@ -128,6 +128,22 @@ async def test_of_many_each_gives_little_to_who_comes_late_but_always_its_own() 
         assert sum(len(node.told(peer)) for peer in late) < 20 * 3 + 20 * 40 / 10
 
 
+async def test_who_comes_and_goes_has_us_look_only_at_what_was_said_since() -> None:
+    """Else a word of a few bytes, said again and again, would cost us all that there is."""
+    async with checking(P, *(PeerId(f"peer {number}") for number in range(600))) as node:
+        topic = node.open(1)
+        await node.view(P, topic)
+        await node.hear(P, topic, *(assigned(validator, 5) for validator in range(40)))
+        late = PeerId("peer 0")
+        for _ in range(100):
+            await node.view(late, topic)
+            await node.view(late)
+        assert len(node.told(late)) < 10
+        await node.publish(topic, assigned(700, 5))
+        await node.view(late, topic)
+        assert node.told(late)[-1] == (topic, assigned(700, 5))
+
+
 # What is below a head, and not final
 
 

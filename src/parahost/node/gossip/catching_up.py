@@ -29,10 +29,10 @@ class CatchingUp:
         self._behind: dict[tuple[PeerId, Hash], tuple[int, int]] = {}
         self._wake = trio.Event()
 
-    def add(self, peer: PeerId, topic: Hash, items: int) -> None:
-        """The peer works on the topic, of which there are so many items."""
-        if items:
-            self._behind[peer, topic] = (0, items)
+    def add(self, peer: PeerId, topic: Hash, first: int, end: int) -> None:
+        """The peer works on the topic; those of its items are to be looked at."""
+        if first < end:
+            self._behind[peer, topic] = (first, end)
             self._wake.set()
 
     async def run(self, ctx: Context) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import field
 
@@ -11,29 +10,19 @@ from parahost.primitives.limits import KIB, MIB
 from parahost.primitives.values import dataclass
 
 MAX_EARLY_BYTES = 16 * MIB
-"""What waits in all. When it is more, the peer that has most waiting loses what came first: so
-nobody crowds out others."""
+"""What waits in all. When it is more, the peer that has most waiting loses all that it said of the
+block that it named first: so nobody crowds out others."""
 OVERHEAD_BYTES = KIB
 """A message counts for so much more than its bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    arrival: int
-    """The how many-th of all it was."""
-    block: Hash
-    payload: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.payload) + OVERHEAD_BYTES
+MAX_BLOCKS = 64
+"""Of how many blocks one peer's messages wait."""
 
 
 @dataclass(slots=True)
 class _Share:
-    """What one peer has waiting."""
+    """What one peer has waiting: by block, with the how many-th of all each message was."""
 
-    messages: deque[_Waiting] = field(default_factory=deque)
+    blocks: dict[Hash, list[tuple[int, bytes]]] = field(default_factory=dict)
     size: int = 0
 
 
@@ -46,49 +35,42 @@ class Early:
         self._arrivals = 0
 
     def __len__(self) -> int:
-        return sum(len(share.messages) for share in self._shares.values())
+        """How many messages wait."""
+        return sum(len(m) for share in self._shares.values() for m in share.blocks.values())
 
     def keep(self, peer: PeerId, block: Hash, payload: bytes) -> None:
         """Let a message wait until its block's topic is opened."""
         self._arrivals += 1
-        one = _Waiting(self._arrivals, block, payload)
         share = self._shares.setdefault(peer, _Share())
-        share.messages.append(one)
-        share.size += one.size
-        self._size += one.size
+        share.blocks.setdefault(block, []).append((self._arrivals, payload))
+        share.size += len(payload) + OVERHEAD_BYTES
+        self._size += len(payload) + OVERHEAD_BYTES
+        if len(share.blocks) > MAX_BLOCKS:
+            self._part(peer, next(iter(share.blocks)))
         while self._size > MAX_EARLY_BYTES:
-            greediest = max(self._shares.values(), key=lambda share: share.size)
-            gone = greediest.messages.popleft()
-            greediest.size -= gone.size
-            self._size -= gone.size
+            greediest = max(self._shares, key=lambda peer: self._shares[peer].size)
+            self._part(greediest, next(iter(self._shares[greediest].blocks)))
 
     def take(self, block: Hash) -> list[tuple[PeerId, bytes]]:
         """The block's topic is open: who said what about it, in the order in which it came."""
-        taken = [
-            (one.arrival, peer, one.payload)
-            for peer in tuple(self._shares)
-            for one in self._part(peer, lambda other: other == block)
-        ]
-        taken.sort(key=lambda entry: entry[0])
-        return [(peer, payload) for _, peer, payload in taken]
+        peers = [peer for peer, share in self._shares.items() if block in share.blocks]
+        taken = [(one, peer) for peer in peers for one in self._part(peer, block)]
+        taken.sort(key=lambda entry: entry[0][0])
+        return [(peer, payload) for (_, payload), peer in taken]
 
     def drop(self, peer: PeerId, over: Callable[[Hash], bool] = lambda block: True) -> None:
         """Let go what a peer said about blocks that are ``over``."""
-        self._part(peer, over)
+        if peer in self._shares:
+            for block in [each for each in self._shares[peer].blocks if over(each)]:
+                self._part(peer, block)
 
-    def _part(self, peer: PeerId, goes: Callable[[Hash], bool]) -> list[_Waiting]:
-        """Part with a peer's messages about such blocks."""
-        share = self._shares.pop(peer, None)
-        if share is None:
-            return []
-        gone, stays = list[_Waiting](), _Share()
-        for one in share.messages:
-            if goes(one.block):
-                gone.append(one)
-                self._size -= one.size
-            else:
-                stays.messages.append(one)
-                stays.size += one.size
-        if stays.messages:
-            self._shares[peer] = stays
+    def _part(self, peer: PeerId, block: Hash) -> list[tuple[int, bytes]]:
+        """Part with a peer's messages about a block."""
+        share = self._shares[peer]
+        gone = share.blocks.pop(block)
+        freed = sum(len(payload) + OVERHEAD_BYTES for _, payload in gone)
+        share.size -= freed
+        self._size -= freed
+        if not share.blocks:
+            del self._shares[peer]
         return gone

@@ -100,7 +100,7 @@ class Gossip(Generic[C, F]):
         for peer in self._peers.all():
             if block in (view := self._peers.view(peer)):
                 for topic in self._begin(peer, view, block):
-                    self._catching_up.add(peer, topic.block, len(topic.order))
+                    self._bring_up_to_date(peer, topic)
         for peer, payload in self._early.take(block):
             self._on_message(peer, payload)
 
@@ -213,7 +213,7 @@ class Gossip(Generic[C, F]):
         for head in view.heads:
             for topic in self._begin(peer, view, head):
                 if topic.block not in before:
-                    self._catching_up.add(peer, topic.block, len(topic.order))
+                    self._bring_up_to_date(peer, topic)
         self._early.drop(peer, over=lambda block: not self._is_early(peer, block))
 
     def _begin(self, peer: PeerId, view: View, head: Hash) -> Iterator[Topic[C, F]]:
@@ -227,6 +227,10 @@ class Gossip(Generic[C, F]):
             topic = None if topic.parent is None else self._topics.get(topic.parent)
             if topic is not None and topic.number <= view.finalized_number:
                 return
+
+    def _bring_up_to_date(self, peer: PeerId, topic: Topic[C, F]) -> None:
+        """Who comes and goes is given what was said since: nobody makes us look at all again."""
+        self._catching_up.add(peer, topic.block, topic.knows(peer).looked_at, len(topic.order))
 
     def _lacks(self, peer: PeerId, topic: Topic[C, F], item: Item[C]) -> bool:
         """Whether a peer works on the topic and, as far as we know, has not got the item."""
@@ -262,6 +266,7 @@ class Gossip(Generic[C, F]):
         if topic is None or block not in self._reach.get(peer, ()):
             return
         knowledge = topic.knows(peer)
+        knowledge.looked_at = end
         introduced = dict(knowledge.introduced)
         wanted: dict[Hashable, Item[C]] = {}
         for item in topic.order[first:end]:

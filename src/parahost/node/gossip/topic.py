@@ -23,6 +23,8 @@ class Knowledge:
     """What the peer knows of, so that it can be told what depends on it."""
     spent: dict[Hashable, int] = field(default_factory=dict)
     """How much of its quotas the peer has used, by their keys."""
+    looked_at: int = 0
+    """How many of the topic's items have been looked at for it, as it began to work there."""
 
     def has_sent(self, item: Item[Any]) -> bool:
         return self.items.get(item.id, False)
