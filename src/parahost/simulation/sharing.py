@@ -27,7 +27,8 @@ from parahost.validation.inprocess import InProcessHost
 BlockBody = tuple[Extrinsic, ...]
 
 MAX_EXECUTIONS = 512
-MAX_ANSWERS = 4096
+MAX_ANSWERS = 1024
+"""A few for each block: its leaf, which knows the rest, and what is asked of older blocks."""
 
 
 class Sharing:
