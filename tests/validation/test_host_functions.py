@@ -298,8 +298,9 @@ def test_trie_roots_of_nonsense_trap() -> None:
     root = returns_pointer(
         f"(call $ext_trie_blake2_256_root_version_2 {ARGUMENT} (i32.const 1))", 32
     )
-    outcome = call(root, b"\x04\xff")
-    assert isinstance(outcome, Failed) and "malformed list" in outcome.reason
+    for params in (b"", b"\x02", b"\x04\xff", b"\xff" * 5):
+        outcome = call(root, params)
+        assert isinstance(outcome, Failed) and "malformed list" in outcome.reason
     version = root.replace("(i32.const 1)", "(i32.const 2)")
     outcome = call(version, b"\0")
     assert isinstance(outcome, Failed) and "no state version 2" in outcome.reason

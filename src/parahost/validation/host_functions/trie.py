@@ -7,7 +7,7 @@ As in Substrate, bytes behind a SCALE argument are not looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from parahost.validation.errors import GuestTrap
 from parahost.validation.host_functions.context import HostContext, HostFunction
@@ -76,7 +76,7 @@ def _read(kind: type[_T], context: HostContext, span: int) -> _T:
 
     data = context.memory.read_span(span)
     try:
-        count, _ = scale.decode_compact(data, 0)
+        count, _ = scale.decode_prefix(Annotated[int, scale.Compact(32)], data)
         context.charge(min(count, len(data)) * INSTRUCTIONS_PER_NODE)
         value: _T = scale.decode_prefix(kind, data)[0]
     except scale.ScaleDecodeError as error:
