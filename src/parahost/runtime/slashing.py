@@ -8,7 +8,7 @@ are disabled at a time, the worst ones, so that nobody can stop the chain by it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -152,15 +152,13 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
         self,
         store: Overlay,
         session: SessionIndex,
-        indices: Collection[ValidatorIndex],
-        amount: int,
+        indices: Iterable[ValidatorIndex],
+        share: int,
     ) -> None:
-        """Share out an amount among validators of a session; what does not divide, nobody gets."""
-        if not indices:
-            return
+        """Give validators of a session a share each of what others have lost."""
         validators = self._judged(store, session)
         for index in indices:
-            self._staking.reward(store, validators[index].account, amount // len(indices))
+            self._staking.reward(store, validators[index].account, share)
 
     def has_offended(self, store: Reader, session: SessionIndex, index: ValidatorIndex) -> bool:
         """Whether the validator has done worse than keep silent, and is not forgiven yet."""

@@ -45,6 +45,7 @@ from parahost.primitives.scale import decode
 from parahost.primitives.statements import CompactSeconded, SigningContext, Valid, statement_payload
 from parahost.primitives.validity_configuration import ValidityConfiguration
 from parahost.runtime.origin import NoOrigin, Root
+from parahost.runtime.parachains import disputes as disputes_module
 from parahost.runtime.parachains import sanitize as sanitizing
 from parahost.runtime.parachains.dispute_errors import (
     BadVote,
@@ -313,6 +314,28 @@ def test_late_votes_count_and_the_silent_pay_in_the_end() -> None:
     assert burnt == lost - share * len(right), "no unit is lost or made"
 
 
+@pytest.mark.guide("A64")
+def test_a_large_settlement_takes_several_blocks() -> None:
+    """Each touches so many balances, and in the end it is the same."""
+    whole, parts = settled(1000, blocks=1), settled(5, blocks=6)
+    assert whole == parts
+
+
+def settled(most: int, blocks: int) -> tuple[list[int], list[int]]:
+    """Stakes and balances when a dispute is settled, so many validators in each block."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disputes_module, "MAX_SETTLED", most)
+        world = included_world()
+        record = candidate(world)
+        others = outsiders(record)
+        world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:4])])
+        world.add_blocks_until(world.number + LATE - 1)
+        for _ in range(blocks):
+            world.add_block()
+        assert world.host.disputes.settling.get(world.state) == ()
+        return stakes(world), free(world)
+
+
 @pytest.mark.guide("A63")
 def test_without_a_supermajority_those_who_vouched_pay_once() -> None:
     world = included_world()
@@ -347,6 +370,17 @@ def test_who_votes_both_ways_counts_for_neither_and_is_punished_for_it() -> None
     expected = one_loses(others[0], each=STAKE // 100)
     expected[twofold] = (STAKE - tenth) - (STAKE - tenth) // 100
     assert stakes(world) == expected
+
+
+def test_when_in_the_end_nobody_was_right_nobody_is_rewarded() -> None:
+    """A chain of one validator, which takes back what it has said."""
+    world = World(validators=1, validity=CONFIG)
+    world.add_block(disputes=[votes(elsewhere(), against=[0])])
+    world.add_block(disputes=[votes(elsewhere(), valid=[0])])
+    world.add_blocks_until(world.number + LATE + 1)
+    assert world.host.disputes.settling.get(world.state) == ()
+    assert stakes(world) == [0]
+    assert free(world) == [STAKE]
 
 
 # Candidates of other forks
@@ -469,7 +503,7 @@ def test_a_block_brings_statements_on_so_many_candidates_at_most() -> None:
 
 def test_disputes_leave_room_for_the_rest_of_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(validators=VALIDATORS, parachains=[1], validity=CONFIG)
-    monkeypatch.setattr(sanitizing, "MAX_DISPUTES_WEIGHT", micros(25_000))
+    monkeypatch.setattr(sanitizing, "MAX_DISPUTES_WEIGHT", micros(35_000))
     many = tuple(
         votes(other_candidate(number), against=range(SUPERMAJORITY)) for number in range(3)
     )

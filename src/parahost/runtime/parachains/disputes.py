@@ -75,8 +75,9 @@ from parahost.runtime.weights import micros
 
 MAX_OPEN_DISPUTES: Final = 10
 """A validator answers for so many disputes at a time that have no outcome yet."""
-MAX_SETTLED: Final = 2
-"""Disputes that are closed in one block: each may touch the balance of every validator."""
+MAX_SETTLED: Final = 100
+"""Validators with whom one block settles: their stakes and balances are written."""
+FIRST_VALIDATOR: Final = U32(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,25 @@ class Opener:
     """Who answers for a dispute; nobody, when it comes with its conclusion."""
 
     validator: ValidatorIndex | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How far a closed dispute has been settled: all validators are gone through twice, for fines
+    and for rewards."""
+
+    session: SessionIndex
+    candidate_hash: CandidateHash
+    next_validator: U32 = FIRST_VALIDATOR
+    is_rewarding: bool = False
+
+    def after(self, validator: int, validators: int) -> tuple[Settlement, ...]:
+        """What is left, when those before ``validator`` are done with."""
+        if validator < validators:
+            return (replace(self, next_validator=U32(validator)),)
+        if not self.is_rewarding:
+            return (replace(self, next_validator=FIRST_VALIDATOR, is_rewarding=True),)
+        return ()
 
 
 @call(0, "force_unfreeze", weight=micros(100))
@@ -149,6 +169,8 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     """How many disputes without an outcome each validator of a session answers for."""
     due = StorageMap("Due", BlockNumber, tuple[CandidateKey, ...], default=())
     """The disputes whose time is over with a block: to find an outcome, or for late votes."""
+    settling = StorageValue("Settling", tuple[Settlement, ...], default=())
+    """The closed disputes that are to be settled, or are settled in part; in order."""
     frozen = StorageValue("Frozen", BlockNumber)
     """The last block without an invalid candidate, when this fork has included one."""
 
@@ -179,21 +201,36 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     # Initialisation
 
     def initialize(self, store: Overlay) -> None:
-        """End the time of those disputes whose time is over; of the last few, in the next block."""
+        """End the time of one dispute whose time is over, the others' in the next blocks; and
+        settle what is closed, a part in each block."""
         now = self.system.block_number(store)
         due = [key for key in self.due.take(store, now) if self.disputes.contains(store, key)]
-        for key in due[:MAX_SETTLED]:
-            self._end_time(store, key, now)
-        if late := due[MAX_SETTLED:]:
+        if due:
+            self._end_time(store, due[0], now)
+        if late := due[1:]:
             following = block_at(now + 1)
             self.due.mutate(store, following, lambda keys: (*late, *keys))
+        self._settle_some(store)
 
     def _end_time(self, store: Overlay, key: CandidateKey, now: BlockNumber) -> None:
         state = self._state(store, key)
         if state.outcome is None:
             self._time_out(store, key, state)
         elif not state.is_closed and state.closes_at is not None and state.closes_at <= now:
-            self._settle(store, key, state, state.outcome)
+            self.disputes.put(store, key, replace(state, is_closed=True))
+            self.settling.mutate(store, lambda others: (*others, Settlement(*key)))
+
+    def _settle_some(self, store: Overlay) -> None:
+        """Go on with the first settlements, as far as so many validators."""
+        waiting, left = self.settling.get(store), MAX_SETTLED
+        if not waiting:
+            return
+        while waiting and left > 0:
+            first = waiting[0]
+            rest, touched = self._settle(store, first, left)
+            waiting = (*rest, *waiting[1:])
+            left -= touched
+        self.settling.put(store, waiting)
 
     # Entry points
 
@@ -413,14 +450,26 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         self.system.deposit_event(store, DisputeTimedOut(*key))
 
     def _settle(
-        self, store: Overlay, key: CandidateKey, state: DisputeState, outcome: Outcome
-    ) -> None:
-        """No votes any more: the silent pay (A64), those who were right are rewarded."""
+        self, store: Overlay, settlement: Settlement, most: int
+    ) -> tuple[tuple[Settlement, ...], int]:
+        """Settle with the next few validators: first the silent pay (A64), then those who were
+        right are rewarded. Gives what is left of it, and how many that were."""
+        key = settlement.session, settlement.candidate_hash
+        state = self.disputes.get(store, key)
+        if state is None or state.outcome is None:
+            return (), 0
         votes, validators = Votes.of(state), len(state.backers)
-        lost = state.lost + self._punish(store, Misconduct.NOT_VOTED, key, votes.silent(validators))
-        reward = part_of(self.parameters.current(store).reward, lost)
-        self.slashing.reward(store, key[0], sorted(votes.right(outcome)), reward)
-        self.disputes.put(store, key, replace(state, lost=U128(lost), is_closed=True))
+        begin, end = settlement.next_validator, min(settlement.next_validator + most, validators)
+        if settlement.is_rewarding:
+            right = votes.right(state.outcome)
+            share = part_of(self.parameters.current(store).reward, state.lost) // max(len(right), 1)
+            those = [index for index in sorted(right) if begin <= index < end]
+            self.slashing.reward(store, key[0], those, share)
+        else:
+            silent = [index for index in votes.silent(validators) if begin <= index < end]
+            lost = state.lost + self._punish(store, Misconduct.NOT_VOTED, key, silent)
+            self.disputes.put(store, key, replace(state, lost=U128(lost)))
+        return settlement.after(end, validators), end - begin
 
     def _slash(
         self,

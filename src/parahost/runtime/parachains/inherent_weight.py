@@ -28,7 +28,7 @@ VOTE: Final = micros(110)
 """One signature of a backer."""
 OUTPUT_BYTE: Final = nanos(36)
 """A byte of head or code: hashed and stored with the block, when backed, and when included."""
-DISPUTE: Final = micros(10_000)
+DISPUTE: Final = micros(15_000)
 """A disputed candidate: its state, and the penalties if the votes conclude it."""
 DISPUTE_VOTE: Final = micros(150)
 """One signature."""
