@@ -19,7 +19,7 @@ from bench.figures import figure, in_turns, median_ratio
 from parahost.crypto import sr25519
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.origin import NoOrigin
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.storage import Overlay
 
 VALIDATORS = 1000

@@ -27,7 +27,7 @@ from parahost.primitives.basic import U32, BlockNumber, HeadData, ParaId, Valida
 from parahost.runtime.module import call_weight
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.parachains.configuration import SetAcceptancePeriod
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.inherent_weight import BITFIELD, FIXED, candidate_weight
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Deregister, Register
@@ -138,7 +138,7 @@ def inherent_parts() -> None:
 
 def _dispatched(inherents: ParachainsWorld, data: Any) -> None:
     store = inherents.child()
-    inherents.host.inclusion_inherent.dispatch(store, NoOrigin(), Inclusion(data))
+    inherents.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
     _ = store.commit().root
 
 

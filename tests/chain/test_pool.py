@@ -36,7 +36,7 @@ from parahost.chain.pool.pool import (
     SLICE,
     transaction_hash,
 )
-from parahost.chain.pool.reports import MAX_REPORT_BYTES, MAX_REPORTS
+from parahost.chain.pool.reports import MAX_POOLED_REPORT_BYTES, MAX_POOLED_REPORTS
 from parahost.primitives.basic import H256, U32, BlockNumber
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.limits import MAX_TRANSACTION_BYTES
@@ -439,22 +439,22 @@ def test_sizes_are_bounded() -> None:
     with pytest.raises(TooLarge):
         pool.submit(Extrinsic(head + bytes(MAX_TRANSACTION_BYTES - len(head) + 1)))
     with pytest.raises(TooLarge):
-        pool.submit(report(1, bytes(MAX_REPORT_BYTES)))
+        pool.submit(report(1, bytes(MAX_POOLED_REPORT_BYTES)))
 
 
 def test_reports_are_free_and_few_and_one_of_each_deed() -> None:
     forge, chain = Forge(), open_chain()
     pool = pool_on(chain)
-    for deed in range(MAX_REPORTS):
+    for deed in range(MAX_POOLED_REPORTS):
         pool.submit(report(deed))
         with pytest.raises((PlaceTaken, PoolFull)):
             pool.submit(report(deed, b"another proof"))
     with pytest.raises(PoolFull):
-        pool.submit(report(MAX_REPORTS))
-    assert pool.ready() == [report(deed) for deed in range(MAX_REPORTS)]
+        pool.submit(report(MAX_POOLED_REPORTS))
+    assert pool.ready() == [report(deed) for deed in range(MAX_POOLED_REPORTS)]
     chain.import_block(forge.block(forge.genesis, report(3)))
     assert report(3) not in pool.ready()
-    assert len(pool) == MAX_REPORTS - 1
+    assert len(pool) == MAX_POOLED_REPORTS - 1
     with pytest.raises(TooLate):
         pool.submit(report(3, b"late"))
 

@@ -90,7 +90,7 @@ def test_the_plain_form_gives_the_wheels_bytes(n: int, blocks: int, chance: rand
     assert plain.decode(k, n - k, of_originals, of_recovery) == lacking
 
 
-@pytest.mark.parametrize("n", [1000, 1023, 1024, 3073, erasure.MAX_VALIDATORS])
+@pytest.mark.parametrize("n", [1000, 1023, 1024, 3073, erasure.MAX_CHUNKS])
 def test_the_plain_form_gives_the_wheels_bytes_to_many_validators(n: int) -> None:
     wheel = pytest.importorskip("reed_solomon_leopard")
     chance, k = random.Random(n), erasure.threshold(n)
@@ -193,7 +193,7 @@ def test_a_value_comes_back_only_from_its_own_encoding() -> None:
         recovered(data + bytes(64 * 3))
 
 
-@pytest.mark.parametrize("n", [-1, 0, erasure.MAX_VALIDATORS + 1])
+@pytest.mark.parametrize("n", [-1, 0, erasure.MAX_CHUNKS + 1])
 def test_numbers_of_validators_that_there_is_no_code_for(n: int) -> None:
     with pytest.raises(ValueError, match="validators"):
         erasure.encode(b"data", n)
@@ -203,10 +203,10 @@ def test_numbers_of_validators_that_there_is_no_code_for(n: int) -> None:
 
 def test_the_limit_is_the_librarys() -> None:
     leopard = pytest.importorskip("reed_solomon_leopard")
-    for n in (2, 3, 4, 1023, erasure.MAX_VALIDATORS):
+    for n in (2, 3, 4, 1023, erasure.MAX_CHUNKS):
         k = erasure.threshold(n)
         assert leopard.supports(k, n - k)
-    n = erasure.MAX_VALIDATORS + 1
+    n = erasure.MAX_CHUNKS + 1
     k = (n - 1) // 3 + 1
     assert not leopard.supports(k, n - k)
 

@@ -9,7 +9,7 @@ import pytest
 from parahost.network.identity import Identity
 from parahost.network.limits import NetworkLimits
 from parahost.network.peers import MAX_LEARNED, PeerBook
-from parahost.network.reputation import MAX_RECORDS, ReputationBook
+from parahost.network.reputation import MAX_REMEMBERED_PEERS, ReputationBook
 from parahost.primitives.addresses import parse_address
 from parahost.primitives.basic import PeerId
 from parahost.primitives.peer_ids import peer_id_of
@@ -146,7 +146,7 @@ def test_good_deeds_do_not_buy_crimes() -> None:
 def test_reputation_is_kept_for_so_many_and_the_banned_longest() -> None:
     reputation = ReputationBook(ManualClock(), LIMITS)
     reputation.change(FIRST, -2000)
-    for number in range(MAX_RECORDS + 10):
+    for number in range(MAX_REMEMBERED_PEERS + 10):
         reputation.change(PeerId(f"peer {number}"), -1)
     assert reputation.is_banned(FIRST)
     assert reputation.of(PeerId("peer 0")) == 0

@@ -298,11 +298,11 @@ NOTIFIED: list[tuple[str, type | str, Made]] = [
     ),
     (
         "validation",
-        statement_wire.Proof,
+        statement_wire.ContradictionProof,
         lambda: gossip(
             STATEMENT_DISTRIBUTION,
             encode(
-                statement_wire.Proof(
+                statement_wire.ContradictionProof(
                     _32,
                     SignedCompactStatement(Valid(_32), _4, _64),
                     SignedCompactStatement(Invalid(_32), _4, _64),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from parahost.node.availability.pending import pending_of
-from parahost.node.backing.assignments import Assignment, Basis, assign
+from parahost.node.backing.assignments import Basis, ParaAssignment, assign
 from parahost.node.leaf import ActiveLeaf
 from parahost.primitives.basic import U32, CoreIndex, ParaId
 from parahost.primitives.runtime_api import CandidateBackedEvent, OccupiedCoreAssumption
@@ -106,5 +106,7 @@ def test_a_para_is_judged_by_what_holds_when_its_candidate_is_included() -> None
 
 def test_there_is_no_basis_for_a_para_that_nobody_registered() -> None:
     _, leaf = leaf_with_a_pending_candidate()
-    nobody = Assignment(CoreIndex(U32(0)), ParaId(U32(7)), None, OccupiedCoreAssumption.FREE, ())
+    nobody = ParaAssignment(
+        CoreIndex(U32(0)), ParaId(U32(7)), None, OccupiedCoreAssumption.FREE, ()
+    )
     assert leaf.basis(nobody) is None

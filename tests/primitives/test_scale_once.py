@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from parahost.primitives.basic import U32
-from parahost.primitives.once import once, remember_results
+from parahost.primitives.memoize import memoize, remember_results
 from parahost.primitives.scale import (
     ScaleDecodeError,
     decode,
@@ -68,7 +68,7 @@ def test_it_can_be_turned_off() -> None:
 def test_a_function_that_remembers() -> None:
     asked: list[int] = []
 
-    @once(2)
+    @memoize(2)
     def half(number: int) -> int:
         asked.append(number)
         if number % 2:

@@ -28,8 +28,8 @@ from parahost.primitives.candidates import (
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.runtime_api import (
-    CoreOccupied,
     CoreScheduled,
+    OccupiedCore,
     OccupiedCoreAssumption,
     ScheduledCore,
 )
@@ -61,7 +61,7 @@ def inherent_data(
     bitfields: list[SignedAvailabilityBitfield] = []
     candidates: list[BackedCandidate] = []
     cores = api.availability_cores(chain.state)
-    pending = [index for index, core in enumerate(cores) if isinstance(core, CoreOccupied)]
+    pending = [index for index, core in enumerate(cores) if isinstance(core, OccupiedCore)]
     if with_votes and pending:
         bits = BitVec.with_ones(len(cores), pending)
         bitfields = [_bitfield(chain, bits, at) for at in range(len(api.validators(chain.state)))]
@@ -70,7 +70,7 @@ def inherent_data(
         next_up: ScheduledCore | None = None
         if isinstance(core, CoreScheduled):
             next_up = core.scheduled
-        elif isinstance(core, CoreOccupied) and with_votes:
+        elif isinstance(core, OccupiedCore) and with_votes:
             next_up, assumption = core.next_up_on_available, OccupiedCoreAssumption.INCLUDED
         if next_up is not None:
             candidates.append(_backed(chain, CoreIndex(U32(index)), next_up, assumption, new_code))

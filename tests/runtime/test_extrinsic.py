@@ -34,7 +34,7 @@ from parahost.runtime.module import RuntimeCall, name_of
 from parahost.runtime.modules import INHERENTS
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import SetMaxCodeSize
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Register
 from parahost.runtime.session import SetKeys
@@ -115,7 +115,7 @@ def test_inherents_of_a_polkadot_block() -> None:
 def test_parachains_inherent_of_a_polkadot_block_reads_as_ours() -> None:
     paras = polkadot_extrinsics()[POLKADOT["paras_inherent_extrinsic_index"]]
     decoded = decode_extrinsic(paras)
-    assert isinstance(decoded.call, Inclusion)
+    assert isinstance(decoded.call, InclusionCall)
     assert len(decoded.call.data.bitfields) == POLKADOT["n_bitfields"]
     assert decoded.encode() == paras
 

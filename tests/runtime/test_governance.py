@@ -51,7 +51,7 @@ from parahost.runtime.modules import MODULE_TABLE
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.disputes import ForceUnfreeze
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.paras import TooManyParachains
 from parahost.runtime.parachains.remote_disputes import DisputeRemotely
 from parahost.runtime.parachains.scheduler import ClaimExists
@@ -98,7 +98,7 @@ RECEIPT = inherent_data(CHAIN).backed_candidates[0].candidate.to_plain()
 
 EXAMPLES: dict[type, Callable[[], Any]] = {
     SetTimestamp: lambda: SetTimestamp(1),
-    Inclusion: lambda: Inclusion(ParachainsInherentData((), (), (), CHAIN.header)),
+    InclusionCall: lambda: InclusionCall(ParachainsInherentData((), (), (), CHAIN.header)),
     ReportBabeEquivocation: lambda: ReportBabeEquivocation(
         BabeEquivocationProof(session_keys("Alice").babe, Slot(U64(0)), CHAIN.header, CHAIN.header)
     ),
@@ -136,7 +136,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
 
 ALICE = Signed(account("Alice"))
 ALLOWED: dict[type, tuple[Origin, ...]] = (
-    {cls: (NoOrigin(),) for cls in (SetTimestamp, Inclusion, NoteChecks)}
+    {cls: (NoOrigin(),) for cls in (SetTimestamp, InclusionCall, NoteChecks)}
     | {cls: (NoOrigin(),) for cls in (ReportBabeEquivocation, ReportGrandpaEquivocation)}
     | {ReportContradiction: (NoOrigin(),)}
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))

@@ -13,7 +13,7 @@ from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateIncludedEvent,
     CandidateTimedOutEvent,
-    CoreOccupied,
+    OccupiedCore,
 )
 from parahost.primitives.scale import BitVec
 from parahost.runtime import api
@@ -43,7 +43,7 @@ def test_candidates_are_backed_and_included_block_after_block() -> None:
         ends_session = number % EPOCH_SLOTS == 1
         chain.step(claim, data=inherent_data(chain))
         cores = api.availability_cores(chain.state)
-        pending = [core for core in cores if isinstance(core, CoreOccupied)]
+        pending = [core for core in cores if isinstance(core, OccupiedCore)]
         events = api.candidate_events(chain.state)
         backed = [event for event in events if isinstance(event, CandidateBackedEvent)]
         assert len(backed) >= 2

@@ -11,7 +11,7 @@ from parahost.primitives.limits import MAX_TRANSACTION_BYTES
 from parahost.runtime.dispatch import DispatchClass, Pays
 from parahost.runtime.errors import BlockTooHeavy
 from parahost.runtime.module import RuntimeCall, call_weight
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.inherent_weight import (
     FIXED,
     MAX_INCLUSION_WEIGHT,
@@ -121,10 +121,10 @@ def test_a_block_may_weigh_exactly_the_limit(chain: Chain, monkeypatch: pytest.M
 
 def test_inherents_have_a_limit_of_their_own(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     """So there is room for transactions in every block."""
-    weigh(monkeypatch, Inclusion, MAX_INCLUSION_WEIGHT)
+    weigh(monkeypatch, InclusionCall, MAX_INCLUSION_WEIGHT)
     block = finished(chain, chain.signed("Alice", CLAIM))
     chain.execute(block)
-    weigh(monkeypatch, Inclusion, MAX_INCLUSION_WEIGHT + Weight(1))
+    weigh(monkeypatch, InclusionCall, MAX_INCLUSION_WEIGHT + Weight(1))
     with pytest.raises(BlockTooHeavy):
         chain.builder()
     with pytest.raises(BlockTooHeavy) as refusal:
@@ -138,7 +138,7 @@ def test_an_inherent_weighs_the_sum_of_its_parts(chain: Chain) -> None:
     assert data.backed_candidates
     parts = [candidate_weight(backed) for backed in data.backed_candidates]
     whole = sum(parts, start=FIXED + bitfields_weight(len(data.bitfields)))
-    assert inclusion_weight(data) == call_weight(Inclusion(data)) == whole
+    assert inclusion_weight(data) == call_weight(InclusionCall(data)) == whole
     assert all(part.ref_time > micros(700).ref_time for part in parts), "two signatures each"
 
 

@@ -22,7 +22,7 @@ from parahost.simulation import (
     Simulation,
     Stranger,
 )
-from parahost.simulation.adversaries.strangers_words import Knowledge, Tongue
+from parahost.simulation.adversaries.strangers_words import PublicKnowledge, Tongue
 from parahost.simulation.journal import TraceEvent
 from parahost.simulation.plan import node_identity
 from parahost.simulation.random import Streams
@@ -70,7 +70,7 @@ def test_every_trick_can_be_said() -> None:
     """Nobody's limits but the receiver's are kept."""
     peer = PeerId(str(node_identity("a stranger").peer))
     validators = [ValidatorId(H256(bytes((number,)) * 32)) for number in range(4)]
-    knows = Knowledge(Hash(H256(bytes(32))), validators, [ParaId(U32(2000))])
+    knows = PublicKnowledge(Hash(H256(bytes(32))), validators, [ParaId(U32(2000))])
     said = []
     for number in range(60):
         tongue = Tongue(peer, knows, Streams(number).stream("words"))
@@ -137,7 +137,7 @@ def test_every_attack_on_a_devnet_is_one_in_simulation() -> None:
 
 def test_a_heavy_statement_is_one_up_to_its_commitments() -> None:
     """What is dear to read is behind all that is judged first."""
-    knows = Knowledge(Hash(H256(bytes(32))), [ValidatorId(H256(bytes(32)))], [])
+    knows = PublicKnowledge(Hash(H256(bytes(32))), [ValidatorId(H256(bytes(32)))], [])
     tongue = Tongue(PeerId("x"), knows, Streams(1).stream("words"))
     ((protocol, payload),) = tongue.heavy_statements()
     assert protocol == NOTIFICATIONS[PeerSet.VALIDATION].name

@@ -15,7 +15,7 @@ from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode_compact
 from parahost.trie import (
     CompactProofError,
-    Hasher,
+    HashFunction,
     NodeForm,
     StateVersion,
     Trie,
@@ -86,7 +86,7 @@ def why_not(
 
 @given(versions, hashers, contents, st.data())
 def test_a_proof_of_each_entry_shows_it_and_nothing_else(
-    version: StateVersion, hasher: Hasher, content: dict[bytes, bytes], data: st.DataObject
+    version: StateVersion, hasher: HashFunction, content: dict[bytes, bytes], data: st.DataObject
 ) -> None:
     trie = Trie(version, hasher=hasher).insert_many(content)
     key = data.draw(st.sampled_from(sorted(content)))
@@ -106,7 +106,7 @@ def test_a_proof_of_each_entry_shows_it_and_nothing_else(
 
 @given(versions, hashers, contents, st.data())
 def test_no_changed_node_proves_anything(
-    version: StateVersion, hasher: Hasher, content: dict[bytes, bytes], data: st.DataObject
+    version: StateVersion, hasher: HashFunction, content: dict[bytes, bytes], data: st.DataObject
 ) -> None:
     trie = Trie(version, hasher=hasher).insert_many(content)
     key = data.draw(st.sampled_from(sorted(content)))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from parahost.crypto.hashing import blake2_256, keccak_256
 from parahost.primitives.scale import encode_compact
 from parahost.trie import (
-    Hasher,
+    HashFunction,
     StateVersion,
     Trie,
     TrieNode,
@@ -81,7 +81,7 @@ def test_root_of_nothing_is_the_hash_of_the_empty_node() -> None:
     assert list(Trie().items()) == []
 
 
-def plain_node(entries: dict[str, bytes], version: StateVersion, hasher: Hasher) -> bytes:
+def plain_node(entries: dict[str, bytes], version: StateVersion, hasher: HashFunction) -> bytes:
     """The form of the node over these entries, by keys in hexadecimal digits: the specification's
     definition, word by word."""
     first, *_ = ordered = sorted(entries)
@@ -131,7 +131,7 @@ def plain_node(entries: dict[str, bytes], version: StateVersion, hasher: Hasher)
 
 @given(versions, st.sampled_from([blake2_256, keccak_256]), contents)
 def test_the_root_is_the_specifications(
-    version: StateVersion, hasher: Hasher, content: dict[bytes, bytes]
+    version: StateVersion, hasher: HashFunction, content: dict[bytes, bytes]
 ) -> None:
     trie = Trie(version, hasher=hasher).insert_many(content)
     by_digits = {key.hex(): value for key, value in content.items()}

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from parahost.crypto.hashing import blake2_256, keccak_256
 from parahost.ports.validation import ExecutionKind, Failed, Returned
 from parahost.primitives import scale
-from parahost.trie import Hasher, StateVersion, Trie, ordered_root
+from parahost.trie import HashFunction, StateVersion, Trie, ordered_root
 from parahost.validation import InProcessHost
 from parahost.validation.host_functions import HOST_FUNCTIONS
 from parahost.validation.metering import MAX_INSTRUCTIONS
@@ -271,7 +271,7 @@ PAIRS = tuple[tuple[bytes, bytes], ...]
 
 
 @pytest.mark.parametrize(("name", "hasher"), HASHERS)
-def test_trie_roots(name: str, hasher: Hasher) -> None:
+def test_trie_roots(name: str, hasher: HashFunction) -> None:
     entries = {bytes([i]) * (i % 5 + 1): bytes([i]) * i for i in range(60)}
     items = [bytes([i]) * i for i in range(40)]
     encoded, listed = (
@@ -331,7 +331,7 @@ def test_a_tries_entries_are_counted_before_it_is_made(function: str, params: by
 
 
 @pytest.mark.parametrize(("name", "hasher"), HASHERS)
-def test_proofs_of_a_tries_entries(name: str, hasher: Hasher) -> None:
+def test_proofs_of_a_tries_entries(name: str, hasher: HashFunction) -> None:
     """A trie of two entries; the leaf of "b" is hashed into its parent, and so left out there."""
     value = bytes(range(60))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from parahost.consensus.babe.verification import VerifiedHeader
 from parahost.primitives.basic import Hash
 from parahost.primitives.header import Block, Extrinsic
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale import encode
 from parahost.runtime.errors import InvalidBlock
 from parahost.runtime.executive import Executed
@@ -97,12 +97,12 @@ def encoded_changes(changes: Mapping[bytes, bytes | None]) -> bytes:
     return _encoded_changes(tuple(changes.items()))
 
 
-@once(16)
+@memoize(16)
 def encoded_body(body: StoredBody) -> bytes:
     """The stored form of a body, which is also its form on the wire."""
     return encode(body, StoredBody)
 
 
-@once(16)
+@memoize(16)
 def _encoded_changes(changes: StoredChanges) -> bytes:
     return encode(changes, StoredChanges)

@@ -1,7 +1,7 @@
 """The availability code: chunks, their Merkle root and proofs, and recovery (D28)."""
 
 from parahost.erasure.code import (
-    MAX_VALIDATORS,
+    MAX_CHUNKS,
     chunk_length,
     encode,
     reconstruct,
@@ -20,7 +20,7 @@ from parahost.erasure.errors import (
 from parahost.erasure.merkle import Proof, erasure_root, root_and_proofs, verify_chunk
 
 __all__ = [
-    "MAX_VALIDATORS",
+    "MAX_CHUNKS",
     "BadChunk",
     "BadPadding",
     "ErasureError",

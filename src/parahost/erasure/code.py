@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from parahost.erasure.errors import BadChunk, BadPadding, NotEnoughChunks, WrongRoot
 from parahost.erasure.merkle import SMALL_BYTES, erasure_root
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale import decode_prefix
 
 try:
@@ -23,7 +23,7 @@ try:
 except ModuleNotFoundError:
     from parahost.erasure import plain as leopard
 
-MAX_VALIDATORS = 49_153
+MAX_CHUNKS = 49_153
 """The most that the Leopard code in use can serve with a third of originals: its recovery chunks
 are at most 2**15."""
 _ALIGNMENT = 64
@@ -39,10 +39,10 @@ Chunks = Mapping[int, bytes] | Sequence[bytes | None]
 def threshold(n: int) -> int:
     """How many of ``n`` chunks are enough: f + 1 with f = (n - 1) // 3 (D7).
 
-    :raises ValueError: when ``n`` is not 1 to ``MAX_VALIDATORS``.
+    :raises ValueError: when ``n`` is not 1 to ``MAX_CHUNKS``.
     """
-    if not 1 <= n <= MAX_VALIDATORS:
-        raise ValueError(f"the code is for 1 to {MAX_VALIDATORS} validators, not {n}")
+    if not 1 <= n <= MAX_CHUNKS:
+        raise ValueError(f"the code is for 1 to {MAX_CHUNKS} validators, not {n}")
     return (n - 1) // 3 + 1
 
 
@@ -73,7 +73,7 @@ def _encoded(data: bytes, n: int) -> Sequence[bytes]:
     return originals + _in_pieces(n, originals, lambda pieces: leopard.encode(pieces, n - k))
 
 
-_encoded_once = once(32)(_encoded)
+_encoded_once = memoize(32)(_encoded)
 
 
 def reconstruct(chunks: Chunks, n: int) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from parahost.erasure.hashing import hash_all, node_hash
 from parahost.primitives.basic import H256
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 
 Proof = tuple[H256, ...]
 """The siblings of a leaf and of its ancestors, the lowest first."""
@@ -75,4 +75,4 @@ def _levels(chunks: Sequence[bytes]) -> Sequence[Sequence[bytes]]:
     return levels
 
 
-_levels_once = once(32)(_levels)
+_levels_once = memoize(32)(_levels)

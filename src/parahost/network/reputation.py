@@ -15,7 +15,7 @@ OVER_RATE = -100
 SLOW_READER = -300
 """The peer does not read what it asked for."""
 MAX_REPUTATION = 1000
-MAX_RECORDS = 4096
+MAX_REMEMBERED_PEERS = 4096
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class ReputationBook:
         return float(record.value * 0.5 ** (passed / self._limits.reputation_half_life_s))
 
     def _forget_oldest(self, now: float) -> None:
-        while len(self._records) > MAX_RECORDS:
+        while len(self._records) > MAX_REMEMBERED_PEERS:
             oldest = next(
                 (peer for peer, record in self._records.items() if record.banned_until <= now),
                 next(iter(self._records)),

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from parahost.node.availability.pending import PendingCandidate, pending_candidates
-from parahost.node.backing.assignments import Assignment, Assignments, Basis, assign
+from parahost.node.backing.assignments import Assignments, Basis, ParaAssignment, assign
 from parahost.node.session import ChildSession
 from parahost.primitives.basic import BlockNumber, CandidateHash, Hash, ParaId, ValidatorId
 from parahost.primitives.header import Header
@@ -73,7 +73,7 @@ class ActiveLeaf:
         """Which paras may have a candidate in a child, and who judges it (A73)."""
         return Assignments(self.session, assign(self.groups, self.cores))
 
-    def basis(self, assignment: Assignment) -> Basis | None:
+    def basis(self, assignment: ParaAssignment) -> Basis | None:
         """By what the candidate of an assignment is made and judged; ``None`` when the para is not
         registered, or the assumption does not hold."""
         para = assignment.para_id
@@ -81,7 +81,7 @@ class ActiveLeaf:
             self._bases[para] = self._basis(assignment)
         return self._bases[para]
 
-    def _basis(self, assignment: Assignment) -> Basis | None:
+    def _basis(self, assignment: ParaAssignment) -> Basis | None:
         para, assumption = assignment.para_id, assignment.assumption
         data = self.read(api.persisted_validation_data, para, assumption)
         code = self.read(api.validation_code, para, assumption)

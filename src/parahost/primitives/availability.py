@@ -6,7 +6,7 @@ from typing import Annotated
 
 from parahost.primitives.basic import H256, ChunkIndex, ValidatorIndex, ValidatorSignature
 from parahost.primitives.limits import MAX_AVAILABLE_DATA_BYTES, MAX_CORES
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale import BitVec, MaxLen, encode
 from parahost.primitives.statements import SigningContext
 from parahost.primitives.values import dataclass
@@ -25,7 +25,7 @@ class SignedAvailabilityBitfield:
         return bitfield_payload(self.bitfield, self.validator_index, context)
 
 
-@once(1024)
+@memoize(1024)
 def bitfield_payload(
     bitfield: BitVec, validator_index: ValidatorIndex, context: SigningContext
 ) -> bytes:

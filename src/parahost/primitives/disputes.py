@@ -136,7 +136,7 @@ def vote_payload(
 # How far a dispute has come
 
 
-class Outcome(IntEnum):
+class DisputeOutcome(IntEnum):
     """What a supermajority has said."""
 
     INVALID = 0
@@ -158,7 +158,7 @@ class DisputeState:
     start: BlockNumber
     opened_by: ValidatorIndex | None
     """Who answers for it until it is concluded; ``None`` when it came with its conclusion."""
-    outcome: Outcome | None = None
+    outcome: DisputeOutcome | None = None
     concluded_at: BlockNumber | None = None
     closes_at: BlockNumber | None = None
     """Until then it takes late votes."""

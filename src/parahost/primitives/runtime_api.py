@@ -101,7 +101,7 @@ class ScheduledCore:
 
 @variant(0)
 @dataclass(frozen=True, slots=True)
-class CoreOccupied:
+class OccupiedCore:
     """A candidate on the core awaits availability."""
 
     next_up_on_available: ScheduledCore | None
@@ -140,7 +140,7 @@ class CoreFree:
     """Nobody has a claim on the core."""
 
 
-CoreState = CoreOccupied | CoreScheduled | CoreFree
+CoreState = OccupiedCore | CoreScheduled | CoreFree
 
 
 # Sessions and candidates

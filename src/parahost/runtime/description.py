@@ -41,7 +41,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class StorageDescription:
     """A storage item. ``keys``: each part of a map's key with its hasher. ``default``: the SCALE
     form of what an absent value reads as; ``None`` when the item is optional."""
 
@@ -68,7 +68,7 @@ class ModuleDescription:
 
     index: int
     name: str
-    storage: tuple[Item, ...]
+    storage: tuple[StorageDescription, ...]
     calls: tuple[Variant, ...]
     events: tuple[Variant, ...]
     errors: tuple[Variant, ...]
@@ -110,9 +110,9 @@ def _error(error: type[ModuleError]) -> Variant:
     return Variant(error.index, error.__name__, (), _documentation(error))
 
 
-def _item(cls: type[Module], item: StorageItem[Any, Any]) -> Item:
+def _item(cls: type[Module], item: StorageItem[Any, Any]) -> StorageDescription:
     keys = item.keys_and_hashers if isinstance(item, StorageMap) else ()
-    return Item(
+    return StorageDescription(
         name=item.name,
         keys=tuple((shape_of(type_), hasher) for type_, hasher in keys),
         value=shape_of(item.value_type),

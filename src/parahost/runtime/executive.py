@@ -22,7 +22,7 @@ from parahost.primitives.header import (
     Seal,
 )
 from parahost.primitives.limits import MAX_BODY_BYTES, MAX_HEADER_BYTES
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale import encode
 from parahost.runtime.balances import spendable
 from parahost.runtime.dispatch import DispatchClass, DispatchInfo, Pays
@@ -335,7 +335,7 @@ def _check_length(header: Header) -> None:
         raise HeaderTooLong(size, MAX_UNSEALED_HEADER_BYTES)
 
 
-@once(16)
+@memoize(16)
 def extrinsics_root(extrinsics: tuple[Extrinsic, ...]) -> Hash:
     """The root of the trie of extrinsics, each with its length before it, in the layout that
     Polkadot uses for it (V0)."""

@@ -28,7 +28,7 @@ from parahost.runtime.validity_parameters import (
 )
 
 MAX_SLOT_MS = 600_000
-MAX_EPOCH_SLOTS = 100_000
+MAX_GENESIS_EPOCH_SLOTS = 100_000
 MAX_C_DENOMINATOR = 1_000_000
 
 
@@ -111,7 +111,7 @@ class GenesisConfig:
     def _check(self) -> None:
         for part, value, greatest in (
             ("slot_duration_ms", self.slot_duration_ms, MAX_SLOT_MS),
-            ("epoch_length", self.epoch_length, MAX_EPOCH_SLOTS),
+            ("epoch_length", self.epoch_length, MAX_GENESIS_EPOCH_SLOTS),
         ):
             if not 1 <= value <= greatest:
                 raise BadGenesis(part, f"{value} is not 1 to {greatest}")

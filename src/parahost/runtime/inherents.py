@@ -5,7 +5,7 @@ from __future__ import annotations
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime.extrinsic import inherent
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.timestamp import SetTimestamp
 
@@ -17,7 +17,7 @@ def timestamp(now_ms: int) -> Extrinsic:
 
 def parachains(data: ParachainsInherentData) -> Extrinsic:
     """What the validators bring: bitfields, backed candidates, disputes (A52)."""
-    return inherent(Inclusion(data))
+    return inherent(InclusionCall(data))
 
 
 def checks(noted: NoteChecks) -> Extrinsic:

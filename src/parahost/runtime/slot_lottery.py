@@ -9,14 +9,14 @@ from typing import Final
 from parahost.crypto.vrf import make_bytes, vrf_inout
 from parahost.primitives.basic import Slot
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.transcript import Transcript
 
 SCORE_CONTEXT: Final = b"substrate-babe-vrf"
 SCORE_BYTES: Final = 16
 
 
-@once(64)
+@memoize(64)
 def vrf_score(public: bytes, transcript: Transcript, pre_output: bytes) -> int:
     """The number in ``[0, 2**128)`` that a VRF has drawn; below the threshold it wins."""
     inout = vrf_inout(public, transcript, pre_output)

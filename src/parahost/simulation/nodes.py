@@ -24,7 +24,7 @@ from parahost.simulation.network import Endpoint, Switch
 from parahost.simulation.plan import NodePlan, node_identity
 from parahost.simulation.random import SeededRandom, Streams
 from parahost.simulation.sharing import Sharing
-from parahost.simulation.workers import Trouble, Workers
+from parahost.simulation.workers import Workers, WorkerTrouble
 from parahost.storage.memory import MemoryDatabase
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SimulatedNode:
         """What brought it down, other than a crash that was asked for."""
         self.alterations: list[Alteration] = []
         """What is changed about it before each life."""
-        self.workers_troubles: list[Trouble] = []
+        self.workers_troubles: list[WorkerTrouble] = []
         """What its validation workers suffer from now; of several the last."""
         self.on_write: list[Callable[[], None]] = []
         """Called before each write to its disk; may raise."""
@@ -213,7 +213,7 @@ class SimulatedNode:
 
         return pick
 
-    def _workers_trouble(self) -> Trouble | None:
+    def _workers_trouble(self) -> WorkerTrouble | None:
         return self.workers_troubles[-1] if self.workers_troubles else None
 
     def _record(self, event: str, **fields: object) -> None:

@@ -18,7 +18,7 @@ from parahost.node.utility.runtime_api import ask_state
 from parahost.ports import ValidationHost, Verifier
 from parahost.primitives.basic import Hash
 from parahost.primitives.header import Block, Extrinsic
-from parahost.primitives.once import remember_results
+from parahost.primitives.memoize import remember_results
 from parahost.runtime.executive import Executed
 from parahost.runtime.storage import State
 from parahost.simulation.verifier import SharedVerifier

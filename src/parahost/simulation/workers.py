@@ -8,14 +8,14 @@ from parahost.ports import ExecutionKind, ExecutionOutcome, ValidationHost
 from parahost.primitives.basic import ValidationCode
 
 Execution = Callable[[], Awaitable[ExecutionOutcome]]
-Trouble = Callable[[ExecutionKind, Execution], Awaitable[ExecutionOutcome]]
+WorkerTrouble = Callable[[ExecutionKind, Execution], Awaitable[ExecutionOutcome]]
 """Given a kind of execution and the way to have it done, gives the outcome that the node gets."""
 
 
 class Workers:
     """``ports.ValidationHost`` of one life of a node."""
 
-    def __init__(self, host: ValidationHost, trouble: Callable[[], Trouble | None]) -> None:
+    def __init__(self, host: ValidationHost, trouble: Callable[[], WorkerTrouble | None]) -> None:
         self._host = host
         self._trouble = trouble
 

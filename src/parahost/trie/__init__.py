@@ -10,14 +10,14 @@ from parahost.trie.errors import (
     ProofError,
     TrieError,
 )
-from parahost.trie.node import Hasher, StateVersion, TrieNode
+from parahost.trie.node import HashFunction, StateVersion, TrieNode
 from parahost.trie.proof import ProofReader, prove, read_proof
 from parahost.trie.trie import Trie, ordered_root
 
 __all__ = [
     "CompactProofError",
+    "HashFunction",
     "HashedValue",
-    "Hasher",
     "IncompleteProofError",
     "InvalidProofNodeError",
     "NodeDecodeError",

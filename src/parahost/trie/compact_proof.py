@@ -17,7 +17,7 @@ from parahost.crypto.hashing import blake2_256
 from parahost.primitives.values import dataclass
 from parahost.trie.codec import EMPTY_NODE, HASH_LENGTH, HashedValue, NodeForm, read_node
 from parahost.trie.errors import CompactProofError, NodeDecodeError
-from parahost.trie.node import Hasher, StateVersion, is_hashed
+from parahost.trie.node import HashFunction, StateVersion, is_hashed
 
 _OMITTED = b""
 
@@ -28,7 +28,7 @@ def verify_entry(
     key: bytes,
     value: bytes,
     version: StateVersion,
-    hasher: Hasher = blake2_256,
+    hasher: HashFunction = blake2_256,
 ) -> None:
     """See that the proof shows ``value`` under ``key`` in the trie with this root, and holds no
     node more than that takes.
@@ -99,7 +99,7 @@ def _decoded(node: bytes | None) -> NodeForm:
         raise CompactProofError(str(error)) from error
 
 
-def _reference(form: NodeForm, is_inline: bool, hasher: Hasher) -> bytes:
+def _reference(form: NodeForm, is_inline: bool, hasher: HashFunction) -> bytes:
     """How the parent refers to the node."""
     if any(child is not None and len(child) > HASH_LENGTH for child in form.children):
         raise CompactProofError("a node in its parent is longer than a hash")

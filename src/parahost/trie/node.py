@@ -8,7 +8,7 @@ from enum import IntEnum
 from parahost.crypto.hashing import blake2_256
 from parahost.trie.codec import HASH_LENGTH, HashedValue, NodeForm
 
-Hasher = Callable[[bytes], bytes]
+HashFunction = Callable[[bytes], bytes]
 """The hash function of a trie, 32 bytes each: blake2-256 for a state, Keccak-256 where a parachain
 proves something to Ethereum."""
 MAX_INLINE_VALUE = 32
@@ -49,7 +49,7 @@ class TrieNode:
         self.children = children
         self._merkle_value: bytes | None = None
 
-    def merkle_value(self, version: StateVersion, hasher: Hasher = blake2_256) -> bytes:
+    def merkle_value(self, version: StateVersion, hasher: HashFunction = blake2_256) -> bytes:
         """How the parent refers to the node: its form if shorter than 32 bytes, else the hash
         of its form."""
         if self._merkle_value is None:
@@ -58,7 +58,7 @@ class TrieNode:
             self._merkle_value = encoded if short else hasher(encoded)
         return self._merkle_value
 
-    def encode(self, version: StateVersion, hasher: Hasher = blake2_256) -> bytes:
+    def encode(self, version: StateVersion, hasher: HashFunction = blake2_256) -> bytes:
         """The node's form."""
         if self.children:
             for node in self._unknown_below():

@@ -10,10 +10,10 @@ from itertools import groupby
 
 from parahost.crypto.hashing import blake2_256
 from parahost.primitives.basic import H256, Hash
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale import encode_compact
 from parahost.trie.codec import EMPTY_NODE, NO_CHILDREN
-from parahost.trie.node import Hasher, StateVersion, TrieNode
+from parahost.trie.node import HashFunction, StateVersion, TrieNode
 
 Changes = Sequence[tuple[str, bytes | None]]
 """Keys in hexadecimal digits, ascending, each with its new value or ``None`` to remove it."""
@@ -28,7 +28,7 @@ class Trie:
         self,
         version: StateVersion = StateVersion.V1,
         node: TrieNode | None = None,
-        hasher: Hasher = blake2_256,
+        hasher: HashFunction = blake2_256,
     ) -> None:
         self.version = version
         self.hasher = hasher
@@ -97,7 +97,7 @@ class Trie:
         return _with(self, tuple(changes.items()))
 
 
-@once(8)
+@memoize(8)
 def _with(trie: Trie, changes: tuple[tuple[bytes, bytes | None], ...]) -> Trie:
     """As :meth:`Trie.insert_many`. Who authors a block makes its state twice: for the header, and
     when it imports it as everybody does."""
@@ -116,7 +116,7 @@ def _list_key(index: int) -> str:
 
 
 def ordered_root(
-    values: Sequence[bytes], version: StateVersion, hasher: Hasher = blake2_256
+    values: Sequence[bytes], version: StateVersion, hasher: HashFunction = blake2_256
 ) -> Hash:
     """The root over a list: value i under the SCALE compact form of i. A header's
     ``extrinsics_root`` is the one over its block's encoded extrinsics."""

@@ -9,7 +9,7 @@ import pytest
 from parahost.consensus.fanout import RELAY_FANOUT
 from parahost.consensus.grandpa.catch_up import MAX_BELOW_FINAL, catch_up_of, round_of
 from parahost.consensus.grandpa.effects import Effect, Send
-from parahost.consensus.grandpa.gossip import Gossip
+from parahost.consensus.grandpa.gossip import GrandpaGossip
 from parahost.consensus.grandpa.messages import (
     CatchUp,
     CatchUpRequest,
@@ -24,9 +24,9 @@ from parahost.consensus.grandpa.messages import (
 )
 from parahost.consensus.grandpa.rounds import PriorRound, Rounds
 from parahost.consensus.grandpa.validity import (
+    GrandpaVerdict,
     PeerRecord,
-    Verdict,
-    View,
+    VoterView,
     judge_catch_up,
     judge_catch_up_request,
     judge_commit,
@@ -121,15 +121,15 @@ def test_the_wire_forms() -> None:
 
 
 def test_votes(rounds: Rounds) -> None:
-    assert judge_vote(vote(0), rounds, VERIFIER) is Verdict.ACCEPT
-    assert judge_vote(vote(0, set_id=SET + 1), rounds, VERIFIER) is Verdict.OTHER_SET
-    assert judge_vote(vote(0, round_number=2), rounds, VERIFIER) is Verdict.OTHER_ROUND
-    assert judge_vote(vote(0, round_number=0), rounds, VERIFIER) is Verdict.OTHER_ROUND
-    assert judge_vote(vote(4), rounds, VERIFIER) is Verdict.NO_VOTER
+    assert judge_vote(vote(0), rounds, VERIFIER) is GrandpaVerdict.ACCEPT
+    assert judge_vote(vote(0, set_id=SET + 1), rounds, VERIFIER) is GrandpaVerdict.OTHER_SET
+    assert judge_vote(vote(0, round_number=2), rounds, VERIFIER) is GrandpaVerdict.OTHER_ROUND
+    assert judge_vote(vote(0, round_number=0), rounds, VERIFIER) is GrandpaVerdict.OTHER_ROUND
+    assert judge_vote(vote(4), rounds, VERIFIER) is GrandpaVerdict.NO_VOTER
     forged = replace(vote(0), vote=replace(vote(0).vote, id=vote(1).vote.id))
-    assert judge_vote(forged, rounds, VERIFIER) is Verdict.BAD_SIGNATURE
+    assert judge_vote(forged, rounds, VERIFIER) is GrandpaVerdict.BAD_SIGNATURE
     fill(rounds)
-    assert judge_vote(vote(3), rounds, VERIFIER) is Verdict.ACCEPT
+    assert judge_vote(vote(3), rounds, VERIFIER) is GrandpaVerdict.ACCEPT
 
 
 def test_votes_for_unknown_blocks_wait_for_them() -> None:
@@ -158,21 +158,21 @@ def test_commits(tree: Tree, rounds: Rounds) -> None:
     commit = rounds.current.votes.commit(ref(MAIN[1]))
     good = CommitMessage(U64(1), U64(SET), compact(commit))
     assert expand(good.commit) == commit
-    assert judge_commit(good, 1, rounds) is Verdict.ACCEPT
-    assert judge_commit(good, 2, rounds) is Verdict.OLD_COMMIT
-    assert judge_commit(replace(good, set_id=U64(9)), 1, rounds) is Verdict.OTHER_SET
+    assert judge_commit(good, 1, rounds) is GrandpaVerdict.ACCEPT
+    assert judge_commit(good, 2, rounds) is GrandpaVerdict.OLD_COMMIT
+    assert judge_commit(replace(good, set_id=U64(9)), 1, rounds) is GrandpaVerdict.OTHER_SET
     fewer = replace(
         good.commit,
         precommits=good.commit.precommits[:2],
         signatures=good.commit.signatures[:2],
     )
-    assert judge_commit(replace(good, commit=fewer), 1, rounds) is Verdict.NO_PROOF
+    assert judge_commit(replace(good, commit=fewer), 1, rounds) is GrandpaVerdict.NO_PROOF
     uneven = replace(good.commit, precommits=good.commit.precommits[:2])
-    assert judge_commit(replace(good, commit=uneven), 1, rounds) is Verdict.MALFORMED
+    assert judge_commit(replace(good, commit=uneven), 1, rounds) is GrandpaVerdict.MALFORMED
     assert usable_part(commit, SET, VOTERS, tree) == commit
-    assert usable_part(commit, SET, VOTERS, Tree()) is Verdict.WAIT
+    assert usable_part(commit, SET, VOTERS, Tree()) is GrandpaVerdict.WAIT
     elsewhere = replace(commit, target_hash=MAIN[2].hash(), target_number=MAIN[2].number)
-    assert usable_part(elsewhere, SET, VOTERS, tree) is Verdict.NO_PROOF
+    assert usable_part(elsewhere, SET, VOTERS, tree) is GrandpaVerdict.NO_PROOF
 
 
 def test_a_commit_may_name_blocks_that_nobody_has(tree: Tree) -> None:
@@ -232,7 +232,7 @@ def test_an_equivocators_votes_are_one_vote_for_every_block(tree: Tree) -> None:
         message = CommitMessage(U64(1), U64(SET), compact(commit))
         prior = PriorRound(0, RoundState.settled(ref(GENESIS)))
         rounds = Rounds(SET, VOTERS, prior, tree, local=None, gossip_s=1)
-        assert judge_commit(message, 0, rounds) is Verdict.ACCEPT
+        assert judge_commit(message, 0, rounds) is GrandpaVerdict.ACCEPT
 
 
 def test_a_commit_with_padding(rounds: Rounds) -> None:
@@ -241,18 +241,18 @@ def test_a_commit_with_padding(rounds: Rounds) -> None:
     for padded in ([*votes, votes[0]], [*votes, *third]):
         commit = compact(commit_of(ref(MAIN[1]), padded))
         message = CommitMessage(U64(1), U64(SET), commit)
-        assert judge_commit(message, 0, rounds) is Verdict.PADDED
+        assert judge_commit(message, 0, rounds) is GrandpaVerdict.PADDED
 
 
 def test_catching_up(tree: Tree, rounds: Rounds) -> None:
     record = PeerRecord()
     request = CatchUpRequest(U64(1), U64(SET))
     nothing = judge_catch_up_request(request, record, rounds, 0.0, PAUSE)
-    assert nothing is Verdict.NOTHING_TO_GIVE
+    assert nothing is GrandpaVerdict.NOTHING_TO_GIVE
     fill(rounds)
-    assert judge_catch_up_request(request, record, rounds, 0.0, PAUSE) is Verdict.ACCEPT
+    assert judge_catch_up_request(request, record, rounds, 0.0, PAUSE) is GrandpaVerdict.ACCEPT
     record.asked_us_at = 0.0
-    assert judge_catch_up_request(request, record, rounds, 4.9, PAUSE) is Verdict.TOO_SOON
+    assert judge_catch_up_request(request, record, rounds, 4.9, PAUSE) is GrandpaVerdict.TOO_SOON
     assert rounds.prior.votes is not None
     answer = catch_up_of(SET, rounds.prior.votes)
     assert decode(GossipMessage, encode(answer, GossipMessage)) == answer
@@ -260,13 +260,13 @@ def test_catching_up(tree: Tree, rounds: Rounds) -> None:
     late = Rounds(
         SET, VOTERS, PriorRound(0, RoundState.settled(ref(GENESIS))), tree, local=None, gossip_s=1
     )
-    assert judge_catch_up(answer, late, asked=False) is Verdict.NOT_ASKED
-    assert judge_catch_up(answer, late, asked=True) is Verdict.ACCEPT
-    assert judge_catch_up(answer, rounds, asked=True) is Verdict.OTHER_ROUND
+    assert judge_catch_up(answer, late, asked=False) is GrandpaVerdict.NOT_ASKED
+    assert judge_catch_up(answer, late, asked=True) is GrandpaVerdict.ACCEPT
+    assert judge_catch_up(answer, rounds, asked=True) is GrandpaVerdict.OTHER_ROUND
     prior = round_of(answer, late, tree)
     assert prior is not None and prior.state == rounds.prior.state
     too_little = replace(answer, precommits=answer.precommits[:2])
-    assert judge_catch_up(too_little, late, asked=True) is Verdict.NO_PROOF
+    assert judge_catch_up(too_little, late, asked=True) is GrandpaVerdict.NO_PROOF
     assert round_of(too_little, late, tree) is None
     assert round_of(answer, late, Tree()) is None
     nowhere = replace(answer, base_hash=chain_of(GENESIS, 1, 8)[0].hash())
@@ -276,15 +276,18 @@ def test_catching_up(tree: Tree, rounds: Rounds) -> None:
 def test_views() -> None:
     record = PeerRecord()
     first = neighbour(1, 5, 10)
-    assert judge_neighbour(replace(first, version=U8(2)), record, 0.0, PAUSE) is Verdict.MALFORMED
-    assert judge_neighbour(first, record, 0.0, PAUSE) is Verdict.ACCEPT
-    record.view, record.viewed_at = View(U64(1), U64(5), BlockNumber(U32(10))), 0.0
-    assert judge_neighbour(first, record, 4.9, PAUSE) is Verdict.TOO_SOON
-    assert judge_neighbour(first, record, 5.0, PAUSE) is Verdict.ACCEPT
+    assert (
+        judge_neighbour(replace(first, version=U8(2)), record, 0.0, PAUSE)
+        is GrandpaVerdict.MALFORMED
+    )
+    assert judge_neighbour(first, record, 0.0, PAUSE) is GrandpaVerdict.ACCEPT
+    record.view, record.viewed_at = VoterView(U64(1), U64(5), BlockNumber(U32(10))), 0.0
+    assert judge_neighbour(first, record, 4.9, PAUSE) is GrandpaVerdict.TOO_SOON
+    assert judge_neighbour(first, record, 5.0, PAUSE) is GrandpaVerdict.ACCEPT
     for further in (neighbour(1, 6, 10), neighbour(1, 5, 11), neighbour(2, 1, 10)):
-        assert judge_neighbour(further, record, 0.1, PAUSE) is Verdict.ACCEPT
+        assert judge_neighbour(further, record, 0.1, PAUSE) is GrandpaVerdict.ACCEPT
     for back in (neighbour(1, 4, 10), neighbour(0, 9, 10), neighbour(1, 6, 9)):
-        assert judge_neighbour(back, record, 0.1, PAUSE) is Verdict.BACKWARDS
+        assert judge_neighbour(back, record, 0.1, PAUSE) is GrandpaVerdict.BACKWARDS
 
 
 class Sends:
@@ -293,10 +296,10 @@ class Sends:
     def __init__(self, peers: dict[str, tuple[int, int, int]]) -> None:
         self.sent: list[tuple[str, bytes]] = []
         self.commits: dict[int, CommitMessage] = {}
-        self.gossip = Gossip(
+        self.gossip = GrandpaGossip(
             self._emit,
             self.commits.get,
-            View(U64(1), U64(5), BlockNumber(U32(10))),
+            VoterView(U64(1), U64(5), BlockNumber(U32(10))),
             SeededRandom("gossip"),
             pause_s=PAUSE,
         )
@@ -385,9 +388,9 @@ def test_strangers_thin_out_no_votes() -> None:
 def test_what_is_over_is_forgotten() -> None:
     world = Sends({"p": (1, 5, 10)})
     world.gossip.add_vote(1, 5, b"vote", None, MANY)
-    world.gossip.move(View(U64(1), U64(6), BlockNumber(U32(10))))
+    world.gossip.move(VoterView(U64(1), U64(6), BlockNumber(U32(10))))
     assert world.gossip.has(b"vote", PeerId("p"))
-    world.gossip.move(View(U64(1), U64(7), BlockNumber(U32(10))))
+    world.gossip.move(VoterView(U64(1), U64(7), BlockNumber(U32(10))))
     assert not world.gossip.has(b"vote", PeerId("p"))
     world.gossip.heard(PeerId("p"), neighbour(1, 9, 10), 1.0)
     assert not any(world.gossip.peers[PeerId("p")].sent.values())
@@ -408,7 +411,7 @@ def test_commits_go_to_those_who_lack_them(tree: Tree, rounds: Rounds) -> None:
     assert world.gossip.held is None
     world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), 2 * PAUSE)
     assert world.receivers() == ["lacks"]
-    world.gossip.move(View(U64(2), U64(1), BlockNumber(U32(10))))
+    world.gossip.move(VoterView(U64(2), U64(1), BlockNumber(U32(10))))
     world.sent.clear()
     world.gossip.heard(PeerId("lacks"), neighbour(1, 5, 3), 3 * PAUSE)
     assert world.receivers() == ["lacks"]  # the commit that ended its set
@@ -443,7 +446,7 @@ def test_a_catch_up_with_padding(rounds: Rounds) -> None:
         replace(later, prevotes=answer.prevotes * 2),
         replace(later, precommits=(*answer.precommits, answer.precommits[0])),
     ):
-        assert judge_catch_up(padded, rounds, asked=True) is Verdict.PADDED
+        assert judge_catch_up(padded, rounds, asked=True) is GrandpaVerdict.PADDED
 
 
 def test_a_voter_that_has_said_all_is_not_verified_again(rounds: Rounds) -> None:
@@ -456,7 +459,7 @@ def test_a_voter_that_has_said_all_is_not_verified_again(rounds: Rounds) -> None
     for block in MAIN[:2]:
         rounds.add(1, signed(Prevote, block, 0))
     third = VoteMessage(U64(1), U64(SET), signed(Prevote, MAIN[2], 0))
-    assert judge_vote(third, rounds, Unasked()) is Verdict.SUPERFLUOUS
-    assert judge_vote(vote(0), rounds, Unasked()) is Verdict.ACCEPT  # counted before
+    assert judge_vote(third, rounds, Unasked()) is GrandpaVerdict.SUPERFLUOUS
+    assert judge_vote(vote(0), rounds, Unasked()) is GrandpaVerdict.ACCEPT  # counted before
     other_stage = VoteMessage(U64(1), U64(SET), signed(Precommit, MAIN[2], 0))
-    assert judge_vote(other_stage, rounds, VERIFIER) is Verdict.ACCEPT
+    assert judge_vote(other_stage, rounds, VERIFIER) is GrandpaVerdict.ACCEPT

@@ -11,7 +11,7 @@ import pytest
 
 from parahost.consensus.grandpa.blocks import BlockRef
 from parahost.consensus.grandpa.errors import (
-    BadSignature,
+    BadPrecommitSignature,
     InsufficientWeight,
     JustificationError,
     MalformedJustification,
@@ -118,7 +118,7 @@ async def test_a_real_justification() -> None:
     )
     assert (found.round, len(signers)) == (facts["round"], facts["precommits"])
     assert encode(found) == data
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadPrecommitSignature):
         await in_turns(
             verify_justification(data, facts["set_id"] + 1, authorities, VERIFIER, target)
         )
@@ -270,7 +270,7 @@ async def test_what_is_cheap_comes_before_the_signatures() -> None:
 
 async def test_each_signature_and_each_byte_counts() -> None:
     good = proof(AT_TARGET)
-    with pytest.raises(BadSignature):
+    with pytest.raises(BadPrecommitSignature):
         await verify(replace(good, round=U64(ROUND + 1)))
     data = encode(good)
     for bad in (b"", data[:-1], data + b"\0", bytes(MAX_JUSTIFICATION_BYTES + 1)):

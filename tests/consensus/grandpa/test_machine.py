@@ -21,7 +21,7 @@ from parahost.consensus.grandpa.messages import PROTOCOL, CommitMessage, GossipM
 from parahost.consensus.grandpa.recovery import recover
 from parahost.consensus.grandpa.store import GrandpaStore
 from parahost.consensus.grandpa.target import vote_for_best
-from parahost.consensus.grandpa.validity import Verdict
+from parahost.consensus.grandpa.validity import GrandpaVerdict
 from parahost.ports import Notification, PeerDisconnected
 from parahost.primitives.basic import U64
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
@@ -161,7 +161,7 @@ def test_messages_in_any_order_and_state_do_no_harm(seed: int) -> None:
             it.take(node, connected(peer))
         it.run(draw.random() / 4)
     assert_says_one_thing(node)
-    assert {report.change for report in node.reports} >= {Verdict.MALFORMED.cost}
+    assert {report.change for report in node.reports} >= {GrandpaVerdict.MALFORMED.cost}
     assert node.tree.finalized.number >= 3
     assert {told.vote.id for told in node.votes_elsewhere} == {node.id}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from parahost.node.availability.archive import BLOCKS, CHUNKS, DATA, DUE, RECORDS, Archive
-from parahost.node.availability.retention import BlockNote, BlockRef, Retention
+from parahost.node.availability.retention import BlockNote, RelayBlock, Retention
 from parahost.ports import Database
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import (
@@ -46,8 +46,8 @@ def chunk_of(candidate: int) -> ErasureChunk:
     return ErasureChunk(bytes([candidate]) * 64, INDEX, ())
 
 
-def block(number: int) -> BlockRef:
-    return BlockRef(BlockNumber(U32(number)), Hash(H256(number.to_bytes(32, "big"))))
+def block(number: int) -> RelayBlock:
+    return RelayBlock(BlockNumber(U32(number)), Hash(H256(number.to_bytes(32, "big"))))
 
 
 class Model:

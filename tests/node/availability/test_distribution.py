@@ -52,7 +52,7 @@ from parahost.node.messages.network import (
     ResolveValidators,
     View,
 )
-from parahost.node.messages.utility import BlockHeader, RuntimeCall
+from parahost.node.messages.utility import BlockHeader, RuntimeApiRequest
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
 from parahost.node.utility.chain_api import ChainApi
@@ -664,7 +664,7 @@ def works_on(number: int) -> AvailabilityNetwork:
 async def test_only_the_latest_heads_are_remembered() -> None:
     subsystem = AvailabilityDistribution(key_store(0))
     nothing_is_live: dict[type[Message], Any] = {
-        RuntimeCall: lambda call: {},
+        RuntimeApiRequest: lambda call: {},
         BlockHeader: lambda request: GENESIS,
     }
     async with on_stage(subsystem, answers=nothing_is_live) as stage:
@@ -699,12 +699,12 @@ async def test_so_many_candidates_that_were_live_are_remembered() -> None:
     ]
     found = iter(candidates)
 
-    def one_is_live(call: RuntimeCall[Any]) -> Any:
+    def one_is_live(call: RuntimeApiRequest[Any]) -> Any:
         pending = next(found)
         return {pending.hash: pending}
 
     answers: dict[type[Message], Any] = {
-        RuntimeCall: one_is_live,
+        RuntimeApiRequest: one_is_live,
         BlockHeader: lambda request: GENESIS,
         ResolveValidators: lambda request: {},
         QueryChunk: lambda request: None,

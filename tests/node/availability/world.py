@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from parahost import erasure
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
-from parahost.node.availability.retention import BlockRef
+from parahost.node.availability.retention import RelayBlock
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.overseer import Overseer
 from parahost.ports import KeyType
@@ -103,8 +103,8 @@ def finalize(chain: RelayChain, overseer: Overseer, header: Header) -> None:
     overseer.block_finalized(finalized(header))
 
 
-def ref(header: Header) -> BlockRef:
-    return BlockRef(header.number, header.hash())
+def ref(header: Header) -> RelayBlock:
+    return RelayBlock(header.number, header.hash())
 
 
 def hash_of(candidate: BackedCandidate) -> CandidateHash:

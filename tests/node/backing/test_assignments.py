@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.node.backing.assignments import Assignment, assign, next_up
+from parahost.node.backing.assignments import ParaAssignment, assign, next_up
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.runtime_api import (
     CoreFree,
-    CoreOccupied,
     CoreScheduled,
     GroupRotationInfo,
+    OccupiedCore,
     OccupiedCoreAssumption,
     ScheduledCore,
     ValidatorGroups,
@@ -27,7 +27,7 @@ INCLUDED, FREE = OccupiedCoreAssumption.INCLUDED, OccupiedCoreAssumption.FREE
 
 def test_who_is_next_on_a_core() -> None:
     scheduled, occupied, claimed = cores()
-    assert isinstance(scheduled, CoreScheduled) and isinstance(occupied, CoreOccupied)
+    assert isinstance(scheduled, CoreScheduled) and isinstance(occupied, OccupiedCore)
     assert next_up(scheduled) == (scheduled.scheduled, FREE)
     assert next_up(occupied) == (occupied.next_up_on_available, INCLUDED)
     assert next_up(replace(occupied, next_up_on_available=None)) is None
@@ -51,7 +51,7 @@ def test_groups_are_assigned_as_they_are_rotated() -> None:
 
 
 def receipt_for(
-    world: World, assignment: Assignment, assumption: OccupiedCoreAssumption
+    world: World, assignment: ParaAssignment, assumption: OccupiedCoreAssumption
 ) -> CommittedCandidateReceipt:
     """What a collator makes on the head under an assumption."""
     number = assignment.para_id

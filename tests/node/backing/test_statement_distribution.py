@@ -26,7 +26,7 @@ from parahost.node.backing.statement_rules import (
     item_of,
 )
 from parahost.node.backing.statement_wire import (
-    Proof,
+    ContradictionProof,
     SecondedOnWire,
     StatementGossip,
     StatementOnWire,
@@ -139,13 +139,13 @@ def told(stage: Stage, peer: PeerId) -> list[SignedStatement]:
     ]
 
 
-def proofs_told(stage: Stage, peer: PeerId) -> list[Proof]:
+def proofs_told(stage: Stage, peer: PeerId) -> list[ContradictionProof]:
     """Of whose guilt a peer was sent a proof."""
     return [
         gossip
         for message in stage.heard(SendMessage)
         if peer in message.peers
-        and isinstance(gossip := decode(StatementGossip, message.payload), Proof)
+        and isinstance(gossip := decode(StatementGossip, message.payload), ContradictionProof)
     ]
 
 
@@ -525,7 +525,7 @@ async def test_whoever_sees_a_contradiction_tells_all() -> None:
     proven = ValidatorPeers(tuple(PeerId(name) for name in ("p", *names)))
     authorities = [*peers("p", *names), StatementNetwork(proven)]
     first, second = seconded(0, A), seconded(0, B)
-    proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
+    proof = ContradictionProof(RELAY_PARENT, first.to_compact(), second.to_compact())
     late = PeerId("elsewhere")
     async with on_stage(distribution()) as stage:
         await stage.say(*authorities, *peers(late, view=()))
@@ -593,7 +593,7 @@ async def test_what_is_no_proof_costs() -> None:
 
 
 def proof_from(peer: PeerId, first: SignedStatement, second: SignedStatement) -> StatementNetwork:
-    proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
+    proof = ContradictionProof(RELAY_PARENT, first.to_compact(), second.to_compact())
     return StatementNetwork(PeerMessage(peer, encode(proof, StatementGossip)))
 
 
@@ -742,7 +742,7 @@ async def test_what_is_heard_of_others_is_told_once_and_what_we_share_is_not() -
         assert heard == [(2, A.hash())]
         await stage.say(*from_peer(P, forged(valid(0, A))))
         assert len(heard) == 1, "who has not signed it has not said it"
-        proof = Proof(RELAY_PARENT, first.to_compact(), second.to_compact())
+        proof = ContradictionProof(RELAY_PARENT, first.to_compact(), second.to_compact())
         (payload,) = messages(RELAY_PARENT, [proof])
         await stage.say(StatementNetwork(PeerMessage(P, payload)))
         assert heard[1:] == [(0, B.hash())]

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.node.backing.statement_table import Imported, StatementTable, Taken, contradictions
+from parahost.node.backing.statement_table import (
+    StatementSummary,
+    StatementTable,
+    Taken,
+    contradictions,
+)
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.misbehavior import (
     CandidateValidityDisagreement,
@@ -48,7 +53,7 @@ def table(*group: int) -> StatementTable:
     return StatementTable(SIGNING, lambda para: groups.get(para, ()))
 
 
-def add_all(where: StatementTable, statements: Iterable[SignedStatement]) -> list[Imported]:
+def add_all(where: StatementTable, statements: Iterable[SignedStatement]) -> list[StatementSummary]:
     return [where.add(signed) for signed in statements]
 
 
@@ -110,9 +115,9 @@ def test_nothing_is_taken_on_an_unknown_candidate() -> None:
 def test_the_same_again_changes_nothing() -> None:
     where = table(0, 1, 2)
     where.add(seconded(0, A))
-    assert where.add(seconded(0, A)) == Imported(Taken.KNOWN)
+    assert where.add(seconded(0, A)) == StatementSummary(Taken.KNOWN)
     where.add(valid(1, A))
-    assert where.add(valid(1, A)) == Imported(Taken.KNOWN)
+    assert where.add(valid(1, A)) == StatementSummary(Taken.KNOWN)
 
 
 @pytest.mark.guide("A77", "A109")

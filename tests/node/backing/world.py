@@ -46,10 +46,10 @@ from parahost.primitives.candidates import (
 )
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import (
-    CoreOccupied,
     CoreScheduled,
     CoreState,
     GroupRotationInfo,
+    OccupiedCore,
     OccupiedCoreAssumption,
     ScheduledCore,
     ValidatorGroups,
@@ -176,7 +176,7 @@ def cores() -> tuple[CoreState, ...]:
     next_up = ScheduledCore(OCCUPIED_PARA, None)
     return (
         CoreScheduled(ScheduledCore(PARA, None)),
-        CoreOccupied(
+        OccupiedCore(
             next_up, 1, 9, next_up, BitVec.zeros(VALIDATORS), 1, pending.hash(), pending.descriptor
         ),
         CoreScheduled(ScheduledCore(THREAD, claim_owner())),

@@ -40,8 +40,8 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.runtime_api import (
     CandidateIncludedEvent,
-    CoreOccupied,
     CoreScheduled,
+    OccupiedCore,
     OccupiedCoreAssumption,
 )
 from parahost.primitives.scale import encode
@@ -178,7 +178,7 @@ async def test_on_an_occupied_core_it_builds_on_the_pending_candidate() -> None:
     node = Node(await started(Watcher()))
     node.chain.step()
     node.chain.step(data=inherent_data(node.chain))
-    assert isinstance(api.availability_cores(node.chain.state)[0], CoreOccupied)
+    assert isinstance(api.availability_cores(node.chain.state)[0], OccupiedCore)
     async with running(node.overseer):
         await node.show()
     pending = api.candidate_pending_availability(node.chain.state, PARACHAIN)

@@ -15,7 +15,7 @@ from parahost.node.gossip import (
     COST_BAD_SIGNATURE,
     Acceptance,
     Gossip,
-    Item,
+    GossipItem,
     Quota,
     Verdict,
     Wire,
@@ -89,15 +89,19 @@ def approved(validator: int, *candidates: int) -> Approval:
     return Approval(U32(validator), tuple(map(U32, candidates)))
 
 
-def item_of(check: Check) -> Item[Check]:
+def item_of(check: Check) -> GossipItem[Check]:
     if isinstance(check, Approval):
         subjects = tuple((check.validator, candidate) for candidate in check.candidates)
-        return Item(("approval", check.validator, check.candidates), check, depends_on=subjects)
+        return GossipItem(
+            ("approval", check.validator, check.candidates), check, depends_on=subjects
+        )
     subject = (check.validator, check.candidate)
-    return Item(subject, check, introduces=(subject,), quota=Quota(check.validator, MAX_ASSIGNED))
+    return GossipItem(
+        subject, check, introduces=(subject,), quota=Quota(check.validator, MAX_ASSIGNED)
+    )
 
 
-def read(payload: bytes) -> tuple[Hash, list[Item[Check]]]:
+def read(payload: bytes) -> tuple[Hash, list[GossipItem[Check]]]:
     gossip: Checks = decode(Checks, payload)
     return gossip.block, [item_of(check) for check in gossip.checks]
 
@@ -113,7 +117,7 @@ class CheckRules:
 
     asked: list[Check] = field(default_factory=list)
 
-    def judge(self, item: Item[Check]) -> Verdict[Check]:
+    def judge(self, item: GossipItem[Check]) -> Verdict[Check]:
         check = item.content
         self.asked.append(check)
         if check.validator == IGNORED:

@@ -8,12 +8,12 @@ from parahost.node.messages.base import Unanswered
 from parahost.node.messages.utility import (
     BlockHeader,
     FinalizedHash,
-    RuntimeCall,
+    RuntimeApiRequest,
 )
 from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.runtime_api import CACHED_ANSWERS, LARGE_BYTES, RuntimeApi
 from parahost.primitives.basic import ZERO_HASH, BlockNumber, Hash
-from parahost.primitives.runtime_api import CandidateBackedEvent, CoreOccupied, CoreScheduled
+from parahost.primitives.runtime_api import CandidateBackedEvent, CoreScheduled, OccupiedCore
 from parahost.runtime import api
 from parahost.runtime.storage import State
 from tests.node.availability.world import RelayChain, hash_of
@@ -35,11 +35,11 @@ async def test_the_runtime_answers_for_a_child_of_the_block() -> None:
     async with running(overseer):
 
         async def ask(block: Hash, function: object) -> object:
-            return await overseer.ask(RuntimeCall(block, function))  # type: ignore[arg-type]
+            return await overseer.ask(RuntimeApiRequest(block, function))  # type: ignore[arg-type]
 
         cores = await ask(block.hash(), api.availability_cores)
         assert isinstance(cores, tuple)
-        assert [type(core) for core in cores] == [CoreOccupied, CoreScheduled]
+        assert [type(core) for core in cores] == [OccupiedCore, CoreScheduled]
         assert cores[0].candidate_hash == hash_of(candidate)
         events = await ask(block.hash(), api.candidate_events)
         assert isinstance(events, tuple)
@@ -69,17 +69,17 @@ async def test_the_same_question_is_computed_once_but_code_is_not_kept() -> None
     overseer = make_overseer([RuntimeApi(chain.state_of)])
     async with running(overseer):
         for _ in range(3):
-            assert await overseer.ask(RuntimeCall(head, small, (1,))) == 1
+            assert await overseer.ask(RuntimeApiRequest(head, small, (1,))) == 1
         assert asked == [1]
-        await overseer.ask(RuntimeCall(head, small, (1,), keep=False))
+        await overseer.ask(RuntimeApiRequest(head, small, (1,), keep=False))
         assert asked == [1, 1]
         for _ in range(2):
-            await overseer.ask(RuntimeCall(head, large))
+            await overseer.ask(RuntimeApiRequest(head, large))
         assert asked == [1, 1, -1, -1]
         for number in range(2, CACHED_ANSWERS + 2):
-            await overseer.ask(RuntimeCall(head, small, (number,)))
+            await overseer.ask(RuntimeApiRequest(head, small, (number,)))
         asked.clear()
-        await overseer.ask(RuntimeCall(head, small, (1,)))  # the oldest was let go
+        await overseer.ask(RuntimeApiRequest(head, small, (1,)))  # the oldest was let go
         assert asked == [1]
 
 
@@ -87,7 +87,7 @@ async def test_a_state_that_is_not_known_gives_no_answer() -> None:
     overseer = make_overseer([RuntimeApi(relay_chain().state_of)])
     async with running(overseer):
         with pytest.raises(Unanswered):
-            await overseer.ask(RuntimeCall(ZERO_HASH, api.validators))
+            await overseer.ask(RuntimeApiRequest(ZERO_HASH, api.validators))
 
 
 async def test_the_chain_api_tells_of_headers_ancestors_and_finality() -> None:

@@ -15,9 +15,9 @@ from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
     CandidateIncludedEvent,
     CoreFree,
-    CoreOccupied,
     CoreScheduled,
     GroupRotationInfo,
+    OccupiedCore,
     OccupiedCoreAssumption,
     ScheduledCore,
 )
@@ -89,7 +89,7 @@ def test_availability_cores() -> None:
     first, second, third = world.api.availability_cores(world.state)
     pending = world.host.inclusion.pending_availability.get(world.state, para(1))
     assert pending is not None
-    assert first == CoreOccupied(
+    assert first == OccupiedCore(
         next_up_on_available=ScheduledCore(para(1), None),
         occupied_since=block(2),
         time_out_at=block(8),
@@ -100,7 +100,7 @@ def test_availability_cores() -> None:
         candidate_descriptor=pending.receipt.descriptor,
     )
     assert second == CoreScheduled(ScheduledCore(para(2), None))
-    assert isinstance(third, CoreOccupied)
+    assert isinstance(third, OccupiedCore)
     assert third.next_up_on_available == ScheduledCore(para(12), collator("of 12"))
     assert third.next_up_on_time_out == third.next_up_on_available
     assert third.time_out_at == 9
@@ -119,7 +119,7 @@ def test_an_occupied_threads_own_claim_is_next_when_nobody_waits() -> None:
     )
     world.add_block(world.data(candidates=[world.candidate(11)]))
     (occupied,) = world.api.availability_cores(world.state)
-    assert isinstance(occupied, CoreOccupied)
+    assert isinstance(occupied, OccupiedCore)
     assert occupied.next_up_on_available is None
     assert occupied.next_up_on_time_out == ScheduledCore(para(11), collator("collator"))
 
@@ -154,7 +154,7 @@ def test_a_timed_out_claim_goes_to_the_core_whose_turn_it_is(
     world.add_block(extrinsics=add)
     world.add_block(world.data(candidates=[world.candidate(11), world.candidate(12)]))
     cores = world.api.availability_cores(world.state)
-    answers = [core.next_up_on_time_out for core in cores if isinstance(core, CoreOccupied)]
+    answers = [core.next_up_on_time_out for core in cores if isinstance(core, OccupiedCore)]
     assert len(answers) == 2
     shown = tuple(None if next_ is None else next_.para_id for next_ in answers)
     assert shown == after_time_out
@@ -171,7 +171,7 @@ def test_next_up_is_who_comes_next() -> None:
     """When the candidate becomes available in the next block."""
     world = sample()
     (*_, third) = world.api.availability_cores(world.state)
-    assert isinstance(third, CoreOccupied)
+    assert isinstance(third, OccupiedCore)
     world.add_block(world.data(world.all_vote([2])))
     store = world.child()
     assert world.host.scheduler.core_para(store, core(2)) is not None

@@ -44,7 +44,7 @@ from parahost.runtime.parachains.approvals import (
     UncheckedCandidate,
 )
 from parahost.runtime.parachains.inclusion_errors import TooManyUnaccepted
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
@@ -242,7 +242,7 @@ def test_bad_checks_are_refused() -> None:
         assert world.state is before
         kept = sanitize(world.host, world.state, world.data(), NoteChecks(tuple(checks)))
         store = world.child()
-        world.host.inclusion_inherent.dispatch(store, NoOrigin(), Inclusion(kept.inherent))
+        world.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(kept.inherent))
         world.host.validity.dispatch(store, NoOrigin(), kept.checks)
 
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from parahost.primitives.basic import U32, HeadData, ValidationCode
 from parahost.primitives.candidates import CandidateReceipt
-from parahost.primitives.runtime_api import CoreFree, CoreOccupied, CoreScheduled
+from parahost.primitives.runtime_api import CoreFree, CoreScheduled, OccupiedCore
 from parahost.runtime.errors import DispatchError
 from parahost.runtime.parachains.scheduler import OccupiedByParathread
 from parahost.runtime.storage import Overlay
@@ -166,7 +166,7 @@ class HostMachine(RuleBasedStateMachine):
     def cores_are_answered_for_as_they_are(self) -> None:
         world = self.world
         cores: tuple[Any, ...] = self._cores()
-        occupied = [n for n, state in enumerate(cores) if isinstance(state, CoreOccupied)]
+        occupied = [n for n, state in enumerate(cores) if isinstance(state, OccupiedCore)]
         assert occupied == world.pending_cores()
         chains = world.host.paras.parachains(world.state)
         for place, state in enumerate(cores):

@@ -27,11 +27,11 @@ from parahost.primitives.disputes import (
     ApprovalCheckingMultipleCandidates,
     BackingSeconded,
     BackingValid,
+    DisputeOutcome,
     DisputeState,
     DisputeStatementSet,
     ExplicitInvalidVote,
     ExplicitVote,
-    Outcome,
     Revert,
     SignedDisputeStatement,
     VoteInvalid,
@@ -70,7 +70,7 @@ from parahost.runtime.parachains.inclusion_errors import (
     ForkFrozen,
     InvalidatedCandidate,
 )
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import MAX_DISPUTED
 from parahost.runtime.slashing import Misconduct, ValidatorPunished
@@ -196,7 +196,7 @@ def test_a_disputed_candidate_is_not_accepted_and_its_window_extends() -> None:
     assert world.api.candidate_checks(world.state, record.key()).accepted_in is not None, (
         "with the checks there is a supermajority for it"
     )
-    assert state(world, record).outcome is Outcome.VALID
+    assert state(world, record).outcome is DisputeOutcome.VALID
 
 
 @pytest.mark.guide("A55", "A56")
@@ -234,7 +234,9 @@ def concluded_invalid() -> tuple[World, IncludedCandidate]:
 @pytest.mark.guide("A57", "A62", "A65")
 def test_who_backed_an_invalid_candidate_loses_all() -> None:
     world, record = concluded_invalid()
-    assert told(world, DisputeConcluded) == [DisputeConcluded(*record.key(), Outcome.INVALID)]
+    assert told(world, DisputeConcluded) == [
+        DisputeConcluded(*record.key(), DisputeOutcome.INVALID)
+    ]
     assert stakes(world) == one_loses(*record.backers, each=STAKE)
     assert {event.misconduct for event in told(world, ValidatorPunished)} == {  # type: ignore[attr-defined]
         Misconduct.BACKED_INVALID
@@ -281,7 +283,7 @@ def test_a_supermajority_for_it_slashes_who_disputed_it() -> None:
     world.add_block(disputes=[votes(record.key(), against=others[:2], valid=others[2:4])])
     assert state(world, record).outcome is None
     world.add_block(disputes=[votes(record.key(), valid=others[4:5])])
-    assert state(world, record).outcome is Outcome.VALID
+    assert state(world, record).outcome is DisputeOutcome.VALID
     assert stakes(world) == one_loses(*others[:2], each=STAKE // 100)
     assert not world.api.frozen(world.state)
     assert world.api.disabled_validators(world.state) == set(others[:2])
@@ -294,7 +296,7 @@ def test_late_votes_count_and_the_silent_pay_in_the_end() -> None:
     others = outsiders(record)
     money, issued = free(world), world.balances.total_issuance.get(world.state)
     world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:4])])
-    assert state(world, record).outcome is Outcome.VALID
+    assert state(world, record).outcome is DisputeOutcome.VALID
     world.add_block(disputes=[votes(record.key(), against=others[4:5])])
     small = STAKE // 100
     assert stakes(world) == one_loses(others[0], others[4], each=small), "who comes late pays too"
@@ -351,7 +353,7 @@ def test_without_a_supermajority_those_who_vouched_pay_once() -> None:
     world.add_blocks_until(world.number + 3 * TIME)
     assert stakes(world) == one_loses(*vouched, each=fee), "once"
     world.add_block(disputes=[votes(record.key(), valid=others[2:4])])
-    assert state(world, record).outcome is Outcome.VALID, "and votes still count"
+    assert state(world, record).outcome is DisputeOutcome.VALID, "and votes still count"
 
 
 @pytest.mark.guide("A62")
@@ -366,7 +368,7 @@ def test_who_votes_both_ways_counts_for_neither_and_is_punished_for_it() -> None
     world.add_block(disputes=[votes(record.key(), valid=others[1:4])])
     assert state(world, record).outcome is None, "nine vouch, one of them has taken it back"
     world.add_block(disputes=[votes(record.key(), valid=others[4:5])])
-    assert state(world, record).outcome is Outcome.VALID
+    assert state(world, record).outcome is DisputeOutcome.VALID
     expected = one_loses(others[0], each=STAKE // 100)
     expected[twofold] = (STAKE - tenth) - (STAKE - tenth) // 100
     assert stakes(world) == expected
@@ -406,7 +408,7 @@ def test_a_dispute_that_another_fork_has_concluded_is_resolved_at_once() -> None
     whole = replace(against, statements=(*backed_elsewhere(0, 1, 2), *against.statements))
     world.add_block(disputes=[whole])
     assert told(world, DisputeInitiated) == [DisputeInitiated(*elsewhere(), False)]
-    assert told(world, DisputeConcluded) == [DisputeConcluded(*elsewhere(), Outcome.INVALID)]
+    assert told(world, DisputeConcluded) == [DisputeConcluded(*elsewhere(), DisputeOutcome.INVALID)]
     assert stakes(world) == one_loses(0, 1, 2, each=STAKE)
     assert world.api.frozen(world.state) is None, "this fork has not included it"
     late = votes(elsewhere(), valid=[0])
@@ -421,7 +423,7 @@ def test_checks_made_elsewhere_are_votes_here() -> None:
     against = votes(elsewhere(), against=[11])
     statements = (*backed_elsewhere(0, 1, 2), *checks, *against.statements)
     world.add_block(disputes=[replace(against, statements=statements)])
-    assert told(world, DisputeConcluded) == [DisputeConcluded(*elsewhere(), Outcome.VALID)]
+    assert told(world, DisputeConcluded) == [DisputeConcluded(*elsewhere(), DisputeOutcome.VALID)]
     assert stakes(world) == one_loses(11, each=STAKE // 100)
 
 
@@ -583,7 +585,7 @@ def test_the_validators_of_the_session_of_inclusion_judge_it_with_the_keys_of_th
     with pytest.raises(BadVoteSignature):
         world.add_block(disputes=[votes(now, against=others[:1])])
     world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:4])])
-    assert state(world, record).outcome is Outcome.VALID
+    assert state(world, record).outcome is DisputeOutcome.VALID
     old = account_of(World(validators=VALIDATORS).validators[others[0]])
     assert world.staking.stake(world.state, old) == STAKE - STAKE // 100
 

@@ -16,7 +16,7 @@ from parahost.runtime.parachains.inclusion_errors import (
     InclusionRepeated,
     WrongParentHeader,
 )
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 
 from .world import World, claim
 

@@ -8,7 +8,7 @@ import pytest
 
 from parahost.primitives.basic import U32, SessionIndex
 from parahost.runtime.origin import NoOrigin
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.initializer import SessionChangeTooLate
 from parahost.runtime.storage import Overlay
 

@@ -27,7 +27,7 @@ from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.disputes import (
     BackingSeconded,
     BackingValid,
-    Outcome,
+    DisputeOutcome,
     SignedDisputeStatement,
     VoteValid,
 )
@@ -43,7 +43,7 @@ from parahost.runtime.origin import NoOrigin, Signed
 from parahost.runtime.parachains import remote_disputes
 from parahost.runtime.parachains.dispute_errors import DisputeClosed, Unconcluded
 from parahost.runtime.parachains.disputes import DisputeInitiated
-from parahost.runtime.parachains.inclusion_inherent import Inclusion
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.remote_disputes import (
     BadIncludingHeader,
     CodeMissing,
@@ -170,7 +170,7 @@ def test_it_waits_for_availability_and_then_takes_its_course() -> None:
     assert begun.validators_against.ones() == [challenger]
     world.add_block(disputes=[votes(key, against=others(world)[1:])])
     ((_, begun),) = world.api.disputes(world.state)
-    assert begun.outcome is Outcome.INVALID
+    assert begun.outcome is DisputeOutcome.INVALID
     assert stakes(world) == one_loses(*backers(world), each=STAKE)
     assert world.api.frozen(world.state) is None
     world.add_blocks_until(world.number + LATE + 1)
@@ -216,7 +216,7 @@ def test_a_conclusion_from_elsewhere_outruns_availability() -> None:
     whole = votes(key, against=others(world))
     world.add_block(disputes=[whole])
     ((_, state),) = world.api.disputes(world.state)
-    assert state.outcome is Outcome.INVALID
+    assert state.outcome is DisputeOutcome.INVALID
     world.add_block()
     assert world.api.remote_disputes(world.state) == ()
     world.add_blocks_until(3 + WAIT)
@@ -337,5 +337,5 @@ def test_bad_votes_on_availability_are_refused_and_stay_out() -> None:
         kept = sanitize(world.host, world.state, world.data(), NoteChecks((), (bad, good)))
         assert [each.votes for each in kept.checks.availability] == [good.votes]
         store = world.child()
-        world.host.inclusion_inherent.dispatch(store, NoOrigin(), Inclusion(kept.inherent))
+        world.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(kept.inherent))
         world.host.validity.dispatch(store, NoOrigin(), kept.checks)

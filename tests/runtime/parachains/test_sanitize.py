@@ -27,7 +27,7 @@ from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.origin import NoOrigin
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.storage import Overlay
 

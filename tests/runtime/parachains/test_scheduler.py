@@ -8,7 +8,7 @@ import pytest
 
 from parahost.primitives.basic import H256, U32, SessionIndex
 from parahost.runtime.origin import NoOrigin
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.paras import NotRegistered
 from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
 from parahost.runtime.parachains.scheduler import (

@@ -61,7 +61,7 @@ from parahost.runtime.origin import AccountId, NoOrigin
 from parahost.runtime.parachains import Parachains
 from parahost.runtime.parachains.api import ParachainsApi
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
-from parahost.runtime.parachains.inclusion_inherent import Inclusion as InclusionCall
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.paras import ParaGenesisArgs, validation_code_hash
 from parahost.runtime.parachains.parathreads import ParathreadClaim
 from parahost.runtime.parachains.scheduler import CoreAssignment

@@ -12,8 +12,8 @@ from parahost.primitives.header import Extrinsic
 from parahost.primitives.limits import KIB, MAX_HEADER_BYTES
 from parahost.runtime.errors import InvalidTransaction
 
-MAX_REPORTS: Final = 32
-MAX_REPORT_BYTES: Final = 2 * MAX_HEADER_BYTES + 1 * KIB
+MAX_POOLED_REPORTS: Final = 32
+MAX_POOLED_REPORT_BYTES: Final = 2 * MAX_HEADER_BYTES + 1 * KIB
 """The two headers that prove an equivocation, and signatures."""
 
 
@@ -45,10 +45,10 @@ class Reports:
         :raises TooLarge: when it is larger than any report.
         :raises PoolFull: when so many wait already.
         """
-        if len(extrinsic) > MAX_REPORT_BYTES:
-            raise TooLarge(len(extrinsic), MAX_REPORT_BYTES)
-        if len(self._by_deed) >= MAX_REPORTS:
-            raise PoolFull(f"{MAX_REPORTS} reports wait already")
+        if len(extrinsic) > MAX_POOLED_REPORT_BYTES:
+            raise TooLarge(len(extrinsic), MAX_POOLED_REPORT_BYTES)
+        if len(self._by_deed) >= MAX_POOLED_REPORTS:
+            raise PoolFull(f"{MAX_POOLED_REPORTS} reports wait already")
 
     def put(self, deed: H256, report: EquivocationReport) -> None:
         """:raises PlaceTaken: when another report of the deed waits."""

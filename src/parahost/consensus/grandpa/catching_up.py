@@ -17,7 +17,7 @@ from parahost.consensus.grandpa.messages import (
     NeighbourMessage,
 )
 from parahost.consensus.grandpa.rounds import Rounds
-from parahost.consensus.grandpa.validity import PeerRecord, Verdict, judge_catch_up_request
+from parahost.consensus.grandpa.validity import GrandpaVerdict, PeerRecord, judge_catch_up_request
 from parahost.ports import Random
 from parahost.primitives.basic import U64, PeerId
 from parahost.primitives.scale import encode
@@ -68,7 +68,7 @@ class Asking:
         return late
 
 
-class CatchingUp:
+class RoundCatchUp:
     """Both sides of it.
 
     :param emit: takes what is to be sent and reported.
@@ -131,12 +131,14 @@ class CatchingUp:
         """Its answer got us on."""
         self._asking.helped(peer)
 
-    def answer(self, peer: PeerId, message: CatchUpRequest, rounds: Rounds, now: float) -> Verdict:
+    def answer(
+        self, peer: PeerId, message: CatchUpRequest, rounds: Rounds, now: float
+    ) -> GrandpaVerdict:
         """Give a peer the votes that completed the last round."""
         record = self._peers[peer]
         verdict = judge_catch_up_request(message, record, rounds, now, self._pause_s)
         votes = rounds.prior.votes
-        if verdict is Verdict.ACCEPT and votes is not None:
+        if verdict is GrandpaVerdict.ACCEPT and votes is not None:
             record.asked_us_at = now
             answer = encode(catch_up_of(rounds.set_id, votes), GossipMessage)
             self._emit(Send([peer], answer))

@@ -41,7 +41,7 @@ class RedundantVote(JustificationError):
         self.block = block
 
 
-class BadSignature(JustificationError):
+class BadPrecommitSignature(JustificationError):
     """A signature does not fit its precommit, its round, or the set id."""
 
     def __init__(self, set_id: int, signer: GrandpaId) -> None:

@@ -29,7 +29,7 @@ from parahost.consensus.grandpa.recovery import Recovered, begin_set
 from parahost.consensus.grandpa.rounds import PriorRound, Rounds, RoundsEffect
 from parahost.consensus.grandpa.store import CompletedRound
 from parahost.consensus.grandpa.target import VotingRule, VotingTarget
-from parahost.consensus.grandpa.validity import View
+from parahost.consensus.grandpa.validity import VoterView
 from parahost.consensus.grandpa.voters import VoterSet
 from parahost.primitives.basic import U64, GrandpaId
 from parahost.primitives.consensus import GrandpaCommit, GrandpaEquivocationProof
@@ -74,9 +74,9 @@ class Finality:
         self.rounds = self._rounds_after(recovered.round)
 
     @property
-    def view(self) -> View:
+    def view(self) -> VoterView:
         """Where we are, as peers are told."""
-        return View(
+        return VoterView(
             self.authorities.set_id,
             U64(self.rounds.current.number),
             finalized_of(self._chain).number,

@@ -18,13 +18,18 @@ from parahost.consensus.grandpa.messages import (
     GossipMessage,
     NeighbourMessage,
 )
-from parahost.consensus.grandpa.validity import PeerRecord, Verdict, View, judge_neighbour
+from parahost.consensus.grandpa.validity import (
+    GrandpaVerdict,
+    PeerRecord,
+    VoterView,
+    judge_neighbour,
+)
 from parahost.ports import Random
 from parahost.primitives.basic import U8, PeerId
 from parahost.primitives.scale import encode
 
 
-class Gossip:
+class GrandpaGossip:
     """What peers know. Memory: two rounds' votes, and a mark for each of them a peer.
 
     :param emit: takes what is to be sent.
@@ -36,7 +41,7 @@ class Gossip:
         self,
         emit: Emit,
         commit_of_set: Callable[[int], CommitMessage | None],
-        view: View,
+        view: VoterView,
         random: Random,
         *,
         pause_s: float,
@@ -72,7 +77,7 @@ class Gossip:
             self._authorities_connected -= peer in self._authorities
             self._order.remove(peer)
 
-    def move(self, view: View) -> None:
+    def move(self, view: VoterView) -> None:
         """We are elsewhere now: forget what is over, and tell the peers."""
         self.view = view
         self._votes = {key: votes for key, votes in self._votes.items() if _in_reach(view, key)}
@@ -144,13 +149,13 @@ class Gossip:
         if wanting:
             self._emit(Send(wanting, encode(message, GossipMessage)))
 
-    def heard(self, peer: PeerId, message: NeighbourMessage, now: float) -> Verdict:
+    def heard(self, peer: PeerId, message: NeighbourMessage, now: float) -> GrandpaVerdict:
         """A peer says where it is: it gets what it lacks there."""
         record = self.peers[peer]
         verdict = judge_neighbour(message, record, now, self._pause_s)
-        if verdict is not Verdict.ACCEPT:
+        if verdict is not GrandpaVerdict.ACCEPT:
             return verdict
-        view = View(message.set_id, message.round, message.finalized_number)
+        view = VoterView(message.set_id, message.round, message.finalized_number)
         stuck = view == record.view
         if stuck:
             record.sent.clear()
@@ -171,7 +176,7 @@ class Gossip:
                 sent.add(payload)
                 self._emit(Send([peer], payload))
 
-    def _send_commit(self, peer: PeerId, record: PeerRecord, view: View) -> None:
+    def _send_commit(self, peer: PeerId, record: PeerRecord, view: VoterView) -> None:
         behind = view.set_id < self.view.set_id or (
             view.set_id == self.view.set_id and view.finalized_number < self.view.finalized_number
         )
@@ -198,7 +203,7 @@ class Gossip:
         )
 
 
-def _in_reach(view: View, key: tuple[int, int]) -> bool:
+def _in_reach(view: VoterView, key: tuple[int, int]) -> bool:
     """Whether a node there takes votes of that set and round."""
     set_id, round_number = key
     return set_id == view.set_id and round_number in (view.round, view.round - 1)

@@ -17,7 +17,7 @@ from parahost.consensus.grandpa.commits import (
     target_of,
 )
 from parahost.consensus.grandpa.errors import (
-    BadSignature,
+    BadPrecommitSignature,
     MalformedJustification,
     MissingAncestry,
     UnconnectedVote,
@@ -99,7 +99,7 @@ def verify_justification(
     yield
     unsigned = yield from first_unsigned(votes, justification.round, set_id, verifier)
     if unsigned is not None:
-        raise BadSignature(set_id, unsigned.id)
+        raise BadPrecommitSignature(set_id, unsigned.id)
     return justification
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.blocks import BlockRef, ChainView
-from parahost.consensus.grandpa.catching_up import REPEAT_AFTER, STALLED_AFTER, CatchingUp
+from parahost.consensus.grandpa.catching_up import REPEAT_AFTER, STALLED_AFTER, RoundCatchUp
 from parahost.consensus.grandpa.effects import (
     AuthorityPeers,
     ChainMoved,
@@ -30,7 +30,7 @@ from parahost.consensus.grandpa.effects import (
     Wake,
 )
 from parahost.consensus.grandpa.finality import Finality, OwnKeys
-from parahost.consensus.grandpa.gossip import Gossip
+from parahost.consensus.grandpa.gossip import GrandpaGossip
 from parahost.consensus.grandpa.messages import (
     CatchUp,
     CatchUpRequest,
@@ -45,7 +45,7 @@ from parahost.consensus.grandpa.recovery import Recovered
 from parahost.consensus.grandpa.rounds import CastIn, Completed, FinalIn, RoundsEffect
 from parahost.consensus.grandpa.target import VotingRule
 from parahost.consensus.grandpa.validity import (
-    Verdict,
+    GrandpaVerdict,
     judge_vote,
 )
 from parahost.ports import Notification, PeerConnected, PeerDisconnected, Random, Verifier
@@ -89,8 +89,10 @@ class GrandpaMachine:
             chain, recovered, own_keys, rule, emit, gossip_s=gossip_s, now=now
         )
         pause_s = REPEAT_AFTER * gossip_s
-        self._gossip = Gossip(emit, commit_of_set, self._finality.view, random, pause_s=pause_s)
-        self._catching_up = CatchingUp(emit, random, self._gossip.peers, gossip_s)
+        self._gossip = GrandpaGossip(
+            emit, commit_of_set, self._finality.view, random, pause_s=pause_s
+        )
+        self._catching_up = RoundCatchUp(emit, random, self._gossip.peers, gossip_s)
         self._proofs = Proofs(chain, self._finality, self._gossip, self._catching_up, emit)
         self._announce_at = now
         self._chain_changed = True
@@ -168,20 +170,20 @@ class GrandpaMachine:
         self._chain_changed = True
         self._emit(Wake())
 
-    def _blame(self, peer: PeerId, verdict: Verdict) -> None:
+    def _blame(self, peer: PeerId, verdict: GrandpaVerdict) -> None:
         if verdict.rejects:
             self._emit(ChangeReputation(peer, verdict.cost, f"grandpa: {verdict.reason}"))
 
-    def _receive(self, peer: PeerId, payload: bytes, now: float) -> Verdict:
+    def _receive(self, peer: PeerId, payload: bytes, now: float) -> GrandpaVerdict:
         if self._gossip.has(payload, peer):
             if self._finality.rounds.votes_wait:  # who repeats a vote may have its block
                 again: VoteMessage = decode_once(GossipMessage, payload)
                 self._seek(peer, again.vote.target)
-            return Verdict.ACCEPT
+            return GrandpaVerdict.ACCEPT
         try:
             message: GossipMessage = decode_once(GossipMessage, payload)
         except ScaleDecodeError:
-            return Verdict.MALFORMED
+            return GrandpaVerdict.MALFORMED
         match message:
             case VoteMessage():
                 return self._receive_vote(peer, message, payload)
@@ -196,13 +198,13 @@ class GrandpaMachine:
             case CatchUp():
                 asked = self._catching_up.answered(peer)
                 self._emit(VerifyProof(PeerProof(peer, message, asked)))
-        return Verdict.ACCEPT
+        return GrandpaVerdict.ACCEPT
 
-    def _receive_vote(self, peer: PeerId, message: VoteMessage, payload: bytes) -> Verdict:
+    def _receive_vote(self, peer: PeerId, message: VoteMessage, payload: bytes) -> GrandpaVerdict:
         rounds = self._finality.rounds
         verdict = judge_vote(message, rounds, self._verifier)
         votes = rounds.votes(message.round)
-        if verdict is Verdict.ACCEPT and votes is not None:
+        if verdict is GrandpaVerdict.ACCEPT and votes is not None:
             before = votes.state
             if self._finality.count(message.round, message.vote):
                 self._look_for_our_key(message)

@@ -15,7 +15,7 @@ from parahost.primitives.consensus import (
     grandpa_payload,
 )
 from parahost.primitives.limits import MAX_GRANDPA_VOTES
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale import MaxLen, encode, variant
 from parahost.primitives.values import dataclass
 
@@ -123,7 +123,7 @@ class CatchUp:
 GossipMessage = VoteMessage | CommitMessage | NeighbourMessage | CatchUpRequest | CatchUp
 
 
-@once(64)
+@memoize(64)
 def payload_of(message: GrandpaMessage, round_number: int, set_id: int) -> bytes:
     """What is signed for a message."""
     return grandpa_payload(encode(message, GrandpaMessage), round_number, set_id)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from parahost.consensus.grandpa.blocks import BlockRef, ChainView, finalized_of
 from parahost.consensus.grandpa.catch_up import round_of
-from parahost.consensus.grandpa.catching_up import CatchingUp
+from parahost.consensus.grandpa.catching_up import RoundCatchUp
 from parahost.consensus.grandpa.effects import Emit, PeerProof, SeekBlock, Wake
 from parahost.consensus.grandpa.finality import Finality
-from parahost.consensus.grandpa.gossip import Gossip
+from parahost.consensus.grandpa.gossip import GrandpaGossip
 from parahost.consensus.grandpa.messages import CatchUp, CommitMessage, SignedMessage, expand
 from parahost.consensus.grandpa.validity import (
-    Verdict,
+    GrandpaVerdict,
     catch_up_votes,
     judge_catch_up,
     judge_commit,
@@ -34,8 +34,8 @@ class Proofs:
         self,
         chain: ChainView,
         finality: Finality,
-        gossip: Gossip,
-        catching_up: CatchingUp,
+        gossip: GrandpaGossip,
+        catching_up: RoundCatchUp,
         emit: Emit,
     ) -> None:
         self._chain = chain
@@ -50,7 +50,7 @@ class Proofs:
     def unverified(self, proof: PeerProof) -> Sequence[SignedMessage]:
         """The votes whose signatures decide about a message: not those that we have seen, and none
         of a message that is no good anyway."""
-        if self._judge(proof) is not Verdict.ACCEPT:
+        if self._judge(proof) is not GrandpaVerdict.ACCEPT:
             return []
         message, rounds = proof.message, self._finality.rounds
         if isinstance(message, CatchUp):
@@ -59,18 +59,18 @@ class Proofs:
             votes = votes_of(_full(message))
         return [vote for vote in votes if not rounds.contains(message.round, vote)]
 
-    def take(self, proof: PeerProof, good: bool, now: float) -> Verdict:
+    def take(self, proof: PeerProof, good: bool, now: float) -> GrandpaVerdict:
         """Believe a message if its signatures are ``good``, and the rest of it still is: others
         may have been quicker."""
         verdict = self._judge(proof)
-        if verdict is not Verdict.ACCEPT:
+        if verdict is not GrandpaVerdict.ACCEPT:
             return verdict
         if not good:
-            return Verdict.BAD_SIGNATURE
+            return GrandpaVerdict.BAD_SIGNATURE
         if isinstance(proof.message, CatchUp):
             return self._take_catch_up(proof.peer, proof.message, now)
         verdict = self._take_commit(proof.message, proof.peer)
-        if verdict is Verdict.WAIT:
+        if verdict is GrandpaVerdict.WAIT:
             self._hold(proof.peer, proof.message)
         return verdict
 
@@ -81,12 +81,12 @@ class Proofs:
         self.held = [held for held in self.held if held.commit.target_number > final]
         for message in list(self.held):
             verdict = self._take_commit(message, None)
-            if verdict is not Verdict.WAIT:
+            if verdict is not GrandpaVerdict.WAIT:
                 self.held.remove(message)
-            if verdict is Verdict.ACCEPT:
+            if verdict is GrandpaVerdict.ACCEPT:
                 return
 
-    def _judge(self, proof: PeerProof) -> Verdict:
+    def _judge(self, proof: PeerProof) -> GrandpaVerdict:
         """All of it but its signatures."""
         message = proof.message
         if isinstance(message, CatchUp):
@@ -97,14 +97,14 @@ class Proofs:
         target = message.commit.target_hash
         is_held = any(held.commit.target_hash == target for held in self.held)
         if is_held and self._chain.header(target) is None:
-            return Verdict.WAIT
+            return GrandpaVerdict.WAIT
         return judge_commit(message, settled, self._finality.rounds)
 
-    def _take_commit(self, message: CommitMessage, source: PeerId | None) -> Verdict:
+    def _take_commit(self, message: CommitMessage, source: PeerId | None) -> GrandpaVerdict:
         """Count the votes of a commit, and make its target final."""
         voters = self._finality.rounds.voters
         usable = usable_part(_full(message), message.set_id, voters, self._chain)
-        if isinstance(usable, Verdict):
+        if isinstance(usable, GrandpaVerdict):
             return usable
         for vote in votes_of(usable):
             self._finality.count(message.round, vote)
@@ -113,7 +113,7 @@ class Proofs:
         self._emit(Wake())
         if final is not None:
             self._gossip.pass_on_commit(final, source)
-        return Verdict.ACCEPT
+        return GrandpaVerdict.ACCEPT
 
     def _hold(self, peer: PeerId, message: CommitMessage) -> None:
         commit = message.commit
@@ -123,16 +123,16 @@ class Proofs:
             self.held.sort(key=lambda held: held.commit.target_number, reverse=True)
             del self.held[COMMITS_HELD:]
 
-    def _take_catch_up(self, peer: PeerId, message: CatchUp, now: float) -> Verdict:
+    def _take_catch_up(self, peer: PeerId, message: CatchUp, now: float) -> GrandpaVerdict:
         """Go on after the round that the votes complete, if they do, for the blocks we know."""
         prior = round_of(message, self._finality.rounds, self._chain)
         if prior is None or prior.votes is None:
-            return Verdict.WAIT
+            return GrandpaVerdict.WAIT
         self._finality.go_on_after(prior, now)
         self._finality.finalize(prior.number, prior.votes.commit(prior.base))
         self._emit(Wake())
         self._catching_up.helped(peer)
-        return Verdict.ACCEPT
+        return GrandpaVerdict.ACCEPT
 
 
 def _full(message: CommitMessage) -> GrandpaCommit:

@@ -35,7 +35,7 @@ from parahost.primitives.consensus import GrandpaCommit, Precommit, Prevote
 from parahost.primitives.values import dataclass
 
 
-class Verdict(Enum):
+class GrandpaVerdict(Enum):
     """What becomes of a message, with the change of its sender's reputation: 0 or more is no
     fault of the sender's (it may be late, early, or repeat itself), less is.
     """
@@ -66,7 +66,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class VoterView:
     """Where a node is: authority set, running round, last final block."""
 
     set_id: U64
@@ -82,7 +82,7 @@ class View:
 class PeerRecord:
     """What is known of a peer. Times are the node's clock's, in seconds."""
 
-    view: View | None = None
+    view: VoterView | None = None
     viewed_at: float = float("-inf")
     asked_us_at: float = float("-inf")
     sent: dict[tuple[int, int], set[bytes]] = field(default_factory=dict)
@@ -93,72 +93,74 @@ class PeerRecord:
 
 def judge_neighbour(
     message: NeighbourMessage, record: PeerRecord, now: float, pause_s: float
-) -> Verdict:
+) -> GrandpaVerdict:
     """``pause_s``: how long a peer must wait before it says the same again to any effect."""
     if message.version != NEIGHBOUR_VERSION:
-        return Verdict.MALFORMED
+        return GrandpaVerdict.MALFORMED
     before = record.view
     if before is None:
-        return Verdict.ACCEPT
-    after = View(message.set_id, message.round, message.finalized_number)
+        return GrandpaVerdict.ACCEPT
+    after = VoterView(message.set_id, message.round, message.finalized_number)
     if after == before:
-        return Verdict.ACCEPT if now >= record.viewed_at + pause_s else Verdict.TOO_SOON
+        return (
+            GrandpaVerdict.ACCEPT if now >= record.viewed_at + pause_s else GrandpaVerdict.TOO_SOON
+        )
     if after.order < before.order or after.finalized_number < before.finalized_number:
-        return Verdict.BACKWARDS
-    return Verdict.ACCEPT
+        return GrandpaVerdict.BACKWARDS
+    return GrandpaVerdict.ACCEPT
 
 
-def judge_vote(message: VoteMessage, rounds: Rounds, verifier: Verifier) -> Verdict:
+def judge_vote(message: VoteMessage, rounds: Rounds, verifier: Verifier) -> GrandpaVerdict:
     vote = message.vote
     if message.set_id != rounds.set_id:
-        return Verdict.OTHER_SET
+        return GrandpaVerdict.OTHER_SET
     if not rounds.has(message.round):
-        return Verdict.OTHER_ROUND
+        return GrandpaVerdict.OTHER_ROUND
     if vote.id not in rounds.voters:
-        return Verdict.NO_VOTER
+        return GrandpaVerdict.NO_VOTER
     if rounds.contains(message.round, vote):
-        return Verdict.ACCEPT
+        return GrandpaVerdict.ACCEPT
     if not rounds.has_room(message.round, vote):
-        return Verdict.SUPERFLUOUS
+        return GrandpaVerdict.SUPERFLUOUS
     payload = payload_of(vote.message, message.round, message.set_id)
     good = verifier.ed25519(vote.id, payload, vote.signature)
-    return Verdict.ACCEPT if good else Verdict.BAD_SIGNATURE
+    return GrandpaVerdict.ACCEPT if good else GrandpaVerdict.BAD_SIGNATURE
 
 
-def judge_commit(message: CommitMessage, settled_number: int, rounds: Rounds) -> Verdict:
+def judge_commit(message: CommitMessage, settled_number: int, rounds: Rounds) -> GrandpaVerdict:
     """All of a commit but its signatures, and what it says of blocks, for which see
     :func:`usable_part`. ``settled_number``: commits for blocks up to this one are of no use."""
     if message.set_id != rounds.set_id:
-        return Verdict.OTHER_SET
+        return GrandpaVerdict.OTHER_SET
     if message.commit.target_number <= settled_number:
-        return Verdict.OLD_COMMIT
+        return GrandpaVerdict.OLD_COMMIT
     commit = expand(message.commit)
     if commit is None:
-        return Verdict.MALFORMED
+        return GrandpaVerdict.MALFORMED
     return judge_stage(votes_of(commit), rounds)
 
 
-def judge_stage(votes: Sequence[SignedMessage], rounds: Rounds) -> Verdict:
+def judge_stage(votes: Sequence[SignedMessage], rounds: Rounds) -> GrandpaVerdict:
     """Whether votes of one stage, if they are signed, are a supermajority without padding."""
     try:
         check_weight(by_voter(votes, rounds.set_id, rounds.voters), rounds.voters)
     except WrongSet:
-        return Verdict.NO_VOTER
+        return GrandpaVerdict.NO_VOTER
     except RedundantVote:
-        return Verdict.PADDED
+        return GrandpaVerdict.PADDED
     except InsufficientWeight:
-        return Verdict.NO_PROOF
-    return Verdict.ACCEPT
+        return GrandpaVerdict.NO_PROOF
+    return GrandpaVerdict.ACCEPT
 
 
 def usable_part(
     commit: GrandpaCommit, set_id: int, voters: VoterSet, headers: HeaderSource
-) -> GrandpaCommit | Verdict:
+) -> GrandpaCommit | GrandpaVerdict:
     """The commit without precommits for unknown blocks, if that is still a proof. An
     equivocator's two are a proof against it whether their blocks are known or not: we may have
     left the fork of one, and its sender may not."""
     if not known(headers, target_of(commit)):
-        return Verdict.WAIT
+        return GrandpaVerdict.WAIT
     sorted_votes = by_voter(votes_of(commit), set_id, voters).values()
     placed = [
         vote
@@ -170,35 +172,38 @@ def usable_part(
     try:
         check_commit(usable, set_id, voters, headers)
     except InsufficientWeight:
-        return Verdict.WAIT
+        return GrandpaVerdict.WAIT
     except JustificationError:
-        return Verdict.NO_PROOF
+        return GrandpaVerdict.NO_PROOF
     return usable
 
 
 def judge_catch_up_request(
     message: CatchUpRequest, record: PeerRecord, rounds: Rounds, now: float, pause_s: float
-) -> Verdict:
+) -> GrandpaVerdict:
     if message.set_id != rounds.set_id:
-        return Verdict.OTHER_SET
+        return GrandpaVerdict.OTHER_SET
     votes = rounds.prior.votes
     if votes is None or not votes.state.completable or message.round > votes.number:
-        return Verdict.NOTHING_TO_GIVE
-    return Verdict.ACCEPT if now >= record.asked_us_at + pause_s else Verdict.TOO_SOON
+        return GrandpaVerdict.NOTHING_TO_GIVE
+    return GrandpaVerdict.ACCEPT if now >= record.asked_us_at + pause_s else GrandpaVerdict.TOO_SOON
 
 
-def judge_catch_up(message: CatchUp, rounds: Rounds, *, asked: bool) -> Verdict:
+def judge_catch_up(message: CatchUp, rounds: Rounds, *, asked: bool) -> GrandpaVerdict:
     """All of a catch-up but its signatures; ``asked``: whether its sender owes us one."""
     if not asked:
-        return Verdict.NOT_ASKED
+        return GrandpaVerdict.NOT_ASKED
     if message.set_id != rounds.set_id:
-        return Verdict.OTHER_SET
+        return GrandpaVerdict.OTHER_SET
     if message.round < rounds.current.number:
-        return Verdict.OTHER_ROUND
+        return GrandpaVerdict.OTHER_ROUND
     votes = catch_up_votes(message)
     stages = votes[: len(message.prevotes)], votes[len(message.prevotes) :]
     verdicts = [judge_stage(stage, rounds) for stage in stages]
-    return next((verdict for verdict in verdicts if verdict is not Verdict.ACCEPT), Verdict.ACCEPT)
+    return next(
+        (verdict for verdict in verdicts if verdict is not GrandpaVerdict.ACCEPT),
+        GrandpaVerdict.ACCEPT,
+    )
 
 
 def catch_up_votes(message: CatchUp) -> list[SignedMessage]:

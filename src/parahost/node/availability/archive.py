@@ -15,9 +15,9 @@ from typing import cast
 
 from parahost.node.availability.retention import (
     BlockNote,
-    BlockRef,
     CandidateRecord,
     Expiry,
+    RelayBlock,
     Retention,
 )
 from parahost.ports import Batch, Database
@@ -39,7 +39,7 @@ BLOCKS = "availability.blocks"
 META = "availability.meta"
 _SETTLED = b"settled"
 
-Change = Callable[[CandidateRecord], CandidateRecord]
+RecordUpdate = Callable[[CandidateRecord], CandidateRecord]
 
 
 @dataclass(slots=True)
@@ -103,14 +103,14 @@ class Archive:
         form = self.database.get(META, _SETTLED)
         return None if form is None else BlockNumber(U32(int.from_bytes(form, "big")))
 
-    def has_noted(self, block: BlockRef) -> bool:
+    def has_noted(self, block: RelayBlock) -> bool:
         """Whether the block has been taken account of, or comes too late to be."""
         settled = self.settled
         if settled is not None and block.number <= settled:
             return True
         return self.database.get(BLOCKS, _block_key(block)) is not None
 
-    def note(self, block: BlockRef, note: BlockNote, now: U64) -> None:
+    def note(self, block: RelayBlock, note: BlockNote, now: U64) -> None:
         """Take account of what a block did. A candidate that is not stored yet gets a record too,
         so that a chunk that comes later is pruned rightly."""
         batch = Batch()
@@ -119,13 +119,13 @@ class Archive:
         batch.put(BLOCKS, _block_key(block), encode(note))
         self.database.write(batch, durable=False)
 
-    def unsettled(self, up_to: BlockNumber) -> list[tuple[BlockRef, BlockNote]]:
+    def unsettled(self, up_to: BlockNumber) -> list[tuple[RelayBlock, BlockNote]]:
         """The noted blocks up to that number, ascending."""
         entries = ((_block_of(key), form) for key, form in self.database.scan(BLOCKS))
         below = takewhile(lambda entry: entry[0].number <= up_to, entries)
         return [(block, decode(BlockNote, form)) for block, form in below]
 
-    def settle(self, block: BlockRef, note: BlockNote, *, is_final: bool, now: U64) -> None:
+    def settle(self, block: RelayBlock, note: BlockNote, *, is_final: bool, now: U64) -> None:
         """Finality has judged a noted block."""
         batch = Batch()
         for candidate in note.candidates():
@@ -184,7 +184,9 @@ class Archive:
 
     # Records
 
-    def _amend(self, batch: Batch, candidate: CandidateHash, now: U64, change: Change) -> None:
+    def _amend(
+        self, batch: Batch, candidate: CandidateHash, now: U64, change: RecordUpdate
+    ) -> None:
         """Put a candidate's changed record, new if need be, and when it is due into the batch."""
         old = self.record(candidate)
         new = change(old or CandidateRecord(since=now))
@@ -196,7 +198,7 @@ class Archive:
 
 
 def _noted(
-    candidate: CandidateHash, block: BlockRef, note: BlockNote, now: U64, record: CandidateRecord
+    candidate: CandidateHash, block: RelayBlock, note: BlockNote, now: U64, record: CandidateRecord
 ) -> CandidateRecord:
     """The candidate's record, with what the block did to it."""
     if candidate in note.backed:
@@ -216,9 +218,9 @@ def _due_of(key: bytes) -> tuple[U64, CandidateHash]:
     return U64(int.from_bytes(key[:8], "big")), CandidateHash(H256(key[8:]))
 
 
-def _block_key(block: BlockRef) -> bytes:
+def _block_key(block: RelayBlock) -> bytes:
     return block.number.to_bytes(4, "big") + block.hash
 
 
-def _block_of(key: bytes) -> BlockRef:
-    return BlockRef(BlockNumber(U32(int.from_bytes(key[:4], "big"))), Hash(H256(key[4:])))
+def _block_of(key: bytes) -> RelayBlock:
+    return RelayBlock(BlockNumber(U32(int.from_bytes(key[:4], "big"))), Hash(H256(key[4:])))

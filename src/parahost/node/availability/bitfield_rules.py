@@ -11,7 +11,7 @@ from parahost.node.gossip import (
     COST_NO_VALIDATOR,
     MAX_BATCH,
     Acceptance,
-    Item,
+    GossipItem,
     Verdict,
     in_batches,
 )
@@ -34,12 +34,12 @@ class BitfieldGossip:
     bitfields: Annotated[tuple[SignedAvailabilityBitfield, ...], MaxLen(MAX_BATCH)]
 
 
-def item_of(signed: SignedAvailabilityBitfield) -> Item[SignedAvailabilityBitfield]:
+def item_of(signed: SignedAvailabilityBitfield) -> GossipItem[SignedAvailabilityBitfield]:
     """A bitfield without a bit tells nothing that anybody would miss."""
-    return Item(signed.validator_index, signed, is_relayed=bool(signed.bitfield.count()))
+    return GossipItem(signed.validator_index, signed, is_relayed=bool(signed.bitfield.count()))
 
 
-def read(payload: bytes) -> tuple[Hash, list[Item[SignedAvailabilityBitfield]]]:
+def read(payload: bytes) -> tuple[Hash, list[GossipItem[SignedAvailabilityBitfield]]]:
     """:raises ScaleDecodeError: when it is no message of this protocol."""
     gossip: BitfieldGossip = decode_once(BitfieldGossip, payload)
     return gossip.relay_parent, [item_of(signed) for signed in gossip.bitfields]
@@ -61,7 +61,9 @@ class BitfieldRules:
     cores: int
     verifier: Verifier
 
-    def judge(self, item: Item[SignedAvailabilityBitfield]) -> Verdict[SignedAvailabilityBitfield]:
+    def judge(
+        self, item: GossipItem[SignedAvailabilityBitfield]
+    ) -> Verdict[SignedAvailabilityBitfield]:
         signed, session = item.content, self.session
         index = signed.validator_index
         if index >= len(session.validators):

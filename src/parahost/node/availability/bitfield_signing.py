@@ -12,10 +12,10 @@ from parahost.node.overseer import Subsystem
 from parahost.ports import ContradictionRefused, KeyStore, KeyType, promises
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
 from parahost.primitives.basic import ChunkIndex, ValidatorIndex
-from parahost.primitives.runtime_api import CoreOccupied
+from parahost.primitives.runtime_api import OccupiedCore
 from parahost.primitives.scale import BitVec
 
-MAX_WAIT_S = 1.5
+AVAILABILITY_WAIT_S = 1.5
 
 
 class BitfieldSigning(Subsystem):
@@ -26,7 +26,7 @@ class BitfieldSigning(Subsystem):
 
     def __init__(self, keys: KeyStore, slot_duration_s: float) -> None:
         self._keys = keys
-        self._wait_s = min(MAX_WAIT_S, slot_duration_s / 4)
+        self._wait_s = min(AVAILABILITY_WAIT_S, slot_duration_s / 4)
 
     def on_signal(self, signal: OverseerSignal) -> None:
         if isinstance(signal, StartWork):
@@ -43,7 +43,7 @@ class BitfieldSigning(Subsystem):
         pending = {
             index: core.candidate_hash
             for index, core in enumerate(cores)
-            if isinstance(core, CoreOccupied)
+            if isinstance(core, OccupiedCore)
         }
         wanted = WaitChunks(tuple(pending.values()), ChunkIndex(own), self._wait_s)
         kept = await self.ctx.ask(wanted)

@@ -26,7 +26,7 @@ from parahost.primitives.basic import (
     ValidatorId,
     ValidatorIndex,
 )
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.values import dataclass
 
 RELAY_HOPS = 2
@@ -123,7 +123,7 @@ class LiveCandidate:
         self._relayed[index] = self._relayed.get(index, 0) + 1
 
 
-@once(8)
+@memoize(8)
 def _chunk_of(validators: tuple[ValidatorId, ...]) -> Mapping[ValidatorId, ChunkIndex]:
     """Whose chunk is which."""
     return {validator: ChunkIndex(U32(index)) for index, validator in enumerate(validators)}

@@ -64,7 +64,7 @@ from parahost.node.messages.network import (
     View,
 )
 from parahost.node.messages.signals import OverseerSignal, StartWork
-from parahost.node.messages.utility import BlockHeader, RuntimeCall
+from parahost.node.messages.utility import BlockHeader, RuntimeApiRequest
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION, CHUNK_REQUEST
 from parahost.ports import KeyStore, KeyType
@@ -107,7 +107,7 @@ class AvailabilityDistribution(Subsystem):
         SendRequest,
         ReportPeer,
         ResolveValidators,
-        RuntimeCall,
+        RuntimeApiRequest,
         BlockHeader,
         QueryChunk,
         StoreChunk,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from parahost.node.availability.pending import PendingCandidate, pending_of
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Unanswered
-from parahost.node.messages.utility import BlockHeader, RuntimeCall
+from parahost.node.messages.utility import BlockHeader, RuntimeApiRequest
 from parahost.node.overseer import Context
 from parahost.primitives.basic import CandidateHash, Hash
 from parahost.primitives.header import Header
@@ -60,7 +60,7 @@ class LiveLookup:
         if header is None:
             return None
         try:
-            pending = await self._ctx.ask(RuntimeCall(block, pending_of))
+            pending = await self._ctx.ask(RuntimeApiRequest(block, pending_of))
         except Unanswered:
             return None
         return self._keep(block, _Block.of(header, pending))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from parahost.primitives.basic import H256, CandidateHash, ValidatorId, ValidatorIndex
-from parahost.primitives.runtime_api import CoreOccupied, CoreState
+from parahost.primitives.runtime_api import CoreState, OccupiedCore
 from parahost.runtime import api
 from parahost.runtime.storage import State
 
@@ -37,7 +37,7 @@ def pending_candidates(
             groups[core.group_responsible],
         )
         for core in cores
-        if isinstance(core, CoreOccupied)
+        if isinstance(core, OccupiedCore)
     }
 
 

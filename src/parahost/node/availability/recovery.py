@@ -19,7 +19,7 @@ from parahost.node.messages.availability import (
 )
 from parahost.node.messages.base import Message, Reply, Unanswered
 from parahost.node.messages.network import ReportPeer, ResolveValidators, SendRequest
-from parahost.node.messages.utility import RuntimeCall
+from parahost.node.messages.utility import RuntimeApiRequest
 from parahost.node.overseer import Context, Subsystem
 from parahost.primitives.basic import U32, CandidateHash, ChunkIndex, ValidatorId
 from parahost.primitives.candidates import AvailableData
@@ -37,7 +37,7 @@ BETWEEN_ROUNDS_S = 1.0
 RECENT = 4
 """Results kept: several checks of one candidate may come one after another."""
 
-Outcome = AvailableData | RecoveryFailure
+RecoveryOutcome = AvailableData | RecoveryFailure
 
 
 class AvailabilityRecovery(Subsystem):
@@ -48,15 +48,15 @@ class AvailabilityRecovery(Subsystem):
     sends: ClassVar[tuple[type[Message], ...]] = (
         QueryAvailableData,
         QueryChunks,
-        RuntimeCall,
+        RuntimeApiRequest,
         ResolveValidators,
         SendRequest,
         ReportPeer,
     )
 
     def __init__(self) -> None:
-        self._asking: dict[CandidateHash, list[Reply[Outcome]]] = {}
-        self._recent: OrderedDict[CandidateHash, Outcome] = OrderedDict()
+        self._asking: dict[CandidateHash, list[Reply[RecoveryOutcome]]] = {}
+        self._recent: OrderedDict[CandidateHash, RecoveryOutcome] = OrderedDict()
 
     def on_message(self, message: Message) -> None:
         assert isinstance(message, RecoverAvailableData)
@@ -85,7 +85,9 @@ class AvailabilityRecovery(Subsystem):
         for reply in self._asking.pop(candidate):
             reply.answer(outcome)
 
-    async def _recover(self, candidate: CandidateHash, request: RecoverAvailableData) -> Outcome:
+    async def _recover(
+        self, candidate: CandidateHash, request: RecoverAvailableData
+    ) -> RecoveryOutcome:
         """:raises Unanswered: when the session is not known."""
         held = await self.ctx.ask(QueryAvailableData(candidate))
         if held is not None:
@@ -96,7 +98,7 @@ class AvailabilityRecovery(Subsystem):
         )
         chunks = await gathering.run()
         if len(chunks) < gathering.needed:
-            outcome: Outcome = RecoveryFailure.UNAVAILABLE
+            outcome: RecoveryOutcome = RecoveryFailure.UNAVAILABLE
         else:
             count, root = len(validators), gathering.erasure_root
             outcome = await self.ctx.executor.run(lambda: rebuild(chunks, count, root))
@@ -110,14 +112,14 @@ class AvailabilityRecovery(Subsystem):
 
     async def _validators(self, request: RecoverAvailableData) -> tuple[ValidatorId, ...]:
         info = await self.ctx.ask(
-            RuntimeCall(request.relay_parent, api.session_info, (request.session,))
+            RuntimeApiRequest(request.relay_parent, api.session_info, (request.session,))
         )
         if info is None:
             raise Unanswered
         return info.validators
 
 
-def rebuild(chunks: dict[int, bytes], validators: int, erasure_root: bytes) -> Outcome:
+def rebuild(chunks: dict[int, bytes], validators: int, erasure_root: bytes) -> RecoveryOutcome:
     """The data, encoded anew and held against the root. ``INVALID`` says that whoever made the
     root did not make it from any data: the chunks have been proven one by one."""
     try:

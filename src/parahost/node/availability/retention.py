@@ -30,7 +30,7 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockRef:
+class RelayBlock:
     """A relay chain block."""
 
     number: BlockNumber
@@ -65,24 +65,24 @@ class CandidateRecord:
     """
 
     since: U64
-    backed_in: tuple[BlockRef, ...] = ()
-    included_in: tuple[BlockRef, ...] = ()
+    backed_in: tuple[RelayBlock, ...] = ()
+    included_in: tuple[RelayBlock, ...] = ()
     final_at: U64 | None = None
     pov_pruned: bool = False
 
-    def backed(self, block: BlockRef, now: U64) -> CandidateRecord:
+    def backed(self, block: RelayBlock, now: U64) -> CandidateRecord:
         return replace(self.renewed(now), backed_in=_with(self.backed_in, block))
 
-    def included(self, block: BlockRef) -> CandidateRecord:
+    def included(self, block: RelayBlock) -> CandidateRecord:
         return replace(self, included_in=_with(self.included_in, block))
 
-    def finalized(self, block: BlockRef, now: U64) -> CandidateRecord:
+    def finalized(self, block: RelayBlock, now: U64) -> CandidateRecord:
         """``block``, which did something to the candidate, is final."""
         if block not in self.included_in or self.final_at is not None:
             return self
         return replace(self, final_at=now)
 
-    def orphaned(self, block: BlockRef, now: U64) -> CandidateRecord:
+    def orphaned(self, block: RelayBlock, now: U64) -> CandidateRecord:
         """``block`` can never become final. When the last including block goes, the candidate
         has its hour again: another fork may still back it."""
         left = _without(self.included_in, block)
@@ -115,9 +115,9 @@ def _after(start: int, seconds: float) -> U64:
     return U64(start + int(seconds * 1000))
 
 
-def _with(blocks: tuple[BlockRef, ...], block: BlockRef) -> tuple[BlockRef, ...]:
+def _with(blocks: tuple[RelayBlock, ...], block: RelayBlock) -> tuple[RelayBlock, ...]:
     return blocks if block in blocks else (*blocks, block)
 
 
-def _without(blocks: tuple[BlockRef, ...], block: BlockRef) -> tuple[BlockRef, ...]:
+def _without(blocks: tuple[RelayBlock, ...], block: RelayBlock) -> tuple[RelayBlock, ...]:
     return tuple(other for other in blocks if other != block)

@@ -9,7 +9,7 @@ import trio
 
 from parahost.node.availability.archive import Archive
 from parahost.node.availability.encoding import Encoding, Made
-from parahost.node.availability.retention import BlockNote, BlockRef, Retention
+from parahost.node.availability.retention import BlockNote, RelayBlock, Retention
 from parahost.node.messages.availability import (
     QueryAvailableData,
     QueryChunk,
@@ -23,7 +23,7 @@ from parahost.node.messages.availability import (
 )
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
-from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeCall
+from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeApiRequest
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.utility.new_blocks import new_blocks
 from parahost.ports import Database, DatabaseError
@@ -63,7 +63,7 @@ class AvailabilityStore(Subsystem):
         TakeChunks,
         WaitChunks,
     )
-    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, BlockHeader, FinalizedHash)
+    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeApiRequest, BlockHeader, FinalizedHash)
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class AvailabilityStore(Subsystem):
         self._archive = Archive(database, retention or Retention())
         self._prune_every_s = prune_every_s
         self._made = Made()
-        self._heads: dict[Hash, BlockRef] = {}
-        self._final: BlockRef | None = None
+        self._heads: dict[Hash, RelayBlock] = {}
+        self._final: RelayBlock | None = None
         self._wake = trio.Event()
         self._kept = trio.Event()
         """Set, and made anew, when something more is kept."""
@@ -91,11 +91,11 @@ class AvailabilityStore(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf):
-                self._heads[leaf.hash] = BlockRef(leaf.number, leaf.hash)
+                self._heads[leaf.hash] = RelayBlock(leaf.number, leaf.hash)
             case StopWork(head):  # its child, if it has one, leads back to it
                 self._heads.pop(head, None)
             case BlockFinalized(block, number):
-                self._final = BlockRef(number, block)
+                self._final = RelayBlock(number, block)
         self._wake.set()
 
     # Handlers
@@ -202,28 +202,28 @@ class AvailabilityStore(Subsystem):
             except DatabaseError as error:
                 self._refused(error)  # tried again at the next signal or tick
 
-    async def _read_up_to(self, head: BlockRef) -> None:
+    async def _read_up_to(self, head: RelayBlock) -> None:
         """Take account of a block and of its ancestors that were missed, the oldest first, so that
         whatever was read has no gap below it."""
         missed = await new_blocks(self.ctx, head.hash, head.number, self._has_noted, MAX_MISSED)
         for block, header in missed:
             events = await self._events(block)
             if events is not None:
-                self._archive.note(BlockRef(header.number, block), note_of(events), self._now())
+                self._archive.note(RelayBlock(header.number, block), note_of(events), self._now())
 
     def _has_noted(self, block: Hash, number: BlockNumber) -> bool:
-        return self._archive.has_noted(BlockRef(number, block))
+        return self._archive.has_noted(RelayBlock(number, block))
 
     async def _events(self, block: Hash) -> tuple[CandidateEvent, ...] | None:
         """What a block did; ``None`` when it is too old and its state is gone."""
         if (leaf := self.ctx.leaves.get(block)) is not None:
             return leaf.events
         try:
-            return await self.ctx.ask(RuntimeCall(block, api.candidate_events, keep=False))
+            return await self.ctx.ask(RuntimeApiRequest(block, api.candidate_events, keep=False))
         except Unanswered:
             return None
 
-    async def _settle(self, final: BlockRef) -> None:
+    async def _settle(self, final: RelayBlock) -> None:
         """Judge all blocks up to the final one."""
         settled = self._archive.settled
         if settled is not None and final.number <= settled:
@@ -234,7 +234,7 @@ class AvailabilityStore(Subsystem):
             self._archive.settle(block, note, is_final=block.hash == canonical, now=self._now())
         self._archive.settle_up_to(final.number)
 
-    async def _hash_of_final(self, number: BlockNumber, final: BlockRef) -> Hash | None:
+    async def _hash_of_final(self, number: BlockNumber, final: RelayBlock) -> Hash | None:
         if number == final.number:
             return final.hash
         return await self.ctx.ask(FinalizedHash(number))

@@ -25,9 +25,9 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.candidates import CandidateDescriptor, PersistedValidationData
 from parahost.primitives.runtime_api import (
-    CoreOccupied,
     CoreScheduled,
     CoreState,
+    OccupiedCore,
     OccupiedCoreAssumption,
     ScheduledCore,
     ValidatorGroups,
@@ -36,7 +36,7 @@ from parahost.primitives.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class ParaAssignment:
     """A para that may have a candidate in a child of the relay parent, and who judges it."""
 
     core: CoreIndex
@@ -73,7 +73,7 @@ class Assignments:
     """All assignments at one relay parent."""
 
     session: ChildSession
-    paras: Mapping[ParaId, Assignment]
+    paras: Mapping[ParaId, ParaAssignment]
 
     def group(self, para: ParaId) -> tuple[ValidatorIndex, ...]:
         """Who may make statements on the para's candidates: nobody when it has no core."""
@@ -84,7 +84,7 @@ class Assignments:
         """The same validators by their keys."""
         return tuple(self.session.validators[index] for index in self.group(para))
 
-    def of(self, validator: ValidatorIndex) -> Assignment | None:
+    def of(self, validator: ValidatorIndex) -> ParaAssignment | None:
         """What that validator is assigned to."""
         for assignment in self.paras.values():
             if validator in assignment.group:
@@ -97,15 +97,15 @@ def next_up(core: CoreState) -> tuple[ScheduledCore, OccupiedCoreAssumption] | N
     match core:
         case CoreScheduled(scheduled):
             return scheduled, OccupiedCoreAssumption.FREE
-        case CoreOccupied(next_up_on_available=ScheduledCore() as scheduled):
+        case OccupiedCore(next_up_on_available=ScheduledCore() as scheduled):
             return scheduled, OccupiedCoreAssumption.INCLUDED
         case _:
             return None
 
 
-def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, Assignment]:
+def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, ParaAssignment]:
     """Cores to groups as they are rotated in the child, ascending by core."""
-    paras: dict[ParaId, Assignment] = {}
+    paras: dict[ParaId, ParaAssignment] = {}
     for index, state in enumerate(cores):
         following = next_up(state)
         core = CoreIndex(U32(index))
@@ -113,7 +113,7 @@ def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, 
             continue
         scheduled, assumption = following
         group = groups.groups[groups.rotation.group_for_core(core, len(cores))]
-        paras[scheduled.para_id] = Assignment(
+        paras[scheduled.para_id] = ParaAssignment(
             core, scheduled.para_id, scheduled.collator, assumption, group
         )
     return paras

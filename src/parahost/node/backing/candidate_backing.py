@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import trio
 
-from parahost.node.backing.assignments import Assignment, Basis
+from parahost.node.backing.assignments import Basis, ParaAssignment
 from parahost.node.backing.statement_table import StatementTable, Taken
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.availability import QueryPoV, StoreAvailableData, Stored
@@ -94,7 +94,7 @@ class Duty:
     key: ValidatorId
     validators: int
     signing: SigningContext
-    assignment: Assignment
+    assignment: ParaAssignment
     basis: Basis
 
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import trio
 
-from parahost.node.backing.assignments import Assignment
+from parahost.node.backing.assignments import ParaAssignment
 from parahost.node.backing.collator_records import CollatorRecords, Standing
 from parahost.node.messages.backing import (
     CollationAdvertised,
@@ -70,7 +70,7 @@ class SelectionJob:
     """The work on one relay parent."""
 
     relay_parent: Hash
-    assignment: Assignment
+    assignment: ParaAssignment
     advertised: dict[CollatorId, CollationAdvertised] = field(default_factory=dict)
     """What is not fetched yet, in order of arrival."""
     asked: dict[CollatorId, None] = field(default_factory=dict)

@@ -11,8 +11,14 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from parahost.node.backing.statement_rules import Heard, StatementRules, item_of
-from parahost.node.backing.statement_wire import Proof, Said, StatementOnWire, messages, read
-from parahost.node.gossip import Gossip, Item, Wire
+from parahost.node.backing.statement_wire import (
+    ContradictionProof,
+    StatementMessage,
+    StatementOnWire,
+    messages,
+    read,
+)
+from parahost.node.gossip import Gossip, GossipItem, Wire
 from parahost.node.messages.backing import (
     NoteStatement,
     PoVPeerGone,
@@ -36,7 +42,7 @@ from parahost.primitives.statements import Invalid, Seconded, SignedStatement
 OnHeard = Callable[[ChildSession, ValidatorIndex, CandidateHash], None]
 
 
-def _read(payload: bytes) -> tuple[Hash, list[Item[Said]]]:
+def _read(payload: bytes) -> tuple[Hash, list[GossipItem[StatementMessage]]]:
     relay_parent, said = read(payload)
     return relay_parent, [item_of(each) for each in said]
 
@@ -61,7 +67,7 @@ class StatementDistribution(Subsystem):
         self._on_heard = on_heard
         self._heads: dict[Hash, StatementRules] = {}
         wire = Wire(STATEMENT_DISTRIBUTION, StatementNetwork, _read, messages)
-        self._gossip: Gossip[Said, Heard] = Gossip(wire, self._on_news)
+        self._gossip: Gossip[StatementMessage, Heard] = Gossip(wire, self._on_news)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -126,7 +132,7 @@ class StatementDistribution(Subsystem):
     def _expose(self, head: Hash, found: Contradiction) -> None:
         """We have seen a validator contradict itself. It need not have shown both statements to
         anybody else, so all are told, unless one was told before."""
-        if self._gossip.publish(head, item_of(Proof(head, found.first, found.second))):
+        if self._gossip.publish(head, item_of(ContradictionProof(head, found.first, found.second))):
             self._report(head, found)
 
     def _report(self, head: Hash, found: Contradiction) -> None:

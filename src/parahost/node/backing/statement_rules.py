@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from parahost.node.backing.assignments import Assignments
 from parahost.node.backing.statement_table import MAX_SECONDED, contradictions
-from parahost.node.backing.statement_wire import Proof, Said, SecondedOnWire, StatementOnWire
+from parahost.node.backing.statement_wire import (
+    ContradictionProof,
+    SecondedOnWire,
+    StatementMessage,
+    StatementOnWire,
+)
 from parahost.node.gossip import (
     BENEFIT_NEW,
     COST_BAD_SIGNATURE,
     COST_NO_VALIDATOR,
     Acceptance,
-    Item,
+    GossipItem,
     Quota,
     Verdict,
 )
@@ -52,16 +57,16 @@ Heard = SignedStatement | Contradiction
 """A statement in full, or what a proof shows."""
 
 
-def item_of(said: Said) -> Item[Said]:
+def item_of(said: StatementMessage) -> GossipItem[StatementMessage]:
     """A candidate's statements need its ``Seconded`` (A84). A validator seconds one candidate;
     a second one proves its guilt, and nobody needs more."""
-    if isinstance(said, Proof):
-        return Item(Guilt(said.first.validator_index), said, is_essential=True)
+    if isinstance(said, ContradictionProof):
+        return GossipItem(Guilt(said.first.validator_index), said, is_essential=True)
     candidate, author = said.statement.candidate_hash(), said.validator_index
     known = StatementId(candidate, said.kind, author)
     if said.kind is Seconded:
-        return Item(known, said, introduces=(candidate,), quota=Quota(author, MAX_SECONDED))
-    return Item(known, said, depends_on=(candidate,))
+        return GossipItem(known, said, introduces=(candidate,), quota=Quota(author, MAX_SECONDED))
+    return GossipItem(known, said, depends_on=(candidate,))
 
 
 class StatementRules:
@@ -76,8 +81,8 @@ class StatementRules:
         self._equivocators: dict[ValidatorIndex, None] = {}
         """Those of whom we took two statements that contradict each other, and take no more."""
 
-    def judge(self, item: Item[Said]) -> Verdict[Heard]:
-        if isinstance(item.content, Proof):
+    def judge(self, item: GossipItem[StatementMessage]) -> Verdict[Heard]:
+        if isinstance(item.content, ContradictionProof):
             return self._judge_proof(item.content)
         return self._judge_statement(item.content)
 
@@ -104,7 +109,7 @@ class StatementRules:
             return Verdict(Acceptance.REJECT, COST_WRONG_COMMITMENTS)
         return Verdict(Acceptance.ACCEPT, BENEFIT_NEW, signed)
 
-    def _judge_proof(self, proof: Proof) -> Verdict[Heard]:
+    def _judge_proof(self, proof: ContradictionProof) -> Verdict[Heard]:
         if proof.first.validator_index >= len(self.session.validators):
             return Verdict(Acceptance.REJECT, COST_NO_VALIDATOR)
         found = contradiction(self.session.signing, proof.first, proof.second)

@@ -62,7 +62,7 @@ class Taken(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class StatementSummary:
     """What follows from one more statement."""
 
     taken: Taken
@@ -104,22 +104,22 @@ class StatementTable:
         """Who counts for nothing, ascending."""
         return sorted(self._contradictors)
 
-    def add(self, signed: SignedStatement) -> Imported:
+    def add(self, signed: SignedStatement) -> StatementSummary:
         """Take a statement whose signature is right."""
         about = signed.statement.candidate_hash()
         kind = type(signed.statement)
         author = signed.validator_index
         candidate = self._candidates.get(about) or self._introduced(signed.statement)
         if candidate is None:
-            return Imported(Taken.UNKNOWN_CANDIDATE)
+            return StatementSummary(Taken.UNKNOWN_CANDIDATE)
         if author not in candidate.group:
-            return Imported(Taken.OUTSIDE_GROUP)
+            return StatementSummary(Taken.OUTSIDE_GROUP)
         said = candidate.statements.get(author, {})
         if kind in said:
-            return Imported(Taken.KNOWN)
+            return StatementSummary(Taken.KNOWN)
         earlier = self._by_validator.setdefault(author, [])
         if kind is Seconded and _seconded(earlier) >= MAX_SECONDED:
-            return Imported(Taken.EXCESS)
+            return StatementSummary(Taken.EXCESS)
 
         found = tuple(contradictions(self._context, earlier, signed))
         if found:
@@ -127,7 +127,7 @@ class StatementTable:
         earlier.append(signed)
         self._candidates[about] = candidate
         candidate.statements.setdefault(author, said)[kind] = signed
-        return Imported(
+        return StatementSummary(
             Taken.NEW, found, self._new_disagreement(candidate), self._new_backing(candidate)
         )
 

@@ -97,7 +97,7 @@ class Statements:
 
 @variant(1)
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ContradictionProof:
     """Two statements by which one validator contradicts itself at that relay parent (A109)."""
 
     relay_parent: Hash
@@ -105,25 +105,25 @@ class Proof:
     second: SignedCompactStatement
 
 
-StatementGossip = Statements | Proof
-Said = StatementOnWire | Proof
+StatementGossip = Statements | ContradictionProof
+StatementMessage = StatementOnWire | ContradictionProof
 
 
-def messages(relay_parent: Hash, said: Iterable[Said]) -> Iterator[bytes]:
+def messages(relay_parent: Hash, said: Iterable[StatementMessage]) -> Iterator[bytes]:
     """The messages that bring these statements, in their order, and these proofs."""
     said = tuple(said)
     for batch in in_batches(one for one in said if isinstance(one, StatementOnWire)):
         yield encode(Statements(relay_parent, batch), StatementGossip)
     for proof in said:
-        if isinstance(proof, Proof):
+        if isinstance(proof, ContradictionProof):
             yield encode(proof, StatementGossip)
 
 
-def read(payload: bytes) -> tuple[Hash, tuple[Said, ...]]:
+def read(payload: bytes) -> tuple[Hash, tuple[StatementMessage, ...]]:
     """A message's relay parent, and what is said there.
 
     :raises ScaleDecodeError: when it is none.
     """
     gossip: StatementGossip = decode_once(StatementGossip, payload)
-    said = (gossip,) if isinstance(gossip, Proof) else gossip.statements
+    said = (gossip,) if isinstance(gossip, ContradictionProof) else gossip.statements
     return gossip.relay_parent, said

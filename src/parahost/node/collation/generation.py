@@ -18,7 +18,7 @@ from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import DistributeCollation
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
-from parahost.node.messages.utility import RuntimeCall
+from parahost.node.messages.utility import RuntimeApiRequest
 from parahost.node.overseer import Context, Subsystem
 from parahost.ports import (
     BuildContext,
@@ -142,7 +142,7 @@ class CollationGeneration(Subsystem):
     """
 
     name = "collation-generation"
-    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeCall, DistributeCollation)
+    sends: ClassVar[tuple[type[Message], ...]] = (RuntimeApiRequest, DistributeCollation)
 
     def __init__(
         self,
@@ -279,7 +279,7 @@ class CollationGeneration(Subsystem):
             self._standing.note_obstacle(f"para {self._para_id} has no core and no group")
 
     async def _note_finalized(self, block: Hash) -> None:
-        head = await self.ctx.ask(RuntimeCall(block, current_head, (self._para_id,)))
+        head = await self.ctx.ask(RuntimeApiRequest(block, current_head, (self._para_id,)))
         if head is not None:
             self._tell(self._collator.on_finalized, head)
 

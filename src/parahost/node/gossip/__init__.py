@@ -3,8 +3,8 @@ all.
 
 A protocol is three small parts:
 
-- a **wire** (:class:`Wire`): how its messages are read and written. It makes an :class:`Item` of
-  each: what makes it one and the same, what it introduces, and what it depends on;
+- a **wire** (:class:`Wire`): how its messages are read and written. It makes a :class:`GossipItem`
+  of each: what makes it one and the same, what it introduces, and what it depends on;
 - **rules** (:class:`Rules`): what is right at one topic. They are pure: an item in, a
   :class:`Verdict` out. Accept, ignore or reject, with what the sender earns by it;
 - a subsystem that has a :class:`Gossip`, opens and closes its topics, publishes what this node
@@ -29,7 +29,7 @@ docs/CONTRIBUTING.md has a whole protocol as an example.
 
 from parahost.node.gossip.engine import Gossip
 from parahost.node.gossip.peers import GossipPeers
-from parahost.node.gossip.protocol import MAX_BATCH, Item, Quota, Rules, Wire, in_batches
+from parahost.node.gossip.protocol import MAX_BATCH, GossipItem, Quota, Rules, Wire, in_batches
 from parahost.node.gossip.verdict import (
     BENEFIT_NEW,
     COST_BAD_SIGNATURE,
@@ -55,8 +55,8 @@ __all__ = [
     "MAX_BATCH",
     "Acceptance",
     "Gossip",
+    "GossipItem",
     "GossipPeers",
-    "Item",
     "Quota",
     "Rules",
     "Verdict",

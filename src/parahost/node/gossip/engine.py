@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 from parahost.node.gossip.catching_up import CatchingUp
 from parahost.node.gossip.early import Early
 from parahost.node.gossip.peers import CATCH_UP_COPIES, GossipPeers
-from parahost.node.gossip.protocol import Item, Rules, Wire
+from parahost.node.gossip.protocol import GossipItem, Rules, Wire
 from parahost.node.gossip.topic import Topic
 from parahost.node.gossip.verdict import (
     COST_DUPLICATE,
@@ -121,7 +121,7 @@ class Gossip(Generic[C, F]):
 
     # What this node says
 
-    def publish(self, block: Hash, item: Item[C]) -> bool:
+    def publish(self, block: Hash, item: GossipItem[C]) -> bool:
         """Tell all who work on the topic, now or later, what this node made. ``False``, and nothing
         is told, when the topic is not open, the item is known, or what it depends on is not."""
         topic = self._topics.get(block)
@@ -174,7 +174,7 @@ class Gossip(Generic[C, F]):
     def _is_new(self, block: Hash) -> bool:
         return block not in self._topics and block not in self._closed
 
-    def _on_item(self, topic: Topic[C, F], peer: PeerId, item: Item[C]) -> None:
+    def _on_item(self, topic: Topic[C, F], peer: PeerId, item: GossipItem[C]) -> None:
         verdict = self._judge(topic, peer, item)
         self._peers.report(self._ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
@@ -189,7 +189,7 @@ class Gossip(Generic[C, F]):
             if item.is_relayed:
                 self._pass_on(topic, item)
 
-    def _judge(self, topic: Topic[C, F], peer: PeerId, item: Item[C]) -> Verdict[F]:
+    def _judge(self, topic: Topic[C, F], peer: PeerId, item: GossipItem[C]) -> Verdict[F]:
         """The protocol's rules are asked of what is new and stands on something. What crossed ours
         on its way is no fault; the same thing sent twice is."""
         knowledge = topic.knows(peer)
@@ -232,24 +232,26 @@ class Gossip(Generic[C, F]):
         """Who comes and goes is given what was said since: nobody makes us look at all again."""
         self._catching_up.add(peer, topic.block, topic.knows(peer).looked_at, len(topic.order))
 
-    def _lacks(self, peer: PeerId, topic: Topic[C, F], item: Item[C]) -> bool:
+    def _lacks(self, peer: PeerId, topic: Topic[C, F], item: GossipItem[C]) -> bool:
         """Whether a peer works on the topic and, as far as we know, has not got the item."""
         return topic.block in self._reach.get(peer, ()) and not topic.has(peer, item)
 
-    def _pass_on(self, topic: Topic[C, F], item: Item[C]) -> None:
+    def _pass_on(self, topic: Topic[C, F], item: GossipItem[C]) -> None:
         few = self._peers.to_pass_on(
             self._ctx.random, topic.validators, lambda peer: self._lacks(peer, topic, item)
         )
         self._tell(topic, item, few)
 
-    def _tell(self, topic: Topic[C, F], item: Item[C], peers: Sequence[PeerId]) -> None:
+    def _tell(self, topic: Topic[C, F], item: GossipItem[C], peers: Sequence[PeerId]) -> None:
         """Send an item, and before it what it depends on to those who lack that."""
         for subject in item.depends_on:
             ignorant = [p for p in peers if subject not in topic.knows(p).introduced]
             self._send(topic, (topic.introductions[subject],), ignorant)
         self._send(topic, (item,), peers)
 
-    def _send(self, topic: Topic[C, F], items: Sequence[Item[C]], peers: Sequence[PeerId]) -> None:
+    def _send(
+        self, topic: Topic[C, F], items: Sequence[GossipItem[C]], peers: Sequence[PeerId]
+    ) -> None:
         """Send items in this order, in as few messages as may be."""
         if not peers or not items:
             return
@@ -268,7 +270,7 @@ class Gossip(Generic[C, F]):
         knowledge = topic.knows(peer)
         knowledge.looked_at = end
         introduced = dict(knowledge.introduced)
-        wanted: dict[Hashable, Item[C]] = {}
+        wanted: dict[Hashable, GossipItem[C]] = {}
         for item in topic.order[first:end]:
             if item.id in knowledge.items or not self._repeats(topic, item):
                 continue
@@ -278,7 +280,7 @@ class Gossip(Generic[C, F]):
                 introduced |= dict.fromkeys(one.introduces)
         self._send(topic, tuple(wanted.values()), (peer,))
 
-    def _repeats(self, topic: Topic[C, F], item: Item[C]) -> bool:
+    def _repeats(self, topic: Topic[C, F], item: GossipItem[C]) -> bool:
         """Whether we are one of those who give an item to a peer that comes late."""
         if item.is_essential or item.id in topic.own:
             return True

@@ -31,7 +31,7 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
-class Item(Generic[C]):
+class GossipItem(Generic[C]):
     """One thing that is said at a topic, as far as spreading it goes."""
 
     id: Hashable
@@ -56,7 +56,7 @@ class Wire(Generic[C]):
     protocol: ProtocolId
     event: Callable[[NetworkBridgeEvent], Message]
     """What the bridge makes of its events for the protocol's subsystem."""
-    read: Callable[[bytes], tuple[Hash, Sequence[Item[C]]]]
+    read: Callable[[bytes], tuple[Hash, Sequence[GossipItem[C]]]]
     """A message: its topic and its items. :raises ScaleDecodeError: when it is none."""
     write: Callable[[Hash, Sequence[C]], Iterable[bytes]]
     """The messages that bring these contents at a topic, each after what it depends on;
@@ -66,7 +66,7 @@ class Wire(Generic[C]):
 class Rules(Protocol[C, F]):
     """What is right at one topic. Pure: no clock, no chance, no bus."""
 
-    def judge(self, item: Item[C]) -> Verdict[F]:
+    def judge(self, item: GossipItem[C]) -> Verdict[F]:
         """Of an item that is not known at the topic, while all that it depends on is. What is
         accepted is news; what is ignored may come of a peer that knows less than we do."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from parahost.node.gossip.protocol import Item, Quota, Rules
+from parahost.node.gossip.protocol import GossipItem, Quota, Rules
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
 
 C = TypeVar("C")
@@ -14,7 +14,7 @@ F = TypeVar("F")
 
 
 @dataclass(slots=True)
-class Knowledge:
+class PeerKnowledge:
     """What one peer has, because it sent it to us or we to it."""
 
     items: dict[Hashable, bool] = field(default_factory=dict)
@@ -26,14 +26,14 @@ class Knowledge:
     looked_at: int = 0
     """How many of the topic's items have been looked at for it, as it began to work there."""
 
-    def has_sent(self, item: Item[Any]) -> bool:
+    def has_sent(self, item: GossipItem[Any]) -> bool:
         return self.items.get(item.id, False)
 
     def exhausts(self, quota: Quota) -> bool:
         """Whether the peer may bring no more of it."""
         return self.spent.get(quota.key, 0) >= quota.items
 
-    def note(self, item: Item[Any], *, from_peer: bool) -> None:
+    def note(self, item: GossipItem[Any], *, from_peer: bool) -> None:
         """The peer has the item now."""
         had_sent = self.has_sent(item)
         self.items[item.id] = from_peer or had_sent
@@ -55,35 +55,35 @@ class Topic(Generic[C, F]):
     rules: Rules[C, F]
     validators: int
     """How many the block's session has."""
-    items: dict[Hashable, Item[C]] = field(default_factory=dict)
+    items: dict[Hashable, GossipItem[C]] = field(default_factory=dict)
     """By id, in the order in which they came: each stands after what it depends on."""
-    order: list[Item[C]] = field(default_factory=list)
+    order: list[GossipItem[C]] = field(default_factory=list)
     """The same, by place."""
-    introductions: dict[Hashable, Item[C]] = field(default_factory=dict)
+    introductions: dict[Hashable, GossipItem[C]] = field(default_factory=dict)
     """What was the first to introduce what."""
     own: dict[Hashable, None] = field(default_factory=dict)
     """The ids of those that this node has published."""
-    known: dict[PeerId, Knowledge] = field(default_factory=dict)
+    known: dict[PeerId, PeerKnowledge] = field(default_factory=dict)
 
-    def knows(self, peer: PeerId) -> Knowledge:
+    def knows(self, peer: PeerId) -> PeerKnowledge:
         """What the peer has, to look at and to note."""
         knowledge = self.known.get(peer)
         if knowledge is None:
-            knowledge = self.known[peer] = Knowledge()
+            knowledge = self.known[peer] = PeerKnowledge()
         return knowledge
 
-    def has(self, peer: PeerId, item: Item[C]) -> bool:
+    def has(self, peer: PeerId, item: GossipItem[C]) -> bool:
         """Whether the peer has it, as far as we know."""
         knowledge = self.known.get(peer)
         return knowledge is not None and item.id in knowledge.items
 
-    def take(self, item: Item[C]) -> None:
+    def take(self, item: GossipItem[C]) -> None:
         """Keep an item that is new."""
         self.items[item.id] = item
         self.order.append(item)
         for subject in item.introduces:
             self.introductions.setdefault(subject, item)
 
-    def missing(self, item: Item[C]) -> list[Hashable]:
+    def missing(self, item: GossipItem[C]) -> list[Hashable]:
         """What the item depends on and nobody has introduced."""
         return [subject for subject in item.depends_on if subject not in self.introductions]

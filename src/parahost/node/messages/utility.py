@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(eq=False, slots=True)
-class RuntimeCall(Request[T], Generic[T]):
+class RuntimeApiRequest(Request[T], Generic[T]):
     """Ask the runtime of a child of ``relay_parent`` (A115, D19): ``function`` is given the state
     and ``args``; most are in ``parahost.runtime.parachains.api``. Answers are kept unless
     ``keep`` says that the question will not come again. Dropped when the state is not known."""

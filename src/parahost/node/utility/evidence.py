@@ -31,9 +31,9 @@ MAX_PER_OFFENDER = 4
 KEPT_SESSIONS = 6
 """For how many sessions a report is kept, its own included, as Polkadot keeps disputes."""
 
-Offence = tuple[object, ...]
+OffenceKey = tuple[object, ...]
 """What was done, by whom, and where: equal for two reports that show the same."""
-Offender = tuple[object, ...]
+OffenderKey = tuple[object, ...]
 
 _WEIGHT: dict[type[MisbehaviorReport], int] = {
     CandidateValidityDisagreement: 0,
@@ -57,11 +57,11 @@ class Evidence:
     report: MisbehaviorReport
 
 
-def offence_of(report: MisbehaviorReport) -> Offence:
+def offence_of(report: MisbehaviorReport) -> OffenceKey:
     """What tells one offence from another; not the proof, of which there may be several."""
     match report:
         case BabeEquivocationProof(offender, slot):
-            what: Offence = (offender, slot)
+            what: OffenceKey = (offender, slot)
         case GrandpaEquivocationProof(set_id, round_number, offender, first):
             what = (offender, set_id, round_number, type(first))
         case DoubleVote(context, first):
@@ -73,7 +73,7 @@ def offence_of(report: MisbehaviorReport) -> Offence:
     return (type(report), *what)
 
 
-def offenders_of(report: MisbehaviorReport) -> Iterator[Offender]:
+def offenders_of(report: MisbehaviorReport) -> Iterator[OffenderKey]:
     """Who has done it; of a disagreement, everybody who took part, for somebody of them has."""
     match report:
         case BabeEquivocationProof() | GrandpaEquivocationProof():
@@ -96,8 +96,8 @@ class EvidenceTable:
     """The reports that are kept, each under the key by which the caller stores it."""
 
     def __init__(self) -> None:
-        self._by_weight: tuple[dict[Offence, tuple[int, Evidence]], ...] = ({}, {}, {})
-        self._counts: dict[tuple[type, Offender], int] = {}
+        self._by_weight: tuple[dict[OffenceKey, tuple[int, Evidence]], ...] = ({}, {}, {})
+        self._counts: dict[tuple[type, OffenderKey], int] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -145,7 +145,7 @@ class EvidenceTable:
         ]
         return [self._remove(kind, offence) for kind, offence in old]
 
-    def _remove(self, kind: type[MisbehaviorReport], offence: Offence) -> int:
+    def _remove(self, kind: type[MisbehaviorReport], offence: OffenceKey) -> int:
         key, evidence = self._by_weight[_WEIGHT[kind]].pop(offence)
         self._count(evidence.report, -1)
         return key

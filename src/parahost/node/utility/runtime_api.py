@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from typing import Any
 
 from parahost.node.messages.base import Message
-from parahost.node.messages.utility import RuntimeCall
+from parahost.node.messages.utility import RuntimeApiRequest
 from parahost.node.overseer import Subsystem
 from parahost.primitives.basic import Hash
 from parahost.runtime.storage import State
@@ -30,7 +30,7 @@ class RuntimeApi(Subsystem):
     """Runs pure functions on the states of blocks; the same question is computed once."""
 
     name = "runtime-api"
-    receives = (RuntimeCall,)
+    receives = (RuntimeApiRequest,)
 
     def __init__(self, state_of: Callable[[Hash], State | None], ask: Ask = ask_state) -> None:
         self._state_of = state_of
@@ -43,7 +43,7 @@ class RuntimeApi(Subsystem):
         return len(self._answers)
 
     def on_message(self, message: Message) -> None:
-        assert isinstance(message, RuntimeCall)
+        assert isinstance(message, RuntimeApiRequest)
         if not message.keep:
             self._compute(message)
             return
@@ -56,7 +56,7 @@ class RuntimeApi(Subsystem):
             if len(self._answers) > CACHED_ANSWERS:
                 self._answers.popitem(last=False)
 
-    def _compute(self, message: RuntimeCall[Any]) -> bool:
+    def _compute(self, message: RuntimeApiRequest[Any]) -> bool:
         """Answer from the state, if it is known."""
         state = self._state_of(message.relay_parent)
         if state is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from parahost.primitives.once import once
+from parahost.primitives.memoize import memoize
 from parahost.primitives.scale.codec import decode
 
 SHORT_MESSAGES, SHORT_BYTES = 4096, 2048
@@ -12,8 +12,8 @@ LONG_MESSAGES, LONG_BYTES = 32, 128 * 1024
 """So many messages of at most so many bytes. Longer ones are decoded anew each time: they are few,
 and would fill the memory."""
 
-_short = once(SHORT_MESSAGES)(decode)
-_long = once(LONG_MESSAGES)(decode)
+_short = memoize(SHORT_MESSAGES)(decode)
+_long = memoize(LONG_MESSAGES)(decode)
 
 
 def decode_once(type_: Any, data: bytes) -> Any:

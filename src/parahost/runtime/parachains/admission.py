@@ -18,7 +18,7 @@ from parahost.primitives.statements import BackedCandidate
 
 T = TypeVar("T")
 
-Item = (
+InherentItem = (
     DisputeStatementSet
     | SignedAvailabilityBitfield
     | BackedCandidate
@@ -36,7 +36,7 @@ CoreOf = Callable[[ParaId], CoreIndex | None]
 class Admission(Protocol):
     """Executing a block, or making one."""
 
-    def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
+    def admit(self, item: InherentItem, judge: Callable[[], T]) -> T | None:
         """What ``judge`` makes of the item; ``None`` when it stays out. ``judge`` raises
         ``InvalidBlock`` before it has written anything, or not at all."""
         ...
@@ -71,7 +71,7 @@ class Admission(Protocol):
 class Strictly:
     """Executing a block: all is taken in the order given, or the block is invalid."""
 
-    def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
+    def admit(self, item: InherentItem, judge: Callable[[], T]) -> T | None:
         return judge()
 
     def attempt(self, judge: Callable[[], T]) -> T | None:

@@ -27,11 +27,11 @@ from parahost.primitives.runtime_api import (
     CandidateIncludedEvent,
     CandidateTimedOutEvent,
     CoreFree,
-    CoreOccupied,
     CoreScheduled,
     CoreState,
     GroupRotationInfo,
     IncludedCandidate,
+    OccupiedCore,
     OccupiedCoreAssumption,
     ScheduledCore,
     SessionInfo,
@@ -107,10 +107,10 @@ class ParachainsApi:
 
     def _occupied_core(
         self, store: Reader, core: CoreIndex, pending: CandidatePendingAvailability
-    ) -> CoreOccupied:
+    ) -> OccupiedCore:
         scheduler = self._parachains.scheduler
         on_available, on_time_out = self._next_up(store, core)
-        return CoreOccupied(
+        return OccupiedCore(
             next_up_on_available=on_available,
             occupied_since=pending.backed_in_number,
             time_out_at=time_out_at(

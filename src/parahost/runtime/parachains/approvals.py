@@ -46,7 +46,7 @@ from parahost.runtime.system import System
 
 
 @dataclass(frozen=True, slots=True)
-class Checker:
+class AssignedChecker:
     """A validator that has announced to check a candidate. ``since``: in tranches after the
     candidate's inclusion."""
 
@@ -59,7 +59,7 @@ class Checker:
 class CheckState:
     """How far a candidate's checks have come. ``approved`` ascends."""
 
-    assigned: Annotated[tuple[Checker, ...], MaxLen(MAX_VALIDATORS)] = ()
+    assigned: Annotated[tuple[AssignedChecker, ...], MaxLen(MAX_VALIDATORS)] = ()
     approved: Annotated[tuple[ValidatorIndex, ...], MaxLen(MAX_VALIDATORS)] = ()
     accepted_in: BlockNumber | None = None
 
@@ -198,7 +198,7 @@ class Approvals(Module, pallet=Pallet(75, "Approvals")):
         info: SessionInfo,
         state: CheckState,
         now: int,
-    ) -> Checker:
+    ) -> AssignedChecker:
         """The cheap rules first; then the proof."""
         candidate, validator = record.receipt.hash(), given.validator_index
         if validator >= len(info.validators):
@@ -220,7 +220,7 @@ class Approvals(Module, pallet=Pallet(75, "Approvals")):
             raise BadAssignment(candidate, validator, found)
         if found > now:
             raise AssignmentTooEarly(candidate, validator, found, now)
-        return Checker(validator, found, U32(now))
+        return AssignedChecker(validator, found, U32(now))
 
     def _approver(
         self, given: Approval, record: IncludedCandidate, info: SessionInfo, state: CheckState

@@ -12,9 +12,9 @@ from parahost.primitives.basic import U32, ValidatorIndex
 from parahost.primitives.disputes import (
     BackingSeconded,
     BackingValid,
+    DisputeOutcome,
     DisputeState,
     DisputeStatement,
-    Outcome,
     VoteInvalid,
 )
 from parahost.primitives.scale import BitVec
@@ -67,23 +67,23 @@ class Votes:
     def both_ways(self) -> Voters:
         return self.valid & self.invalid
 
-    def right(self, outcome: Outcome) -> Voters:
+    def right(self, outcome: DisputeOutcome) -> Voters:
         """Who has said that, and nothing else."""
-        side = self.valid if outcome is Outcome.VALID else self.invalid
+        side = self.valid if outcome is DisputeOutcome.VALID else self.invalid
         return side - self.both_ways
 
-    def wrong(self, outcome: Outcome) -> Voters:
+    def wrong(self, outcome: DisputeOutcome) -> Voters:
         """Who has said the contrary, whatever it has said besides."""
-        return self.invalid if outcome is Outcome.VALID else self.valid
+        return self.invalid if outcome is DisputeOutcome.VALID else self.valid
 
     def silent(self, validators: int) -> tuple[ValidatorIndex, ...]:
         """Who has said nothing."""
         everybody = (ValidatorIndex(U32(index)) for index in range(validators))
         return tuple(index for index in everybody if index not in self.valid | self.invalid)
 
-    def outcome(self, validators: int) -> Outcome | None:
+    def outcome(self, validators: int) -> DisputeOutcome | None:
         """What a supermajority says (A62); ``None`` without one."""
-        for outcome in Outcome:
+        for outcome in DisputeOutcome:
             if len(self.right(outcome)) >= supermajority_threshold(validators):
                 return outcome
         return None

@@ -28,9 +28,9 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.disputes import (
     PARACHAINS_ENGINE,
+    DisputeOutcome,
     DisputeState,
     DisputeStatementSet,
-    Outcome,
     Revert,
     SignedDisputeStatement,
     vote_payload,
@@ -129,7 +129,7 @@ class DisputeConcluded(RuntimeEvent):
 
     session: SessionIndex
     candidate_hash: CandidateHash
-    outcome: Outcome
+    outcome: DisputeOutcome
 
 
 @event(2)
@@ -414,7 +414,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         self._plan(store, key, state.start + self.parameters.current(store).dispute_period)
 
     def _conclude(
-        self, store: Overlay, key: CandidateKey, state: DisputeState, outcome: Outcome
+        self, store: Overlay, key: CandidateKey, state: DisputeState, outcome: DisputeOutcome
     ) -> DisputeState:
         now = self.system.block_number(store)
         closes_at = block_at(now + self.parameters.current(store).late_vote_period)
@@ -422,7 +422,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         self._count_opened(store, key, state, -1)
         self._plan(store, key, closes_at)
         record = self.included.included.get(store, key)
-        if outcome is Outcome.INVALID and record is not None:
+        if outcome is DisputeOutcome.INVALID and record is not None:
             self._freeze(store, record)
         return replace(
             state, outcome=outcome, concluded_at=now, closes_at=closes_at, opened_by=None
@@ -476,12 +476,12 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         store: Overlay,
         key: CandidateKey,
         votes: Votes,
-        outcome: Outcome,
+        outcome: DisputeOutcome,
         punished: frozenset[ValidatorIndex],
     ) -> int:
         """Slash those in the wrong who have not been punished for it; gives what they lose."""
         wrong = votes.wrong(outcome) - punished
-        if outcome is Outcome.VALID:
+        if outcome is DisputeOutcome.VALID:
             return self._punish(store, Misconduct.VOTED_AGAINST_VALID, key, wrong)
         return self._punish(
             store, Misconduct.BACKED_INVALID, key, wrong & votes.backers
@@ -526,19 +526,19 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     def is_invalid(self, store: Reader, key: CandidateKey) -> bool:
         """Whether a supermajority has found the candidate invalid: no block may include it."""
         state = self.disputes.get(store, key)
-        return state is not None and state.outcome is Outcome.INVALID
+        return state is not None and state.outcome is DisputeOutcome.INVALID
 
     def is_valid(self, store: Reader, key: CandidateKey) -> bool:
         """Whether a supermajority has vouched for the candidate."""
         state = self.disputes.get(store, key)
-        return state is not None and state.outcome is Outcome.VALID
+        return state is not None and state.outcome is DisputeOutcome.VALID
 
     def invalid_candidates(self, store: Reader, session: SessionIndex) -> frozenset[CandidateHash]:
         """The candidates of a session that no block may include."""
         return frozenset(
             candidate
             for candidate, state in self.disputes.iterate_first(store, session)
-            if state.outcome is Outcome.INVALID
+            if state.outcome is DisputeOutcome.INVALID
         )
 
     def is_frozen(self, store: Reader) -> bool:

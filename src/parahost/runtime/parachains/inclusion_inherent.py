@@ -16,7 +16,7 @@ from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.candidate_checks import RelayParent
-from parahost.runtime.parachains.inclusion import Inclusion as InclusionModule
+from parahost.runtime.parachains.inclusion import Inclusion
 from parahost.runtime.parachains.inclusion_errors import (
     InclusionMissing,
     InclusionRepeated,
@@ -37,7 +37,7 @@ from parahost.runtime.system import System
     dispatch_class=DispatchClass.MANDATORY,
 )
 @dataclass(frozen=True, slots=True)
-class Inclusion(RuntimeCall):
+class InclusionCall(RuntimeCall):
     """The call of the ``inclusion`` entry point."""
 
     data: ParachainsInherentData
@@ -46,22 +46,22 @@ class Inclusion(RuntimeCall):
 class InclusionInherent(Module, pallet=Pallet(54, "ParaInherent")):
     """What the validators bring into each block."""
 
-    calls = (Inclusion,)
+    calls = (InclusionCall,)
 
     # Storage
 
     included = StorageValue("Included", tuple[()])
     """Set when the block has had its inclusion. Ephemeral."""
 
-    def __init__(self, system: System, scheduler: Scheduler, inclusion: InclusionModule) -> None:
+    def __init__(self, system: System, scheduler: Scheduler, inclusion: Inclusion) -> None:
         self.system = system
         self.scheduler = scheduler
         self.inclusion_module = inclusion
 
     # Entry points
 
-    @entry_point(Inclusion, origin=NoOrigin)
-    def inclusion(self, store: Overlay, _origin: NoOrigin, call: Inclusion) -> None:
+    @entry_point(InclusionCall, origin=NoOrigin)
+    def inclusion(self, store: Overlay, _origin: NoOrigin, call: InclusionCall) -> None:
         """Disputes free cores, bitfields free cores, timeouts free cores, free cores are scheduled,
         candidates occupy them (A52). Exactly once per block.
 

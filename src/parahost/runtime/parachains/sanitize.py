@@ -20,7 +20,7 @@ from parahost.primitives.remote_disputes import AvailabilityVotes
 from parahost.primitives.scale import BitVec, encode
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.errors import InvalidBlock
-from parahost.runtime.parachains.admission import CoreOf, Item, T
+from parahost.runtime.parachains.admission import CoreOf, InherentItem, T
 from parahost.runtime.parachains.approval_weight import (
     APPROVAL,
     ASSIGNMENT,
@@ -123,7 +123,7 @@ class Making:
         self._weight = room_weight
         self._disputes_weight = MAX_DISPUTES_WEIGHT
 
-    def admit(self, item: Item, judge: Callable[[], T]) -> T | None:
+    def admit(self, item: InherentItem, judge: Callable[[], T]) -> T | None:
         """What does not fit does not keep out what comes after it."""
         size, weight = len(encode(item)), _weight(item)
         try:
@@ -189,7 +189,7 @@ class Making:
         )
 
 
-def _weight(item: Item) -> Weight:
+def _weight(item: InherentItem) -> Weight:
     """Of one item by itself: checks are judged one by one, beside their candidate."""
     match item:
         case DisputeStatementSet():

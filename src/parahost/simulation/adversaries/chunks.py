@@ -14,7 +14,7 @@ from parahost.node.messages.network import SendMessage
 from parahost.node.node import Node
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
 from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.runtime_api import CoreOccupied
+from parahost.primitives.runtime_api import OccupiedCore
 from parahost.primitives.scale import BitVec, decode, encode
 from parahost.runtime import api
 from parahost.simulation.adversaries.adversary import Adversary
@@ -135,5 +135,5 @@ class _Boaster(Insider):
             return (message,)
         head, own = message.relay_parent, message.bitfield.validator_index
         cores = api.availability_cores(node.chain.state(head))
-        everything = BitVec.of(isinstance(core, CoreOccupied) for core in cores)
+        everything = BitVec.of(isinstance(core, OccupiedCore) for core in cores)
         return (DistributeBitfield(head, self.claim(node, head, everything, own)),)

@@ -30,7 +30,7 @@ from parahost.primitives.scale import ScaleDecodeError, decode
 from parahost.runtime import api
 from parahost.simulation.adversaries.adversary import Outsider
 from parahost.simulation.adversaries.garbage import garbage
-from parahost.simulation.adversaries.strangers_words import Knowledge, Tongue
+from parahost.simulation.adversaries.strangers_words import PublicKnowledge, Tongue
 from parahost.simulation.clock import NodeClock
 from parahost.simulation.faults import World
 from parahost.simulation.network import Endpoint
@@ -69,7 +69,7 @@ class Stranger(Outsider):
 
     async def take_part(self, world: World, name: str) -> None:
         plan = world.plan
-        knows = Knowledge(
+        knows = PublicKnowledge(
             world.record.genesis.hash,
             api.validators(plan.genesis),
             tuple(spec.id for spec in plan.paras),
@@ -87,7 +87,12 @@ class _Life:
     """A stranger with one key."""
 
     def __init__(
-        self, stranger: Stranger, world: World, name: str, knows: Knowledge, random: SeededRandom
+        self,
+        stranger: Stranger,
+        world: World,
+        name: str,
+        knows: PublicKnowledge,
+        random: SeededRandom,
     ) -> None:
         identity = Identity(random.bytes(32))
         self._random = random

@@ -99,12 +99,12 @@ _HEAVY = encode(_LONG, Annotated[int, Compact()]) + bytes(_LONG)
 _VALIDATION = NOTIFICATIONS[PeerSet.VALIDATION].name
 _COLLATION = NOTIFICATIONS[PeerSet.COLLATION].name
 
-Said = tuple[str, bytes]
+StrangerMessage = tuple[str, bytes]
 """A protocol's name, and a message of it."""
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class PublicKnowledge:
     """What anybody can learn of a chain."""
 
     genesis: Hash
@@ -115,13 +115,13 @@ class Knowledge:
 class Tongue:
     """One stranger's way to speak: its peer id, its chance, the heads that it has heard of."""
 
-    def __init__(self, peer: PeerId, knows: Knowledge, random: SeededRandom) -> None:
+    def __init__(self, peer: PeerId, knows: PublicKnowledge, random: SeededRandom) -> None:
         self.heads: list[Hash] = []
         self._peer = peer
         self._knows = knows
         self._random = random
         self._pair = sr25519.Keypair.from_seed(random.bytes(32))
-        tricks: Sequence[Callable[[], Iterator[Said]]] = (
+        tricks: Sequence[Callable[[], Iterator[StrangerMessage]]] = (
             self.far_claims,
             self.blocks_that_are_none,
             self.transactions,
@@ -142,7 +142,7 @@ class Tongue:
         self._tricks = [tricks[random.below(len(tricks))] for _ in range(1 + random.below(3))]
         """Few: who did all would be banned at once for the worst."""
 
-    def declaration(self) -> Said:
+    def declaration(self) -> StrangerMessage:
         """As a collator of some para: it costs a key."""
         para = self._para()
         signature = sr25519.sign(self._pair, declare_payload(para, self._peer))
@@ -151,23 +151,23 @@ class Tongue:
         )
         return self._collating(said)
 
-    def some(self) -> Iterator[Said]:
+    def some(self) -> Iterator[StrangerMessage]:
         """One of its tricks, by chance."""
         return self._tricks[self._random.below(len(self._tricks))]()
 
-    def far_claims(self) -> Iterator[Said]:
+    def far_claims(self) -> Iterator[StrangerMessage]:
         """A best block, finality and a round that nobody has."""
         far = BlockNumber(U32(FAR))
         yield ANNOUNCES.name, encode(Status(far, self._hash(), far, self._hash()), SyncMessage)
         ahead = NeighbourMessage(U8(NEIGHBOUR_VERSION), U64(2**64 - 1), U64(0), far)
         yield GRANDPA, encode(ahead, GossipMessage)
 
-    def blocks_that_are_none(self) -> Iterator[Said]:
+    def blocks_that_are_none(self) -> Iterator[StrangerMessage]:
         for number in range(FLOOD):
             header = Header(self._head(), BlockNumber(U32(number)), self._hash(), self._hash())
             yield ANNOUNCES.name, encode(Announce(header, True), SyncMessage)
 
-    def transactions(self) -> Iterator[Said]:
+    def transactions(self) -> Iterator[StrangerMessage]:
         """Of an account that has nothing, some with nonces far ahead, some not signed."""
         account = AccountId(H256(self._pair.public))
         made: list[Extrinsic] = []
@@ -188,11 +188,11 @@ class Tongue:
             )
         yield TRANSACTIONS.name, encode(tuple(made), tuple[Extrinsic, ...])
 
-    def transactions_that_are_none(self) -> Iterator[Said]:
+    def transactions_that_are_none(self) -> Iterator[StrangerMessage]:
         """A long extrinsic of a signer that cannot be read."""
         yield TRANSACTIONS.name, encode((b"\x84" + bytes(_LONG),), tuple[bytes, ...])
 
-    def statements(self) -> Iterator[Said]:
+    def statements(self) -> Iterator[StrangerMessage]:
         """Candidates that nobody made, at heads known and unknown, in validators' names."""
         for _ in range(FLOOD):
             head = self._head()
@@ -204,7 +204,7 @@ class Tongue:
             for payload in messages(head, [StatementOnWire.of(statement)]):
                 yield _VALIDATION, gossip(STATEMENT_DISTRIBUTION, payload)
 
-    def heavy_statements(self) -> Iterator[Said]:
+    def heavy_statements(self) -> Iterator[StrangerMessage]:
         """A million empty messages between chains in one statement, which names them rightly."""
         head = self._head()
         descriptor = invented(self._para(), head, self._random.bytes(32)).descriptor
@@ -217,7 +217,7 @@ class Tongue:
         for payload in messages(head, [said]):
             yield _VALIDATION, gossip(STATEMENT_DISTRIBUTION, payload)
 
-    def bitfields(self) -> Iterator[Said]:
+    def bitfields(self) -> Iterator[StrangerMessage]:
         for _ in range(FLOOD):
             vote = SignedAvailabilityBitfield(
                 BitVec.of([True] * len(self._knows.paras)),
@@ -226,13 +226,13 @@ class Tongue:
             )
             yield self._gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(self._head(), (vote,))))
 
-    def chunks(self) -> Iterator[Said]:
+    def chunks(self) -> Iterator[StrangerMessage]:
         for _ in range(FLOOD):
             chunk = ErasureChunk(self._random.bytes(100), ChunkIndex(U32(0)), (self._hash(),))
             said = ChunkGossip(CandidateHash(self._hash()), chunk, U8(0))
             yield self._gossip(AVAILABILITY_DISTRIBUTION, encode(said))
 
-    def records(self) -> Iterator[Said]:
+    def records(self) -> Iterator[StrangerMessage]:
         """Each validator is here, at an address that leads nowhere; and who else is there?"""
         address = f"/dns/nowhere/tcp/1/p2p/{self._peer}"
         told = tuple(
@@ -251,12 +251,12 @@ class Tongue:
         for _ in range(FLOOD):
             yield self._gossip(VALIDATOR_DISCOVERY, encode(lacking, Discovery))
 
-    def views(self) -> Iterator[Said]:
+    def views(self) -> Iterator[StrangerMessage]:
         for _ in range(FLOOD):
             heads = tuple(self._head() for _ in range(MAX_VIEW_HEADS))
             yield _VALIDATION, encode(ViewUpdate(View(heads)), WireMessage)
 
-    def votes(self) -> Iterator[Said]:
+    def votes(self) -> Iterator[StrangerMessage]:
         """Of who is no voter."""
         for number in range(FLOOD):
             vote = SignedMessage(
@@ -266,26 +266,26 @@ class Tongue:
             )
             yield GRANDPA, encode(VoteMessage(U64(1), U64(0), vote), GossipMessage)
 
-    def catch_ups(self) -> Iterator[Said]:
+    def catch_ups(self) -> Iterator[StrangerMessage]:
         for _ in range(FLOOD):
             yield GRANDPA, encode(CatchUpRequest(U64(1), U64(0)), GossipMessage)
 
-    def advertisements(self) -> Iterator[Said]:
+    def advertisements(self) -> Iterator[StrangerMessage]:
         """Of collations that are never delivered."""
         for _ in range(4):
             size = U32(COLLATION_REQUEST.max_response)
             yield self._collating(Advertise(self._head(), size))
 
-    def junk(self) -> Iterator[Said]:
+    def junk(self) -> Iterator[StrangerMessage]:
         return notifications(self._random)
 
-    def too_large(self) -> Iterator[Said]:
+    def too_large(self) -> Iterator[StrangerMessage]:
         """More than a protocol allows."""
         protocols = (*NOTIFICATIONS.values(), ANNOUNCES, TRANSACTIONS)
         protocol = protocols[self._random.below(len(protocols))]
         yield protocol.name, bytes(protocol.max_size + 1)
 
-    def silence(self) -> Iterator[Said]:
+    def silence(self) -> Iterator[StrangerMessage]:
         """It takes a place, and no more."""
         return iter(())
 
@@ -299,10 +299,10 @@ class Tongue:
             yield CHUNK_REQUEST, encode(ChunkRequest(candidate, ChunkIndex(U32(0))))
             yield COLLATION_REQUEST, encode(CollationFetch(self._head(), self._para()))
 
-    def _gossip(self, protocol: ProtocolId, payload: bytes) -> Said:
+    def _gossip(self, protocol: ProtocolId, payload: bytes) -> StrangerMessage:
         return _VALIDATION, gossip(protocol, payload)
 
-    def _collating(self, said: CollationGossip) -> Said:
+    def _collating(self, said: CollationGossip) -> StrangerMessage:
         message = ProtocolMessage(COLLATION, encode(said, CollationGossip))
         return _COLLATION, encode(message, WireMessage)
 

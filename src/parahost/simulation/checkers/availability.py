@@ -16,7 +16,7 @@ from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker, Scene
-from parahost.simulation.checkers.ledger import CandidateLedger, PendingCandidate
+from parahost.simulation.checkers.ledger import CandidateLedger, LedgerCandidate
 from parahost.simulation.record import RecordedBlock
 from parahost.validation import InProcessHost
 
@@ -50,7 +50,7 @@ class RecoverableAndValid(Checker):
             if why_not is not None:
                 self.violated(f"para {one.para}: included, not valid: {why_not}", block)
 
-    def _recover(self, one: PendingCandidate) -> AvailableData:
+    def _recover(self, one: LedgerCandidate) -> AvailableData:
         """From the chunks of honest validators, whether they are up or not."""
         parent = one.backed_in.parent
         assert parent is not None
@@ -68,7 +68,7 @@ class RecoverableAndValid(Checker):
                     chunks[chunk.index] = chunk.chunk
         return recover_value(AvailableData, chunks, validators, root)
 
-    def _judge(self, one: PendingCandidate, data: AvailableData) -> str | None:
+    def _judge(self, one: LedgerCandidate, data: AvailableData) -> str | None:
         """Why the candidate is not valid."""
         parent = one.backed_in.parent
         assert parent is not None

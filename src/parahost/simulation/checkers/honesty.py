@@ -31,7 +31,7 @@ _EXCLUDE = {frozenset({1, 2}), frozenset({1, 3}), frozenset({2, 3})}
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class WatchedPromise:
     """Under this, one key says one thing."""
 
     public: bytes
@@ -47,8 +47,8 @@ class NoContradiction(Checker):
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
-        self._said: dict[Promise, bytes] = {}
-        self._verdicts: dict[Promise, dict[int, None]] = {}
+        self._said: dict[WatchedPromise, bytes] = {}
+        self._verdicts: dict[WatchedPromise, dict[int, None]] = {}
 
     def on_signature(self, signature: SignatureMade) -> None:
         payload, public = signature.payload, signature.public
@@ -56,7 +56,9 @@ class NoContradiction(Checker):
             case KeyType.GRANDPA:
                 # kind, target hash and number, round, set
                 stage = (payload[0], payload[-16:])
-                self._say(signature.node, "votes in one stage", Promise(public, stage), payload)
+                self._say(
+                    signature.node, "votes in one stage", WatchedPromise(public, stage), payload
+                )
             case KeyType.PARACHAIN if payload.startswith(_STATEMENT) and len(payload) == 73:
                 self._on_statement(signature)
             case KeyType.PARACHAIN if payload.startswith(_CHECK) and len(payload) == 41:
@@ -64,7 +66,9 @@ class NoContradiction(Checker):
             case KeyType.PARACHAIN if not payload.startswith(_RECORD):
                 # bits, session, relay parent, index
                 about = ("bitfield", payload[-40:])
-                self._say(signature.node, "bitfields for one head", Promise(public, about), payload)
+                self._say(
+                    signature.node, "bitfields for one head", WatchedPromise(public, about), payload
+                )
 
     def _on_statement(self, signature: SignatureMade) -> None:
         tag, candidate, place = (
@@ -73,10 +77,10 @@ class NoContradiction(Checker):
             signature.payload[37:],
         )
         if tag == 1:
-            promise = Promise(signature.public, ("second", place))
+            promise = WatchedPromise(signature.public, ("second", place))
             self._say(signature.node, "candidates seconded at one head", promise, candidate)
         self._give_verdict(signature, candidate, valid=tag != 3)
-        said = self._verdicts.setdefault(Promise(signature.public, (candidate, place)), {})
+        said = self._verdicts.setdefault(WatchedPromise(signature.public, (candidate, place)), {})
         for other in said:
             if frozenset({tag, other}) in _EXCLUDE:
                 self.violated(
@@ -87,10 +91,10 @@ class NoContradiction(Checker):
 
     def _give_verdict(self, signature: SignatureMade, candidate: bytes, *, valid: bool) -> None:
         """However it is given: by a statement, an approval, or a vote in a dispute."""
-        promise = Promise(signature.public, ("verdict", candidate))
+        promise = WatchedPromise(signature.public, ("verdict", candidate))
         self._say(signature.node, "verdicts on one candidate", promise, bytes([valid]))
 
-    def _say(self, node: str, what: str, promise: Promise, words: bytes) -> None:
+    def _say(self, node: str, what: str, promise: WatchedPromise, words: bytes) -> None:
         if self._said.setdefault(promise, words) != words:
             self.violated(f"{node} has signed two {what}")
 
@@ -98,7 +102,9 @@ class NoContradiction(Checker):
         author, slot = reading.authorship(block)
         node = self.scene.plan.owner_of(author)
         if node is not None and self.scene.is_honest(node):
-            self._say(node, "blocks for one slot", Promise(author, ("block", slot)), block.hash)
+            self._say(
+                node, "blocks for one slot", WatchedPromise(author, ("block", slot)), block.hash
+            )
 
 
 class NoHonestReported(Checker):

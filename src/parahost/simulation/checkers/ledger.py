@@ -17,7 +17,7 @@ from parahost.simulation.record import ChainRecord, RecordedBlock
 
 
 @dataclass(frozen=True, slots=True)
-class PendingCandidate:
+class LedgerCandidate:
     """A candidate that awaits availability. ``votes``: validator indices."""
 
     candidate: CandidateHash
@@ -53,15 +53,15 @@ class LedgerStep:
     the votes that it brings; of ``needed`` votes each is included."""
 
     needed: int = 0
-    counted: tuple[PendingCandidate, ...] = ()
-    included: tuple[PendingCandidate, ...] = ()
-    timed_out: tuple[PendingCandidate, ...] = ()
+    counted: tuple[LedgerCandidate, ...] = ()
+    included: tuple[LedgerCandidate, ...] = ()
+    timed_out: tuple[LedgerCandidate, ...] = ()
     backings: tuple[Backing, ...] = ()
     doubled: tuple[Backing, ...] = ()
     ends_session: bool = False
-    pending: tuple[PendingCandidate, ...] = ()
+    pending: tuple[LedgerCandidate, ...] = ()
 
-    def counted_of(self, para: int) -> PendingCandidate | None:
+    def counted_of(self, para: int) -> LedgerCandidate | None:
         return next((one for one in self.counted if one.para == para), None)
 
     def backing_of(self, candidate: CandidateHash) -> Backing | None:
@@ -116,7 +116,7 @@ def _step(before: LedgerStep, parent: RecordedBlock, block: RecordedBlock) -> Le
         (doubled if para in taken else backings).append(backing)
         taken.add(para)
         if place is not None:
-            pending[place] = PendingCandidate(backing.candidate, backed.candidate, place, block)
+            pending[place] = LedgerCandidate(backing.candidate, backed.candidate, place, block)
     left = () if ends_session else tuple(pending[core] for core in sorted(pending))
     return LedgerStep(
         needed,
@@ -130,7 +130,7 @@ def _step(before: LedgerStep, parent: RecordedBlock, block: RecordedBlock) -> Le
     )
 
 
-def _is_timed_out(one: PendingCandidate, parent: RecordedBlock, block: RecordedBlock) -> bool:
+def _is_timed_out(one: LedgerCandidate, parent: RecordedBlock, block: RecordedBlock) -> bool:
     """D4."""
     config = reading.configuration(parent.state)
     on_chain = one.core < len(reading.parachains(parent.state))

@@ -6,7 +6,7 @@ from parahost.simulation.checkers.checker import Checker
 from parahost.simulation.memory import Held
 from parahost.simulation.record import RecordedBlock
 
-CHECKED_EVERY = 32
+MEASURED_EVERY = 32
 """Blocks: to count takes as long as a node's work for a fifth of a block."""
 NODES_AT_A_TIME = 16
 """In a large network the nodes are looked at in turns."""
@@ -39,7 +39,7 @@ class BoundedMemory(Checker):
     name = "bounded_memory"
 
     def on_block(self, block: RecordedBlock) -> None:
-        if block.number % CHECKED_EVERY == 0:
+        if block.number % MEASURED_EVERY == 0:
             self.at_end()
 
     def at_end(self) -> None:

@@ -21,7 +21,7 @@ from parahost.simulation.scenario import Scenario
 
 MOST_RUNS = 60
 
-Trouble = Fault | Adversary
+DrawnTrouble = Fault | Adversary
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def fewer_blocks(scenario: Scenario) -> Iterator[Scenario]:
 
 def fewer_troubles(scenario: Scenario) -> Iterator[Scenario]:
     """Without a half of the faults and adversaries, without each."""
-    parts: tuple[Trouble, ...] = (*scenario.faults, *scenario.adversaries)
+    parts: tuple[DrawnTrouble, ...] = (*scenario.faults, *scenario.adversaries)
     size = len(parts)
     while size:
         for start in range(0, len(parts), size):
@@ -129,7 +129,7 @@ def fewer_paras(scenario: Scenario) -> Iterator[Scenario]:
 
 def fewer_involved(scenario: Scenario) -> Iterator[Scenario]:
     """Troubles of half as many nodes, or of one less."""
-    parts: tuple[Trouble, ...] = (*scenario.faults, *scenario.adversaries)
+    parts: tuple[DrawnTrouble, ...] = (*scenario.faults, *scenario.adversaries)
     for place, part in enumerate(parts):
         who = part.who
         half = len(who) // 2
@@ -176,7 +176,9 @@ def _with(scenario: Scenario, **changes: Any) -> Iterator[Scenario]:
         yield changed
 
 
-def _with_parts(scenario: Scenario, parts: Sequence[Trouble], **changes: Any) -> Iterator[Scenario]:
+def _with_parts(
+    scenario: Scenario, parts: Sequence[DrawnTrouble], **changes: Any
+) -> Iterator[Scenario]:
     yield from _with(
         scenario,
         faults=tuple(part for part in parts if isinstance(part, Fault)),
@@ -189,7 +191,7 @@ def _fitted(scenario: Scenario, shape: Shape) -> Iterator[Scenario]:
     """In a smaller network. Who is in trouble and has no place there takes one of those who are
     not, of the same role, or goes when there is none."""
     before, after = node_roles(scenario.shape), node_roles(shape)
-    parts: tuple[Trouble, ...] = (*scenario.faults, *scenario.adversaries)
+    parts: tuple[DrawnTrouble, ...] = (*scenario.faults, *scenario.adversaries)
     involved = dict.fromkeys(name for part in parts for name in part.who)
     free = [name for name in after if name not in involved]
     moves = {name: name for name in involved if name in after or name not in before}

@@ -12,7 +12,7 @@ GRAINS_PER_S = 64
 GRAIN_S = 1 / GRAINS_PER_S
 """The grain of time on the network, in seconds; a power of two, so that multiples are exact."""
 
-Arrival = Callable[[], None]
+OnArrival = Callable[[], None]
 
 
 class Calendar:
@@ -20,7 +20,7 @@ class Calendar:
     which it was put down."""
 
     def __init__(self) -> None:
-        self._due: dict[int, list[Arrival]] = {}
+        self._due: dict[int, list[OnArrival]] = {}
         self._instants: list[int] = []
         self._sooner = trio.Event()
         self.now: Callable[[], float] = trio.current_time
@@ -44,11 +44,11 @@ class Calendar:
                 arrival()
             self._sooner = trio.Event()
 
-    def after(self, delay_s: float, arrival: Arrival) -> int:
+    def after(self, delay_s: float, arrival: OnArrival) -> int:
         """Do something in ``delay_s`` seconds, to the next grain; gives the instant."""
         return self.at(instant_at(self.now() + delay_s), arrival)
 
-    def at(self, instant: int, arrival: Arrival) -> int:
+    def at(self, instant: int, arrival: OnArrival) -> int:
         """Do something at an instant; never in the present one. Gives the instant."""
         present = int(self.now() * GRAINS_PER_S)
         if instant <= present:

@@ -11,7 +11,7 @@ import trio
 from parahost.ports.network import ObservedRole, RequestProtocol
 from parahost.primitives.basic import PeerId
 from parahost.simulation.journal import WORLD, Trace
-from parahost.simulation.network.calendar import Arrival, Calendar, instant_at
+from parahost.simulation.network.calendar import Calendar, OnArrival, instant_at
 from parahost.simulation.network.conditions import LinkConditions
 from parahost.simulation.random import SeededRandom
 
@@ -113,7 +113,7 @@ class ConnectionEnd:
     _last: dict[str, int] = field(default_factory=dict)
     """By protocol, when the last message arrives: none overtakes it."""
     _line_free_at: float = 0.0
-    _held: list[tuple[str | None, int, Arrival]] = field(default_factory=list)
+    _held: list[tuple[str | None, int, OnArrival]] = field(default_factory=list)
 
     # What is sent from here
 
@@ -163,7 +163,7 @@ class ConnectionEnd:
 
     # On the way
 
-    def _send(self, order: str | None, size: int, arrival: Arrival) -> None:
+    def _send(self, order: str | None, size: int, arrival: OnArrival) -> None:
         """Put something on the way to the other end. Within one ``order``, what is sent later
         arrives later; a request and its answer (``None``) keep no order."""
         wiring = self.wiring

@@ -17,7 +17,7 @@ _is_on = True
 _caches: list[Any] = []
 
 
-def once(results: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def memoize(results: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a pure function remember that many results. Equal arguments may give the same object;
     what is raised is not remembered."""
 
