@@ -18,22 +18,48 @@ from statistics import median
 from typing import Any
 
 from tests.runtime import world
+from tests.runtime.parachains.test_approvals import (
+    announced,
+    approved,
+    checked_world,
+    first,
+    wait_for_all,
+)
+from tests.runtime.parachains.test_approvals import candidate as included_candidate
+from tests.runtime.parachains.test_disputes import votes
 from tests.runtime.parachains.world import World as ParachainsWorld
 from tests.runtime.world import GENESIS, ROOT_NAME, Chain, account, session_keys, validators
 
 from bench.figures import figure
 from parahost.crypto import sr25519
-from parahost.primitives.basic import U32, BlockNumber, HeadData, ParaId, ValidationCode
+from parahost.crypto.verifier import DirectVerifier
+from parahost.primitives.approval import SecondaryChecks
+from parahost.primitives.basic import U32, U128, BlockNumber, HeadData, ParaId, ValidationCode
+from parahost.runtime.balances import UNIT
 from parahost.runtime.module import call_weight
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
+from parahost.runtime.parachains.admission import STRICTLY
+from parahost.runtime.parachains.approval_weight import APPROVAL, ASSIGNMENT, CHECKED_CANDIDATE
 from parahost.runtime.parachains.configuration import SetAcceptancePeriod
+from parahost.runtime.parachains.disputes import ForceUnfreeze
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
-from parahost.runtime.parachains.inherent_weight import BITFIELD, FIXED, candidate_weight
+from parahost.runtime.parachains.inherent_weight import (
+    BITFIELD,
+    DISPUTE_VOTE,
+    FIXED,
+    candidate_weight,
+)
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Deregister, Register
 from parahost.runtime.session import SetKeys, SetValidators
+from parahost.runtime.staking import Bond
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import SetKey, SudoCall
+from parahost.runtime.validity_parameters import (
+    DEFAULT_VALIDITY_CONFIGURATION,
+    SetValidityConfiguration,
+)
 from parahost.runtime.weights import BLOCK_BASE, Weight, transaction_weight
 
 RUNS = 15
@@ -52,6 +78,9 @@ CALLS: list[tuple[Origin, Any]] = [
     (Root(), Deregister(ParaId(U32(100)))),
     (Signed(account(ROOT_NAME)), SudoCall(Deregister(ParaId(U32(100))))),
     (Signed(account(ROOT_NAME)), SetKey(account("Alice"))),
+    (Signed(account("Alice")), Bond(U128(UNIT))),
+    (Root(), SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION)),
+    (Root(), ForceUnfreeze()),
 ]
 
 
@@ -70,6 +99,7 @@ def main() -> None:
     )
     _print("a block that ends a session of 1,000 validators", session_end_us(), BLOCK_BASE)
     inherent_parts()
+    checks_and_votes()
 
 
 def call_us(chain: Chain, origin: Origin, call: Any) -> float:
@@ -134,6 +164,42 @@ def inherent_parts() -> None:
     inherents.add_block(inherents.data(candidates=candidates))
     with_bitfields = taken(inherents.data(inherents.all_vote(range(CORES))))
     _print("a bitfield, with its share of inclusion", (with_bitfields - empty) / 1000, BITFIELD)
+
+
+def checks_and_votes() -> None:
+    """Parts of what a block brings on included candidates, without shared verdicts."""
+    world = checked_world()
+    verifier = DirectVerifier()
+    world.host.approvals.verifier = world.host.disputes.verifier = verifier
+    record = included_candidate(world)
+    wait_for_all(world)
+    checkers = first(record, 6)
+
+    def taken(act: Callable[[Overlay], object]) -> float:
+        def body() -> None:
+            store = world.child()
+            act(store)
+            _ = store.commit().root
+
+        return _us(body)
+
+    def noted(*checks: SecondaryChecks) -> float:
+        notes = NoteChecks(checks)
+        return taken(lambda store: world.host.validity.dispatch(store, NoOrigin(), notes))
+
+    empty, nothing = noted(), announced(record)
+    _print("a candidate with checks", noted(nothing) - empty, CHECKED_CANDIDATE)
+    with_checkers = noted(announced(record, *checkers))
+    _print("an assignment", (with_checkers - empty) / 6, ASSIGNMENT)
+    world.add_block(checks=[announced(record, *checkers)])
+    with_approvals = noted(approved(record, *checkers[:4]))
+    _print("an approval", (with_approvals - noted(nothing)) / 4, APPROVAL)
+    few, many = (votes(record.key(), against=checkers[:count]) for count in (1, 6))
+    cost = [
+        taken(lambda store, each=each: world.host.disputes.take(store, each, STRICTLY))
+        for each in (few, many)
+    ]
+    _print("a vote in a dispute", (cost[1] - cost[0]) / 5, DISPUTE_VOTE)
 
 
 def _dispatched(inherents: ParachainsWorld, data: Any) -> None:
