@@ -65,7 +65,7 @@ REASON_LENGTH = 200
 
 
 @dataclass(slots=True)
-class RelayBlock:
+class ObservedBlock:
     """One block as the journals told of it. ``included``: candidates' short hashes."""
 
     number: int
@@ -170,7 +170,7 @@ class Observer:
         self.boot_s: float | None = None
         self.best_number = 0
         self.finalized_number = 0
-        self._blocks: dict[str, RelayBlock] = {}
+        self._blocks: dict[str, ObservedBlock] = {}
         self._candidates: dict[str, Candidate] = {}
         self._handlers = {
             "node.started": self._on_started,
@@ -243,7 +243,7 @@ class Observer:
     def _on_imported(self, node: str, line: JournalLine) -> None:
         block, number = line.fields["block"], int(line.fields["number"])
         if block not in self._blocks:
-            self._blocks[block] = RelayBlock(number, line.fields["parent"])
+            self._blocks[block] = ObservedBlock(number, line.fields["parent"])
             _forget_oldest(self._blocks, BLOCKS_KEPT)
         if line.fields["best"] == "1":
             self.nodes[node].best = number

@@ -7,7 +7,7 @@ import hashlib
 from parahost.primitives.compression import BadCompression, maybe_decompress
 from parahost.validation.errors import FunctionFailed
 
-WASM_MAGIC = b"\0asm"
+WASM_PREFIX = b"\0asm"
 MAX_WASM_SIZE = 50 * 1024 * 1024
 """The largest module, in bytes, that compressed code may expand to."""
 
@@ -28,6 +28,6 @@ def wasm_of(code: bytes) -> bytes:
         raise FunctionFailed(f"compressed code: {error}") from None
     if len(wasm) > MAX_WASM_SIZE:
         raise FunctionFailed(f"code of {len(wasm)} bytes exceeds the limit of {MAX_WASM_SIZE}")
-    if not wasm.startswith(WASM_MAGIC):
+    if not wasm.startswith(WASM_PREFIX):
         raise FunctionFailed(f"code is not Wasm: it begins with {wasm[:8].hex() or 'nothing'}")
     return wasm

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.node.gossip.early import MAX_BLOCKS, MAX_EARLY_BYTES, OVERHEAD_BYTES, Early
+from parahost.node.gossip.early import MAX_EARLY_BLOCKS, MAX_EARLY_BYTES, OVERHEAD_BYTES, Early
 from parahost.primitives.basic import H256, Hash, PeerId
 from tests.node.gossip.world import block
 
@@ -48,9 +48,9 @@ def test_a_peer_speaks_of_so_many_blocks() -> None:
     """Else each new view of its would have us look at thousands."""
     early = Early()
     early.keep(P, ONE, b"")
-    for number in range(MAX_BLOCKS + 2):
+    for number in range(MAX_EARLY_BLOCKS + 2):
         early.keep(Q, block(number), b"")
-    assert len(early) == MAX_BLOCKS + 1 and early.take(ONE) == [(P, b"")]
+    assert len(early) == MAX_EARLY_BLOCKS + 1 and early.take(ONE) == [(P, b"")]
     assert early.take(block(1)) == [] and early.take(block(2)) == [(Q, b"")]
 
 

@@ -14,7 +14,7 @@ MAX_EARLY_BYTES = 16 * MIB
 block that it named first: so nobody crowds out others."""
 OVERHEAD_BYTES = KIB
 """A message counts for so much more than its bytes."""
-MAX_BLOCKS = 64
+MAX_EARLY_BLOCKS = 64
 """Of how many blocks one peer's messages wait."""
 
 
@@ -45,7 +45,7 @@ class Early:
         share.blocks.setdefault(block, []).append((self._arrivals, payload))
         share.size += len(payload) + OVERHEAD_BYTES
         self._size += len(payload) + OVERHEAD_BYTES
-        if len(share.blocks) > MAX_BLOCKS:
+        if len(share.blocks) > MAX_EARLY_BLOCKS:
             self._part(peer, next(iter(share.blocks)))
         while self._size > MAX_EARLY_BYTES:
             greediest = max(self._shares, key=lambda peer: self._shares[peer].size)

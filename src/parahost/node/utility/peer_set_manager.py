@@ -137,7 +137,7 @@ class Directory:
 
 
 @dataclass(slots=True)
-class PeerKnowledge:
+class RecordKnowledge:
     """What records a peer has, as far as we know, and which of them came from it: validator to
     ``made_at``."""
 
@@ -216,7 +216,7 @@ class PeerSetManager(Subsystem):
         self._genesis_hash = genesis_hash
         self._validators_are = validators_are
         self._peers = GossipPeers()
-        self._known: dict[PeerId, PeerKnowledge] = {}
+        self._known: dict[PeerId, RecordKnowledge] = {}
         self._directory = Directory()
         self._heads: dict[Hash, ActiveLeaf] = {}
         self._prioritised: list[PeerId] = []
@@ -277,7 +277,7 @@ class PeerSetManager(Subsystem):
         self._peers.note(event)
         match event:
             case PeerConnected(peer):
-                self._known[peer] = PeerKnowledge()
+                self._known[peer] = RecordKnowledge()
                 self._tell(peer, self._own_records())
                 self._stirred.set()
             case PeerDisconnected(peer):
