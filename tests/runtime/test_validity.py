@@ -153,6 +153,22 @@ def test_checks_come_in_an_inherent_of_their_own_and_make_the_candidate_accepted
     assert CandidateAccepted(*record.key()) in chain.events()
 
 
+@pytest.mark.guide("A103")
+def test_what_is_kept_is_accepted_in_whatever_slot_the_block_comes() -> None:
+    """Time counts for acceptance. Nothing that an author brings may hang on it: it does not know
+    the slot when it is asked, and one set may be all that the next of the same candidate needs."""
+    chain, record = including()
+    whole = checked(chain, record)
+    parts = [replace(whole, approvals=())]
+    parts += [replace(whole, assignments=(), approvals=(each,)) for each in whole.approvals]
+    kept = sanitize(MODULES.parachains, chain.state, empty(chain), NoteChecks(tuple(parts))).checks
+    approvals = [each for checks in kept.checks for each in checks.approvals]
+    assert len(kept.checks) >= 2 and approvals
+    chain.step(inherents.checks(kept), slot=chain.slot + 30)
+    state = api.candidate_checks(chain.state, record.key())
+    assert list(state.approved) == sorted(each.validator_index for each in approvals)
+
+
 def test_checks_have_their_place_in_a_block() -> None:
     """Right after the inherents, and once."""
     chain, record = including()

@@ -82,6 +82,8 @@ class Validity(Module, pallet=Windows.pallet):
 
     unaccepted = StorageValue("Unaccepted", U32, default=U32(0))
     """How many recorded candidates are not accepted."""
+    touched = StorageValue("Touched", tuple[CandidateKey, ...], default=())
+    """The candidates that may be accepted when the block that executes ends. Ephemeral."""
 
     def __init__(
         self,
@@ -121,6 +123,7 @@ class Validity(Module, pallet=Windows.pallet):
         if self._is_needed(store, key):
             period = self.configuration.configuration(store).acceptance_period
             self.windows.extend(store, key, self.system.block_number(store) + period)
+            self._touch(store, key)
         else:
             if not self.approvals.is_accepted(store, key):
                 self._count(store, -1)
@@ -130,10 +133,6 @@ class Validity(Module, pallet=Windows.pallet):
 
     def _is_needed(self, store: Overlay, key: CandidateKey) -> bool:
         """Whether checks are missing, or it is disputed. What is found invalid needs no checks."""
-        record = self.included.included.get(store, key)
-        if record is None:
-            raise RuntimeBug(f"the candidate {key[1].hex()} has a window and no record")
-        self._accept_if_complete(store, record)
         if self.disputes.is_open(store, key):
             return True
         return not (self.approvals.is_accepted(store, key) or self.disputes.is_invalid(store, key))
@@ -147,7 +146,7 @@ class Validity(Module, pallet=Windows.pallet):
 
     @entry_point(NoteChecks, origin=NoOrigin)
     def note_checks(self, store: Overlay, _origin: NoOrigin, call: NoteChecks) -> None:
-        """Note assignments and checks, and accept the candidates whose checks are complete (D22).
+        """Note assignments and checks. What has all it needs is accepted when the block ends (D22).
 
         :raises InvalidCheck: when any of it breaks a rule.
         :raises InvalidAvailability: likewise.
@@ -173,14 +172,12 @@ class Validity(Module, pallet=Windows.pallet):
             if noted is None:
                 continue
             taken.append(noted)
-            record = self.included.included.get(store, (noted.session, noted.candidate_hash))
-            if record is not None:
-                self._accept_if_complete(store, record)
+            self._touch(store, (noted.session, noted.candidate_hash))
         return tuple(taken)
 
     def process_checks(self, store: Overlay, given: NoteChecks, admission: Admission) -> NoteChecks:
-        """Note what a block brings on the checks of candidates, and accept those whose checks are
-        complete; then who holds what is disputed from another fork. Gives what was taken.
+        """Note what a block brings on the checks of candidates; then who holds what is disputed
+        from another fork. Gives what was taken.
 
         :raises InvalidCheck: when any of it breaks a rule.
         :raises InvalidAvailability: likewise.
@@ -194,9 +191,7 @@ class Validity(Module, pallet=Windows.pallet):
             key = noted.session, noted.candidate_hash
             approvers = frozenset(approval.validator_index for approval in noted.approvals)
             self.disputes.note_votes(store, key, Votes(valid=approvers))
-            record = self.included.included.get(store, key)
-            if record is not None:
-                self._accept_if_complete(store, record)
+            self._touch(store, key)
         held = [
             self.remote_disputes.take_availability(store, votes, admission)
             for votes in given.availability
@@ -206,6 +201,12 @@ class Validity(Module, pallet=Windows.pallet):
     def room(self, store: Reader) -> int:
         """How many candidates more may be recorded."""
         return max(MAX_UNACCEPTED - self.unaccepted.get(store), 0)
+
+    def _touch(self, store: Overlay, key: CandidateKey) -> None:
+        """See, when the block ends, whether the candidate can be accepted. Not before: time counts
+        for it, and the slot of a block that is only tried is not known. So no step of the inherent
+        hangs on it."""
+        self.touched.mutate(store, lambda keys: keys if key in keys else (*keys, key))
 
     def _accept_if_complete(self, store: Overlay, record: IncludedCandidate) -> None:
         """Checks are complete, and nobody disputes it; or a supermajority has vouched for it."""
@@ -223,7 +224,12 @@ class Validity(Module, pallet=Windows.pallet):
     # Finalisation
 
     def finalize(self, store: Overlay) -> None:
-        """Record what the block has included. What needs no checks is accepted at once."""
+        """Record what the block has included, and accept what has all its checks now: at once, what
+        needs none."""
+        for key in self.touched.take(store):
+            known = self.included.included.get(store, key)
+            if known is not None:
+                self._accept_if_complete(store, known)
         for record in self.included.record_noted(store):
             self._count(store, 1)
             self._accept_if_complete(store, record)
@@ -232,6 +238,8 @@ class Validity(Module, pallet=Windows.pallet):
 
     def check(self, store: Reader) -> None:
         """:raises RuntimeBug: when not so many candidates wait for acceptance as are counted."""
+        if self.touched.exists(store):
+            raise RuntimeBug("Validity: what a block has touched outlives it")
         waiting = sum(
             not self.approvals.is_accepted(store, key) for key in self.included.included.keys(store)
         )
