@@ -169,7 +169,7 @@ def greetings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 PAIRS = tuple(sr25519.Keypair.from_uri(f"//{name}") for name in ("alice", "bob"))
-VALIDATORS = tuple(ValidatorId(pair.public) for pair in PAIRS)
+VALIDATORS = tuple(ValidatorId(H256(pair.public)) for pair in PAIRS)
 LEAF = scripted_leaf(
     answers={api.validators: lambda: VALIDATORS, api.session_index_for_child: lambda: 0}
 )

@@ -18,7 +18,7 @@ from parahost.primitives.scale import encode
 CASES = json.loads((Path(__file__).parents[1] / "vectors/erasure_rfc139.json").read_text())["cases"]
 
 
-leopard = code.leopard
+leopard: Any = vars(code)["leopard"]
 """The wheel, or where there is none, what stands for it."""
 
 

@@ -37,6 +37,7 @@ from parahost.node.availability.chunk_request import ChunkRequest
 from parahost.node.backing import statement_wire
 from parahost.node.backing.pov_distribution import PoVRequest
 from parahost.node.collation import wire as collation
+from parahost.node.gossip import MAX_BATCH
 from parahost.node.messages.network import MAX_VIEW_HEADS, ProtocolId, View
 from parahost.node.node import Node, Ports, Role
 from parahost.node.protocols import (
@@ -175,7 +176,7 @@ def whole_batches_of_statements() -> list[bytes]:
     """Many small ones until just under the batch's size, and then the largest."""
     seconded = statement_wire.StatementOnWire.of(statement(Seconded(candidate())))
     small = statement_wire.StatementOnWire.of(statement(Valid(_32)))
-    each = [small] * (statement_wire.MAX_BATCH - 1) + [seconded]
+    each = [small] * (MAX_BATCH - 1) + [seconded]
     return list(statement_wire.messages(_32, [*each, *each, seconded, small]))
 
 

@@ -83,7 +83,8 @@ def test_it_reads_nothing_before_it_is_asked_and_each_thing_once() -> None:
         api.validation_code,
         api.acceptance_criteria,
     )
-    assert leaf.reads == {**dict.fromkeys(once, 1), **dict.fromkeys(of_each_para, 2)}
+    expected: dict[object, int] = dict.fromkeys(once, 1)
+    assert leaf.reads == expected | dict.fromkeys(of_each_para, 2)
 
 
 @pytest.mark.guide("A73", "A80")

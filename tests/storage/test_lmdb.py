@@ -346,7 +346,12 @@ def test_a_journal_is_synced_before_the_other_begins(
         write(database, number)
     synced: list[int] = []
     sync = os.fdatasync
-    monkeypatch.setattr(os, "fdatasync", lambda file: (sync(file), synced.append(file)))
+
+    def counted(file: int) -> None:
+        sync(file)
+        synced.append(file)
+
+    monkeypatch.setattr(os, "fdatasync", counted)
     older = database._journal
 
     def begin(*_: object, **__: object) -> None:

@@ -185,9 +185,9 @@ def test_extrinsics_of_a_real_block_are_proven_against_its_header() -> None:
     extrinsics = [bytes.fromhex(text) for text in BLOCK["extrinsics_hex"]]
     by_key: dict[bytes, bytes | None] = {}
     for index, extrinsic in enumerate(extrinsics):
-        key = bytearray()
-        encode_compact(key, index)
-        by_key[bytes(key)] = extrinsic
+        place = bytearray()
+        encode_compact(place, index)
+        by_key[bytes(place)] = extrinsic
     trie = Trie(StateVersion.V0).insert_many(by_key)
     for key, extrinsic in zip(by_key, extrinsics, strict=True):
         proof = compact_proof(trie, key)

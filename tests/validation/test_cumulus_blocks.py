@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from parahost.crypto import sr25519
-from parahost.primitives.basic import U32, BlockNumber
+from parahost.primitives.basic import H256, U32, BlockNumber, HeadData
 from parahost.primitives.candidates import ValidationParams, ValidationResult
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header, Seal
@@ -86,8 +86,8 @@ def test_a_block_comes_to_its_result_and_no_changed_one_does(case: dict[str, Any
 
     other_number = BlockNumber(U32(params.relay_parent_number + 1))
     assert refuses(replace(params, relay_parent_number=other_number))
-    assert refuses(replace(params, relay_parent_storage_root=bytes(32)))
-    assert refuses(replace(params, parent_head=params.parent_head[:-1] + b"\1"))
+    assert refuses(replace(params, relay_parent_storage_root=H256(bytes(32))))
+    assert refuses(replace(params, parent_head=HeadData(params.parent_head[:-1] + b"\1")))
     chance = random.Random(case["name"])
     _, header_end = decode_prefix(Header, params.block_data)
     for at in (5, header_end - 5, *chance.sample(range(len(params.block_data)), 12)):

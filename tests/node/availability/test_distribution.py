@@ -26,7 +26,7 @@ from parahost.node.availability.distribution import (
     PULL_EVERY_S,
     AvailabilityDistribution,
 )
-from parahost.node.availability.live import PendingCandidate
+from parahost.node.availability.pending import PendingCandidate
 from parahost.node.availability.recovery import AvailabilityRecovery
 from parahost.node.availability.store import AvailabilityStore
 from parahost.node.gossip import COST_NOT_IN_VIEW, Acceptance

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parahost.node.backing.assignments import ParaAssignment, assign, next_up
+from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.runtime_api import (
     CoreFree,
@@ -37,13 +38,23 @@ def test_who_is_next_on_a_core() -> None:
 
 @pytest.mark.guide("A73")
 def test_groups_are_assigned_as_they_are_rotated() -> None:
-    groups = ValidatorGroups(GROUPS, GroupRotationInfo(0, 5, 5))
+    groups = ValidatorGroups(
+        GROUPS, GroupRotationInfo(BlockNumber(U32(0)), BlockNumber(U32(5)), BlockNumber(U32(5)))
+    )
     assert [each.group for each in assign(groups, cores()).values()] == [
         GROUPS[2],
         GROUPS[0],
         GROUPS[1],
     ]
-    assert assign(ValidatorGroups((), GroupRotationInfo(0, 5, 5)), cores()) == {}
+    assert (
+        assign(
+            ValidatorGroups(
+                (), GroupRotationInfo(BlockNumber(U32(0)), BlockNumber(U32(5)), BlockNumber(U32(5)))
+            ),
+            cores(),
+        )
+        == {}
+    )
     unclaimed = (*cores()[:2], CoreFree())
     assert len(assign(groups, unclaimed)) == 2
     other = (*cores()[:2], CoreScheduled(ScheduledCore(para(7), None)))

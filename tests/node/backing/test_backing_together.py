@@ -233,7 +233,9 @@ async def test_a_validator_that_seconds_what_is_invalid_stands_alone() -> None:
         for stage in (nodes.stages[0], nodes.stages[2]):
             reports = [message.report for message in stage.heard(ReportMisbehavior)]
             assert all(isinstance(report, CandidateValidityDisagreement) for report in reports)
-            assert len(reports[-1].statements) == 3
+            last = reports[-1]
+            assert isinstance(last, CandidateValidityDisagreement)
+            assert len(last.statements) == 3
             assert stage.heard(ProvisionBackable) == []
 
         (second_lie,) = messages(RELAY_PARENT, [StatementOnWire.of(seconded(1, B))])

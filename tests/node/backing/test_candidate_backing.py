@@ -32,7 +32,7 @@ from parahost.node.messages.utility import (
 )
 from parahost.ports import ContradictionRefused, ExecutionKind, KeyType, promises
 from parahost.primitives.approval import approval_payload
-from parahost.primitives.basic import U32, SessionIndex
+from parahost.primitives.basic import U32, ParaId, SessionIndex
 from parahost.primitives.candidates import AvailableData, CommittedCandidateReceipt
 from parahost.primitives.misbehavior import CandidateValidityDisagreement
 from parahost.primitives.runtime_api import OccupiedCoreAssumption
@@ -414,7 +414,7 @@ async def test_a_candidate_is_judged_once_however_many_second_it() -> None:
         seconded(3, candidate(1, para=OCCUPIED_PARA, assumption=INCLUDED)),
         sign(2, Seconded(candidate(1, relay_parent=OTHER_RELAY_PARENT))),
         seconded(5, A),
-        seconded(2, candidate(1, para=999)),
+        seconded(2, candidate(1, para=ParaId(U32(999)))),
     ],
     ids=["another group's", "another relay parent", "not of the group", "no core"],
 )

@@ -28,7 +28,7 @@ from parahost.node.messages.collation import (
     NoteGoodCollation,
 )
 from parahost.node.messages.network import ReportPeer
-from parahost.primitives.basic import CollatorId, Hash, PeerId
+from parahost.primitives.basic import H256, U32, CollatorId, Hash, ParaId, PeerId
 from parahost.primitives.candidates import Collation, CommittedCandidateReceipt
 from tests.node.backing.world import (
     OCCUPIED_PARA,
@@ -49,7 +49,7 @@ HEADS = (RELAY_PARENT, OTHER_RELAY_PARENT)
 
 
 def key(number: int) -> CollatorId:
-    return CollatorId(collator(number).public)
+    return CollatorId(H256(collator(number).public))
 
 
 def peer(number: int) -> PeerId:
@@ -57,13 +57,13 @@ def peer(number: int) -> PeerId:
 
 
 def receipt_of(
-    number: int, para: int = PARA, head: Hash = RELAY_PARENT
+    number: int, para: ParaId = PARA, head: Hash = RELAY_PARENT
 ) -> CommittedCandidateReceipt:
     return candidate(number, by=number, para=para, relay_parent=head)
 
 
-def advertised(number: int, para: int = PARA, head: Hash = RELAY_PARENT) -> CollationAdvertised:
-    return CollationAdvertised(head, para, key(number), peer(number))
+def advertised(number: int, para: ParaId = PARA, head: Hash = RELAY_PARENT) -> CollationAdvertised:
+    return CollationAdvertised(head, ParaId(U32(para)), key(number), peer(number))
 
 
 def undecided(number: int, head: Hash = RELAY_PARENT) -> CollationUndecided:
@@ -324,7 +324,7 @@ async def test_advertisements_of_our_para_wait_for_their_turns_and_are_bounded()
     async with on_stage(subsystem, answers=collators.scripted()) as stage:
         await stage.say(advertised(1), advertised(1), advertised(8, para=OCCUPIED_PARA))
         others = [
-            CollationAdvertised(RELAY_PARENT, PARA, CollatorId(bytes([n]) * 32), peer(n))
+            CollationAdvertised(RELAY_PARENT, PARA, CollatorId(H256(bytes([n]) * 32)), peer(n))
             for n in range(MAX_ADVERTISED + 5)
         ]
         await stage.say(*others)
@@ -339,7 +339,7 @@ async def test_strangers_fill_no_room_of_one_that_is_known_to_deliver() -> None:
     collators = Collators()
     there = OTHER_RELAY_PARENT
     strangers = [
-        CollationAdvertised(there, PARA, CollatorId(bytes([100 + n]) * 32), peer(n))
+        CollationAdvertised(there, PARA, CollatorId(H256(bytes([100 + n]) * 32)), peer(n))
         for n in range(MAX_ADVERTISED + 1)
     ]
     async with on_stage(

@@ -35,7 +35,7 @@ from parahost.node.messages.network import (
 )
 from parahost.node.protocols import POV_REQUEST
 from parahost.ports import RequestFailed
-from parahost.primitives.basic import CandidateHash, PeerId
+from parahost.primitives.basic import U32, CandidateHash, PeerId, ValidatorIndex
 from parahost.primitives.candidates import PoV
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import encode
@@ -89,7 +89,9 @@ def fetch(max_pov_size: int = 4096) -> FetchPoV:
 
 
 def note(author: int, peer: str, *, is_seconded: bool = False) -> NoteStatement:
-    return NoteStatement(RELAY_PARENT, A.hash(), author, PeerId(peer), is_seconded)
+    return NoteStatement(
+        RELAY_PARENT, A.hash(), ValidatorIndex(U32(author)), PeerId(peer), is_seconded
+    )
 
 
 def requested(candidate_hash: CandidateHash, peer: str = "asker") -> PoVRequested:
@@ -257,7 +259,9 @@ async def test_only_so_many_sources_are_noted() -> None:
     async with on_stage(subsystem) as stage:
         await stage.say(*[note(0, f"p{number}") for number in range(MAX_SOURCES + 9)])
         assert len(subsystem._heads[RELAY_PARENT].sources[A.hash()]) == MAX_SOURCES
-        await stage.say(NoteStatement(OTHER_RELAY_PARENT, A.hash(), 0, PeerId("p"), True))
+        await stage.say(
+            NoteStatement(OTHER_RELAY_PARENT, A.hash(), ValidatorIndex(U32(0)), PeerId("p"), True)
+        )
         assert list(subsystem._heads) == [RELAY_PARENT]
 
 

@@ -72,6 +72,7 @@ from parahost.node.session import ChildSession
 from parahost.ports import ObservedRole
 from parahost.primitives.basic import (
     H512,
+    U32,
     CandidateHash,
     Hash,
     HeadData,
@@ -131,11 +132,12 @@ def from_peer(peer: PeerId, *statements: SignedStatement, head: Hash = RELAY_PAR
 def told(stage: Stage, peer: PeerId) -> list[SignedStatement]:
     """What a peer was sent, in order."""
     return [
-        signed.read()
+        read
         for message in stage.heard(SendMessage)
         if peer in message.peers
         and isinstance(gossip := decode(StatementGossip, message.payload), Statements)
         for signed in gossip.statements
+        if (read := signed.read()) is not None
     ]
 
 
@@ -198,15 +200,15 @@ REJECT, IGNORE, ACCEPT = Acceptance.REJECT, Acceptance.IGNORE, Acceptance.ACCEPT
 def test_verdicts_on_the_first_statement() -> None:
     fresh = rules_after()
     elsewhere = candidate(1, relay_parent=OTHER_RELAY_PARENT)
-    stranger = replace(seconded(0, A), validator_index=6)
+    stranger = replace(seconded(0, A), validator_index=ValidatorIndex(U32(6)))
     assert verdict(fresh, seconded(0, A)) == Verdict(ACCEPT, BENEFIT_NEW, seconded(0, A))
     assert verdict(fresh, forged(seconded(0, A))) == Verdict(REJECT, COST_BAD_SIGNATURE)
     assert verdict(fresh, sign(0, Seconded(A), OTHER_RELAY_PARENT)) == Verdict(
         REJECT, COST_BAD_SIGNATURE
     )
-    assert verdict(fresh, replace(seconded(0, A), validator_index=1)) == Verdict(
-        REJECT, COST_BAD_SIGNATURE
-    )
+    assert verdict(
+        fresh, replace(seconded(0, A), validator_index=ValidatorIndex(U32(1)))
+    ) == Verdict(REJECT, COST_BAD_SIGNATURE)
     assert verdict(fresh, stranger) == Verdict(REJECT, COST_NO_VALIDATOR)
     assert verdict(fresh, seconded(0, elsewhere)) == Verdict(REJECT, COST_WRONG_RELAY_PARENT)
     assert verdict(fresh, seconded(3, A)) == Verdict(REJECT, COST_NOT_ASSIGNED)
@@ -256,8 +258,8 @@ async def test_statements_in_order_reach_backing_and_those_who_fetch_povs() -> N
         await stage.say(*peers("p"), *from_peer(P, *statements))
         assert passed_on(stage) == statements
         assert stage.heard(NoteStatement) == [
-            NoteStatement(RELAY_PARENT, A.hash(), 0, P, seconded=True),
-            NoteStatement(RELAY_PARENT, A.hash(), 1, P, seconded=False),
+            NoteStatement(RELAY_PARENT, A.hash(), ValidatorIndex(U32(0)), P, seconded=True),
+            NoteStatement(RELAY_PARENT, A.hash(), ValidatorIndex(U32(1)), P, seconded=False),
         ]
         assert changes(stage, P) == [BENEFIT_NEW] * 3
 
@@ -577,7 +579,9 @@ async def test_who_comes_late_hears_of_all_guilt_that_is_proven() -> None:
 @pytest.mark.guide("A109")
 async def test_what_is_no_proof_costs() -> None:
     first, second = seconded(0, A), seconded(0, B)
-    nobody = [replace(each, validator_index=VALIDATORS) for each in (first, second)]
+    nobody = [
+        replace(each, validator_index=ValidatorIndex(U32(VALIDATORS))) for each in (first, second)
+    ]
     no_proofs = {
         COST_NO_PROOF: [(first, first), (valid(0, A), valid(0, B)), (first, seconded(1, B))],
         COST_BAD_SIGNATURE: [(first, forged(second)), (forged(first), second)],
@@ -603,6 +607,7 @@ def proof_from(peer: PeerId, first: SignedStatement, second: SignedStatement) ->
 def with_commitments(signed: SignedStatement, commitments: bytes) -> StatementNetwork:
     """The statement, with these bytes in place of its commitments."""
     on_wire = StatementOnWire.of(signed)
+    assert isinstance(on_wire.statement, SecondedOnWire)
     said = replace(on_wire.statement, commitments=commitments)
     gossip = Statements(RELAY_PARENT, (replace(on_wire, statement=said),))
     return StatementNetwork(PeerMessage(P, encode(gossip, StatementGossip)))
@@ -625,10 +630,14 @@ async def test_nobodys_commitments_are_read_before_the_author_is_known(
     async with on_stage(distribution()) as stage:
         await stage.say(*peers("p"))
         invented = replace(A.to_plain(), commitments_hash=blake2_256(bomb))
-        unsigned = StatementOnWire(SecondedOnWire(invented, bomb), 0, valid(0, A).signature)
+        unsigned = StatementOnWire(
+            SecondedOnWire(invented, bomb), ValidatorIndex(U32(0)), valid(0, A).signature
+        )
         gossip = Statements(RELAY_PARENT, (unsigned,))
         await stage.say(StatementNetwork(PeerMessage(P, encode(gossip, StatementGossip))))
-        await stage.say(with_commitments(replace(seconded(0, A), validator_index=3), bomb))
+        await stage.say(
+            with_commitments(replace(seconded(0, A), validator_index=ValidatorIndex(U32(3))), bomb)
+        )
         await stage.say(with_commitments(seconded(0, A), bomb))
         assert changes(stage, P) == [COST_BAD_SIGNATURE, COST_NOT_ASSIGNED, COST_WRONG_COMMITMENTS]
 
@@ -638,7 +647,14 @@ async def test_other_commitments_do_not_keep_out_the_right_ones() -> None:
     payload = statement_payload(Seconded, unreadable.hash(), SIGNING)
     vote = sr25519.sign(validator(0), payload)
     gossip = Statements(
-        RELAY_PARENT, (StatementOnWire(SecondedOnWire(unreadable, b"\xff"), 0, vote),)
+        RELAY_PARENT,
+        (
+            StatementOnWire(
+                SecondedOnWire(unreadable, b"\xff"),
+                ValidatorIndex(U32(0)),
+                ValidatorSignature(H512(vote)),
+            ),
+        ),
     )
     async with on_stage(distribution()) as stage:
         await stage.say(*peers("p", "q"), with_commitments(seconded(1, A), b"others"))

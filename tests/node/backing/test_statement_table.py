@@ -14,6 +14,7 @@ from parahost.node.backing.statement_table import (
     Taken,
     contradictions,
 )
+from parahost.primitives.basic import U32, ParaId, ValidatorIndex
 from parahost.primitives.candidates import CommittedCandidateReceipt
 from parahost.primitives.misbehavior import (
     CandidateValidityDisagreement,
@@ -45,11 +46,13 @@ Say = Callable[[int, CommittedCandidateReceipt], SignedStatement]
 
 A, B, C = candidate(1), candidate(2), candidate(3)
 SIGNING = SigningContext(SESSION, RELAY_PARENT)
-FIVE = (4, 2, 0, 3, 1)
+FIVE = tuple(ValidatorIndex(U32(index)) for index in (4, 2, 0, 3, 1))
 
 
 def table(*group: int) -> StatementTable:
-    groups = {PARA: group or FIVE, OCCUPIED_PARA: (5, 6)}
+    own = tuple(ValidatorIndex(U32(index)) for index in group)
+    other = (ValidatorIndex(U32(5)), ValidatorIndex(U32(6)))
+    groups = {PARA: own or FIVE, OCCUPIED_PARA: other}
     return StatementTable(SIGNING, lambda para: groups.get(para, ()))
 
 
@@ -93,7 +96,7 @@ def test_later_votes_are_in_the_backing_that_is_asked_for_later() -> None:
 
 def test_a_candidate_of_no_assigned_para_has_no_backing() -> None:
     where = table()
-    assert where.add(seconded(0, candidate(1, para=999))).taken is Taken.OUTSIDE_GROUP
+    assert where.add(seconded(0, candidate(1, para=ParaId(U32(999))))).taken is Taken.OUTSIDE_GROUP
     assert where.backable() == {}
 
 

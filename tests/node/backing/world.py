@@ -29,12 +29,21 @@ from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     H256,
     H512,
+    U32,
+    BlockNumber,
+    CollatorId,
     CollatorSignature,
+    GroupIndex,
     Hash,
+    HeadData,
+    ParaId,
     PeerId,
+    SessionIndex,
     ValidationCode,
+    ValidationCodeHash,
     ValidatorId,
     ValidatorIndex,
+    ValidatorSignature,
 )
 from parahost.primitives.candidates import (
     AvailableData,
@@ -72,20 +81,25 @@ M = TypeVar("M", bound=Message)
 
 RELAY_PARENT = Hash(H256(b"\x11" * 32))
 OTHER_RELAY_PARENT = Hash(H256(b"\x22" * 32))
-SESSION = 7
-PARA, OCCUPIED_PARA, THREAD = 100, 200, 300
+SESSION = SessionIndex(U32(7))
+PARA, OCCUPIED_PARA, THREAD = ParaId(U32(100)), ParaId(U32(200)), ParaId(U32(300))
 """On cores 0, 1 and 2: a parachain that is scheduled, one whose last candidate is pending, and a
 thread with a claim."""
-GROUPS = ((2, 0, 1), (3, 4), (5,))
+GROUPS = tuple(
+    tuple(ValidatorIndex(U32(index)) for index in group) for group in ((2, 0, 1), (3, 4), (5,))
+)
 CODE = ValidationCode(b"code")
 VALIDATORS = 6
 CRITERIA = AcceptanceCriteria(
-    max_head_data_size=1024, max_code_size=4096, new_code_allowed_from=0, relay_parent_number=1
+    max_head_data_size=U32(1024),
+    max_code_size=U32(4096),
+    new_code_allowed_from=BlockNumber(U32(0)),
+    relay_parent_number=BlockNumber(U32(1)),
 )
 
 
-def claim_owner() -> bytes:
-    return collator(9).public
+def claim_owner() -> CollatorId:
+    return CollatorId(H256(collator(9).public))
 
 
 @cache
@@ -108,7 +122,12 @@ def keystore(*indices: int, database: Database | None = None) -> ProtectedKeySto
 
 
 def validation_data(assumption: OccupiedCoreAssumption) -> PersistedValidationData:
-    return PersistedValidationData(f"head, {assumption.name}".encode(), 1, H256(bytes(32)), 4096)
+    return PersistedValidationData(
+        HeadData(f"head, {assumption.name}".encode()),
+        BlockNumber(U32(1)),
+        H256(bytes(32)),
+        U32(4096),
+    )
 
 
 def pov(number: int = 0) -> PoV:
@@ -118,7 +137,7 @@ def pov(number: int = 0) -> PoV:
 def candidate(
     number: int = 0,
     *,
-    para: int = PARA,
+    para: ParaId = PARA,
     relay_parent: Hash = RELAY_PARENT,
     by: int = 9,
     assumption: OccupiedCoreAssumption = OccupiedCoreAssumption.FREE,
@@ -131,18 +150,20 @@ def candidate(
     descriptor = CandidateDescriptor(
         para_id=para,
         relay_parent=relay_parent,
-        collator=collator(by).public,
+        collator=CollatorId(H256(collator(by).public)),
         persisted_validation_data_hash=data.hash(),
         pov_hash=pov(number).hash(),
         erasure_root=erasure_root(erasure_encode(available, VALIDATORS)),
         signature=CollatorSignature(H512(bytes(64))),
         para_head=blake2_256(head),
-        validation_code_hash=blake2_256(CODE),
+        validation_code_hash=ValidationCodeHash(blake2_256(CODE)),
     )
     descriptor = replace(descriptor, **changes)
     signature = sr25519.sign(collator(by), descriptor.signature_payload())
-    commitments = CandidateCommitments((), (), None, head, 0, 1)
-    return CommittedCandidateReceipt(replace(descriptor, signature=signature), commitments)
+    commitments = CandidateCommitments((), (), None, HeadData(head), U32(0), BlockNumber(U32(1)))
+    return CommittedCandidateReceipt(
+        replace(descriptor, signature=CollatorSignature(H512(signature))), commitments
+    )
 
 
 # Statements
@@ -153,7 +174,9 @@ def sign(author: int, statement: Statement, relay_parent: Hash = RELAY_PARENT) -
         type(statement), statement.candidate_hash(), SigningContext(SESSION, relay_parent)
     )
     signature = sr25519.sign(validator(author), payload)
-    return SignedStatement(statement, ValidatorIndex(author), signature)
+    return SignedStatement(
+        statement, ValidatorIndex(U32(author)), ValidatorSignature(H512(signature))
+    )
 
 
 def seconded(author: int, receipt: CommittedCandidateReceipt) -> SignedStatement:
@@ -177,7 +200,14 @@ def cores() -> tuple[CoreState, ...]:
     return (
         CoreScheduled(ScheduledCore(PARA, None)),
         OccupiedCore(
-            next_up, 1, 9, next_up, BitVec.zeros(VALIDATORS), 1, pending.hash(), pending.descriptor
+            next_up,
+            BlockNumber(U32(1)),
+            BlockNumber(U32(9)),
+            next_up,
+            BitVec.zeros(VALIDATORS),
+            GroupIndex(U32(1)),
+            pending.hash(),
+            pending.descriptor,
         ),
         CoreScheduled(ScheduledCore(THREAD, claim_owner())),
     )
@@ -185,9 +215,16 @@ def cores() -> tuple[CoreState, ...]:
 
 def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[..., Any]]:
     return {
-        api.validators: lambda: tuple(ValidatorId(validator(i).public) for i in range(VALIDATORS)),
+        api.validators: lambda: tuple(
+            ValidatorId(H256(validator(i).public)) for i in range(VALIDATORS)
+        ),
         api.session_index_for_child: lambda: SESSION,
-        api.validator_groups: lambda: ValidatorGroups(GROUPS, GroupRotationInfo(0, 1, rotations)),
+        api.validator_groups: lambda: ValidatorGroups(
+            GROUPS,
+            GroupRotationInfo(
+                BlockNumber(U32(0)), BlockNumber(U32(1)), BlockNumber(U32(rotations))
+            ),
+        ),
         api.availability_cores: cores,
         api.persisted_validation_data: lambda para, assumption: validation_data(assumption),
         api.validation_code: lambda para, assumption: CODE,

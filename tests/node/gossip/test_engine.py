@@ -76,7 +76,12 @@ async def test_what_others_say_is_news_once_and_passed_on_to_a_few() -> None:
 
 
 async def test_who_lacks_what_an_item_depends_on_is_told_that_first() -> None:
-    checks = [assigned(0, 5), assigned(0, 6), approved(0, 5), approved(0, 5, 6)]
+    checks: list[Check] = [
+        assigned(0, 5),
+        assigned(0, 6),
+        approved(0, 5),
+        approved(0, 5, 6),
+    ]
     async with checking(P, *MANY) as node:
         topic = node.open(1)
         for peer in (P, *MANY):
@@ -96,7 +101,13 @@ async def test_who_lacks_what_an_item_depends_on_is_told_that_first() -> None:
 async def test_who_comes_late_gets_in_order_and_in_few_messages_what_it_lacks() -> None:
     async with checking(P, Q) as node:
         topic = node.open(1)
-        checks = [assigned(0, 5), approved(0, 5), assigned(1, 5), assigned(1, 6), approved(1, 5, 6)]
+        checks: list[Check] = [
+            assigned(0, 5),
+            approved(0, 5),
+            assigned(1, 5),
+            assigned(1, 6),
+            approved(1, 5, 6),
+        ]
         await node.view(P, topic)
         await node.hear(P, topic, *checks[:3])
         await node.publish(topic, *checks[3:])
@@ -287,7 +298,7 @@ async def test_what_stands_on_what_was_ignored_is_ignored_and_leaves_no_trace() 
     """Else a peer could have us remember any number of things."""
     async with checking(P, Q) as node:
         topic = node.open(1)
-        ignored = [assigned(IGNORED, 5), approved(IGNORED, 5)]
+        ignored: list[Check] = [assigned(IGNORED, 5), approved(IGNORED, 5)]
         await node.hear(P, topic, *ignored)
         assert node.costs(P) == [] and node.news == []
         await node.hear(P, topic, *ignored)

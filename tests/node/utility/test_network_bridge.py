@@ -62,7 +62,7 @@ from parahost.node.utility.network_bridge import (
 )
 from parahost.ports import NetworkEvent, ObservedRole, RequestFailed
 from parahost.ports import network as port
-from parahost.primitives.basic import H256, ZERO_HASH, BlockNumber, Hash, PeerId
+from parahost.primitives.basic import H256, U32, ZERO_HASH, BlockNumber, Hash, PeerId
 from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode, encode
@@ -206,15 +206,24 @@ async def test_a_view_says_what_is_final_and_waits_for_new_heads_to_say_it() -> 
         second = block(2, first.hash)
         made.overseer.block_imported(first)
         await trio.testing.wait_all_tasks_blocked()
-        assert made.views_sent()[-1] == ((A,), View((first.hash,), finalized_number=0))
+        assert made.views_sent()[-1] == (
+            (A,),
+            View((first.hash,), finalized_number=BlockNumber(U32(0))),
+        )
         made.told()
         made.overseer.block_finalized(BlockFinalizationEvent(first.hash, first.header))
         await trio.testing.wait_all_tasks_blocked()
         assert made.told() == []
         made.overseer.block_imported(second)
         await trio.testing.wait_all_tasks_blocked()
-        assert made.views_sent()[-1] == ((A,), View((second.hash,), finalized_number=1))
-        assert made.told() == [OurViewChange(View((second.hash,), finalized_number=1))] * 3
+        assert made.views_sent()[-1] == (
+            (A,),
+            View((second.hash,), finalized_number=BlockNumber(U32(1))),
+        )
+        assert (
+            made.told()
+            == [OurViewChange(View((second.hash,), finalized_number=BlockNumber(U32(1))))] * 3
+        )
 
 
 @pytest.mark.guide("A105", "A107")
@@ -222,7 +231,10 @@ async def test_a_peer_for_which_less_is_final_than_was_costs_and_is_not_heard() 
     async with bridge() as made:
         await made.connects(A)
         made.told()
-        views = [View((block(number).hash,), finalized_number=number) for number in (7, 7, 6, 8)]
+        views = [
+            View((block(number).hash,), finalized_number=BlockNumber(U32(number)))
+            for number in (7, 7, 6, 8)
+        ]
         for view in views:
             await made.gets(A, wire(ViewUpdate(view)))
         heard = made.told(BitfieldNetwork)
@@ -237,7 +249,10 @@ async def test_a_peer_for_which_less_is_final_than_was_costs_and_is_not_heard() 
 def test_a_views_form_is_polkadots() -> None:
     """Heads, then the final number: four bytes, the least first."""
     head = block(1).hash
-    assert encode(View((head,), finalized_number=258)) == b"\x04" + head + b"\x02\x01\x00\x00"
+    assert (
+        encode(View((head,), finalized_number=BlockNumber(U32(258))))
+        == b"\x04" + head + b"\x02\x01\x00\x00"
+    )
 
 
 @pytest.mark.guide("A107")

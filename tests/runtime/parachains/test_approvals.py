@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -65,7 +66,7 @@ CHECKED = replace(DEFAULT_VALIDITY_CONFIGURATION, approval=APPROVAL)
 PERIOD = 4
 
 
-def checked_world(**config: int) -> World:
+def checked_world(**config: Any) -> World:
     """Candidates of paras 1 and 2 have been included by block 2."""
     world = World(
         validators=VALIDATORS,
@@ -221,7 +222,9 @@ def test_bad_checks_are_refused() -> None:
     own, other = announced(record, one), announced(record, two)
     beyond = replace(own.assignments[0], validator_index=ValidatorIndex(U32(VALIDATORS)))
     backer = record.backers[0]
-    unsigned = replace(approved(record, one).approvals[0], signature=H512(bytes(64)))
+    unsigned = replace(
+        approved(record, one).approvals[0], signature=ValidatorSignature(H512(bytes(64)))
+    )
     cases: list[tuple[type[InvalidCheck], list[SecondaryChecks]]] = [
         (UncheckedCandidate, [replace(own, session=SessionIndex(U32(1)))]),
         (UncheckedCandidate, [replace(own, candidate_hash=CandidateHash(record.parent_hash))]),
@@ -326,7 +329,9 @@ def test_no_more_are_backed_while_too_many_wait(monkeypatch: pytest.MonkeyPatch)
 
 
 def parts(checks: Iterable[SecondaryChecks]) -> set[Assignment | Approval]:
-    return {part for each in checks for part in (*each.assignments, *each.approvals)}
+    return {part for each in checks for part in each.assignments} | {
+        part for each in checks for part in each.approvals
+    }
 
 
 Deed = tuple[bool, int, int, int]

@@ -394,7 +394,10 @@ def elsewhere(session: int = 0) -> tuple[SessionIndex, CandidateHash]:
 
 def backed_elsewhere(*backers: int) -> list[SignedDisputeStatement]:
     parent = Hash(H256(bytes([8]) * 32))
-    kinds = [BackingSeconded(parent), *[BackingValid(parent)] * (len(backers) - 1)]
+    kinds: list[BackingSeconded | BackingValid] = [
+        BackingSeconded(parent),
+        *[BackingValid(parent)] * (len(backers) - 1),
+    ]
     return [
         signed(elsewhere(), VoteValid(kind), backer)
         for kind, backer in zip(kinds, backers, strict=True)
@@ -620,7 +623,7 @@ def test_what_is_signed() -> None:
         b"DISP\x01" + key[1] + b"\x02\x01\x00\x00"
     )
     assert dispute_payload(key[1], key[0], valid=False)[:5] == b"DISP\x00"
-    expected = {
+    expected: dict[VoteValid | VoteInvalid, bytes] = {
         VoteValid(ExplicitVote()): dispute_payload(key[1], key[0], valid=True),
         VoteInvalid(ExplicitInvalidVote()): dispute_payload(key[1], key[0], valid=False),
         VoteValid(BackingSeconded(parent)): statement_payload(CompactSeconded, key[1], context),

@@ -20,6 +20,7 @@ from parahost.primitives.basic import (
     Hash,
     SessionIndex,
     ValidationCode,
+    ValidationCodeHash,
     ValidatorIndex,
     ValidatorSignature,
 )
@@ -93,7 +94,9 @@ def receipt(
     made = world.receipt(1, head=b"elsewhere %d" % number).to_plain()
     descriptor = replace(made.descriptor, relay_parent=Hash(H256(bytes([8]) * 32)))
     if judged_by is not None:
-        descriptor = replace(descriptor, validation_code_hash=blake2_256(judged_by))
+        descriptor = replace(
+            descriptor, validation_code_hash=ValidationCodeHash(blake2_256(judged_by))
+        )
     return replace(made, descriptor=descriptor)
 
 
@@ -101,7 +104,10 @@ def backing(world: World, key: Key) -> list[SignedDisputeStatement]:
     """By all of group 0."""
     parent = Hash(H256(bytes([8]) * 32))
     members = world.host.scheduler.validator_groups.get(world.state)[0]
-    kinds = [BackingSeconded(parent), *[BackingValid(parent)] * (len(members) - 1)]
+    kinds: list[BackingSeconded | BackingValid] = [
+        BackingSeconded(parent),
+        *[BackingValid(parent)] * (len(members) - 1),
+    ]
     return [
         signed(key, VoteValid(kind), member) for kind, member in zip(kinds, members, strict=True)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -28,10 +29,10 @@ from .world import World, block, claim, core, genesis_args, group, para
 DONE, LATE = FreedReason.CONCLUDED, FreedReason.TIMED_OUT
 
 
-def threads(**config: int) -> World:
+def threads(**config: Any) -> World:
     """Two parachains and two cores for the parathreads 11 to 16."""
     settings = {"parathread_cores": 2, "scheduling_lookahead": 3, "parathread_retries": 1}
-    everything = {"validators": 6, **settings, **config}
+    everything: dict[str, Any] = {"validators": 6, **settings, **config}
     return World(parachains=[1, 2], parathreads=range(11, 17), **everything)
 
 
