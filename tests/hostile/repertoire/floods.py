@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Annotated
 
 import trio
 
@@ -13,7 +14,7 @@ from parahost.crypto import sr25519
 from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.backing.pov_distribution import PoVRequest
-from parahost.node.backing.statement_wire import StatementOnWire, messages
+from parahost.node.backing.statement_wire import SecondedOnWire, StatementOnWire, messages
 from parahost.node.messages.network import MAX_VIEW_HEADS, ProtocolId, View
 from parahost.node.protocols import (
     AVAILABILITY_DISTRIBUTION,
@@ -39,8 +40,10 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.candidates import CandidateReceipt
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
-from parahost.primitives.scale import BitVec, encode
+from parahost.primitives.scale import BitVec, Compact, encode
 from parahost.primitives.statements import Seconded, SignedStatement
 from parahost.runtime.extrinsic import signed
 from parahost.runtime.origin import AccountId
@@ -130,12 +133,20 @@ async def statements_of_nobody(target: Target, tally: Tally) -> None:
 
 async def heavy_statements(target: Target, tally: Tally) -> None:
     """Ten million empty messages between chains in one statement took 6 s to decode, before anybody
-    looked at who had signed it."""
+    looked at who had signed it. The receipt names them rightly."""
+    count = 6 * 2**20
+    commitments = encode(count, Annotated[int, Compact()]) + bytes(count)
 
     def make() -> bytes:
         head = Hash(H256(os.urandom(32)))
-        count = 10 * 1024 * 1024
-        return head + b"\x04\x01" + ((count << 2) | 2).to_bytes(4, "little") + bytes(6 * 2**20)
+        descriptor = invented(ParaId(U32(2000)), head, os.urandom(32)).descriptor
+        receipt = CandidateReceipt(descriptor, blake2_256(commitments))
+        statement = StatementOnWire(
+            SecondedOnWire(receipt, commitments),
+            ValidatorIndex(U32(0)),
+            ValidatorSignature(H512(os.urandom(64))),
+        )
+        return next(iter(messages(head, [statement])))
 
     await _gossip_flood(target, tally, STATEMENT_DISTRIBUTION, make, 1.0)
 
