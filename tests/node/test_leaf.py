@@ -54,7 +54,6 @@ def test_it_says_what_the_state_says_of_the_children() -> None:
     assert list(leaf.pending) == [event.receipt.hash()]
 
 
-@pytest.mark.guide("D1")
 def test_the_block_that_ends_a_session_speaks_of_the_next_one() -> None:
     chain = RelayChain(World(validators=4, parachains=[100]))
     ending = chain.leaf(chain.add(new_session=3))
