@@ -670,7 +670,7 @@ async def test_only_the_latest_heads_are_remembered() -> None:
     async with on_stage(subsystem, answers=nothing_is_live) as stage:
         for number in range(300):
             await stage.say(works_on(number))
-        assert list(subsystem._heads) == [head(number) for number in range(300 - 256, 300)]
+        assert list(subsystem._leaves) == [head(number) for number in range(300 - 256, 300)]
         assert len(subsystem._lookup._known) == 256
 
 

@@ -258,11 +258,11 @@ async def test_only_so_many_sources_are_noted() -> None:
     subsystem = PoVDistribution()
     async with on_stage(subsystem) as stage:
         await stage.say(*[note(0, f"p{number}") for number in range(MAX_SOURCES + 9)])
-        assert len(subsystem._heads[RELAY_PARENT].sources[A.hash()]) == MAX_SOURCES
+        assert len(subsystem._leaves[RELAY_PARENT].sources[A.hash()]) == MAX_SOURCES
         await stage.say(
             NoteStatement(OTHER_RELAY_PARENT, A.hash(), ValidatorIndex(U32(0)), PeerId("p"), True)
         )
-        assert list(subsystem._heads) == [RELAY_PARENT]
+        assert list(subsystem._leaves) == [RELAY_PARENT]
 
 
 # Serving

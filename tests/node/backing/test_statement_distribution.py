@@ -316,7 +316,7 @@ async def test_after_work_has_stopped_everything_is_dropped_without_blame() -> N
         assert len(passed_on(stage)) == 1
         assert changes(stage, P) == [BENEFIT_NEW]
         assert len(stage.heard(SendMessage)) == before
-        assert RELAY_PARENT not in subsystem._heads
+        assert RELAY_PARENT not in subsystem._leaves
 
 
 async def test_garbage_costs() -> None:

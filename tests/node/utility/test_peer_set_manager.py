@@ -450,7 +450,7 @@ async def test_a_validator_is_one_by_its_record_and_by_nothing_else(
 @pytest.mark.guide("A98")
 async def test_a_validator_of_the_next_session_is_none_of_this_one() -> None:
     async with a_node() as node:
-        node.manager._heads = {HEAD: leaf_of_two_sessions("Eve")}
+        node.manager._leaves = {HEAD: leaf_of_two_sessions("Eve")}
         node.manager._expect()
         await node.connect(THERE)
         await node.hear(THERE, record("Eve", THIRD), record("Bob", THERE))

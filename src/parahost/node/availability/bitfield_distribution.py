@@ -21,7 +21,7 @@ COPIES = 2
 
 
 class BitfieldDistribution(Subsystem):
-    """Gossip of availability votes among the nodes that work on the same heads."""
+    """Gossip of availability votes among the nodes that work on the same leaves."""
 
     name = "bitfield-distribution"
     receives = (BitfieldNetwork, DistributeBitfield)
@@ -44,16 +44,18 @@ class BitfieldDistribution(Subsystem):
             case StartWork(leaf):
                 rules = BitfieldRules(leaf.session, len(leaf.cores), self._verifier)
                 self._gossip.open(leaf.hash, leaf.number, rules, len(leaf.session.validators))
-            case StopWork(head):
-                self._gossip.close(head)
+            case StopWork(relay_parent):
+                self._gossip.close(relay_parent)
 
     def on_message(self, message: Message) -> None:
         match message:
             case BitfieldNetwork(event):
                 self._gossip.on_event(event)
-            case DistributeBitfield(head, signed):
-                if self._gossip.publish(head, item_of(signed)):
-                    self.ctx.send(ProvisionBitfield(head, signed))
+            case DistributeBitfield(relay_parent, signed):
+                if self._gossip.publish(relay_parent, item_of(signed)):
+                    self.ctx.send(ProvisionBitfield(relay_parent, signed))
 
-    def _on_news(self, head: Hash, signed: SignedAvailabilityBitfield, peer: PeerId) -> None:
-        self.ctx.send(ProvisionBitfield(head, signed))
+    def _on_news(
+        self, relay_parent: Hash, signed: SignedAvailabilityBitfield, peer: PeerId
+    ) -> None:
+        self.ctx.send(ProvisionBitfield(relay_parent, signed))

@@ -1,4 +1,4 @@
-"""Gossip of bitfields: their form, and what is right at one head (A94). One per validator."""
+"""Gossip of bitfields: their form, and what is right at one leaf (A94). One per validator."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def messages(
 
 @dataclass(frozen=True, slots=True)
 class BitfieldRules:
-    """What is right at one head, whose children have that session and so many cores."""
+    """What is right at one leaf, whose children have that session and so many cores."""
 
     session: ChildSession
     cores: int

@@ -1,4 +1,4 @@
-"""Bitfield Signing: our own vote on what is available, once per head (A95, D13)."""
+"""Bitfield Signing: our own vote on what is available, once per leaf (A95, D13)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AVAILABILITY_WAIT_S = 1.5
 
 
 class BitfieldSigning(Subsystem):
-    """One job per head. ``slot_duration_s`` bounds the wait: a quarter of it, at most 1.5 s."""
+    """One job per leaf. ``slot_duration_s`` bounds the wait: a quarter of it, at most 1.5 s."""
 
     name = "bitfield-signing"
     sends: ClassVar[tuple[type[Message], ...]] = (WaitChunks, DistributeBitfield)
@@ -39,7 +39,7 @@ class BitfieldSigning(Subsystem):
         raise AssertionError(f"{message!r}: this subsystem receives nothing")
 
     async def _sign(self, leaf: ActiveLeaf, own: ValidatorIndex) -> None:
-        head, session, cores = leaf.hash, leaf.session, leaf.cores
+        relay_parent, session, cores = leaf.hash, leaf.session, leaf.cores
         pending = {
             index: core.candidate_hash
             for index, core in enumerate(cores)
@@ -54,13 +54,15 @@ class BitfieldSigning(Subsystem):
                 KeyType.PARACHAIN,
                 session.validators[own],
                 bitfield_payload(bitfield, own, session.signing),
-                [promises.bitfield(head)],
+                [promises.bitfield(relay_parent)],
             )
         except ContradictionRefused as refusal:
-            self.ctx.journal.record("bitfield.refused", relay_parent=head, reason=str(refusal))
+            self.ctx.journal.record(
+                "bitfield.refused", relay_parent=relay_parent, reason=str(refusal)
+            )
             return
         self.ctx.journal.record(
-            "bitfield.signed", relay_parent=head, held=len(held), pending=len(pending)
+            "bitfield.signed", relay_parent=relay_parent, held=len(held), pending=len(pending)
         )
         signed = SignedAvailabilityBitfield(bitfield, own, signature)  # type: ignore[arg-type]
-        self.ctx.send(DistributeBitfield(head, signed))
+        self.ctx.send(DistributeBitfield(relay_parent, signed))

@@ -87,7 +87,7 @@ PULLS_AT_ONCE = 3
 """How many are asked for a chunk at a time, so that a silent backer holds nobody up."""
 _NOBODY = PeerId("")
 MAX_KNOWN_HEADS = 256
-"""Heads whose live candidates are remembered; peers' heads that nobody here works on, mostly."""
+"""Leaves whose live candidates are remembered; peers' leaves that nobody here works on, mostly."""
 REMEMBERED_CANDIDATES = 256
 """Candidates that were live until lately: what comes of them then was under way, and is nobody's
 fault."""
@@ -117,7 +117,7 @@ class AvailabilityDistribution(Subsystem):
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
         self._peers = GossipPeers()
-        self._heads: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
+        self._leaves: OrderedDict[Hash, dict[CandidateHash, PendingCandidate]] = OrderedDict()
         self._live: dict[CandidateHash, LiveCandidate] = {}
         self._past: deque[CandidateHash] = deque(maxlen=REMEMBERED_CANDIDATES)
         self._peer_of: dict[ValidatorId, PeerId] = {}
@@ -231,16 +231,16 @@ class AvailabilityDistribution(Subsystem):
                 await self._follow(self._peers.ours)
             stale, self._stale = self._stale, {}
             for peer in stale:
-                for head in self._peers.view(peer).heads:
-                    await self._learn(head)
+                for relay_parent in self._peers.view(peer).heads:
+                    await self._learn(relay_parent)
             await self._resolve()
             self._offer(sample(self.ctx.random, stale, len(stale)))
 
     async def _follow(self, view: View) -> None:
         """Our view has changed: some candidates come alive, some are live no more."""
         wanted: dict[CandidateHash, PendingCandidate] = {}
-        for head in view.heads:
-            wanted |= await self._learn(head)
+        for relay_parent in view.heads:
+            wanted |= await self._learn(relay_parent)
         for candidate in [c for c in self._live if c not in wanted]:
             del self._live[candidate]
             self._past.append(candidate)
@@ -258,17 +258,17 @@ class AvailabilityDistribution(Subsystem):
             self._on_chunk(peer, gossip)
         self._offer_to(self._peers.all())
 
-    async def _learn(self, head: Hash) -> dict[CandidateHash, PendingCandidate]:
-        """The head's live candidates; none while it is unknown."""
-        if head not in self._heads:
-            found = await self._lookup.of(head)
+    async def _learn(self, relay_parent: Hash) -> dict[CandidateHash, PendingCandidate]:
+        """The leaf's live candidates; none while it is unknown."""
+        if relay_parent not in self._leaves:
+            found = await self._lookup.of(relay_parent)
             if found is None:
                 return {}
-            self._heads[head] = found
-            if len(self._heads) > MAX_KNOWN_HEADS:
-                self._heads.popitem(last=False)
-        self._heads.move_to_end(head)
-        return self._heads[head]
+            self._leaves[relay_parent] = found
+            if len(self._leaves) > MAX_KNOWN_HEADS:
+                self._leaves.popitem(last=False)
+        self._leaves.move_to_end(relay_parent)
+        return self._leaves[relay_parent]
 
     async def _resolve(self) -> None:
         """Bring who is who up to date for all sessions that have a live candidate. Where all are
@@ -441,7 +441,7 @@ class AvailabilityDistribution(Subsystem):
     def _works_on(self, peer: PeerId, live: LiveCandidate) -> bool:
         """Whether the candidate is live in the peer's view."""
         candidate = live.pending.hash
-        return any(candidate in self._heads.get(h, ()) for h in self._peers.view(peer).heads)
+        return any(candidate in self._leaves.get(h, ()) for h in self._peers.view(peer).heads)
 
     def _send_chunk(self, live: LiveCandidate, peer: PeerId, index: ChunkIndex, hops: int) -> None:
         live.peer_has(peer, index)

@@ -42,15 +42,15 @@ class LiveLookup:
         """What is pending at a leaf."""
         self._keep(leaf.hash, _Block.of(leaf.header, leaf.pending))
 
-    async def of(self, head: Hash) -> dict[CandidateHash, PendingCandidate] | None:
-        """All candidates pending availability in the head's state or in that of one of its last
-        K ancestors; ``None`` when the head is not known here."""
+    async def of(self, relay_parent: Hash) -> dict[CandidateHash, PendingCandidate] | None:
+        """All candidates pending availability in the leaf's state or in that of one of its last
+        K ancestors; ``None`` when the leaf is not known here."""
         found: dict[CandidateHash, PendingCandidate] = {}
-        at: Hash | None = head
+        at: Hash | None = relay_parent
         for _ in range(1 + LIVE_ANCESTORS):
             block = None if at is None else self._known.get(at) or await self._learn(at)
             if block is None:
-                return None if at == head else found
+                return None if at == relay_parent else found
             found |= block.pending
             at = block.parent
         return found

@@ -48,7 +48,7 @@ class AvailabilityStore(Subsystem):
     """Answers at once, from disk; encoding is a job. One long-lived job follows the chain and
     prunes.
 
-    That job takes heads, finality and time one after another, so that a block is never judged
+    That job takes leaves, finality and time one after another, so that a block is never judged
     before it was read. ``prune_every_s`` is how often the time is looked at.
     """
 
@@ -75,7 +75,7 @@ class AvailabilityStore(Subsystem):
         self._archive = Archive(database, retention or Retention())
         self._prune_every_s = prune_every_s
         self._made = Made()
-        self._heads: dict[Hash, RelayBlock] = {}
+        self._leaves: dict[Hash, RelayBlock] = {}
         self._final: RelayBlock | None = None
         self._wake = trio.Event()
         self._kept = trio.Event()
@@ -91,9 +91,9 @@ class AvailabilityStore(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf):
-                self._heads[leaf.hash] = RelayBlock(leaf.number, leaf.hash)
-            case StopWork(head):  # its child, if it has one, leads back to it
-                self._heads.pop(head, None)
+                self._leaves[leaf.hash] = RelayBlock(leaf.number, leaf.hash)
+            case StopWork(relay_parent):  # its child, if it has one, leads back to it
+                self._leaves.pop(relay_parent, None)
             case BlockFinalized(block, number):
                 self._final = RelayBlock(number, block)
         self._wake.set()
@@ -194,18 +194,18 @@ class AvailabilityStore(Subsystem):
             await self._wake.wait()
             self._wake = trio.Event()
             try:
-                while self._heads:
-                    await self._read_up_to(self._heads.pop(next(iter(self._heads))))
+                while self._leaves:
+                    await self._read_up_to(self._leaves.pop(next(iter(self._leaves))))
                 if self._final is not None:
                     await self._settle(self._final)
                 await self._prune()
             except DatabaseError as error:
                 self._refused(error)  # tried again at the next signal or tick
 
-    async def _read_up_to(self, head: RelayBlock) -> None:
+    async def _read_up_to(self, leaf: RelayBlock) -> None:
         """Take account of a block and of its ancestors that were missed, the oldest first, so that
         whatever was read has no gap below it."""
-        missed = await new_blocks(self.ctx, head.hash, head.number, self._has_noted, MAX_MISSED)
+        missed = await new_blocks(self.ctx, leaf.hash, leaf.number, self._has_noted, MAX_MISSED)
         for block, header in missed:
             events = await self._events(block)
             if events is not None:

@@ -115,7 +115,7 @@ class HeldPoV:
 
 
 @dataclass(slots=True)
-class HeadState:
+class LeafState:
     leaf: ActiveLeaf
     sources: dict[CandidateHash, list[Source]] = field(default_factory=dict)
     fetches: dict[CandidateHash, Fetch] = field(default_factory=dict)
@@ -152,7 +152,7 @@ class PoVDistribution(Subsystem):
     )
 
     def __init__(self) -> None:
-        self._heads: dict[Hash, HeadState] = {}
+        self._leaves: dict[Hash, LeafState] = {}
         self._held: OrderedDict[CandidateHash, HeldPoV] = OrderedDict()
         self._held_bytes = 0
 
@@ -166,19 +166,19 @@ class PoVDistribution(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf):
-                self._heads[leaf.hash] = HeadState(leaf)
-            case StopWork(head):
-                self._drop(head)
+                self._leaves[leaf.hash] = LeafState(leaf)
+            case StopWork(relay_parent):
+                self._drop(relay_parent)
 
-    def _drop(self, head: Hash) -> None:
-        state = self._heads.pop(head, None)
+    def _drop(self, relay_parent: Hash) -> None:
+        state = self._leaves.pop(relay_parent, None)
         if state is None:
             return
         for fetch in state.fetches.values():
             fetch.scope.end()
             for request in fetch.requests:
                 request.reply.drop()
-        for candidate in [c for c, held in self._held.items() if held.relay_parent == head]:
+        for candidate in [c for c, held in self._held.items() if held.relay_parent == relay_parent]:
             self._let_go(candidate)
 
     # Handlers
@@ -194,15 +194,15 @@ class PoVDistribution(Subsystem):
             case PoVRequested():
                 self._on_requested(message)
             case PoVPeerGone(peer):
-                for state in self._heads.values():
+                for state in self._leaves.values():
                     for sources in state.sources.values():
                         for source in sources:
                             if source.peer == peer:
                                 source.peer = None
 
     def _on_fetch(self, request: FetchPoV) -> None:
-        head, candidate = request.relay_parent, request.candidate
-        state = self._heads.get(head)
+        relay_parent, candidate = request.relay_parent, request.candidate
+        state = self._leaves.get(relay_parent)
         if state is None:
             request.reply.drop()
         elif candidate in self._held:
@@ -214,7 +214,7 @@ class PoVDistribution(Subsystem):
             self.ctx.spawn(fetch.scope, lambda: self._fetch(state, request, fetch), "fetch PoV")
 
     def _on_pov(self, found: DistributePoV) -> None:
-        state = self._heads.get(found.relay_parent)
+        state = self._leaves.get(found.relay_parent)
         if state is None:
             return
         self._hold(found.candidate, HeldPoV(found.relay_parent, found.para_id, encode(found.pov)))
@@ -222,7 +222,7 @@ class PoVDistribution(Subsystem):
             self._deliver(state, found.candidate, found.pov)
 
     def _on_note(self, note: NoteStatement) -> None:
-        state = self._heads.get(note.relay_parent)
+        state = self._leaves.get(note.relay_parent)
         if state is None:
             return
         sources = state.sources.setdefault(note.candidate, [])
@@ -264,10 +264,10 @@ class PoVDistribution(Subsystem):
 
     async def _group(self, held: HeldPoV) -> Collection[PeerId]:
         """The peers of the candidate's group, by the records that are known."""
-        group = self._heads[held.relay_parent].leaf.assignments.group_keys(held.para_id)
+        group = self._leaves[held.relay_parent].leaf.assignments.group_keys(held.para_id)
         return (await self.ctx.ask(ResolveValidators(group))).values()
 
-    async def _fetch(self, state: HeadState, request: FetchPoV, fetch: Fetch) -> None:
+    async def _fetch(self, state: LeafState, request: FetchPoV, fetch: Fetch) -> None:
         """Ask one peer after the other until one has it; ask anew when all have failed, for who
         vouched for a candidate may only just be getting ready."""
         while True:
@@ -295,7 +295,7 @@ class PoVDistribution(Subsystem):
                 return
 
     async def _next_peer(
-        self, state: HeadState, candidate: CandidateHash, fetch: Fetch
+        self, state: LeafState, candidate: CandidateHash, fetch: Fetch
     ) -> PeerId | None:
         validators = state.leaf.session.validators
         sources = state.sources.get(candidate, [])
@@ -308,7 +308,7 @@ class PoVDistribution(Subsystem):
 
     # Routines
 
-    def _deliver(self, state: HeadState, candidate: CandidateHash, pov: PoV) -> None:
+    def _deliver(self, state: LeafState, candidate: CandidateHash, pov: PoV) -> None:
         fetch = state.fetches.pop(candidate)
         fetch.scope.end()
         for request in fetch.requests:

@@ -48,7 +48,7 @@ def _read(payload: bytes) -> tuple[Hash, list[GossipItem[StatementMessage]]]:
 
 
 class StatementDistribution(Subsystem):
-    """Gossip of statements among the nodes that work on the same heads."""
+    """Gossip of statements among the nodes that work on the same leaves."""
 
     name = "statement-distribution"
     receives = (StatementNetwork, Share)
@@ -65,7 +65,7 @@ class StatementDistribution(Subsystem):
         is proven to contradict itself by it."""
         self._verifier = verifier
         self._on_heard = on_heard
-        self._heads: dict[Hash, StatementRules] = {}
+        self._leaves: dict[Hash, StatementRules] = {}
         wire = Wire(STATEMENT_DISTRIBUTION, StatementNetwork, _read, messages)
         self._gossip: Gossip[StatementMessage, Heard] = Gossip(wire, self._on_news)
 
@@ -79,11 +79,11 @@ class StatementDistribution(Subsystem):
         match signal:
             case StartWork(leaf):
                 rules = StatementRules(leaf.assignments, self._verifier)
-                self._heads[leaf.hash] = rules
+                self._leaves[leaf.hash] = rules
                 self._gossip.open(leaf.hash, leaf.number, rules, len(leaf.session.validators))
-            case StopWork(head):
-                self._heads.pop(head, None)
-                self._gossip.close(head)
+            case StopWork(relay_parent):
+                self._leaves.pop(relay_parent, None)
+                self._gossip.close(relay_parent)
 
     # Handlers
 
@@ -93,11 +93,11 @@ class StatementDistribution(Subsystem):
                 self._gossip.on_event(event)
                 if isinstance(event, PeerDisconnected):
                     self.ctx.send(PoVPeerGone(event.peer))
-            case Share(head, signed):
-                self._on_share(head, signed)
+            case Share(relay_parent, signed):
+                self._on_share(relay_parent, signed)
 
-    def _on_share(self, head: Hash, signed: SignedStatement) -> None:
-        """Our own statement: everybody who works on the head is to have it."""
+    def _on_share(self, relay_parent: Hash, signed: SignedStatement) -> None:
+        """Our own statement: everybody who works on the leaf is to have it."""
         try:
             said = StatementOnWire.of(signed)
             encode(said)
@@ -105,40 +105,44 @@ class StatementDistribution(Subsystem):
             candidate = signed.statement.candidate_hash()
             self.ctx.journal.record("statement.too_large", candidate=candidate, reason=str(error))
             return
-        if self._gossip.publish(head, item_of(said)):
-            self._heads[head].take(signed)
+        if self._gossip.publish(relay_parent, item_of(said)):
+            self._leaves[relay_parent].take(signed)
 
-    def _on_news(self, head: Hash, heard: Heard, peer: PeerId) -> None:
+    def _on_news(self, relay_parent: Hash, heard: Heard, peer: PeerId) -> None:
         said = heard if isinstance(heard, SignedStatement) else heard.second
-        session, candidate = self._heads[head].session, said.statement.candidate_hash()
+        session, candidate = self._leaves[relay_parent].session, said.statement.candidate_hash()
         self._on_heard(session, said.validator_index, candidate)
         if isinstance(heard, SignedStatement):
-            self._on_statement(head, heard, peer)
+            self._on_statement(relay_parent, heard, peer)
         else:
-            self._report(head, heard)
+            self._report(relay_parent, heard)
 
-    def _on_statement(self, head: Hash, signed: SignedStatement, peer: PeerId) -> None:
+    def _on_statement(self, relay_parent: Hash, signed: SignedStatement, peer: PeerId) -> None:
         """Something new and right: to Backing, and to those who fetch PoVs."""
-        for found in self._heads[head].take(signed):
-            self._expose(head, found)
-        self.ctx.send(StatementReceived(head, signed))
+        for found in self._leaves[relay_parent].take(signed):
+            self._expose(relay_parent, found)
+        self.ctx.send(StatementReceived(relay_parent, signed))
         said, author = signed.statement, signed.validator_index
         if not isinstance(said, Invalid):
             seconded = isinstance(said, Seconded)
-            self.ctx.send(NoteStatement(head, said.candidate_hash(), author, peer, seconded))
+            self.ctx.send(
+                NoteStatement(relay_parent, said.candidate_hash(), author, peer, seconded)
+            )
 
     # Routines
 
-    def _expose(self, head: Hash, found: Contradiction) -> None:
+    def _expose(self, relay_parent: Hash, found: Contradiction) -> None:
         """We have seen a validator contradict itself. It need not have shown both statements to
         anybody else, so all are told, unless one was told before."""
-        if self._gossip.publish(head, item_of(ContradictionProof(head, found.first, found.second))):
-            self._report(head, found)
+        if self._gossip.publish(
+            relay_parent, item_of(ContradictionProof(relay_parent, found.first, found.second))
+        ):
+            self._report(relay_parent, found)
 
-    def _report(self, head: Hash, found: Contradiction) -> None:
+    def _report(self, relay_parent: Hash, found: Contradiction) -> None:
         self.ctx.journal.record(
             "statement.contradiction",
-            relay_parent=head,
+            relay_parent=relay_parent,
             candidate=found.second.statement.candidate_hash(),
             other=found.first.statement.candidate_hash(),
             validator=found.second.validator_index,

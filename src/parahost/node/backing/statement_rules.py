@@ -1,4 +1,4 @@
-"""What may be said at one head, and what becomes of it (A83-A87, A109). Pure."""
+"""What may be said at one leaf, and what becomes of it (A83-A87, A109). Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class StatementId:
 
 @dataclass(frozen=True, slots=True)
 class Guilt:
-    """What a proof shows. One for each validator at a head is enough."""
+    """What a proof shows. One for each validator at a leaf is enough."""
 
     validator: ValidatorIndex
 
@@ -70,7 +70,7 @@ def item_of(said: StatementMessage) -> GossipItem[StatementMessage]:
 
 
 class StatementRules:
-    """Remembers what has been taken at the head: the paras of the candidates, and who said what."""
+    """Remembers what has been taken at the leaf: the paras of the candidates, and who said what."""
 
     def __init__(self, assignments: Assignments, verifier: Verifier) -> None:
         self._assignments = assignments

@@ -1,7 +1,7 @@
 """Statements on the wire: what is cheap to judge stands before what is dear to read.
 
 A ``Seconded`` travels as the plain receipt, which is short and which its author has signed, and the
-commitments as bytes that the receipt names by their hash. Whoever gets it judges head, author and
+commitments as bytes that the receipt names by their hash. Whoever gets it judges leaf, author and
 signature first. Only then does it look at the commitments. So nobody but a validator of the group
 can make others read megabytes, and that not more often than it may second.
 """

@@ -83,7 +83,7 @@ class CollatorPeer:
 
 
 @dataclass(slots=True)
-class Heads:
+class Leaves:
     """The relay parents that we work on, and those that we did lately."""
 
     active: dict[Hash, None] = field(default_factory=dict)
@@ -105,19 +105,19 @@ def judge_declaration(
     return Verdict(Acceptance.ACCEPT)
 
 
-def judge_advertisement(sender: CollatorPeer, advert: Advertise, heads: Heads) -> Verdict[None]:
+def judge_advertisement(sender: CollatorPeer, advert: Advertise, leaves: Leaves) -> Verdict[None]:
     """One for each relay parent that we work on. ``IGNORE`` without a cost is one that we may
     yet come to work on, or no longer do."""
-    head = advert.relay_parent
+    relay_parent = advert.relay_parent
     if sender.declared is None:
         return Verdict(Acceptance.REJECT, COST_UNDECLARED)
     if advert.size > COLLATION_REQUEST.max_response:
         return Verdict(Acceptance.REJECT, COST_TOO_LARGE)
-    if head in sender.advertised or head in sender.early:
+    if relay_parent in sender.advertised or relay_parent in sender.early:
         return Verdict(Acceptance.REJECT, COST_AGAIN)
-    if head in heads.active:
+    if relay_parent in leaves.active:
         return Verdict(Acceptance.ACCEPT)
-    if head not in heads.past and len(sender.early) >= MAX_EARLY:
+    if relay_parent not in leaves.past and len(sender.early) >= MAX_EARLY:
         return Verdict(Acceptance.IGNORE, COST_UNKNOWN_HEADS)
     return Verdict(Acceptance.IGNORE)
 
@@ -129,7 +129,7 @@ class ValidatorSide(CollationDistribution):
         self._verifier = verifier
         self._bans = bans
         self._peers: dict[PeerId, CollatorPeer] = {}
-        self._heads = Heads()
+        self._leaves = Leaves()
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -141,16 +141,16 @@ class ValidatorSide(CollationDistribution):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf):
-                head = leaf.hash
-                self._heads.active[head] = None
+                relay_parent = leaf.hash
+                self._leaves.active[relay_parent] = None
                 for peer, sender in self._peers.items():
-                    if (advert := sender.early.pop(head, None)) is not None:
+                    if (advert := sender.early.pop(relay_parent, None)) is not None:
                         self._take(peer, sender, advert)
-            case StopWork(head):
-                self._heads.active.pop(head, None)
-                self._heads.past.append(head)
+            case StopWork(relay_parent):
+                self._leaves.active.pop(relay_parent, None)
+                self._leaves.past.append(relay_parent)
                 for sender in self._peers.values():
-                    sender.advertised.pop(head, None)
+                    sender.advertised.pop(relay_parent, None)
 
     # Handlers
 
@@ -200,14 +200,14 @@ class ValidatorSide(CollationDistribution):
                 self._tell(peer, refused(None, "an earlier collation was invalid", left_s))
 
     def _on_advertisement(self, peer: PeerId, sender: CollatorPeer, advert: Advertise) -> None:
-        verdict = judge_advertisement(sender, advert, self._heads)
+        verdict = judge_advertisement(sender, advert, self._leaves)
         self._report(peer, verdict)
         if sender.declared is not None and self._ban_left_s(sender.declared.collator) > 0:
             return
         if verdict.acceptance is Acceptance.ACCEPT:
             self._take(peer, sender, advert)
         elif (
-            verdict.acceptance is Acceptance.IGNORE and advert.relay_parent not in self._heads.past
+            verdict.acceptance is Acceptance.IGNORE and advert.relay_parent not in self._leaves.past
         ):
             sender.early[advert.relay_parent] = advert
             if len(sender.early) > MAX_EARLY:

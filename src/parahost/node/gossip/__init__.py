@@ -19,8 +19,8 @@ A topic is a block of the relay chain. The engine knows for each which peer has 
 - asks nobody's rules about copies, about what stands on nothing, or about more than a peer may
   bring, and reports what peers gain and lose.
 
-A peer works on the heads of its view; and where topics have parents, on what is below these heads
-and not final for the peer. So gossip at a head (statements, bitfields) gives no parents and closes
+A peer works on the heads of its view; and where topics have parents, on what is below these leaves
+and not final for the peer. So gossip at a leaf (statements, bitfields) gives no parents and closes
 a topic when work on it stops, and gossip about blocks until they are final (approvals) gives
 parents and calls :meth:`Gossip.close_up_to` with each final number.
 

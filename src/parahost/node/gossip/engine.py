@@ -165,8 +165,8 @@ class Gossip(Generic[C, F]):
             self._ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
 
     def _is_early(self, peer: PeerId, block: Hash) -> bool:
-        """Whether the block's topic may be opened yet: it is a head that the peer works on, or may
-        lie below a head of ours that has not been opened."""
+        """Whether the block's topic may be opened yet: it is a leaf that the peer works on, or may
+        lie below a leaf of ours that has not been opened."""
         if block in self._closed:
             return False
         return block in self._peers.view(peer) or any(map(self._is_new, self._peers.ours.heads))
@@ -210,17 +210,17 @@ class Gossip(Generic[C, F]):
 
     def _on_view(self, peer: PeerId, view: View) -> None:
         before, self._reach[peer] = self._reach.get(peer, {}), {}
-        for head in view.heads:
-            for topic in self._begin(peer, view, head):
+        for relay_parent in view.heads:
+            for topic in self._begin(peer, view, relay_parent):
                 if topic.block not in before:
                     self._bring_up_to_date(peer, topic)
         self._early.drop(peer, over=lambda block: not self._is_early(peer, block))
 
-    def _begin(self, peer: PeerId, view: View, head: Hash) -> Iterator[Topic[C, F]]:
-        """The peer works on the head, if it is open, and on what is below: what of this it has not
+    def _begin(self, peer: PeerId, view: View, relay_parent: Hash) -> Iterator[Topic[C, F]]:
+        """The peer works on the leaf, if it is open, and on what is below: what of this it has not
         reached by another way."""
         reach = self._reach.setdefault(peer, {})
-        topic = self._topics.get(head)
+        topic = self._topics.get(relay_parent)
         while topic is not None and topic.block not in reach:
             reach[topic.block] = None
             yield topic

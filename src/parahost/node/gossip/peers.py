@@ -102,7 +102,7 @@ class GossipPeers:
         return a_few(random, self.all(), fanout, wanted)
 
     def repeats(self, random: Random, validators: int, copies: int = CATCH_UP_COPIES) -> bool:
-        """Whether to give a peer that begins to work on a head a message of somebody else's, so
+        """Whether to give a peer that begins to work on a leaf a message of somebody else's, so
         that it gets so many ``copies`` on average; one where all validators are connected, for
         then the author gives it too."""
         if is_full_mesh(self._count_validators(), validators):

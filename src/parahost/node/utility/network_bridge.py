@@ -166,7 +166,7 @@ class NetworkBridge(Subsystem):
 
     def on_signal(self, signal: OverseerSignal) -> None:
         if isinstance(signal, BlockFinalized):
-            self._finalized_number = signal.number  # peers hear of it with our next heads
+            self._finalized_number = signal.number  # peers hear of it with our next leaves
         elif not self._refreshing:
             self._refreshing = True
             self.ctx.send(RefreshView())
@@ -249,10 +249,10 @@ class NetworkBridge(Subsystem):
 
     def _refresh_view(self) -> None:
         self._refreshing = False
-        heads = tuple(self.ctx.leaves)[-MAX_VIEW_HEADS:]
-        if heads == self._view.heads:
+        leaves = tuple(self.ctx.leaves)[-MAX_VIEW_HEADS:]
+        if leaves == self._view.heads:
             return
-        self._view = view = View(heads, self._finalized_number)
+        self._view = view = View(leaves, self._finalized_number)
         for peer_set, circle in self._circles.items():
             self._produce(circle, OurViewChange(view))
             self._tell_view(peer_set, tuple(circle.peers))

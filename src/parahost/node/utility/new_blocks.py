@@ -14,16 +14,16 @@ IsKnown = Callable[[Hash, BlockNumber], bool]
 
 
 async def new_blocks(
-    ctx: Context, head: Hash, number: BlockNumber, is_known: IsKnown, limit: int
+    ctx: Context, leaf: Hash, number: BlockNumber, is_known: IsKnown, limit: int
 ) -> list[tuple[Hash, Header]]:
-    """The blocks up to ``head`` that are not known yet, the oldest first: what came in since, or,
+    """The blocks up to ``leaf`` that are not known yet, the oldest first: what came in since, or,
     after a start, what is not final. No more than ``limit``, the newest.
 
     For jobs of subsystems that send ``BlockHeader``. Where a leaf's parent is known, nobody is
     asked.
     """
     found: list[tuple[Hash, Header]] = []
-    block = head
+    block = leaf
     while len(found) < limit and not is_known(block, number):
         header = await header_of(ctx, block)
         if header is None:

@@ -66,7 +66,7 @@ MAX_RECORDS = 24
 """Records in one message: with the longest addresses they stay below the collation peer set's
 64 KiB."""
 MAX_EARLY = 128
-"""Records kept of validators that no head of ours knows: a peer may be ahead of us."""
+"""Records kept of validators that no leaf of ours knows: a peer may be ahead of us."""
 MAX_LACKING = 72
 """Validators that may be asked for at a time: three messages bring them."""
 ASK_FIRST_S, ASK_LAST_S = 0.25, 4.0
@@ -127,7 +127,7 @@ class Directory:
 
     records: dict[ValidatorId, ValidatorRecord] = field(default_factory=dict)
     expected: dict[ValidatorId, None] = field(default_factory=dict)
-    """The validators of this and the next session of the heads that we work on."""
+    """The validators of this and the next session of the leaves that we work on."""
     early: OrderedDict[ValidatorId, ValidatorRecord] = field(default_factory=OrderedDict)
 
     def keep_early(self, record: ValidatorRecord) -> None:
@@ -218,7 +218,7 @@ class PeerSetManager(Subsystem):
         self._peers = GossipPeers()
         self._known: dict[PeerId, RecordKnowledge] = {}
         self._directory = Directory()
-        self._heads: dict[Hash, ActiveLeaf] = {}
+        self._leaves: dict[Hash, ActiveLeaf] = {}
         self._prioritised: list[PeerId] = []
         self._validators = ValidatorPeers(())
         self._stirred = trio.Event()
@@ -237,14 +237,14 @@ class PeerSetManager(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf):
-                self._heads[leaf.hash] = leaf
+                self._leaves[leaf.hash] = leaf
                 self._expect()
                 self._make_known()
                 self._prioritise()
                 if self._lacking():
                     self._stirred.set()
-            case StopWork(head):
-                self._heads.pop(head, None)
+            case StopWork(relay_parent):
+                self._leaves.pop(relay_parent, None)
 
     async def _ask_for_lacking(self) -> None:
         """Take account of the records that have come, all at once; and as long as some are lacking,
@@ -328,12 +328,12 @@ class PeerSetManager(Subsystem):
     # Routines
 
     def _expect(self) -> None:
-        """Take account of a head's validators: forget who does not count any more, and look
+        """Take account of a leaf's validators: forget who does not count any more, and look
         again at the records that came too early."""
         directory = self._directory
         directory.expected = {
             validator: None
-            for leaf in self._heads.values()
+            for leaf in self._leaves.values()
             for validator in (*leaf.session.validators, *leaf.next_validators)
         }
         for gone in [v for v in directory.records if v not in directory.expected]:
@@ -435,8 +435,8 @@ class PeerSetManager(Subsystem):
 
     def _prioritise(self) -> None:
         """Tell the network whom we want most, and those who gossip who validates, by the newest
-        head."""
-        newest = next(reversed(self._heads.values()), None)
+        leaf."""
+        newest = next(reversed(self._leaves.values()), None)
         if newest is None:
             return
         peers = self._peers_of(preference(newest, newest.session.own_index(self._keys)))

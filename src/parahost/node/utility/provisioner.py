@@ -92,17 +92,17 @@ class Provisioner(Subsystem):
         match signal:
             case StartWork(leaf):
                 self._jobs[leaf.hash] = ProvisioningJob(leaf)
-            case StopWork(head):
-                self._jobs.pop(head, None)
+            case StopWork(relay_parent):
+                self._jobs.pop(relay_parent, None)
 
     def on_message(self, message: Message) -> None:
         match message:
-            case ProvisionBitfield(head, signed):
-                if head in self._jobs:
-                    self._jobs[head].add_bitfield(signed)
-            case ProvisionBackable(head, backed):
-                if head in self._jobs:
-                    self._jobs[head].add_backable(backed)
+            case ProvisionBitfield(relay_parent, signed):
+                if relay_parent in self._jobs:
+                    self._jobs[relay_parent].add_bitfield(signed)
+            case ProvisionBackable(relay_parent, backed):
+                if relay_parent in self._jobs:
+                    self._jobs[relay_parent].add_backable(backed)
             case ProvisionMisbehavior(report):
                 newest = deque[MisbehaviorReport](maxlen=MAX_MISBEHAVIOR)
                 self._misbehavior.setdefault(weight_of(report), newest).append(report)
