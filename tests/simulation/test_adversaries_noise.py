@@ -27,7 +27,7 @@ BAD = ("validator-1",)
 @pytest.mark.parametrize(
     ("adversary", "reproach"),
     [
-        (FloodsStatements(who=BAD), "more candidates of one validator than prove its guilt"),
+        (FloodsStatements(who=BAD), "more of one author than anybody needs"),
         (FloodsBitfields(who=BAD), "the same message again from the same peer"),
         (FloodsViews(who=BAD), None),
         (SendsGarbage(who=BAD), "a gossip message that does not decode"),
