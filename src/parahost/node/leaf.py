@@ -10,7 +10,14 @@ from typing import Any, TypeVar
 from parahost.node.availability.pending import PendingCandidate, pending_candidates
 from parahost.node.backing.assignments import Assignments, Basis, ParaAssignment, assign
 from parahost.node.session import ChildSession
-from parahost.primitives.basic import BlockNumber, CandidateHash, Hash, ParaId, ValidatorId
+from parahost.primitives.basic import (
+    BlockNumber,
+    CandidateHash,
+    Hash,
+    ParaId,
+    ValidatorId,
+    ValidatorIndex,
+)
 from parahost.primitives.header import Header
 from parahost.primitives.runtime_api import CandidateEvent, CoreState, ValidatorGroups
 from parahost.primitives.statements import SigningContext
@@ -50,6 +57,11 @@ class ActiveLeaf:
         """Who validates the children, and what ties signatures to this relay parent."""
         signing = SigningContext(self.read(api.session_index_for_child), self.hash)
         return ChildSession(self.read(api.validators), signing)
+
+    @cached_property
+    def disabled(self) -> frozenset[ValidatorIndex]:
+        """Validators whose votes for candidates do not count in the children."""
+        return self.read(api.disabled_validators)
 
     @cached_property
     def next_validators(self) -> tuple[ValidatorId, ...]:

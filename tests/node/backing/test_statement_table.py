@@ -263,3 +263,13 @@ def test_what_is_backable_has_a_majority_of_honest_votes(
         supporters = [FIVE[bit] for bit in backed.validator_indices.ones()]
         assert len(supporters) == len(backed.validity_votes) > len(FIVE) / 2
         assert not set(supporters) & set(where.contradictors())
+
+
+def test_votes_of_the_disabled_do_not_count() -> None:
+    """The runtime drops them: three votes, one of them disabled, are no majority of five."""
+    group = tuple(ValidatorIndex(U32(index)) for index in range(5))
+    where = StatementTable(SIGNING, lambda para: group, disabled={group[1]})
+    where.add(seconded(0, A))
+    where.add(valid(1, A))
+    assert where.add(valid(2, A)).backed is None
+    assert where.add(valid(3, A)).backed is not None

@@ -229,6 +229,7 @@ def runtime_answers(rotations: int = 0) -> dict[Callable[..., Any], Callable[...
         api.persisted_validation_data: lambda para, assumption: validation_data(assumption),
         api.validation_code: lambda para, assumption: CODE,
         api.acceptance_criteria: lambda para, assumption: CRITERIA,
+        api.disabled_validators: frozenset,
     }
 
 

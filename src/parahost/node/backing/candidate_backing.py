@@ -148,7 +148,7 @@ class CandidateBacking(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf):
-                table = StatementTable(leaf.session.signing, leaf.assignments.group)
+                table = StatementTable(leaf.session.signing, leaf.assignments.group, leaf.disabled)
                 self._jobs[leaf.hash] = BackingJob(leaf.hash, table, self._duty(leaf))
             case StopWork(relay_parent):
                 self._jobs.pop(relay_parent, None)
@@ -158,7 +158,7 @@ class CandidateBacking(Subsystem):
         own = session.own_index(self._keys)
         assignment = None if own is None else leaf.assignments.of(own)
         basis = None if assignment is None else leaf.basis(assignment)
-        if own is None or assignment is None or basis is None:
+        if own is None or assignment is None or basis is None or own in leaf.disabled:
             return None
         validators = session.validators
         return Duty(own, validators[own], len(validators), session.signing, assignment, basis)

@@ -7,7 +7,7 @@ that has contradicted itself counts for nothing any more at this relay parent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import field
 from enum import Enum
 
@@ -89,13 +89,17 @@ class StatementTable:
     """``group_of`` tells the validators that are assigned to a para, in the group's order."""
 
     def __init__(
-        self, context: SigningContext, group_of: Callable[[ParaId], tuple[ValidatorIndex, ...]]
+        self,
+        context: SigningContext,
+        group_of: Callable[[ParaId], tuple[ValidatorIndex, ...]],
+        disabled: Collection[ValidatorIndex] = (),
     ) -> None:
+        """:param disabled: who counts for nothing from the start, as the runtime takes it."""
         self._context = context
         self._group_of = group_of
         self._candidates: dict[CandidateHash, _Candidate] = {}
         self._by_validator: dict[ValidatorIndex, list[SignedStatement]] = {}
-        self._contradictors: dict[ValidatorIndex, None] = {}
+        self._contradictors: dict[ValidatorIndex, None] = dict.fromkeys(disabled)
 
     def __contains__(self, candidate: CandidateHash) -> bool:
         return candidate in self._candidates
