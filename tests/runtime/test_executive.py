@@ -321,7 +321,7 @@ def test_a_call_that_needs_governance_fails_for_others(chain: Chain) -> None:
     chain.step()
     chain.step(chain.signed("Alice", SetParathreadCores(U32(7))))
     failed = [event for event in chain.events() if isinstance(event, ExtrinsicFailed)]
-    assert [event.error for event in failed] == [BadOriginRefusal()]
+    assert [event.dispatch_error for event in failed] == [BadOriginRefusal()]
     pending = chain.runtime.modules.parachains.configuration.pending.get(chain.state)
     assert pending is None
 

@@ -183,13 +183,13 @@ def test_numbers_are_unique_and_modules_are_named() -> None:
 def refusal_in(chain: Chain) -> tuple[int, int]:
     """Module and number of the error with which the block's last transaction failed."""
     refusals = [
-        event.error
+        event.dispatch_error if isinstance(event, ExtrinsicFailed) else event.error
         for event in chain.events()
-        if (isinstance(event, (ExtrinsicFailed, Sudid))) and event.error
+        if isinstance(event, ExtrinsicFailed) or (isinstance(event, Sudid) and event.error)
     ]
     assert len(refusals) == 1
     assert isinstance(refusals[0], ModuleRefusal)
-    return refusals[0].pallet, int.from_bytes(refusals[0].error, "little")
+    return refusals[0].index, int.from_bytes(refusals[0].error, "little")
 
 
 def number_of(error: type[ModuleError]) -> tuple[int, int]:

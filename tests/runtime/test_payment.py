@@ -64,7 +64,7 @@ def test_the_fee_is_burnt_whatever_becomes_of_the_call(
     assert TransactionFeePaid(account("Alice"), U128(fee), U128(tip)) in events
     last: Any = events[-1]
     assert isinstance(last, outcome)
-    assert last.info.pays_fee is Pays.YES
+    assert last.dispatch_info.pays_fee is Pays.YES
 
 
 def test_who_has_the_fee_can_pay_it_and_who_lacks_one_part_of_it_cannot(chain: Chain) -> None:

@@ -68,11 +68,11 @@ def test_the_block_says_what_it_weighs(chain: Chain) -> None:
     extrinsics = [chain.signed("Alice", CLAIM), chain.signed("Bob", SetKeys(session_keys("Bob")))]
     chain.step(*extrinsics)
     told = [
-        event.info
+        event.dispatch_info
         for event in chain.events()
         if isinstance(event, ExtrinsicSuccess | ExtrinsicFailed)
     ]
-    assert [info.dispatch_class for info in told] == [DispatchClass.MANDATORY] * 2 + [
+    assert [info.class_ for info in told] == [DispatchClass.MANDATORY] * 2 + [
         DispatchClass.NORMAL
     ] * 2
     assert [info.pays_fee for info in told] == [Pays.NO] * 2 + [Pays.YES] * 2

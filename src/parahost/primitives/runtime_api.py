@@ -99,7 +99,7 @@ class ScheduledCore:
     collator: CollatorId | None
 
 
-@variant(0)
+@variant(0, name="Occupied")
 @dataclass(frozen=True, slots=True)
 class OccupiedCore:
     """A candidate on the core awaits availability."""
@@ -122,7 +122,7 @@ class OccupiedCore:
         return self.candidate_descriptor.para_id
 
 
-@variant(1)
+@variant(1, name="Scheduled", unnamed=True)
 @dataclass(frozen=True, slots=True)
 class CoreScheduled:
     """The core is free for a candidate of this para."""
@@ -134,7 +134,7 @@ class CoreScheduled:
         return self.scheduled.para_id
 
 
-@variant(2)
+@variant(2, name="Free")
 @dataclass(frozen=True, slots=True)
 class CoreFree:
     """Nobody has a claim on the core."""
@@ -158,7 +158,7 @@ class SessionInfo:
     """How its candidates are checked."""
 
 
-@variant(0)
+@variant(0, name="CandidateBacked", unnamed=True)
 @dataclass(frozen=True, slots=True)
 class CandidateBackedEvent:
     receipt: CandidateReceipt
@@ -167,7 +167,7 @@ class CandidateBackedEvent:
     group: GroupIndex
 
 
-@variant(1)
+@variant(1, name="CandidateIncluded", unnamed=True)
 @dataclass(frozen=True, slots=True)
 class CandidateIncludedEvent:
     receipt: CandidateReceipt
@@ -176,7 +176,7 @@ class CandidateIncludedEvent:
     group: GroupIndex
 
 
-@variant(2)
+@variant(2, name="CandidateTimedOut", unnamed=True)
 @dataclass(frozen=True, slots=True)
 class CandidateTimedOutEvent:
     receipt: CandidateReceipt

@@ -31,28 +31,28 @@ class DispatchInfo:
     """Substrate's account of what an extrinsic took of the block, and whether it paid."""
 
     weight: Weight
-    dispatch_class: DispatchClass
+    class_: DispatchClass
     pays_fee: Pays
 
 
-@variant(0)
+@variant(0, name="Other")
 @dataclass(frozen=True, slots=True)
 class OtherRefusal:
     pass
 
 
-@variant(2)
+@variant(2, name="BadOrigin")
 @dataclass(frozen=True, slots=True)
 class BadOriginRefusal:
     pass
 
 
-@variant(3)
+@variant(3, name="Module")
 @dataclass(frozen=True, slots=True)
 class ModuleRefusal:
     """A module's own error: the module's number and the error's."""
 
-    pallet: U8
+    index: U8
     error: Annotated[bytes, FixedLen(4)]
 
 

@@ -29,7 +29,7 @@ BLOCK_HASH_COUNT = 2400
 # Types
 
 
-@variant(0)
+@variant(0, unnamed=True)
 @dataclass(frozen=True, slots=True)
 class ApplyExtrinsic:
     index: U32
@@ -109,7 +109,7 @@ NOTHING_CONSUMED = ConsumedWeight(Weight(), Weight(), Weight())
 class ExtrinsicSuccess(RuntimeEvent):
     """An extrinsic did what it says."""
 
-    info: DispatchInfo
+    dispatch_info: DispatchInfo
 
 
 @event(1)
@@ -117,8 +117,8 @@ class ExtrinsicSuccess(RuntimeEvent):
 class ExtrinsicFailed(RuntimeEvent):
     """A transaction's call was refused; it has had no effect, but its fee is paid."""
 
-    error: DispatchRefusal
-    info: DispatchInfo
+    dispatch_error: DispatchRefusal
+    dispatch_info: DispatchInfo
 
 
 class System(Module, pallet=Pallet(0, "System")):
@@ -235,9 +235,9 @@ class System(Module, pallet=Pallet(0, "System")):
         :raises BlockTooHeavy: when there is not so much.
         """
         used = self.block_weight.get(store)
-        if info.dispatch_class is DispatchClass.NORMAL:
+        if info.class_ is DispatchClass.NORMAL:
             used = replace(used, normal=used.normal + info.weight)
-        elif info.dispatch_class is DispatchClass.OPERATIONAL:
+        elif info.class_ is DispatchClass.OPERATIONAL:
             used = replace(used, operational=used.operational + info.weight)
         else:
             used = replace(used, mandatory=used.mandatory + info.weight)

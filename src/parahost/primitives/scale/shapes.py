@@ -67,12 +67,18 @@ class FixedLen:
     length: int
 
 
-def variant(*tag: int) -> Callable[[C], C]:
+def variant(*tag: int, name: str | None = None, unnamed: bool = False) -> Callable[[C], C]:
     """Give a dataclass its tag as a member of an enum with fields: one byte, or several for an
-    enum of enums that is written as one union."""
+    enum of enums that is written as one union.
+
+    For metadata: ``name`` is the variant's, where it is not the class's; ``unnamed`` says that the
+    fields have no names there, as in Rust's tuple variants.
+    """
 
     def mark(cls: C) -> C:
         cls.__scale_tag__ = bytes(tag)  # type: ignore[attr-defined]
+        cls.__scale_name__ = name or cls.__name__  # type: ignore[attr-defined]
+        cls.__scale_unnamed__ = unnamed  # type: ignore[attr-defined]
         return cls
 
     return mark
