@@ -132,7 +132,7 @@ def test_a_signed_polkadot_extrinsic_has_our_envelope() -> None:
     assert decoded.signature.extra == Extra(MortalEra(64, 27), 59093, 0)
     assert decoded.encode() == ours
     for extrinsic in by_ed25519:
-        with pytest.raises(MalformedExtrinsic, match="only sr25519"):
+        with pytest.raises(MalformedExtrinsic, match="no variant has the tag 00"):
             decode_extrinsic(extrinsic)
 
 

@@ -1,40 +1,75 @@
 """Extrinsics in Substrate's format, version 4: how they are read, built and signed.
 
-Unsigned: ``0x04 ++ call``. Signed: ``0x84 ++ MultiAddress::Id ++ MultiSignature::Sr25519 ++ extra
-++ call``, where the extra is era, nonce and tip. The signature covers call, extra, both runtime
-versions, the genesis hash and the hash of the block with which the era begins.
+Unsigned: ``0x04 ++ call``. Signed: ``0x84 ++ address ++ signature ++ extra ++ call``, where the
+extra is era, nonce and tip. The signature covers call, extra, both runtime versions, the genesis
+hash and the hash of the block with which the era begins (:data:`SIGNED_EXTENSIONS`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import NoneType
+from typing import Annotated, Any, ClassVar, Final
 
 from parahost.primitives.basic import H512, U32, BlockNumber, Hash
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import (
+    Compact,
     ScaleDecodeError,
     decode,
-    decode_compact,
     decode_prefix,
-    encode_compact,
+    encode,
+    variant,
 )
 from parahost.runtime.errors import MalformedExtrinsic
 from parahost.runtime.module import RuntimeCall, encode_call
 from parahost.runtime.origin import AccountId
 from parahost.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
 
-_UNSIGNED = 0x04
-_SIGNED = 0x84
-_ADDRESS_ID = 0
-_SIGNATURE_SR25519 = 1
-_MAX_TIP = 1 << 128
+EXTRINSIC_VERSION: Final = 4
+_UNSIGNED = EXTRINSIC_VERSION
+_SIGNED = 0x80 | EXTRINSIC_VERSION
 
 Sign = Callable[[bytes], bytes]
 """Signs a payload with sr25519 (context ``substrate``): 64 bytes."""
 
 # Types
+
+
+class MultiAddress:
+    """By what a signer is named."""
+
+    __slots__ = ()
+    __scale_members__: ClassVar[tuple[type, ...]] = ()
+
+
+@variant(0, name="Id", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class AccountAddress(MultiAddress):
+    """The account itself."""
+
+    account: AccountId
+
+
+MultiAddress.__scale_members__ = (AccountAddress,)
+
+
+class MultiSignature:
+    """A signature of one of the schemes that signers may use."""
+
+    __slots__ = ()
+    __scale_members__: ClassVar[tuple[type, ...]] = ()
+
+
+@variant(1, name="Sr25519", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class Sr25519Signature(MultiSignature):
+    signature: H512
+
+
+MultiSignature.__scale_members__ = (Sr25519Signature,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +107,46 @@ class MortalEra:
 
 Era = MortalEra | None
 """``None`` is immortal."""
+Nonce = Annotated[int, Compact(32)]
+Tip = Annotated[int, Compact(128)]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedExtension:
+    """A part of what a signer promises, by Substrate's name. ``extra``: the type of what stands in
+    the extrinsic; ``implicit``: of what only the signature covers."""
+
+    identifier: str
+    extra: Any = NoneType
+    implicit: Any = NoneType
+
+
+SIGNED_EXTENSIONS: Final = (
+    SignedExtension("CheckSpecVersion", implicit=U32),
+    SignedExtension("CheckTxVersion", implicit=U32),
+    SignedExtension("CheckGenesis", implicit=Hash),
+    SignedExtension("CheckMortality", extra=Era, implicit=Hash),
+    SignedExtension("CheckNonce", extra=Nonce),
+    SignedExtension("ChargeTransactionPayment", extra=Tip),
+)
+"""In the order in which their parts follow one another."""
+_IMPLICIT: Any = tuple[tuple(each.implicit for each in SIGNED_EXTENSIONS)]  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """What stands before the era, which is no type of SCALE."""
+
+    address: MultiAddress
+    signature: MultiSignature
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What stands behind it."""
+
+    nonce: Nonce
+    tip: Tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +181,13 @@ class UncheckedExtrinsic:
         if self.signature is None:
             out.append(_UNSIGNED)
         else:
-            out += bytes((_SIGNED, _ADDRESS_ID))
-            out += self.signature.signer
-            out.append(_SIGNATURE_SR25519)
-            out += self.signature.signature
+            out.append(_SIGNED)
+            out += encode(
+                _Signed(
+                    AccountAddress(self.signature.signer),
+                    Sr25519Signature(self.signature.signature),
+                )
+            )
             out += encode_extra(self.signature.extra)
         out += encode_call(self.call)
         return Extrinsic(bytes(out))
@@ -158,18 +236,11 @@ def decode_extrinsic(data: bytes) -> UncheckedExtrinsic:
 
 
 def _decode_signature(data: bytes) -> tuple[ExtrinsicSignature, int]:
-    if data[1] != _ADDRESS_ID:
-        raise MalformedExtrinsic(f"the address is of kind {data[1]}, only account ids are known")
-    if data[34] != _SIGNATURE_SR25519:
-        raise MalformedExtrinsic(f"the signature is of kind {data[34]}, only sr25519 is known")
-    signer, _ = decode_prefix(AccountId, data, 2)
-    signature, offset = decode_prefix(H512, data, 35)
+    before, offset = decode_prefix(_Signed, data, 1)
     era, offset = _decode_era(data, offset)
-    nonce, offset = decode_compact(data, offset)
-    tip, offset = decode_compact(data, offset)
-    if nonce >= 1 << 32 or tip >= _MAX_TIP:
-        raise MalformedExtrinsic(f"the nonce {nonce} or the tip {tip} is too large")
-    return ExtrinsicSignature(signer, signature, Extra(era, nonce, tip)), offset
+    behind, offset = decode_prefix(_Counts, data, offset)
+    extra = Extra(era, behind.nonce, behind.tip)
+    return ExtrinsicSignature(before.address.account, before.signature.signature, extra), offset
 
 
 def _decode_era(data: bytes, offset: int) -> tuple[Era, int]:
@@ -213,23 +284,14 @@ def signed(
 
 def signing_payload(call_bytes: bytes, extra: Extra, genesis_hash: Hash, era_hash: Hash) -> bytes:
     """What the signature of an extrinsic covers; hashed when it has more than 256 bytes."""
-    payload = (
-        call_bytes
-        + encode_extra(extra)
-        + SPEC_VERSION.to_bytes(4, "little")
-        + TRANSACTION_VERSION.to_bytes(4, "little")
-        + genesis_hash
-        + era_hash
-    )
+    implicit = (SPEC_VERSION, TRANSACTION_VERSION, genesis_hash, era_hash, None, None)
+    payload = call_bytes + encode_extra(extra) + encode(implicit, _IMPLICIT)
     return blake2_256(payload) if len(payload) > 256 else payload
 
 
 def encode_extra(extra: Extra) -> bytes:
     """Era, compact nonce, compact tip."""
-    out = bytearray(_encode_era(extra.era))
-    encode_compact(out, extra.nonce)
-    encode_compact(out, extra.tip)
-    return bytes(out)
+    return _encode_era(extra.era) + encode(_Counts(extra.nonce, extra.tip))
 
 
 def _encode_era(era: Era) -> bytes:
