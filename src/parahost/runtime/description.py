@@ -6,17 +6,13 @@ string under an attribute.
 
 from __future__ import annotations
 
-import ast
-import inspect
-import textwrap
-from collections.abc import Mapping
-from functools import cache
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Any
 
 from parahost.primitives.scale import encode, shape_of
 from parahost.primitives.scale.shapes import ScaleShape, Struct
 from parahost.primitives.values import dataclass
+from parahost.runtime.documentation import attribute_documentation, class_documentation
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Constant, Module, RuntimeCall, RuntimeEvent
 from parahost.runtime.modules import MODULE_TABLE
@@ -93,21 +89,21 @@ def _together(classes: tuple[type[Module], ...]) -> ModuleDescription:
         events=tuple(_event(told) for cls in classes for told in cls.events),
         errors=tuple(_error(error) for cls in classes for error in cls.errors),
         constants=tuple(_constant(cls, each) for cls in classes for each in cls.constants),
-        documentation="\n\n".join(_documentation(cls) for cls in classes),
+        documentation="\n\n".join(class_documentation(cls) for cls in classes),
     )
 
 
 def _call(made: type[RuntimeCall]) -> Variant:
     declared = made.declared
-    return Variant(declared.index, declared.name, _fields(made), _documentation(made))
+    return Variant(declared.index, declared.name, _fields(made), class_documentation(made))
 
 
 def _event(told: type[RuntimeEvent]) -> Variant:
-    return Variant(told.index, told.__name__, _fields(told), _documentation(told))
+    return Variant(told.index, told.__name__, _fields(told), class_documentation(told))
 
 
 def _error(error: type[ModuleError]) -> Variant:
-    return Variant(error.index, error.__name__, (), _documentation(error))
+    return Variant(error.index, error.__name__, (), class_documentation(error))
 
 
 def _item(cls: type[Module], item: StorageItem[Any, Any]) -> StorageDescription:
@@ -136,32 +132,7 @@ def _fields(cls: type) -> tuple[Field, ...]:
     return tuple(Field(name, field, documented.get(name, "")) for name, field in shape.fields)
 
 
-# Documentation
-
-
-def _documentation(cls: type) -> str:
-    """A class's docstring; empty where there is only what a dataclass writes by itself."""
-    text = cls.__doc__ or ""
-    return "" if text.startswith(f"{cls.__name__}(") else inspect.cleandoc(text)
-
-
 def _under(cls: type, declared: object) -> str:
     """The documentation of what is declared as an attribute of a class."""
     name = next(name for name, value in vars(cls).items() if value is declared)
     return attribute_documentation(cls).get(name, "")
-
-
-@cache
-def attribute_documentation(cls: type) -> Mapping[str, str]:
-    """The strings under the attributes of a class, by the attributes' names."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    assert isinstance(definition, ast.ClassDef), "a class's source is its definition"
-    found = {}
-    for attribute, text in pairwise(definition.body):
-        match attribute, text:
-            case (
-                (ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name))),
-                ast.Expr(value=ast.Constant(value=str(written))),
-            ):
-                found[name] = inspect.cleandoc(written)
-    return found
