@@ -24,6 +24,7 @@ from parahost.primitives.scale import (
     decode,
     encode,
 )
+from parahost.runtime.runtime_apis import RUNTIME_APIS
 
 SOURCE = Path(parahost.__file__).parent
 ROOMS = ("node", "chain", "consensus", "network", "runtime")
@@ -36,6 +37,8 @@ OF_OUR_OWN = (
     "runtime.storage.declarations",
 )
 """Modules that read what this node has written itself."""
+BY_A_TABLE = "runtime.api_trait"
+"""Decodes what the functions of the Runtime APIs take."""
 BOUNDED_BY_THE_EXTRINSIC = ("Register.genesis_head: bytes", "Register.validation_code: bytes")
 """One slice of a transaction, whose size is limited. The runtime refuses with an error of its own
 what is larger than the chain's configuration allows."""
@@ -47,7 +50,7 @@ def read_types() -> Iterator[tuple[str, Any]]:
     for room in ROOMS:
         for path in sorted((SOURCE / room).rglob("*.py")):
             name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-            if name in OF_OUR_OWN:
+            if name in (*OF_OUR_OWN, BY_A_TABLE):
                 continue
             for call in ast.walk(ast.parse(path.read_text())):
                 if (
@@ -58,6 +61,14 @@ def read_types() -> Iterator[tuple[str, Any]]:
                     module = import_module(f"parahost.{name}")
                     text = ast.unparse(call.args[0])
                     yield f"{name}: {text}", eval(text, vars(module))
+
+
+def asked_types() -> Iterator[tuple[str, Any]]:
+    """What the functions of the Runtime APIs take."""
+    for trait in RUNTIME_APIS:
+        for method in trait.methods:
+            for name, type_ in method.inputs:
+                yield f"{trait.name}_{method.name}: {name}", type_
 
 
 def unbounded(type_: Any, where: str, inside: tuple[Any, ...] = ()) -> Iterator[str]:
@@ -88,7 +99,7 @@ def unbounded(type_: Any, where: str, inside: tuple[Any, ...] = ()) -> Iterator[
                 yield from unbounded(hint, at, (*inside, type_))
 
 
-READ = [("data recovered from chunks", AvailableData), *read_types()]
+READ = [("data recovered from chunks", AvailableData), *read_types(), *asked_types()]
 
 
 @pytest.mark.parametrize("type_", [type_ for _, type_ in READ], ids=[name for name, _ in READ])

@@ -15,6 +15,7 @@ from xxhash import xxh64_intdigest
 from parahost.primitives.hashing import blake2_256
 
 __all__ = [
+    "blake2_64",
     "blake2_128",
     "blake2_128_concat",
     "blake2_256",
@@ -26,6 +27,10 @@ __all__ = [
     "twox_128",
     "twox_256",
 ]
+
+
+def blake2_64(data: bytes) -> bytes:
+    return blake2b(data, digest_size=8).digest()
 
 
 def blake2_128(data: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.primitives.basic import H256, U64, Slot
+from parahost.primitives.basic import H256, U32, U64, Slot
 from parahost.primitives.consensus import (
     AllowedSlots,
     BabeAuthorities,
@@ -77,6 +77,7 @@ class BabeEpoch:
 
 
 def babe_configuration(state: Reader) -> BabeConfiguration:
+    """What stays the same for the chain, and the genesis epoch's data."""
     babe = MODULES.babe
     config = _epoch_config(state)
     return BabeConfiguration(
@@ -117,6 +118,7 @@ def next_epoch(state: Reader) -> BabeEpoch:
 
 
 def babe_authorities(state: Reader) -> BabeAuthorities:
+    """Who may author blocks in the epoch of the state's block."""
     return MODULES.babe.authorities.get(state)
 
 
@@ -131,10 +133,12 @@ def _epoch_config(state: Reader) -> EpochConfiguration:
 
 
 def grandpa_authorities(state: Reader) -> GrandpaAuthorities:
+    """Who votes on the finality of the block's children."""
     return MODULES.grandpa.authorities.get(state)
 
 
 def grandpa_set_id(state: Reader) -> U64:
+    """How often the voters have changed."""
     return MODULES.grandpa.current_set_id.get(state)
 
 
@@ -159,7 +163,7 @@ def session_keys(state: Reader, account: AccountId) -> SessionKeys | None:
 # System
 
 
-def account_nonce(state: Reader, account: AccountId) -> int:
+def account_nonce(state: Reader, account: AccountId) -> U32:
     """The nonce of the account's next extrinsic."""
     return MODULES.system.nonce(state, account)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from parahost.primitives.basic import H256, U32, U128, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Digest, DigestItem
+from parahost.primitives.runtime_version import RuntimeVersion
 from parahost.primitives.scale import variant
 from parahost.runtime.dispatch import DispatchClass, DispatchInfo, DispatchRefusal, refusal_of
 from parahost.runtime.errors import (
@@ -21,6 +22,7 @@ from parahost.runtime.module import Constant, Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, Overlay, Reader, StorageList, StorageMap, StorageValue
+from parahost.runtime.version import RUNTIME_VERSION
 from parahost.runtime.weights import BLOCK_BASE, MAX_BLOCK_WEIGHT, MAX_INHERENT_WEIGHT, Weight
 
 BLOCK_HASH_COUNT = 2400
@@ -128,6 +130,8 @@ class System(Module, pallet=Pallet(0, "System")):
 
     # Constants
 
+    version = Constant("Version", RuntimeVersion, RUNTIME_VERSION)
+    """Which runtime this is."""
     block_hash_count = Constant("BlockHashCount", BlockNumber, BlockNumber(U32(BLOCK_HASH_COUNT)))
     """How many recent blocks' hashes are kept."""
     max_block_weight = Constant("MaxBlockWeight", Weight, MAX_BLOCK_WEIGHT)
@@ -206,7 +210,7 @@ class System(Module, pallet=Pallet(0, "System")):
         self.events_item.append(store, record)
         self.event_count.put(store, U32(self.event_count.get(store) + 1))
 
-    def nonce(self, store: Reader, account: AccountId) -> int:
+    def nonce(self, store: Reader, account: AccountId) -> U32:
         """How many extrinsics of the account have been in blocks: the next one's nonce."""
         return self.account.get(store, account).nonce
 

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
 
 from parahost.primitives import scale
 from parahost.primitives.basic import U8, U32
+from parahost.primitives.runtime_version import ApiId, RuntimeVersion
 from parahost.validation.code import wasm_of
 from parahost.validation.errors import FunctionFailed
 from parahost.validation.metering import INSTRUCTIONS_PER_BYTE
 
-ApiId = Annotated[bytes, scale.FixedLen(8)]
 _API_SIZE = 12
 _CORE_API = bytes.fromhex("df6acb689907609b")
 _PREAMBLE_SIZE = 8
@@ -32,20 +31,6 @@ INSTRUCTIONS_PER_READ_BYTE = 200
 
 class _Unreadable(Exception):
     """The code holds no version."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuntimeVersion:
-    """Substrate's ``RuntimeVersion``, as hosts give it to runtimes."""
-
-    spec_name: str
-    impl_name: str
-    authoring_version: U32
-    spec_version: U32
-    impl_version: U32
-    apis: tuple[tuple[ApiId, U32], ...]
-    transaction_version: U32
-    state_version: U8
 
 
 @dataclass(frozen=True, slots=True)

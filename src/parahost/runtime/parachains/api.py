@@ -72,6 +72,7 @@ class ParachainsApi:
         return self._parachains.inclusion.validators(state)
 
     def session_index_for_child(self, state: State) -> SessionIndex:
+        """The session to which the block's children belong."""
         return self._parachains.inclusion.current_session_index.get(state)
 
     def session_info(self, state: State, session: SessionIndex) -> SessionInfo | None:
@@ -79,6 +80,7 @@ class ParachainsApi:
         return self._parachains.included.session_info(state, session)
 
     def validator_groups(self, state: State) -> ValidatorGroups:
+        """The session's groups, by group index, and how they rotate (D19)."""
         store = self._child_of(state)
         scheduler = self._parachains.scheduler
         return ValidatorGroups(
@@ -208,6 +210,7 @@ class ParachainsApi:
     def candidate_pending_availability(
         self, state: State, para: ParaId
     ) -> CommittedCandidateReceipt | None:
+        """The candidate on the para's core that awaits availability."""
         return self._parachains.inclusion.candidate_pending_availability(state, para)
 
     def candidate_events(self, state: State) -> tuple[CandidateEvent, ...]:

@@ -1,0 +1,96 @@
+"""A Runtime API as clients know it: functions of a block's state, asked by name, in SCALE.
+
+What a function takes and gives is what its annotations say; its docstring is its documentation.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from parahost.primitives.basic import U32
+from parahost.primitives.scale import ScaleDecodeError, codec_of, decode, encode
+from parahost.primitives.values import dataclass
+from parahost.runtime.storage import State
+
+
+class RefusedStateCall(Exception):
+    """The runtime cannot be asked this."""
+
+
+class UnknownApiFunction(RefusedStateCall):
+    """No Runtime API has a function of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Exported method {name} is not found")
+        self.name = name
+
+
+class BadApiArguments(RefusedStateCall):
+    """The bytes are not what the function takes; ``why`` says where they go wrong."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"bad arguments of {name}: {why}")
+        self.name = name
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class ApiMethod:
+    """One function. ``inputs``: what it takes beside the state, by name, each an annotation with a
+    SCALE form; ``output``: what it gives."""
+
+    name: str
+    function: Callable[..., Any]
+    inputs: tuple[tuple[str, Any], ...]
+    output: Any
+    documentation: str
+
+    @classmethod
+    def of(cls, name: str, function: Callable[..., Any]) -> ApiMethod:
+        """:raises ScaleTypeError: when it takes or gives what has no SCALE form."""
+        hints = typing.get_type_hints(function, include_extras=True)
+        _, *parameters = inspect.signature(function).parameters
+        inputs = tuple((parameter, hints[parameter]) for parameter in parameters)
+        for type_ in (*dict(inputs).values(), hints["return"]):
+            codec_of(type_)
+        return cls(name, function, inputs, hints["return"], inspect.getdoc(function) or "")
+
+    def call(self, arguments: bytes, state: State) -> bytes:
+        """The answer in SCALE, on a state.
+
+        :raises BadApiArguments: when ``arguments`` are not the inputs one after the other.
+        """
+        try:
+            given = decode(self._inputs_type, arguments)
+        except ScaleDecodeError as error:
+            raise BadApiArguments(self.name, str(error)) from error
+        return encode(self.function(state, *given), self.output)
+
+    @property
+    def _inputs_type(self) -> Any:
+        return tuple[tuple(type_ for _, type_ in self.inputs)]  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTrait:
+    """Functions that belong together. ``version`` grows when they change."""
+
+    name: str
+    version: U32
+    methods: tuple[ApiMethod, ...]
+    documentation: str
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        version: U32,
+        documentation: str,
+        functions: Mapping[str, Callable[..., Any]],
+    ) -> ApiTrait:
+        """Of functions by the names by which they are asked."""
+        methods = tuple(ApiMethod.of(*each) for each in functions.items())
+        return cls(name, version, methods, documentation)
