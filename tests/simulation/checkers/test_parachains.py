@@ -25,8 +25,9 @@ from parahost.primitives.scale import BitVec, decode, encode
 from parahost.runtime.parachains import inclusion, scheduler
 from parahost.runtime.parachains.candidate_checks import CandidateChecks
 from parahost.runtime.parachains.parathreads import ParathreadEntry
-from parahost.simulation import CensoringAuthor, Scenario, Shape, Simulation
+from parahost.simulation import CensoringAuthor, EquivocatingAuthor, Scenario, Shape, Simulation
 from parahost.simulation.build import Build
+from parahost.simulation.checkers import reading
 from tests.simulation.checkers.planted import SMALL, bitten, intercepting, run_with, secretly
 
 
@@ -151,6 +152,19 @@ def test_heads_stand_still() -> None:
         CensoringAuthor(who=tuple(names)), names, Scenario(shape=SMALL, blocks=15), seed=1
     )
     assert "para 2000 has not moved" in bitten(outcome, "heads_move")
+
+
+def test_a_disabled_half_of_a_group_excuses_the_para() -> None:
+    """Found by the hunt's seed 87: the author that made two blocks for its slot is disabled, and
+    its group of two has no majority until the groups rotate."""
+    equivocating = EquivocatingAuthor(who=("validator-2",))
+    scenario = Scenario(shape=Shape(epoch_slots=9), blocks=17, adversaries=(equivocating,))
+    simulation = Simulation(scenario, 87)
+    outcome = simulation.run()
+    best = simulation.record.best().ancestry()
+    still = [block for block in best if 1 in reading.disabled(block.state)]
+    assert len(still) > 12
+    assert outcome.ok, outcome.verdicts
 
 
 def test_the_head_of_a_parathread_stands_still() -> None:

@@ -23,15 +23,10 @@ class BackedByItsGroup(Checker):
     def on_block(self, block: RecordedBlock) -> None:
         parent = block.parent
         assert parent is not None
-        groups = reading.groups(parent.state)
         for backing in self._ledger.step(block).backings:
             if backing.core is None:
                 continue  # the session ended with this block: nothing is pending after it
-            config = reading.configuration(parent.state)
-            frequency = config.parachain_rotation_frequency
-            elapsed = block.number - reading.session_start(parent.state)
-            rotations = elapsed // frequency if frequency else 0
-            group = groups[(backing.core - rotations) % len(groups)]
+            group = reading.group_serving(parent.state, backing.core, block.number)
             why = self._refusal(backing.backed, backing.candidate, group, parent)
             if why is not None:
                 self.violated(f"para {backing.para}: {why}", block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import trio
 
+from parahost.primitives.basic import U32, ParaId
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker
 from parahost.simulation.plan import collator_name
@@ -18,7 +19,8 @@ FINAL_WITHIN = 12
 
 class HeadsMove(Checker):
     """After the last fault, the head of each para with an honest collator moves at least once in so
-    many blocks; parathreads take turns, so each waits for all."""
+    many blocks; parathreads take turns, so each waits for all. Blocks do not count while too many
+    of the group that serves the para are disabled: nobody can back anything then."""
 
     name = "heads_move"
 
@@ -36,11 +38,28 @@ class HeadsMove(Checker):
             waited, head = 0, None
             for block in chain:
                 current = reading.head(block.state, para.id)
-                waited = 0 if current != head else waited + 1
-                head = current
+                if current != head:
+                    waited, head = 0, current
+                elif _can_be_backed(block, para.id):
+                    waited += 1
                 if waited > within:
                     self.violated(f"para {para.id} has not moved for {waited} blocks", block)
                     break
+
+
+def _can_be_backed(block: RecordedBlock, para: int) -> bool:
+    """Whether a majority of the group that serves the para in the block may take part. A parathread
+    can be served by any group that has no parachain."""
+    state = (block.parent or block).state
+    chains = reading.parachains(state)
+    cores = len(reading.groups(state))
+    served = [chains.index(ParaId(U32(para)))] if para in chains else range(len(chains), cores)
+    disabled = reading.disabled(state)
+    for core in served:
+        group = reading.group_serving(state, core, block.number)
+        if 2 * len(disabled.intersection(group)) >= len(group) > 0:
+            return False
+    return True
 
 
 class FinalityCatchesUp(Checker):

@@ -111,6 +111,20 @@ def session_start(state: State) -> int:
     return int(value(state, "ParaScheduler", "SessionStartBlock", U32, 0))
 
 
+def group_serving(state: State, core: int, number: int) -> tuple[int, ...]:
+    """The group that serves a core in block ``number``, a child of the state's block (A33, D2)."""
+    all_groups = groups(state)
+    frequency = configuration(state).parachain_rotation_frequency
+    rotations = (number - session_start(state)) // frequency if frequency else 0
+    return all_groups[(core - rotations) % len(all_groups)]
+
+
+def disabled(state: State) -> frozenset[int]:
+    """The validators of that session that may not take part, by validator index."""
+    worst = value(state, "ParasSlashing", "Disabled", tuple[tuple[U32, U32], ...], ())
+    return frozenset(int(index) for index, _ in worst)
+
+
 def parachains(state: State) -> tuple[ParaId, ...]:
     """Those with a core of their own, in the order of their cores."""
     found: tuple[ParaId, ...] = value(state, "Paras", "Parachains", tuple[ParaId, ...], ())
@@ -155,6 +169,8 @@ __all__ = [
     "authorship",
     "code",
     "configuration",
+    "disabled",
+    "group_serving",
     "groups",
     "head",
     "inherent",
