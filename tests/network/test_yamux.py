@@ -320,6 +320,35 @@ async def test_nothing_is_looked_at_after_the_end() -> None:
     assert mux.failure is None
 
 
+@pytest.mark.parametrize(
+    "frames",
+    [
+        header(1, 1, 1, 0),
+        header(0, 1, 1, 5) + b"hello",
+        header(9, 0, 0, 0),
+        header(3, 0, 0, 0),
+        header(0, 0, 2, 5) + b"hello",
+    ],
+    ids=["opening", "opening-with-data", "violation", "goodbye", "data"],
+)
+async def test_what_comes_in_the_turn_of_the_end_is_not_looked_at(frames: bytes) -> None:
+    """Another task ends the connection in the turn in which bytes have come."""
+
+    class LastWords(PlainChannel):
+        async def receive(self) -> bytes:
+            mux.abort("banned")
+            return frames
+
+    channel = LastWords(trio.testing.memory_stream_pair()[0], initiator=False)
+    mux = Yamux(cast(SecureChannel, channel), YamuxLimits(), Holdings(NetworkLimits()))
+    stream = mux.open_stream()
+    with trio.fail_after(20):
+        await mux.run()
+    assert (mux.ended, mux.failure, mux.violated) == ("banned", None, False)
+    with pytest.raises(PeerError, match="banned"):
+        await stream.receive_exactly(1)
+
+
 @pytest.mark.parametrize("part", ["receive", "send"])
 async def test_what_fails_in_the_muxer_ends_its_connection_only(
     monkeypatch: pytest.MonkeyPatch, part: str

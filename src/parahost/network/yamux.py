@@ -187,20 +187,23 @@ class Stream:
 
 
 class _Inbox:
-    """What has come over a channel and is not looked at yet."""
+    """What has come over a channel and is not looked at yet.
 
-    def __init__(self, channel: SecureChannel) -> None:
-        self._channel = channel
+    :param receive: the channel's next bytes; raises when there are none to act on.
+    """
+
+    def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
+        self._receive = receive
         self._buffer = bytearray()
 
     async def exactly(self, count: int) -> bytes:
         while len(self._buffer) < count:
-            self._buffer += await self._channel.receive()
+            self._buffer += await self._receive()
         return self._take(count)
 
     async def some(self, at_most: int) -> bytes:
         if not self._buffer:
-            self._buffer += await self._channel.receive()
+            self._buffer += await self._receive()
         return self._take(at_most)
 
     def _take(self, count: int) -> bytes:
@@ -366,7 +369,7 @@ class Yamux:
             self.queue(_PING, _SYN, 0, nonce & 0xFFFF_FFFF)
 
     async def _read(self) -> None:
-        inbox = _Inbox(self._channel)
+        inbox = _Inbox(self._receive)
         while self.ended is None:
             header = await inbox.exactly(_HEADER.size)
             self._received_any = True
@@ -385,6 +388,14 @@ class Yamux:
             else:
                 raise ProtocolViolation(f"yamux frame of type {kind}")
             await self._slow_down(opens_stream=kind in (_DATA, _WINDOW_UPDATE) and flags & _SYN)
+
+    async def _receive(self) -> bytes:
+        """:raises PeerError: when the connection is over, be it that it ended just now, in the same
+        turn in which these bytes came: nothing is acted on after the end."""
+        data = await self._channel.receive()
+        if self.ended is not None:
+            raise PeerError(self.ended)
+        return data
 
     async def _on_data(self, inbox: _Inbox, flags: int, stream_id: int, length: int) -> None:
         missing = self._checked_length(flags, stream_id, length)
