@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,23 +15,40 @@ from parahost.node.messages.utility import BlockAuthorshipData
 from parahost.primitives.basic import U32, U64, Hash, ParaId, Slot
 from parahost.primitives.header import BABE_ENGINE, Block, Consensus, Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.misbehavior import CandidateValidityDisagreement, MisbehaviorReport
 from parahost.runtime import inherents
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import State
 from parahost.runtime.weights import millis
 from parahost.simulation.executor import InlineExecutor
 from tests.runtime import world
-from tests.runtime.world import Chain, weigh
+from tests.runtime.test_contradictions import (
+    BOTH_WAYS,
+    CONTEXT,
+    INVALID,
+    OFFENDER,
+    TWO_SECONDED,
+    VALID,
+    candidate,
+)
+from tests.runtime.test_staking import STAKE, STAKED, stake
+from tests.runtime.world import NAMES, Chain, weigh
 
 
 class Provisioner:
-    """Has nothing but an inherent, which is empty unless a test says else."""
+    """Has an inherent, which is empty unless a test says else, and reports of misbehaviour."""
 
-    def __init__(self, chain: Chain, inherent: ParachainsInherentData | None = None) -> None:
-        self._inherent = inherent or ParachainsInherentData((), (), (), chain.header)
+    def __init__(
+        self,
+        chain: Chain,
+        inherent: ParachainsInherentData | None = None,
+        misbehavior: Sequence[MisbehaviorReport] = (),
+    ) -> None:
+        inherent = inherent or ParachainsInherentData((), (), (), chain.header)
+        self._data = BlockAuthorshipData(inherent, tuple(misbehavior))
 
     async def ask(self, request: object) -> BlockAuthorshipData:
-        return BlockAuthorshipData(self._inherent, ())
+        return self._data
 
 
 class At:
@@ -66,6 +83,7 @@ def proposer(
     *,
     journal: Any = None,
     inherent: ParachainsInherentData | None = None,
+    misbehavior: Sequence[MisbehaviorReport] = (),
     state_of: Callable[[Hash], State] | None = None,
 ) -> BlockProposer:
     genesis = chain.genesis
@@ -73,7 +91,7 @@ def proposer(
         U64(genesis.slot_duration_ms), U64(genesis.epoch_length), (U64(1), U64(4))
     )
     parts: Any = (
-        Provisioner(chain, inherent),
+        Provisioner(chain, inherent, misbehavior),
         chain.runtime,
         At(seconds),
         journal or Silence(),
@@ -198,3 +216,16 @@ async def test_a_header_that_a_transaction_made_too_long_leaves_a_block_without_
     assert len(made.extrinsics) == 2
     monkeypatch.undo()
     chain.execute(made)
+
+
+@pytest.mark.guide("A109")
+async def test_contradictions_are_brought_to_the_chain_and_cost_their_author() -> None:
+    """Two deeds, a tenth of the stake each. A disagreement proves nothing of anybody by itself."""
+    chain = Chain(STAKED)
+    chain.step()
+    disagreement = CandidateValidityDisagreement(CONTEXT, candidate(1), (VALID, INVALID))
+    made = await proposed(chain, misbehavior=(disagreement, BOTH_WAYS, TWO_SECONDED))
+    assert made is not None
+    assert len(made.extrinsics) == 5, "two inherents, two reports, a transaction"
+    chain.state = chain.execute(made).state
+    assert stake(chain, NAMES[OFFENDER]) == STAKE * 9 // 10 * 9 // 10

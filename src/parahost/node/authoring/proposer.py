@@ -21,13 +21,20 @@ from parahost.primitives.basic import Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.header import Block, Extrinsic, Header, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
-from parahost.primitives.misbehavior import MisbehaviorReport
+from parahost.primitives.misbehavior import (
+    CandidateValidityDisagreement,
+    DoubleVote,
+    MisbehaviorReport,
+    SelfContradiction,
+)
 from parahost.runtime import inherents
 from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.errors import BlockTooHeavy, BodyTooLong, InvalidBlock, InvalidTransaction
 from parahost.runtime.executive import BlockBuilder, Runtime
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.module import RuntimeCall
 from parahost.runtime.storage import State
 
 log = logging.getLogger(__name__)
@@ -154,11 +161,19 @@ def _nothing_of_paras(parent: Header) -> ParachainsInherentData:
 
 
 def reports_for_chain(reports: Iterable[MisbehaviorReport]) -> list[Extrinsic]:
-    """The reports that the chain takes today, as extrinsics: equivocations in consensus."""
-    found = []
-    for report in reports:
-        if isinstance(report, BabeEquivocationProof):
-            found.append(inherent(ReportBabeEquivocation(report)))
-        elif isinstance(report, GrandpaEquivocationProof):
-            found.append(inherent(ReportGrandpaEquivocation(report)))
-    return found
+    """What of the reports proves something to the chain, as extrinsics. A disagreement does not: it
+    is settled by a dispute."""
+    calls = (_report_call(report) for report in reports)
+    return [inherent(call) for call in calls if call is not None]
+
+
+def _report_call(report: MisbehaviorReport) -> RuntimeCall | None:
+    match report:
+        case BabeEquivocationProof():
+            return ReportBabeEquivocation(report)
+        case GrandpaEquivocationProof():
+            return ReportGrandpaEquivocation(report)
+        case SelfContradiction() | DoubleVote():
+            return ReportContradiction(report)
+        case CandidateValidityDisagreement():
+            return None
