@@ -27,6 +27,7 @@ from parahost.node.utility.network_bridge import NetworkBridge
 from parahost.node.utility.peer_set_manager import PeerSetManager
 from parahost.node.utility.provisioner import Provisioner
 from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.node.validity.candidate_checking import CandidateChecking
 from parahost.runtime.parachains.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     AvailabilityStore: lambda node: AvailabilityStore(node.ports.database),
     AvailabilityDistribution: lambda node: AvailabilityDistribution(node.ports.keystore),
     AvailabilityRecovery: lambda node: AvailabilityRecovery(),
+    CandidateChecking: lambda node: CandidateChecking(),
     BitfieldSigning: lambda node: BitfieldSigning(
         node.ports.keystore, node.parameters.slot_duration_s
     ),

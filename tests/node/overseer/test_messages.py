@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 
-from parahost.node.messages import availability, backing, collation, network, utility
+from parahost.node.messages import availability, backing, collation, network, utility, validity
 from parahost.node.messages.base import Message, Request
 from parahost.node.subsystems import SUBSYSTEMS
 from tests.constructed import constructed_in
@@ -12,13 +12,13 @@ from tests.constructed import constructed_in
 FROM_OUTSIDE = {
     "RequestBlockAuthorshipData": "block authorship asks (A104)",
     "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
-    "RecoverAvailableData": "approval checkers, who come with node/validity (D27)",
+    "CheckCandidate": "approval voting and the dispute coordinator, which come with node/validity",
 }
 """What no subsystem says, and who does."""
 
 MESSAGES = {
     declared.__name__
-    for module in (availability, backing, collation, network, utility)
+    for module in (availability, backing, collation, network, utility, validity)
     for declared in vars(module).values()
     if inspect.isclass(declared) and issubclass(declared, Message)
 } - {Message.__name__, Request.__name__}

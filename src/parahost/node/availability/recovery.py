@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,14 +16,12 @@ from parahost.node.messages.availability import (
     RecoverAvailableData,
     RecoveryFailure,
 )
-from parahost.node.messages.base import Message, Reply, Unanswered
+from parahost.node.messages.base import Message
 from parahost.node.messages.network import ReportPeer, ResolveValidators, SendRequest
-from parahost.node.messages.utility import RuntimeApiRequest
 from parahost.node.overseer import Context, Subsystem
 from parahost.primitives.basic import U32, CandidateHash, ChunkIndex, ValidatorId
 from parahost.primitives.candidates import AvailableData
 from parahost.primitives.scale import ScaleDecodeError
-from parahost.runtime import api
 
 IN_FLIGHT = 16
 """Requests under way at a time for one candidate."""
@@ -34,73 +31,44 @@ ROUNDS = 3
 """How often every validator whose chunk is missing is asked before the data count as unavailable;
 peers and their records may come late."""
 BETWEEN_ROUNDS_S = 1.0
-RECENT = 4
-"""Results kept: several checks of one candidate may come one after another."""
 
 RecoveryOutcome = AvailableData | RecoveryFailure
 
 
 class AvailabilityRecovery(Subsystem):
-    """One job per candidate, however many ask."""
+    """One job per request."""
 
     name = "availability-recovery"
     receives = (RecoverAvailableData,)
     sends: ClassVar[tuple[type[Message], ...]] = (
         QueryAvailableData,
         QueryChunks,
-        RuntimeApiRequest,
         ResolveValidators,
         SendRequest,
         ReportPeer,
     )
 
-    def __init__(self) -> None:
-        self._asking: dict[CandidateHash, list[Reply[RecoveryOutcome]]] = {}
-        self._recent: OrderedDict[CandidateHash, RecoveryOutcome] = OrderedDict()
-
     def on_message(self, message: Message) -> None:
         assert isinstance(message, RecoverAvailableData)
         request = message
-        candidate = request.receipt.hash()
-        if candidate in self._recent:
-            self._recent.move_to_end(candidate)
-            request.reply.answer(self._recent[candidate])
-        elif candidate in self._asking:
-            self._asking[candidate].append(request.reply)
-        else:
-            self._asking[candidate] = [request.reply]
-            self.ctx.spawn(None, lambda: self._serve(candidate, request), "recover")
 
-    async def _serve(self, candidate: CandidateHash, request: RecoverAvailableData) -> None:
-        try:
-            outcome = await self._recover(candidate, request)
-        except Unanswered:
-            for reply in self._asking.pop(candidate):
-                reply.drop()
-            return
-        if outcome is not RecoveryFailure.UNAVAILABLE:
-            self._recent[candidate] = outcome
-            if len(self._recent) > RECENT:
-                self._recent.popitem(last=False)
-        for reply in self._asking.pop(candidate):
-            reply.answer(outcome)
+        async def serve() -> None:
+            request.reply.answer(await self._recover(request))
 
-    async def _recover(
-        self, candidate: CandidateHash, request: RecoverAvailableData
-    ) -> RecoveryOutcome:
-        """:raises Unanswered: when the session is not known."""
+        self.ctx.spawn(None, serve, "recover")
+
+    async def _recover(self, request: RecoverAvailableData) -> RecoveryOutcome:
+        candidate, validators = request.receipt.hash(), request.validators
         held = await self.ctx.ask(QueryAvailableData(candidate))
         if held is not None:
             return held
-        validators = await self._validators(request)
-        gathering = Gathering(
-            self.ctx, candidate, request.receipt.descriptor.erasure_root, validators
-        )
+        root = request.receipt.descriptor.erasure_root
+        gathering = Gathering(self.ctx, candidate, root, validators)
         chunks = await gathering.run()
         if len(chunks) < gathering.needed:
             outcome: RecoveryOutcome = RecoveryFailure.UNAVAILABLE
         else:
-            count, root = len(validators), gathering.erasure_root
+            count = len(validators)
             outcome = await self.ctx.executor.run(lambda: rebuild(chunks, count, root))
         if isinstance(outcome, RecoveryFailure):
             self.ctx.journal.record(
@@ -109,14 +77,6 @@ class AvailabilityRecovery(Subsystem):
         else:
             self.ctx.journal.record("recovery.done", candidate=candidate)
         return outcome
-
-    async def _validators(self, request: RecoverAvailableData) -> tuple[ValidatorId, ...]:
-        info = await self.ctx.ask(
-            RuntimeApiRequest(request.relay_parent, api.session_info, (request.session,))
-        )
-        if info is None:
-            raise Unanswered
-        return info.validators
 
 
 def rebuild(chunks: dict[int, bytes], validators: int, erasure_root: bytes) -> RecoveryOutcome:

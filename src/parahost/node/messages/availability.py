@@ -14,7 +14,7 @@ from parahost.primitives.basic import (
     ChunkIndex,
     Hash,
     PeerId,
-    SessionIndex,
+    ValidatorId,
     ValidatorIndex,
 )
 from parahost.primitives.candidates import AvailableData, CandidateReceipt, PoV
@@ -121,12 +121,11 @@ class RecoveryFailure(Enum):
 
 @dataclass(eq=False, slots=True)
 class RecoverAvailableData(Request[AvailableData | RecoveryFailure]):
-    """Rebuild a candidate's data from chunks of the validators of the session in which it was
-    backed; ``relay_parent`` is a block whose state knows that session."""
+    """Rebuild a candidate's data from chunks of the ``validators`` of the session in which it was
+    backed."""
 
     receipt: CandidateReceipt
-    session: SessionIndex
-    relay_parent: Hash
+    validators: tuple[ValidatorId, ...]
 
 
 # To Bitfield Distribution

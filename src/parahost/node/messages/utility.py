@@ -82,14 +82,14 @@ ValidationOutcome = CandidateValid | CandidateInvalid | CandidateUndecided
 
 @dataclass(eq=False, slots=True)
 class ValidateCandidate(Request[ValidationOutcome]):
-    """Judge a candidate (A102, D14). With ``commitments_hash``, its outputs must be these; in any
-    case they must be what the relay chain accepts by ``criteria``."""
+    """Judge a candidate (A102, D14). With ``commitments_hash``, its outputs must be these; with
+    ``criteria``, what the relay chain accepts by them. Without, it has accepted them already."""
 
     descriptor: CandidateDescriptor
     commitments_hash: bytes | None
     validation_data: PersistedValidationData
     code: ValidationCode
-    criteria: AcceptanceCriteria
+    criteria: AcceptanceCriteria | None
     pov: PoV
     kind: ExecutionKind
 

@@ -47,7 +47,7 @@ def check_before_execution(request: ValidateCandidate, verifier: Verifier) -> st
 
 def judge_result(request: ValidateCandidate, result: bytes) -> ValidationOutcome:
     """Hold what the function returned against what the candidate promised, and against what the
-    relay chain accepts."""
+    relay chain will accept, unless it has."""
     outputs = read_result(result)
     if isinstance(outputs, CandidateInvalid):
         return outputs
@@ -56,8 +56,11 @@ def judge_result(request: ValidateCandidate, result: bytes) -> ValidationOutcome
     commitments = outputs.commitments()
     if request.commitments_hash is not None and commitments.hash() != request.commitments_hash:
         return CandidateInvalid("the outputs are not those that the candidate commits to")
-    refused = judge_acceptance(commitments, request.criteria)
-    return refused or CandidateValid(commitments, request.validation_data)
+    if request.criteria is not None:
+        refused = judge_acceptance(commitments, request.criteria)
+        if refused is not None:
+            return refused
+    return CandidateValid(commitments, request.validation_data)
 
 
 def read_result(result: bytes) -> ValidationResult | CandidateInvalid:
