@@ -21,7 +21,13 @@ from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.reputation import OVER_RATE, SLOW_READER, VIOLATION
 from parahost.network.session import PeerSession, PeerTalk, Protocols
 from parahost.network.yamux import Yamux
-from parahost.ports.network import NotificationProtocol, ObservedRole, RequestProtocol
+from parahost.ports.network import (
+    NetworkEvent,
+    Notification,
+    NotificationProtocol,
+    ObservedRole,
+    RequestProtocol,
+)
 from parahost.primitives.basic import H256, PeerId
 from tests.network.test_yamux import muxed
 from tests.node.harness import TrioClock
@@ -172,3 +178,56 @@ async def test_a_session_begins_with_its_part_of_a_burst(
                 await ours._throttle(1)
             assert trio.current_time() - began == pytest.approx(waits_s, abs=0.2)
             assert bool(reports) == (waits_s > 0)
+
+
+async def test_what_waited_while_its_session_ended_is_not_heard(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """A notification and a request that came beyond the rate, and were held up."""
+    limits = NetworkLimits(messages_per_s=0.5, messages_burst=1)
+    heard: list[object] = []
+
+    async def answer(_: PeerId, payload: bytes) -> bytes:
+        heard.append(payload)
+        return b""
+
+    async with session(limits) as (ours, peer, _), trio.open_nursery() as nursery:
+        ours._protocols.notifications[TOLD.name] = (TOLD, heard.append)
+        ours._protocols.requests[ASKED.name] = (ASKED, answer)
+        nursery.start_soon(ours.run)
+        telling, asking = peer.open_stream(), peer.open_stream()
+        await multistream.propose(telling, "/x/told/1")
+        await multistream.propose(asking, "/x/asked/1")
+        await telling.send(frame(b"in time"))
+        await trio.testing.wait_all_tasks_blocked()
+        await telling.send(frame(b"held up"))
+        await asking.send(frame(b"held up"))
+        await trio.testing.wait_all_tasks_blocked()
+        ours.abort("enough")
+    told = [each.payload for each in heard if isinstance(each, Notification)]
+    assert told == [b"in time"]
+    assert b"held up" not in heard
+
+
+async def test_notifications_that_come_in_one_go_leave_turns_to_others() -> None:
+    in_a_row = [0]
+
+    def hear(event: NetworkEvent) -> None:
+        in_a_row[-1] += isinstance(event, Notification)
+
+    async def others() -> None:
+        while True:
+            in_a_row.append(0)
+            await trio.lowlevel.checkpoint()
+
+    async with session(NetworkLimits()) as (ours, peer, _), trio.open_nursery() as nursery:
+        ours._protocols.notifications[TOLD.name] = (TOLD, hear)
+        nursery.start_soon(ours.run)
+        nursery.start_soon(others)
+        telling = peer.open_stream()
+        await multistream.propose(telling, "/x/told/1")
+        await telling.send(1000 * frame(b"small"))
+        while sum(in_a_row) < 1000:
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert max(in_a_row) <= 2

@@ -312,6 +312,7 @@ class PeerSession:
             await self._throttle(len(payload))
             if (taking := handler(Notification(self.peer, name, payload))) is not None:
                 await taking
+            await trio.lowlevel.checkpoint()  # many small ones may have come in one go
 
     async def _send_in_time(self, stream: Stream, data: bytes) -> None:
         limits = self._limits
@@ -397,7 +398,10 @@ class PeerSession:
         return bytes((AnswerStatus.ANSWERED,)) + frame(answer)
 
     async def _throttle(self, size: int) -> None:
-        """Wait until the peer is within its rate again; being beyond it costs reputation."""
+        """Wait until the peer is within its rate again; being beyond it costs reputation.
+
+        :raises PeerError: when the session ended meanwhile: nothing is acted on after its end.
+        """
         wait_s = max(self._messages.take(1), self._bytes.take(size))
         if wait_s == 0:
             return
@@ -406,6 +410,8 @@ class PeerSession:
             self._over_rate_at = now
             self._talk.report(self.peer, OVER_RATE, "sends more than its rate")
         await self._clock.sleep(wait_s)
+        if self.ended is not None:
+            raise PeerError(self.ended)
 
     # Lists of peers.
 
