@@ -327,6 +327,22 @@ async def test_whoever_asks_when_work_stops_is_refused() -> None:
         assert request.reply.settled
 
 
+async def test_whoever_asks_in_the_turn_in_which_work_stops_is_refused() -> None:
+    """The next block comes between the request and the first step of the job that answers it."""
+
+    def next_block(_: ReportPeer) -> Any:
+        stage.import_child()
+        raise Silent
+
+    async with on_stage(PoVDistribution(), answers={ReportPeer: next_block}) as stage:
+        await stage.say(DistributePoV(RELAY_PARENT, A.hash(), PARA, pov(1)))
+        request = requested(A.hash())
+        report = PoVRequested(PeerId("p"), b"short", Reply())
+        await stage.say(request, report)
+        with pytest.raises(Unanswered):
+            await request.reply.wait()
+
+
 async def test_a_request_that_does_not_decode_costs() -> None:
     async with on_stage(PoVDistribution()) as stage:
         bad = PoVRequested(PeerId("p"), b"short", Reply())

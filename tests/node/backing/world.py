@@ -297,10 +297,13 @@ class Stage:
 
     async def move_on(self) -> None:
         """A child of the relay parent comes; work on the relay parent stops."""
+        self.import_child()
+        await self.rest()
+
+    def import_child(self) -> None:
         self.overseer.block_imported(
             scripted_leaf(number=2, parent=RELAY_PARENT, answers=runtime_answers())
         )
-        await self.rest()
 
     def heard(self, kind: type[M]) -> list[M]:
         """What the neighbours were told of that kind, in order."""

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.base import Message, Request, Unanswered
+from parahost.node.messages.base import Message, Reply, Request, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork, StopWork
 from parahost.node.overseer import (
     GraphError,
@@ -231,7 +231,6 @@ async def test_a_job_may_end_its_own_scope_and_one_that_has_not_begun_ends_at_on
         did.append("never")
 
     async def waits() -> None:
-        await trio.lowlevel.checkpoint()
         did.append("never")
 
     async with running(make_overseer([speaker, Listener()])):
@@ -311,6 +310,32 @@ async def test_answers_come_by_the_side_channel_and_dropped_requests_say_so() ->
         assert await overseer.ask(Square(7)) == 49
         with pytest.raises(Unanswered):
             await overseer.ask(Square(-1))
+
+
+async def test_a_question_is_dropped_when_its_job_ends_without_an_answer() -> None:
+    """The scope ends amidst the job, or before its first step; or the job gives none."""
+
+    async def gives_none() -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def answers() -> None:
+        answered.answer(49)
+
+    speaker = Speaker()
+    amidst, before, none, answered = Reply[int](), Reply[int](), Reply[int](), Reply[int]()
+    scope = Scope()
+    async with running(make_overseer([speaker, Listener()])):
+        speaker.ctx.spawn(scope, trio.sleep_forever, "amidst", amidst)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not amidst.settled
+        speaker.ctx.spawn(scope, trio.sleep_forever, "before", before)
+        scope.end()
+        speaker.ctx.spawn(None, gives_none, "none", none)
+        speaker.ctx.spawn(None, answers, "answers", answered)
+        for reply in (amidst, before, none):
+            with pytest.raises(Unanswered):
+                await reply.wait()
+        assert await answered.wait() == 49
 
 
 @pytest.mark.guide("A71")

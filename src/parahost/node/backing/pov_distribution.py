@@ -243,7 +243,7 @@ class PoVDistribution(Subsystem):
             return
         held = self._held.get(request.candidate)
         if held is None or not self.ctx.spawn(
-            held.relay_parent, partial(self._serve, held, message), "serve PoV"
+            held.relay_parent, partial(self._serve, held, message), "serve PoV", message.reply
         ):
             message.reply.answer(None)
 
@@ -251,16 +251,13 @@ class PoVDistribution(Subsystem):
 
     async def _serve(self, held: HeldPoV, message: PoVRequested) -> None:
         peer = message.peer
-        try:
-            if held.served.get(peer, 0) < SERVINGS and peer in await self._group(held):
-                held.served[peer] = held.served.get(peer, 0) + 1
-                message.reply.answer(held.payload)
-            elif self._for_others.take_up_to(len(held.payload), least=len(held.payload)):
-                message.reply.answer(held.payload)
-            else:
-                message.reply.answer(None)
-        finally:
-            message.reply.drop()  # when work on the relay parent has stopped
+        if held.served.get(peer, 0) < SERVINGS and peer in await self._group(held):
+            held.served[peer] = held.served.get(peer, 0) + 1
+            message.reply.answer(held.payload)
+        elif self._for_others.take_up_to(len(held.payload), least=len(held.payload)):
+            message.reply.answer(held.payload)
+        else:
+            message.reply.answer(None)
 
     async def _group(self, held: HeldPoV) -> Collection[PeerId]:
         """The peers of the candidate's group, by the records that are known."""

@@ -226,13 +226,12 @@ class ValidatorSide(CollationDistribution):
         size = None if sender is None else sender.advertised.get(message.relay_parent)
 
         async def fetch() -> None:
-            try:
-                assert size is not None
-                message.reply.answer(await self._fetched(message, size))
-            finally:
-                message.reply.drop()
+            assert size is not None
+            message.reply.answer(await self._fetched(message, size))
 
-        if size is None or not self.ctx.spawn(message.relay_parent, fetch, "fetch collation"):
+        if size is None or not self.ctx.spawn(
+            message.relay_parent, fetch, "fetch collation", message.reply
+        ):
             message.reply.answer(None)
 
     async def _fetched(self, wanted: FetchCollation, size: int) -> Collation | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.base import Message, Request
+from parahost.node.messages.base import Message, Reply, Request
 from parahost.node.messages.signals import OverseerSignal
 from parahost.node.overseer.scope import Scope
 from parahost.ports import Clock, Executor, Journal, Random
@@ -50,13 +50,18 @@ class Context(Protocol):
         ...
 
     def spawn(
-        self, within: Hash | Scope | None, job: Callable[[], Awaitable[None]], name: str
+        self,
+        within: Hash | Scope | None,
+        job: Callable[[], Awaitable[None]],
+        name: str,
+        reply: Reply[Any] | None = None,
     ) -> bool:
         """Start a job ``within`` a relay parent, whose ``StopWork`` cancels it; or within a scope
         of the subsystem's own, until that is ended; or, with ``None``, for as long as the node
         lives. ``False``, and nothing is started, when the relay parent is no active leaf or the
-        scope has ended. An exception that leaves a job takes the node down (A69), but for
-        ``Unanswered``, which ends the job."""
+        scope has ended. When that ends before the job's first step, the job takes none. A
+        ``reply`` that the job leaves unanswered, however it ends, is dropped. An exception that
+        leaves a job takes the node down (A69), but for ``Unanswered``, which ends the job."""
         ...
 
     @property

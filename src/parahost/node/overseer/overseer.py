@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.base import Message, Request, Unanswered
+from parahost.node.messages.base import Message, Reply, Request, Unanswered
 from parahost.node.messages.signals import OverseerSignal, StopWork
 from parahost.node.overseer.context import Subsystem
 from parahost.node.overseer.graph import MessageGraph
@@ -289,6 +289,7 @@ class Overseer:
         within: Hash | Scope | None,
         job: Callable[[], Awaitable[None]],
         name: str,
+        reply: Reply[Any] | None,
     ) -> bool:
         assert self._nursery is not None
         if isinstance(within, bytes):
@@ -297,11 +298,15 @@ class Overseer:
             within = seat.jobs.setdefault(within, Scope())
         elif within is not None and within.has_ended:
             return False
-        self._nursery.start_soon(self._run_job, seat, within, job, name=name)
+        self._nursery.start_soon(self._run_job, seat, within, job, reply, name=name)
         return True
 
     async def _run_job(
-        self, seat: _Seat, scope: Scope | None, job: Callable[[], Awaitable[None]]
+        self,
+        seat: _Seat,
+        scope: Scope | None,
+        job: Callable[[], Awaitable[None]],
+        reply: Reply[Any] | None,
     ) -> None:
         try:
             await (job() if scope is None else scope.run(job))
@@ -309,6 +314,9 @@ class Overseer:
             pass
         except Exception as error:
             raise SubsystemFailed(seat.subsystem.name) from error
+        finally:
+            if reply is not None:
+                reply.drop()
 
 
 class _Hands:
@@ -337,9 +345,13 @@ class _Hands:
         await self._overseer._wait_for_room()
 
     def spawn(
-        self, within: Hash | Scope | None, job: Callable[[], Awaitable[None]], name: str
+        self,
+        within: Hash | Scope | None,
+        job: Callable[[], Awaitable[None]],
+        name: str,
+        reply: Reply[Any] | None = None,
     ) -> bool:
-        return self._overseer._spawn(self._seat, within, job, name)
+        return self._overseer._spawn(self._seat, within, job, name, reply)
 
     @property
     def leaves(self) -> Mapping[Hash, ActiveLeaf]:

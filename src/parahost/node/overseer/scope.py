@@ -30,11 +30,12 @@ class Scope:
             job.cancel()
 
     async def run(self, job: Callable[[], Awaitable[None]]) -> None:
-        """For the overseer: the job, until it is done or the scope ends."""
+        """For the overseer: the job, until it is done or the scope ends. When the scope has ended
+        already, the job takes no step: what it works on may be gone."""
+        if self._has_ended:
+            return
         with trio.CancelScope() as cancel:
             self._jobs[cancel] = None
-            if self._has_ended:  # between the start of the job and its first step
-                cancel.cancel()
             try:
                 await job()
             finally:
