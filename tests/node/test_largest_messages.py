@@ -34,6 +34,7 @@ from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.availability.bitfield_rules import messages as bitfields
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.availability.chunk_request import ChunkRequest
+from parahost.node.availability.data_request import AvailableDataRequest
 from parahost.node.backing import statement_wire
 from parahost.node.backing.pov_distribution import PoVRequest
 from parahost.node.collation import wire as collation
@@ -157,13 +158,17 @@ def candidate() -> CommittedCandidateReceipt:
     return CommittedCandidateReceipt(descriptor, commitments())
 
 
+def available() -> AvailableData:
+    data = PersistedValidationData(HeadData(bytes(MAX_HEAD_DATA_BYTES)), _4, _32, _4)
+    return AvailableData(PoV(bytes(MAX_POV_BYTES)), data)
+
+
 @cache
 def chunk() -> ErasureChunk:
     """All of the data in one chunk, and a proof as for all validators."""
-    data = PersistedValidationData(HeadData(bytes(MAX_HEAD_DATA_BYTES)), _4, _32, _4)
-    available = encode(AvailableData(PoV(bytes(MAX_POV_BYTES)), data))
-    length = max(erasure.chunk_length(len(available), n) for n in (1, 2, 3))
-    assert length >= len(available)
+    data = encode(available())
+    length = max(erasure.chunk_length(len(data), n) for n in (1, 2, 3))
+    assert length >= len(data)
     proof = (_32,) * (MAX_VALIDATORS - 1).bit_length()
     return ErasureChunk(bytes(length), ChunkIndex(_4), proof)
 
@@ -365,6 +370,7 @@ ASKED: list[tuple[str, Made, Made]] = [
         blocks,
     ),
     ("req_pov", lambda: encode(PoVRequest(_32)), lambda: encode(PoV(bytes(MAX_POV_BYTES)))),
+    ("req_available_data", lambda: encode(AvailableDataRequest(_32)), lambda: encode(available())),
     ("req_chunk", lambda: encode(ChunkRequest(_32, ChunkIndex(_4))), lambda: encode(chunk())),
     (
         "req_collation",

@@ -44,9 +44,12 @@ POV_REQUEST = RequestProtocol("req_pov", 128, MAX_POV_BYTES + ENVELOPE_BYTES, ti
 CHUNK_REQUEST = RequestProtocol(
     "req_chunk", 128, GOSSIP_LIMITS[AVAILABILITY_DISTRIBUTION], timeout_s=3.0
 )
+AVAILABLE_DATA_REQUEST = RequestProtocol(
+    "req_available_data", 128, MAX_AVAILABLE_DATA_BYTES + ENVELOPE_BYTES, timeout_s=3.0
+)
 COLLATION_REQUEST = RequestProtocol(
     "req_collation", 128, MAX_POV_BYTES + MAX_COMMITMENTS_BYTES + ENVELOPE_BYTES, timeout_s=3.0
 )
 """A collation carries its commitments too, and they may carry new code."""
 
-REQUESTS = (POV_REQUEST, CHUNK_REQUEST, COLLATION_REQUEST)
+REQUESTS = (POV_REQUEST, CHUNK_REQUEST, AVAILABLE_DATA_REQUEST, COLLATION_REQUEST)

@@ -11,7 +11,7 @@ from parahost.simulation.adversaries.garbage import garbage, notifications
 from parahost.simulation.random import Streams
 from tests.hostile.peer import HostilePeer, Tally, Target, besiege
 
-PROTOCOLS = ("sync", "req_pov", "req_chunk", "req_collation")
+PROTOCOLS = ("sync", "req_pov", "req_chunk", "req_available_data", "req_collation")
 
 
 async def garbage_on_every_protocol(target: Target, tally: Tally) -> None:

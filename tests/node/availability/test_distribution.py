@@ -1,18 +1,16 @@
-"""Availability Distribution and Recovery among several nodes (A89-A93)."""
+"""Availability Distribution among several nodes (A89-A93)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock
 
 from parahost import erasure
 from parahost.node.availability.chunk_gossip import (
@@ -27,42 +25,26 @@ from parahost.node.availability.distribution import (
     AvailabilityDistribution,
 )
 from parahost.node.availability.pending import PendingCandidate
-from parahost.node.availability.recovery import AvailabilityRecovery
-from parahost.node.availability.store import AvailabilityStore
 from parahost.node.gossip import COST_NOT_IN_VIEW, Acceptance
 from parahost.node.messages.availability import (
     AvailabilityNetwork,
-    BitfieldNetwork,
     QueryChunk,
-    RecoverAvailableData,
-    RecoveryFailure,
-    StoreAvailableData,
-    StoreChunk,
-    Stored,
     TakeChunks,
 )
-from parahost.node.messages.backing import PoVRequested, StatementNetwork
 from parahost.node.messages.base import Message
-from parahost.node.messages.collation import CollationNetwork, CollationRequested
 from parahost.node.messages.network import (
     OurViewChange,
     PeerMessage,
-    PeerSetNetwork,
     ReportPeer,
     ResolveValidators,
     View,
 )
 from parahost.node.messages.utility import BlockHeader, RuntimeApiRequest
-from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
-from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.network_bridge import (
-    NetworkBridge,
     ProtocolMessage,
     WireMessage,
 )
-from parahost.node.utility.runtime_api import RuntimeApi
-from parahost.ports import ObservedRole
 from parahost.ports.network import RequestHandler
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import (
@@ -77,137 +59,18 @@ from parahost.primitives.basic import (
     PeerId,
     ValidatorIndex,
 )
-from parahost.primitives.candidates import AvailableData
 from parahost.primitives.header import Header
 from parahost.primitives.scale import encode
-from parahost.primitives.statements import BackedCandidate
-from parahost.storage.memory import MemoryDatabase
-from tests.memory_network import MemoryNetwork, MemoryPort
-from tests.node.availability.world import RelayChain, hash_of, key_store, plain
+from tests.node.availability.net import VALIDATORS, chunks_of, net, peer, relay_chain, wrong
+from tests.node.availability.world import RelayChain, hash_of, key_store
 from tests.node.backing.world import Silent, on_stage
-from tests.node.directory import Directory
-from tests.node.harness import make_overseer
-from tests.runtime.parachains.world import World, validator_ids
-
-VALIDATORS = 6
-
-
-class Elsewhere(Subsystem):
-    """Receives what the bridge may send to subsystems that are not under test."""
-
-    name = "elsewhere"
-    receives: ClassVar[tuple[type[Message], ...]] = (
-        StatementNetwork,
-        BitfieldNetwork,
-        CollationNetwork,
-        PeerSetNetwork,
-        PoVRequested,
-        CollationRequested,
-    )
-
-    def on_message(self, message: Message) -> None:
-        raise AssertionError(f"nobody registered for {message!r}")
-
-
-def peer(index: int) -> PeerId:
-    return PeerId(f"peer {index}")
-
-
-@dataclass
-class Node:
-    index: int
-    port: MemoryPort
-    overseer: Overseer
-    chain: RelayChain
-
-    def import_(self, *headers: Header) -> None:
-        for header in headers:
-            self.overseer.block_imported(self.chain.leaf(header))
-
-    async def store(self, candidate: BackedCandidate, data: AvailableData) -> None:
-        root = candidate.candidate.descriptor.erasure_root
-        own = ValidatorIndex(U32(self.index))
-        request = StoreAvailableData(hash_of(candidate), data, root, VALIDATORS, own)
-        assert await self.overseer.ask(request) is Stored.KEPT
-
-    async def chunk(self, candidate: BackedCandidate, index: int | None = None) -> bool:
-        wanted = ChunkIndex(U32(self.index if index is None else index))
-        return await self.overseer.ask(QueryChunk(hash_of(candidate), wanted)) is not None
-
-    async def recover(self, candidate: BackedCandidate) -> AvailableData | RecoveryFailure:
-        return await self.overseer.ask(
-            RecoverAvailableData(plain(candidate), validator_ids(VALIDATORS))
-        )
-
-
-@dataclass
-class Net:
-    chain: RelayChain
-    network: MemoryNetwork
-    directory: dict[bytes, PeerId]
-    nodes: list[Node] = field(default_factory=list)
-
-    def import_(self, *headers: Header) -> None:
-        for node in self.nodes:
-            node.import_(*headers)
-
-    async def lacking(self, candidate: BackedCandidate) -> list[int]:
-        """Validators without their chunk."""
-        return [node.index for node in self.nodes if not await node.chunk(candidate)]
-
-    def costs(self) -> list[tuple[PeerId, int, str]]:
-        return [cost for node in self.nodes for cost in node.port.costs()]
-
-
-@asynccontextmanager
-async def net(
-    chain: RelayChain, links: Iterable[tuple[int, int]] | None = None, count: int = VALIDATORS
-) -> AsyncIterator[Net]:
-    """That many validators' nodes; all connected unless the links are given."""
-    network = MemoryNetwork()
-    directory = {v: peer(i) for i, v in enumerate(validator_ids(count))}
-    made = Net(chain, network, directory)  # type: ignore[arg-type]
-    async with trio.open_nursery() as nursery:
-        for index in range(count):
-            port = network.port(peer(index))
-            overseer = make_overseer(
-                [
-                    NetworkBridge(port, ObservedRole.AUTHORITY),
-                    Directory(directory),
-                    RuntimeApi(chain.state_of),
-                    ChainApi(chain),
-                    AvailabilityStore(MemoryDatabase()),
-                    AvailabilityDistribution(key_store(index)),
-                    AvailabilityRecovery(),
-                    Elsewhere(),
-                ]
-            )
-            await nursery.start(overseer.run, [chain.leaf(chain.genesis)])
-            made.nodes.append(Node(index, port, overseer, chain))
-        nursery.start_soon(network.run)
-        if links is None:
-            links = [(a, b) for a in range(count) for b in range(a)]
-        for a, b in links:
-            network.connect(peer(a), peer(b))
-        await wait_all_tasks_blocked()
-        yield made
-        nursery.cancel_scope.cancel()
-
-
-def relay_chain() -> RelayChain:
-    return RelayChain(World(validators=VALIDATORS, parachains=[100, 101]))
+from tests.runtime.parachains.world import validator_ids
 
 
 def backers_of(chain: RelayChain, para: int) -> tuple[int, ...]:
     world = chain.world
     group = world.assignment(para).group_idx
     return tuple(world.host.scheduler.validator_groups.get(world.state)[group])
-
-
-def chunks_of(data: AvailableData) -> list[ErasureChunk]:
-    chunks = erasure.encode(encode(data), VALIDATORS)
-    _, proofs = erasure.root_and_proofs(chunks)
-    return [ErasureChunk(chunks[i], ChunkIndex(U32(i)), proofs[i]) for i in range(VALIDATORS)]
 
 
 @pytest.mark.guide("A89", "A92", "A93")
@@ -529,10 +392,6 @@ def gossip(message: ChunkGossip) -> bytes:
     return encode(ProtocolMessage(AVAILABILITY_DISTRIBUTION, encode(message)), WireMessage)
 
 
-def wrong(chunk: ErasureChunk) -> ErasureChunk:
-    return replace(chunk, chunk=bytes([chunk.chunk[0] ^ 1]) + chunk.chunk[1:])
-
-
 @pytest.mark.guide("A90", "A91")
 @pytest.mark.usefixtures("each_gain_is_reported")
 async def test_wrong_and_unwanted_chunks_are_refused_and_cost(autojump_clock: MockClock) -> None:
@@ -712,81 +571,3 @@ async def test_so_many_candidates_that_were_live_are_remembered() -> None:
             await stage.say(works_on(number))
         assert list(subsystem._live) == [candidates[299].hash]
         assert list(subsystem._past) == [each.hash for each in candidates[43:299]]
-
-
-# Recovery
-
-
-async def test_data_are_recovered_from_a_third_of_the_chunks(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    block = chain.add(backed=[candidate])
-    async with net(chain) as made:
-        await made.nodes[0].store(candidate, data)
-        made.import_(block)
-        await trio.sleep(0.5)
-        silent = [peer(0), peer(1), peer(2), peer(3)]
-        made.network.allow = lambda source, target: target not in silent
-        # Its own and one other chunk are there: f + 1 = 2 of 6.
-        assert await made.nodes[5].recover(candidate) == data
-        assert await made.nodes[0].recover(candidate) == data  # has them itself
-        assert made.nodes[0].port.requests == []
-
-
-async def test_data_of_too_few_chunks_are_unavailable_until_there_are_more(
-    autojump_clock: MockClock,
-) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        assert await made.nodes[5].recover(candidate) is RecoveryFailure.UNAVAILABLE
-        for index in (1, 2):
-            await made.nodes[index].store(candidate, data)
-        assert await made.nodes[5].recover(candidate) == data
-
-
-async def test_borrowed_peer_ids_mask_no_chunk(autojump_clock: MockClock) -> None:
-    """0 and 1 have their chunks, which are enough. The records of 3 and 4 name their peers."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in (0, 1):
-            request = StoreChunk(hash_of(candidate), chunks_of(data)[index])
-            assert await made.nodes[index].overseer.ask(request)
-        ids = validator_ids(VALIDATORS)
-        made.directory[ids[3]], made.directory[ids[4]] = peer(0), peer(1)
-        assert await made.nodes[5].recover(candidate) == data
-
-
-async def test_what_was_never_data_is_invalid(autojump_clock: MockClock) -> None:
-    """The root is of chunks that no encoder made; each is proven all the same."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    chunks = erasure.encode(encode(data), VALIDATORS)
-    chunks[-1] = bytes(len(chunks[-1]))
-    root, proofs = erasure.root_and_proofs(chunks)
-    descriptor = replace(candidate.candidate.descriptor, erasure_root=root)
-    receipt = replace(candidate.candidate, descriptor=descriptor)
-    bad = replace(candidate, candidate=chain.world.signed(receipt, "collator"))
-    async with net(chain) as made:
-        for index in range(VALIDATORS - 1):
-            chunk = ErasureChunk(chunks[index], ChunkIndex(U32(index)), proofs[index])
-            assert await made.nodes[index].overseer.ask(StoreChunk(hash_of(bad), chunk))
-        assert await made.nodes[5].recover(bad) is RecoveryFailure.INVALID
-
-
-async def test_lying_holders_are_reported_and_others_asked(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
-
-        async def lie(source: PeerId, payload: bytes) -> bytes | None:
-            return encode(wrong(chunks_of(data)[0]))
-
-        for index in (0, 1, 2):
-            made.nodes[index].port.answerers["req_chunk"] = lie
-        assert await made.nodes[5].recover(candidate) == data
-        for _, cost, reason in made.nodes[5].port.costs():
-            assert (cost, reason) == (COST_BAD_PROOF.value, COST_BAD_PROOF.reason)

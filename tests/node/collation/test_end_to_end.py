@@ -16,6 +16,7 @@ from parahost.node.messages.availability import (
     AvailabilityNetwork,
     BitfieldNetwork,
     ChunkRequested,
+    DataRequested,
 )
 from parahost.node.messages.backing import (
     CollationAdvertised,
@@ -52,7 +53,14 @@ from tests.node.collation.world import (
 from tests.node.harness import make_overseer, running
 from tests.runtime.world import Chain, key
 
-_BESIDE = (StatementNetwork, AvailabilityNetwork, BitfieldNetwork, PoVRequested, ChunkRequested)
+_BESIDE = (
+    StatementNetwork,
+    AvailabilityNetwork,
+    BitfieldNetwork,
+    PoVRequested,
+    ChunkRequested,
+    DataRequested,
+)
 
 
 def node(chain: Chain, network: MemoryPort, keys: KeyStore, own: list[Subsystem]) -> Overseer:

@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.availability import AvailabilityNetwork, BitfieldNetwork, ChunkRequested
+from parahost.node.messages.availability import (
+    AvailabilityNetwork,
+    BitfieldNetwork,
+    ChunkRequested,
+    DataRequested,
+)
 from parahost.node.messages.backing import PoVRequested, StatementNetwork
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import CollationNetwork, CollationRequested
@@ -85,6 +90,7 @@ class Speakers(Subsystem):
         PeerSetNetwork,
         PoVRequested,
         ChunkRequested,
+        DataRequested,
         CollationRequested,
     )
 

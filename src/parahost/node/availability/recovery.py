@@ -1,8 +1,16 @@
-"""Availability Recovery: a candidate's data from the chunks of a third of the validators."""
+"""Availability Recovery: a candidate's data from its backers, or from the chunks of a third of the
+validators.
+
+Each backer has all of the data. So the backers are asked first, one after another; what one gives
+is encoded anew and held against the erasure root. When that takes too long, chunks are gathered
+from random validators in parallel. Only chunks, each proven to be of the root, can show that the
+root itself is wrong.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import trio
@@ -10,37 +18,58 @@ import trio
 from parahost import erasure
 from parahost.consensus.fanout import sample
 from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
+from parahost.node.availability.data_request import AvailableDataRequest, fetch_data
+from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.availability import (
+    DataRequested,
     QueryAvailableData,
     QueryChunks,
     RecoverAvailableData,
     RecoveryFailure,
 )
 from parahost.node.messages.base import Message
-from parahost.node.messages.network import ReportPeer, ResolveValidators, SendRequest
+from parahost.node.messages.network import (
+    RegisterRequestProducer,
+    ReportPeer,
+    ResolveValidators,
+    SendRequest,
+)
 from parahost.node.overseer import Context, Subsystem
-from parahost.primitives.basic import U32, CandidateHash, ChunkIndex, ValidatorId
+from parahost.node.protocols import AVAILABLE_DATA_REQUEST
+from parahost.primitives.basic import (
+    U32,
+    CandidateHash,
+    ChunkIndex,
+    PeerId,
+    ValidatorId,
+    ValidatorIndex,
+)
 from parahost.primitives.candidates import AvailableData
-from parahost.primitives.scale import ScaleDecodeError
+from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
-IN_FLIGHT = 16
-"""Requests under way at a time for one candidate."""
+FROM_BACKERS_S = 2.0
+"""So long are the backers asked before chunks are gathered: a silent group does not hold up the
+check of its own candidate."""
+IN_FLIGHT = 50
+"""Requests for chunks under way at a time for one candidate: if a third of 1,000 validators keep
+silent, there are enough chunks within four of their timeouts."""
 SPARE = 2
 """Requests beyond the chunks that are needed, so that a silent peer holds nobody up."""
 ROUNDS = 3
-"""How often every validator whose chunk is missing is asked before the data count as unavailable;
-peers and their records may come late."""
+"""How often everybody is asked before the data count as unavailable; peers and their records may
+come late."""
 BETWEEN_ROUNDS_S = 1.0
 
-RecoveryOutcome = AvailableData | RecoveryFailure
+Peers = Mapping[ValidatorId, PeerId]
 
 
 class AvailabilityRecovery(Subsystem):
     """One job per request."""
 
     name = "availability-recovery"
-    receives = (RecoverAvailableData,)
+    receives = (RecoverAvailableData, DataRequested)
     sends: ClassVar[tuple[type[Message], ...]] = (
+        RegisterRequestProducer,
         QueryAvailableData,
         QueryChunks,
         ResolveValidators,
@@ -48,38 +77,67 @@ class AvailabilityRecovery(Subsystem):
         ReportPeer,
     )
 
-    def on_message(self, message: Message) -> None:
-        assert isinstance(message, RecoverAvailableData)
-        request = message
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        ctx.send(RegisterRequestProducer(AVAILABLE_DATA_REQUEST, DataRequested))
 
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case RecoverAvailableData():
+                self._on_recover(message)
+            case DataRequested():
+                self._on_requested(message)
+
+    def _on_recover(self, request: RecoverAvailableData) -> None:
         async def serve() -> None:
             request.reply.answer(await self._recover(request))
 
         self.ctx.spawn(None, serve, "recover")
 
-    async def _recover(self, request: RecoverAvailableData) -> RecoveryOutcome:
-        candidate, validators = request.receipt.hash(), request.validators
+    def _on_requested(self, message: DataRequested) -> None:
+        try:
+            wanted: AvailableDataRequest = decode(AvailableDataRequest, message.payload)
+        except ScaleDecodeError:
+            self.ctx.send(ReportPeer(message.peer, COST_MALFORMED))
+            message.reply.answer(None)
+            return
+
+        async def answer_from_store() -> None:
+            data = await self.ctx.ask(QueryAvailableData(wanted.candidate))
+            message.reply.answer(None if data is None else encode(data))
+
+        self.ctx.spawn(None, answer_from_store, "answer data request")
+
+    # Jobs
+
+    async def _recover(self, request: RecoverAvailableData) -> AvailableData | RecoveryFailure:
+        candidate = request.receipt.hash()
         held = await self.ctx.ask(QueryAvailableData(candidate))
         if held is not None:
             return held
-        root = request.receipt.descriptor.erasure_root
-        gathering = Gathering(self.ctx, candidate, root, validators)
-        chunks = await gathering.run()
-        if len(chunks) < gathering.needed:
-            outcome: RecoveryOutcome = RecoveryFailure.UNAVAILABLE
-        else:
-            count = len(validators)
-            outcome = await self.ctx.executor.run(lambda: rebuild(chunks, count, root))
-        if isinstance(outcome, RecoveryFailure):
+        recovery = Recovery(
+            self.ctx,
+            candidate,
+            request.receipt.descriptor.erasure_root,
+            request.validators,
+            request.backers,
+        )
+        found = await recovery.run()
+        if isinstance(found, RecoveryFailure):
+            chunks = len(recovery.chunks)
             self.ctx.journal.record(
-                "recovery.failed", candidate=candidate, reason=outcome.value, chunks=len(chunks)
+                "recovery.failed", candidate=candidate, reason=found.value, chunks=chunks
             )
         else:
             self.ctx.journal.record("recovery.done", candidate=candidate)
-        return outcome
+        return found
 
 
-def rebuild(chunks: dict[int, bytes], validators: int, erasure_root: bytes) -> RecoveryOutcome:
+def rebuild(
+    chunks: Mapping[int, bytes], validators: int, erasure_root: bytes
+) -> AvailableData | RecoveryFailure:
     """The data, encoded anew and held against the root. ``INVALID`` says that whoever made the
     root did not make it from any data: the chunks have been proven one by one."""
     try:
@@ -89,60 +147,84 @@ def rebuild(chunks: dict[int, bytes], validators: int, erasure_root: bytes) -> R
 
 
 @dataclass(slots=True)
-class Gathering:
-    """Collects proven chunks of one candidate, as many as are needed."""
+class Recovery:
+    """The recovery of one candidate's data."""
 
     ctx: Context
     candidate: CandidateHash
     erasure_root: bytes
     validators: tuple[ValidatorId, ...]
+    backers: tuple[ValidatorIndex, ...]
+    chunks: dict[int, bytes] = field(default_factory=dict)
+    """What has been gathered, proven."""
 
     @property
     def needed(self) -> int:
+        """How many chunks are enough."""
         return erasure.threshold(len(self.validators))
 
-    async def run(self) -> dict[int, bytes]:
-        """Chunks by index; fewer than needed when no more could be had."""
-        held = await self.ctx.ask(QueryChunks(self.candidate))
-        chunks: dict[int, bytes] = {chunk.index: chunk.chunk for chunk in held}
+    async def run(self) -> AvailableData | RecoveryFailure:
+        """Ask everybody, and again those who had nothing."""
+        for chunk in await self.ctx.ask(QueryChunks(self.candidate)):
+            self.chunks[chunk.index] = chunk.chunk
         for number in range(ROUNDS):
             if number:
                 await self.ctx.clock.sleep(BETWEEN_ROUNDS_S)
-            await self._round(chunks)
-            if len(chunks) >= self.needed:
-                break
-        return chunks
+            peers = await self.ctx.ask(ResolveValidators(self.validators))
+            whole = await self._from_backers(peers)
+            if whole is not None:
+                return whole
+            await self._gather(peers)
+            if len(self.chunks) >= self.needed:
+                return await self.ctx.executor.run(self._rebuilt)
+        return RecoveryFailure.UNAVAILABLE
 
-    async def _round(self, chunks: dict[int, bytes]) -> None:
+    def _rebuilt(self) -> AvailableData | RecoveryFailure:
+        return rebuild(self.chunks, len(self.validators), self.erasure_root)
+
+    async def _from_backers(self, peers: Peers) -> AvailableData | None:
+        """All data, from one backer after another in random order."""
+        keys = [self.validators[index] for index in self.backers if index < len(self.validators)]
+        holders = list(dict.fromkeys(peers[key] for key in keys if key in peers))
+        request = AvailableDataRequest(self.candidate)
+        with trio.move_on_after(FROM_BACKERS_S):
+            for peer in sample(self.ctx.random, holders, len(holders)):
+                data = await fetch_data(
+                    self.ctx, peer, request, self.erasure_root, len(self.validators)
+                )
+                if data is not None:
+                    return data
+        return None
+
+    async def _gather(self, peers: Peers) -> None:
         """Ask every validator whose chunk is missing, in random order, until there are enough."""
-        peers = await self.ctx.ask(ResolveValidators(self.validators))
         lacking = [
             (ChunkIndex(U32(index)), peers[validator])
             for index, validator in enumerate(self.validators)
-            if validator in peers and index not in chunks
+            if validator in peers and index not in self.chunks
         ]
         order = iter(sample(self.ctx.random, lacking, len(lacking)))
-
         under_way = 0
 
         async def ask_one_after_another() -> None:
             nonlocal under_way
             for index, peer in order:
-                request = ChunkRequest(self.candidate, index)
                 under_way += 1
-                chunk = await fetch_chunk(
-                    self.ctx, peer, request, self.erasure_root, len(self.validators)
-                )
+                await self._ask_for(index, peer)
                 under_way -= 1
-                if chunk is not None:
-                    chunks[chunk.index] = chunk.chunk
-                if len(chunks) >= self.needed:
+                if len(self.chunks) >= self.needed:
                     nursery.cancel_scope.cancel()
-                if len(chunks) + under_way >= self.needed + SPARE:
+                if len(self.chunks) + under_way >= self.needed + SPARE:
                     return
 
-        if len(chunks) >= self.needed:
+        if len(self.chunks) >= self.needed:
             return
         async with trio.open_nursery() as nursery:
-            for _ in range(min(IN_FLIGHT, self.needed - len(chunks) + SPARE)):
+            for _ in range(min(IN_FLIGHT, self.needed - len(self.chunks) + SPARE)):
                 nursery.start_soon(ask_one_after_another)
+
+    async def _ask_for(self, index: ChunkIndex, peer: PeerId) -> None:
+        request = ChunkRequest(self.candidate, index)
+        chunk = await fetch_chunk(self.ctx, peer, request, self.erasure_root, len(self.validators))
+        if chunk is not None:
+            self.chunks[chunk.index] = chunk.chunk

@@ -121,11 +121,21 @@ class RecoveryFailure(Enum):
 
 @dataclass(eq=False, slots=True)
 class RecoverAvailableData(Request[AvailableData | RecoveryFailure]):
-    """Rebuild a candidate's data from chunks of the ``validators`` of the session in which it was
-    backed."""
+    """Get a candidate's data, as a whole from those of the ``validators`` who are its ``backers``,
+    or rebuilt from chunks. The validators are those of the session in which it was backed."""
 
     receipt: CandidateReceipt
     validators: tuple[ValidatorId, ...]
+    backers: tuple[ValidatorIndex, ...]
+
+
+@dataclass(slots=True)
+class DataRequested(Message):
+    """A peer asks us for all data of a candidate."""
+
+    peer: PeerId
+    payload: bytes
+    reply: Reply[bytes | None]
 
 
 # To Bitfield Distribution

@@ -10,7 +10,12 @@ from collections.abc import Awaitable
 from dataclasses import field
 from typing import Annotated, ClassVar
 
-from parahost.node.messages.availability import AvailabilityNetwork, BitfieldNetwork, ChunkRequested
+from parahost.node.messages.availability import (
+    AvailabilityNetwork,
+    BitfieldNetwork,
+    ChunkRequested,
+    DataRequested,
+)
 from parahost.node.messages.backing import PoVRequested, StatementNetwork
 from parahost.node.messages.base import Message, Reply, Unanswered
 from parahost.node.messages.collation import CollationNetwork, CollationRequested
@@ -111,6 +116,7 @@ class NetworkBridge(Subsystem):
         PeerSetNetwork,
         PoVRequested,
         ChunkRequested,
+        DataRequested,
         CollationRequested,
         RefreshView,
     )

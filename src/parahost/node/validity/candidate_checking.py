@@ -117,7 +117,7 @@ class CandidateChecking(Subsystem):
     async def _recover(
         self, request: CheckCandidate, session: SessionInfo
     ) -> AvailableData | RecoveryFailure:
-        wanted = RecoverAvailableData(request.receipt, session.validators)
+        wanted = RecoverAvailableData(request.receipt, session.validators, request.backers)
         return await self.ctx.ask(wanted)
 
     async def _execute(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from parahost.node.availability.chunk_gossip import ChunkGossip
-from parahost.node.messages.availability import ChunkRequested, DistributeBitfield
+from parahost.node.messages.availability import ChunkRequested, DataRequested, DistributeBitfield
 from parahost.node.messages.backing import PoVRequested
 from parahost.node.messages.base import Message, Reply
 from parahost.node.messages.network import SendMessage
 from parahost.node.node import Node
 from parahost.node.protocols import AVAILABILITY_DISTRIBUTION
 from parahost.primitives.availability import ErasureChunk
+from parahost.primitives.candidates import AvailableData, PoV
 from parahost.primitives.runtime_api import OccupiedCore
 from parahost.primitives.scale import BitVec, decode, encode
 from parahost.runtime import api
@@ -38,7 +39,8 @@ class WithholdsPoV(Adversary):
 
 @dataclass(frozen=True, kw_only=True)
 class WithholdsChunks(Adversary):
-    """Gives nobody a chunk. While no more than f do so, the others have enough (A43, D7)."""
+    """Gives nobody a chunk, nor all of the data. While no more than f do so, the others have enough
+    (A43, D7)."""
 
     kind: ClassVar[str] = "withholds_chunks"
 
@@ -51,7 +53,8 @@ class WithholdsChunks(Adversary):
 
 @dataclass(frozen=True, kw_only=True)
 class SendsWrongChunks(Adversary):
-    """Sends chunks that their proofs do not fit. None is kept, and each costs reputation (A90)."""
+    """Sends chunks that their proofs do not fit, and data that are not the candidate's. None are
+    kept, and each costs reputation (A90)."""
 
     kind: ClassVar[str] = "sends_wrong_chunks"
 
@@ -87,7 +90,7 @@ class _PoVMiser:
 class _ChunkMiser:
     def intercept(self, sender: str, message: Message) -> Iterable[Message]:
         match message:
-            case ChunkRequested():
+            case ChunkRequested() | DataRequested():
                 message.reply.answer(None)
                 return ()
             case SendMessage(protocol=protocol) if protocol == AVAILABILITY_DISTRIBUTION:
@@ -99,7 +102,9 @@ class _ChunkForger:
     def intercept(self, sender: str, message: Message) -> Iterable[Message]:
         match message:
             case ChunkRequested(peer, payload, reply):
-                return (ChunkRequested(peer, payload, _SpoiledReply(reply)),)
+                return (ChunkRequested(peer, payload, _SpoiledReply(reply, _spoiled_chunk)),)
+            case DataRequested(peer, payload, reply):
+                return (DataRequested(peer, payload, _SpoiledReply(reply, _spoiled_data)),)
             case SendMessage(peers, protocol, payload) if protocol == AVAILABILITY_DISTRIBUTION:
                 gossip: ChunkGossip = decode(ChunkGossip, payload)
                 wrong = replace(gossip, chunk=_spoiled(gossip.chunk))
@@ -108,21 +113,31 @@ class _ChunkForger:
 
 
 class _SpoiledReply(Reply[bytes | None]):
-    """Hands a chunk on, but not as it was."""
+    """Hands an answer on, but not as it was."""
 
-    def __init__(self, asker: Reply[bytes | None]) -> None:
+    def __init__(self, asker: Reply[bytes | None], spoil: Callable[[bytes], bytes]) -> None:
         super().__init__()
         self._asker = asker
+        self._spoil = spoil
 
     def answer(self, value: bytes | None) -> None:
         super().answer(value)
         if value is not None:
-            value = encode(_spoiled(decode(ErasureChunk, value)))
+            value = self._spoil(value)
         self._asker.answer(value)
 
     def drop(self) -> None:
         super().drop()
         self._asker.drop()
+
+
+def _spoiled_chunk(encoded: bytes) -> bytes:
+    return encode(_spoiled(decode(ErasureChunk, encoded)))
+
+
+def _spoiled_data(encoded: bytes) -> bytes:
+    data: AvailableData = decode(AvailableData, encoded)
+    return encode(replace(data, pov=PoV(data.pov.block_data + b"spoiled")))
 
 
 def _spoiled(chunk: ErasureChunk) -> ErasureChunk:

@@ -30,6 +30,7 @@ from parahost.crypto import sr25519
 from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.availability.chunk_gossip import ChunkGossip
 from parahost.node.availability.chunk_request import ChunkRequest
+from parahost.node.availability.data_request import AvailableDataRequest
 from parahost.node.backing.pov_distribution import PoVRequest
 from parahost.node.backing.statement_wire import SecondedOnWire, StatementOnWire, messages
 from parahost.node.collation.wire import (
@@ -42,6 +43,7 @@ from parahost.node.collation.wire import (
 from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View
 from parahost.node.protocols import (
     AVAILABILITY_DISTRIBUTION,
+    AVAILABLE_DATA_REQUEST,
     BITFIELD_DISTRIBUTION,
     CHUNK_REQUEST,
     COLLATION,
@@ -297,6 +299,7 @@ class Tongue:
             yield SYNC, encode(blocks)
             yield POV_REQUEST, encode(PoVRequest(candidate))
             yield CHUNK_REQUEST, encode(ChunkRequest(candidate, ChunkIndex(U32(0))))
+            yield AVAILABLE_DATA_REQUEST, encode(AvailableDataRequest(candidate))
             yield COLLATION_REQUEST, encode(CollationFetch(self._head(), self._para()))
 
     def _gossip(self, protocol: ProtocolId, payload: bytes) -> StrangerMessage:
