@@ -1,0 +1,1 @@
+"""Disputes, the nodes' part: who says what of a candidate, and what this node does about it."""
