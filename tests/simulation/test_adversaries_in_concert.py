@@ -23,7 +23,7 @@ from parahost.simulation.scenario_files import load_scenario
 
 WHOLE_GROUP = ("validator-3", "validator-4")
 """Of 7 validators for 3 parachains, until the first session ends."""
-CHECKER = "recoverable_and_valid"
+CHECKER = "nothing_final_invalid"
 
 
 class Run:

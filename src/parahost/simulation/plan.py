@@ -27,6 +27,7 @@ from parahost.runtime.development import (
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
+from parahost.runtime.session import Validators
 from parahost.runtime.storage import State
 
 MAX_PARATHREADS = 1000
@@ -126,6 +127,8 @@ class NetworkPlan:
 
     owners: Mapping[bytes, str]
     """The names of nodes by their public keys."""
+    stakers: Mapping[bytes, str]
+    """The names of validators by their accounts."""
 
     @property
     def validators(self) -> tuple[NodePlan, ...]:
@@ -164,6 +167,7 @@ def plan_network(shape: Shape) -> NetworkPlan:
         for spec in specs
     ]
     nodes = (*validators, *collators)
+    members = tuple(map(local_validator, names))
     owners = {
         keypair_from_uri(key_type, uri).public: node.name
         for node in nodes
@@ -171,11 +175,12 @@ def plan_network(shape: Shape) -> NetworkPlan:
     }
     return NetworkPlan(
         shape,
-        _genesis(shape, names, chains, threads),
+        _genesis(shape, members, chains, threads),
         tuple(chains),
         tuple(threads),
         nodes,
         owners,
+        {member.account: name for name, member in zip(names, members, strict=True)},
     )
 
 
@@ -196,7 +201,7 @@ def _specs(shape: Shape) -> list[ParachainSpec]:
 
 
 def _genesis(
-    shape: Shape, names: list[str], chains: list[ParachainSpec], threads: list[ParachainSpec]
+    shape: Shape, validators: Validators, chains: list[ParachainSpec], threads: list[ParachainSpec]
 ) -> State:
     fields: dict[str, int] = {
         "parathread_cores": min(len(threads), 1),
@@ -206,7 +211,6 @@ def _genesis(
     }
     changed: dict[str, Any] = {name: U32(value) for name, value in fields.items()}
     configuration = replace(DEFAULT_CONFIGURATION, **changed)
-    validators = tuple(local_validator(name) for name in names)
     return GenesisConfig(
         validators=validators,
         sudo=sudo_account(),

@@ -32,7 +32,7 @@ class BacksWrongData(Adversary):
     sees that it does not give the root, says ``Invalid`` (A75), and the disagreement is reported
     (A109). Where they are the majority, the candidate is included, and whoever recovers its data
     gets others than those that were judged: that is for checks and disputes to answer, and the
-    scenario says so by ``without=("recoverable_and_valid",)``. All other promises hold.
+    scenario says so by ``without=("nothing_final_invalid",)``. All other promises hold.
     """
 
     kind: ClassVar[str] = "backs_wrong_data"

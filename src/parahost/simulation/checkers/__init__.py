@@ -21,8 +21,18 @@ from parahost.simulation.checkers.inclusion import IncludedByTwoThirds, OnePendi
 from parahost.simulation.checkers.liveness import ChainGrows, FinalityCatchesUp, HeadsMove
 from parahost.simulation.checkers.memory import BoundedMemory
 from parahost.simulation.checkers.parathreads import ClaimsGetTheirTries
+from parahost.simulation.checkers.stakes import (
+    InvalidBackersSlashed,
+    NoHonestSlashed,
+    StakeConserved,
+)
 from parahost.simulation.checkers.states import IssuanceAgrees, OneStateRoot
 from parahost.simulation.checkers.undisturbed import StrangersChangeNothing
+from parahost.simulation.checkers.verdicts import (
+    AcceptedOrDisputed,
+    DisputesConclude,
+    NothingFinalInvalid,
+)
 
 ALL: Sequence[type[Checker]] = (
     NoConflictingFinality,
@@ -33,6 +43,12 @@ ALL: Sequence[type[Checker]] = (
     OnePendingPerPara,
     IncludedByTwoThirds,
     ClaimsGetTheirTries,
+    NothingFinalInvalid,
+    AcceptedOrDisputed,
+    DisputesConclude,
+    InvalidBackersSlashed,
+    NoHonestSlashed,
+    StakeConserved,
     NoContradiction,
     NoHonestReported,
     NoFalseAlarm,

@@ -1,126 +1,32 @@
-"""Availability and validity: what was included can be had again, and was right."""
+"""Availability and validity: what honest validators vouch for can be had again, and was right."""
 
 from __future__ import annotations
 
-from parahost.erasure import ErasureError, recover_value, verify_chunk
-from parahost.node.availability.archive import CHUNKS
-from parahost.ports import ExecutionKind, Returned
-from parahost.primitives.availability import ErasureChunk
-from parahost.primitives.candidates import (
-    AvailableData,
-    PersistedValidationData,
-    ValidationParams,
-    ValidationResult,
-)
-from parahost.primitives.hashing import blake2_256
-from parahost.primitives.scale import ScaleDecodeError, decode, encode
-from parahost.simulation.checkers import reading
+from parahost.simulation.checkers.candidate_judge import CandidateJudge
 from parahost.simulation.checkers.checker import Checker, Scene
-from parahost.simulation.checkers.ledger import CandidateLedger, LedgerCandidate
+from parahost.simulation.checkers.ledger import CandidateLedger
 from parahost.simulation.record import RecordedBlock
-from parahost.validation import InProcessHost
-
-MAX_POV_SIZE = 10 * 1024 * 1024
 
 
 class RecoverableAndValid(Checker):
-    """Each included candidate is recoverable from the chunks that honest validators have on disk,
-    and those data, executed with the para's code in the context of the relay parent, give what the
-    candidate commits to (A80, A99, A116, D14)."""
+    """Each included candidate that an honest validator has backed is recoverable from the chunks
+    that honest validators have on disk, and those data, executed with the para's code in the
+    context of the relay parent, give what the candidate commits to (A80, A99, A116, D14). What
+    nobody honest has backed is for ``nothing_final_invalid`` to judge."""
 
     name = "recoverable_and_valid"
 
     def __init__(self, scene: Scene) -> None:
         super().__init__(scene)
         self._ledger = CandidateLedger(scene.record)
-        self._host = InProcessHost()
+        self._judge = CandidateJudge(scene, self._ledger)
         self._seen: dict[bytes, None] = {}
 
     def on_block(self, block: RecordedBlock) -> None:
         for one in self._ledger.step(block).included:
-            if one.candidate in self._seen:
+            if one.candidate in self._seen or not self._judge.is_honestly_backed(one):
                 continue
             self._seen[one.candidate] = None
-            try:
-                data = self._recover(one)
-            except (ErasureError, ScaleDecodeError) as why:
-                self.violated(f"para {one.para}: included, not recoverable: {why}", block)
-                continue
-            why_not = self._judge(one, data)
-            if why_not is not None:
-                self.violated(f"para {one.para}: included, not valid: {why_not}", block)
-
-    def _recover(self, one: LedgerCandidate) -> AvailableData:
-        """From the chunks of honest validators, whether they are up or not."""
-        parent = one.backed_in.parent
-        assert parent is not None
-        validators = len(reading.validators(parent.state))
-        root = one.receipt.descriptor.erasure_root
-        chunks: dict[int, bytes] = {}
-        for node in self.scene.plan.validators:
-            if not self.scene.is_honest(node.name):
-                continue
-            for _, form in self.scene.disk_of(node.name).scan(CHUNKS, prefix=one.candidate):
-                chunk = _chunk_in(form)
-                if chunk is not None and verify_chunk(
-                    root, chunk.index, chunk.chunk, chunk.proof, validators
-                ):
-                    chunks[chunk.index] = chunk.chunk
-        return recover_value(AvailableData, chunks, validators, root)
-
-    def _judge(self, one: LedgerCandidate, data: AvailableData) -> str | None:
-        """Why the candidate is not valid."""
-        parent = one.backed_in.parent
-        assert parent is not None
-        descriptor, commitments = one.receipt.descriptor, one.receipt.commitments
-        backing = self._ledger.step(one.backed_in).backing_of(one.candidate)
-        if backing is None:
-            return "it was backed while another candidate of its para was pending"
-        if descriptor.relay_parent != parent.hash:
-            return "its relay parent is not the parent of the block that backs it"
-        if backing.parent_head is None:
-            return "its para has no head"
-        context = PersistedValidationData(
-            backing.parent_head,
-            parent.header.number,
-            parent.header.state_root,
-            MAX_POV_SIZE,  # type: ignore[arg-type]
-        )
-        if data.validation_data != context:
-            return f"it was validated against {data.validation_data}, right were {context}"
-        if descriptor.persisted_validation_data_hash != blake2_256(encode(context)):
-            return "its validation data are not those of its relay parent"
-        if descriptor.pov_hash != blake2_256(encode(data.pov)):
-            return "its PoV is another than the one kept"
-        if descriptor.para_head != blake2_256(commitments.head_data):
-            return "its descriptor names another head than its commitments"
-        codes = {
-            blake2_256(code): code
-            for state in (parent.state, one.backed_in.state)
-            if (code := reading.code(state, one.para)) is not None
-        }
-        code = codes.get(descriptor.validation_code_hash)
-        if code is None:
-            return "its code is not its para's"
-        params = ValidationParams(
-            context.parent_head,
-            data.pov.block_data,
-            context.relay_parent_number,
-            context.relay_parent_storage_root,
-        )
-        outcome = self._host.run(code, encode(params), ExecutionKind.CHECKING)
-        if not isinstance(outcome, Returned):
-            return f"its function fails: {outcome.reason}"
-        result: ValidationResult = decode(ValidationResult, outcome.result)
-        if result.commitments() != commitments:
-            return "its function returns something else than it commits to"
-        return None
-
-
-def _chunk_in(row: bytes) -> ErasureChunk | None:
-    """``None`` for a row that is damaged beyond being read: its chunk is lost."""
-    try:
-        chunk: ErasureChunk = decode(ErasureChunk, row)
-    except ScaleDecodeError:
-        return None
-    return chunk
+            flaw = self._judge.flaw(one)
+            if flaw is not None:
+                self.violated(f"para {one.para}: included, {flaw.reason}", block)

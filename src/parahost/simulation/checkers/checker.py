@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -53,6 +53,13 @@ class Scene:
     """When the last fault ended, in virtual seconds; infinite while one lasts or is to come."""
     is_undisturbed: bool
     """Whether the run has no faults, and no adversaries but strangers."""
+
+    def may_be_trusted(self, validators: Iterable[bytes]) -> bool:
+        """Whether at most f of the validators with these keys are dishonest: what is promised of
+        validity is promised for these alone."""
+        owners = [self.plan.owner_of(key) for key in validators]
+        dishonest = sum(owner is None or not self.is_honest(owner) for owner in owners)
+        return 3 * dishonest < len(owners)
 
 
 class Checker:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from parahost.crypto.hashing import twox_64_concat, twox_128
+from parahost.crypto.hashing import blake2_128_concat, twox_64_concat, twox_128
 from parahost.primitives.basic import (
+    H256,
     U32,
+    U128,
     BabeId,
     CandidateHash,
     HeadData,
@@ -21,9 +23,12 @@ from parahost.primitives.basic import (
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.configuration import HostConfiguration
 from parahost.primitives.consensus import BabeAuthorities, BabePreDigest
+from parahost.primitives.disputes import DisputeState
 from parahost.primitives.header import BABE_ENGINE, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
+from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
 from parahost.primitives.scale import decode, decode_prefix
+from parahost.primitives.validity_configuration import ValidityConfiguration
 from parahost.runtime.storage import State
 from parahost.simulation.record import RecordedBlock
 
@@ -31,6 +36,12 @@ _INHERENT_AT = 1
 """The parachains' inherent is the second extrinsic of a block."""
 _CALL_AT = 3
 """After the version and two bytes that say which call it is."""
+
+
+_Stake = tuple[U128, tuple[tuple[U128, U32], ...]]
+"""What is active, and what unlocks since which session."""
+_Checks = tuple[tuple[tuple[U32, U32, U32], ...], tuple[U32, ...], U32 | None]
+"""Who is assigned, who has approved, and the block in which the candidate was accepted."""
 
 
 @lru_cache(maxsize=1024)
@@ -57,9 +68,18 @@ def paras_in(state: State, pallet: str, item: str) -> list[int]:
     return sorted(int.from_bytes(full[-4:], "little") for full in keys)
 
 
-def accounts(state: State) -> list[bytes]:
+def accounts(state: State) -> dict[bytes, bytes]:
     """What is stored of each account."""
-    return [raw for _, raw in state.items_raw(key("System", "Account"))]
+    return {full[-32:]: raw for full, raw in state.items_raw(key("System", "Account"))}
+
+
+def of_candidate(
+    state: State, pallet: str, item: str, session: int, candidate: bytes, type_: Any
+) -> Any:
+    """What a map has of a candidate of a session, decoded; ``None`` when it has nothing."""
+    first, second = session.to_bytes(4, "little"), candidate
+    raw = state.get_raw(key(pallet, item) + twox_64_concat(first) + twox_64_concat(second))
+    return None if raw is None else decode(type_, raw)
 
 
 @lru_cache(maxsize=256)
@@ -165,23 +185,101 @@ def _pending(state: State, para: int) -> bytes | None:
     return state.get_raw(key("ParaInclusion", "PendingAvailability") + suffix)
 
 
+# Checks, disputes and stakes
+
+
+def validity(state: State) -> ValidityConfiguration:
+    """The parameters of checks, disputes and penalties."""
+    found: ValidityConfiguration = value(
+        state, "ValidityParameters", "Current", ValidityConfiguration
+    )
+    return found
+
+
+def session_info(state: State, session: int) -> SessionInfo | None:
+    """Who may judge the session's candidates."""
+    raw = state.get_raw(key("Validity", "Sessions") + twox_64_concat(session.to_bytes(4, "little")))
+    return None if raw is None else decode(SessionInfo, raw)
+
+
+def is_unaccepted(state: State, session: int, candidate: bytes) -> bool:
+    """Whether the candidate is included, and still without all its checks."""
+    if of_candidate(state, "Validity", "Included", session, candidate, IncludedCandidate) is None:
+        return False
+    checks = of_candidate(state, "Approvals", "Checks", session, candidate, _Checks)
+    return checks is None or checks[2] is None
+
+
+def dispute(state: State, session: int, candidate: bytes) -> DisputeState | None:
+    found: DisputeState | None = of_candidate(
+        state, "ParasDisputes", "Disputes", session, candidate, DisputeState
+    )
+    return found
+
+
+def disputes(state: State) -> dict[tuple[int, CandidateHash], DisputeState]:
+    """All that are remembered, by session and candidate."""
+    found = {}
+    for full, raw in state.items_raw(key("ParasDisputes", "Disputes")):
+        session = int.from_bytes(full[40:44], "little")
+        found[session, CandidateHash(H256(full[-32:]))] = decode(DisputeState, raw)
+    return found
+
+
+def stakes(state: State) -> dict[bytes, int]:
+    """All that is at stake, by account."""
+    return {full[-32:]: _stake_in(raw) for full, raw in state.items_raw(key("Staking", "Ledger"))}
+
+
+@lru_cache(maxsize=1024)
+def _stake_in(ledger: bytes) -> int:
+    active, unlocking = decode(_Stake, ledger)
+    return int(active) + sum(int(amount) for amount, _ in unlocking)
+
+
+def balance(state: State, account: bytes) -> tuple[int, int]:
+    """What an account has free and reserved."""
+    raw = state.get_raw(key("System", "Account") + blake2_128_concat(account))
+    return (0, 0) if raw is None else balance_in(raw)
+
+
+def balance_in(info: bytes) -> tuple[int, int]:
+    """The same of an ``AccountInfo``: behind its four counters."""
+    return int.from_bytes(info[16:32], "little"), int.from_bytes(info[32:48], "little")
+
+
+def issued(state: State) -> int:
+    """What all accounts are to have together."""
+    return int(value(state, "Balances", "TotalIssuance", U128, 0))
+
+
 __all__ = [
     "authorship",
+    "balance",
+    "balance_in",
     "code",
     "configuration",
     "disabled",
+    "dispute",
+    "disputes",
     "group_serving",
     "groups",
     "head",
     "inherent",
+    "is_unaccepted",
+    "issued",
     "key",
+    "of_candidate",
     "of_para",
     "parachains",
     "paras_in",
     "pending_candidate",
     "pending_core",
     "session",
+    "session_info",
     "session_start",
+    "stakes",
     "validators",
+    "validity",
     "value",
 ]
