@@ -98,7 +98,7 @@ LINES = {
     ("keys", "inspect", "0x12"): "a seed has 64 hexadecimal digits after 0x",
     ("keys", "insert", "//A", "--base-path", "base"): "Missing option '--purpose'",
     ("chain-spec", "new", "--validators", "0"): "--validators 0: between 1 and 1000",
-    ("chain-spec", "new", "--balance", "0x12=5"): "--balance 0x12=5: 0x, 64 hex digits",
+    ("chain-spec", "new", "--balance", "0x12=5"): "--balance 0x12=5: '0x12' is no address",
     ("chain-spec", "new", "--balance", f"0x{'7' * 64}=0"): "balances: the account 7777",
 }
 

@@ -24,7 +24,7 @@ def new(
     parathread: Annotated[list[str] | None, typer.Option(help="A parathread, likewise.")] = None,
     balance: Annotated[
         list[str] | None,
-        typer.Option(help="0xPUBLICKEY=TOKENS: what another account has, to pay its fees."),
+        typer.Option(help="ACCOUNT=TOKENS: what another account has, to pay its fees."),
     ] = None,
     slot: Annotated[float, typer.Option(help="Seconds per slot.")] = 6.0,
     output: Annotated[Path | None, typer.Option(help="Where to; else printed.")] = None,

@@ -47,10 +47,16 @@ def _secret(uri: str) -> str:
 def _describe(uri: str, purpose: Purpose) -> dict[str, str]:
     from parahost.crypto.keystore import keypair_from_uri
     from parahost.ports import KeyType
+    from parahost.primitives.ss58 import ss58_encode
 
     public = keypair_from_uri(KeyType[purpose.name], uri).public
     scheme = "ed25519" if purpose is Purpose.GRANDPA else "sr25519"
-    return {"scheme": scheme, "purpose": purpose.value, "public": f"0x{public.hex()}"}
+    return {
+        "scheme": scheme,
+        "purpose": purpose.value,
+        "public": f"0x{public.hex()}",
+        "address": ss58_encode(public),
+    }
 
 
 @app.command()
@@ -69,7 +75,7 @@ def inspect(
     uri: Uri,
     purpose: Annotated[Purpose, typer.Option(help="What the key is for.")] = Purpose.ACCOUNT,
 ) -> None:
-    """Print the public key of a secret, as JSON."""
+    """Print the public key of a secret and its SS58 address, as JSON."""
     typer.echo(json.dumps(_describe(_secret(uri), purpose), indent=2))
 
 

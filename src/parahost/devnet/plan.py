@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import random
-import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +22,10 @@ from parahost.network.identity import Identity
 from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
-from parahost.primitives.basic import H256, U32
+from parahost.primitives.basic import U32
 from parahost.primitives.errors import InputError
 from parahost.primitives.limits import MAX_VALIDATORS
+from parahost.primitives.ss58 import BadAddress, parse_account
 from parahost.process.base_path import BasePath
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
@@ -50,7 +50,6 @@ EPOCH_SLOTS = 100
 LOCK_FILE = "devnet.lock"
 LOCALHOST = "127.0.0.1"
 PORTS = range(20000, 32000)
-_ENDOWMENT = re.compile("0x([0-9a-fA-F]{64})=([0-9]{1,26})")
 
 
 class BadPlan(InputError):
@@ -215,14 +214,17 @@ def local_chain(options: DevnetOptions, balances: tuple[Endowment, ...] = ()) ->
 
 
 def endowment(text: str) -> Endowment:
-    """What an account has at genesis, from ``0xPUBLICKEY=TOKENS``.
+    """What an account has at genesis, from ``ACCOUNT=TOKENS``.
 
     :raises BadPlan: when it is not of that form.
     """
-    found = _ENDOWMENT.fullmatch(text)
-    if found is None:
-        raise BadPlan(f"--balance {text}: 0x, 64 hex digits, = and a whole number are expected")
-    return AccountId(H256(bytes.fromhex(found[1]))), int(found[2]) * UNIT
+    account, _, tokens = text.partition("=")
+    if not (tokens.isascii() and tokens.isdigit() and len(tokens) <= 26):
+        raise BadPlan(f"--balance {text}: an account, = and a whole number are expected")
+    try:
+        return AccountId(parse_account(account)), int(tokens) * UNIT
+    except BadAddress as error:
+        raise BadPlan(f"--balance {text}: {error}") from error
 
 
 def check_options(options: DevnetOptions) -> None:

@@ -21,7 +21,10 @@ from parahost.runtime.system import AccountInfo, System
 
 # Types
 
-UNIT: Final = 10**12
+TOKEN_SYMBOL: Final = "UNIT"
+"""What people call the token."""
+TOKEN_DECIMALS: Final = 12
+UNIT: Final = 10**TOKEN_DECIMALS
 """One token in its smallest parts, which is what all amounts are counted in."""
 MAX_BALANCE: Final = (1 << 128) - 1
 

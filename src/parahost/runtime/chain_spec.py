@@ -11,14 +11,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from parahost.primitives.basic import Hash
 from parahost.primitives.configuration import breach
 from parahost.primitives.errors import InputError
 from parahost.primitives.header import Header
 from parahost.primitives.scale import ScaleDecodeError
+from parahost.primitives.ss58 import SS58_PREFIX
 from parahost.runtime.babe import Babe
+from parahost.runtime.balances import TOKEN_DECIMALS, TOKEN_SYMBOL
 from parahost.runtime.genesis import genesis_header
 from parahost.runtime.grandpa import Grandpa
 from parahost.runtime.parachains.configuration import Configuration
@@ -40,6 +43,10 @@ _NEEDED: tuple[StorageValue[Any, Any], ...] = (
 )
 
 PropertyValue = str | int | bool | None | list[Any]
+PROPERTIES: Final[Mapping[str, PropertyValue]] = MappingProxyType(
+    {"ss58Format": SS58_PREFIX, "tokenDecimals": TOKEN_DECIMALS, "tokenSymbol": TOKEN_SYMBOL}
+)
+"""How wallets write this chain's accounts and amounts."""
 
 
 class BadChainSpec(InputError):
@@ -68,7 +75,9 @@ class ChainSpec:
     @classmethod
     def of(cls, name: str, id_: str, genesis: State, boot_nodes: tuple[str, ...] = ()) -> ChainSpec:
         """The spec of a chain with that genesis state."""
-        return cls(name, id_, dict(genesis.items_raw()), boot_nodes=boot_nodes)
+        return cls(
+            name, id_, dict(genesis.items_raw()), boot_nodes=boot_nodes, properties=PROPERTIES
+        )
 
     def genesis_state(self) -> State:
         return State.from_raw(self.top)

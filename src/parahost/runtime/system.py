@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from parahost.primitives.basic import H256, U32, U128, ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.basic import H256, U16, U32, U128, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Digest, DigestItem
 from parahost.primitives.runtime_version import RuntimeVersion
 from parahost.primitives.scale import variant
+from parahost.primitives.ss58 import SS58_PREFIX
 from parahost.runtime.dispatch import DispatchClass, DispatchInfo, DispatchRefusal, refusal_of
 from parahost.runtime.errors import (
     BlockTooHeavy,
@@ -134,6 +135,8 @@ class System(Module, pallet=Pallet(0, "System")):
     """Which runtime this is."""
     block_hash_count = Constant("BlockHashCount", BlockNumber, BlockNumber(U32(BLOCK_HASH_COUNT)))
     """How many recent blocks' hashes are kept."""
+    ss58_prefix = Constant("SS58Prefix", U16, U16(SS58_PREFIX))
+    """With what the addresses of this chain's accounts begin."""
     max_block_weight = Constant("MaxBlockWeight", Weight, MAX_BLOCK_WEIGHT)
     """What a block may weigh."""
     max_inherent_weight = Constant("MaxInherentWeight", Weight, MAX_INHERENT_WEIGHT)
