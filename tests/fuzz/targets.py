@@ -19,7 +19,7 @@ from parahost.primitives.candidates import AvailableData
 from parahost.primitives.compression import COMPRESSED_PREFIX, BadCompression, maybe_decompress
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.primitives.scale.shapes import shape_of
-from parahost.runtime.errors import MalformedExtrinsic
+from parahost.runtime.errors import MalformedExtrinsic, UnknownAddress
 from parahost.runtime.extrinsic import (
     Envelope,
     Extra,
@@ -29,6 +29,7 @@ from parahost.runtime.extrinsic import (
     open_envelope,
 )
 from parahost.runtime.module import RuntimeCall
+from parahost.runtime.signers import MultiSignature
 from parahost.validation.errors import StructureExceeded
 from parahost.validation.wasm.reader import MalformedModule, read_module
 from parahost.validation.wasm.stack_limit import limit_stack
@@ -59,8 +60,8 @@ def _types() -> Iterator[Target]:
 
 def _of_the_chain() -> Iterator[Target]:
     compressed = COMPRESSED_PREFIX + zstandard.compress(bytes(5000))
-    yield Target("envelope", _envelope, _open, (MalformedExtrinsic,))
-    yield Target("extrinsic", _extrinsic, _read_extrinsic, (MalformedExtrinsic,))
+    yield Target("envelope", _envelope, _open, (MalformedExtrinsic, UnknownAddress))
+    yield Target("extrinsic", _extrinsic, _read_extrinsic, (MalformedExtrinsic, UnknownAddress))
     yield Target("chunk", _chunk, _verify, (ScaleDecodeError, Refused))
     yield Target("recovery", _available_data, _recover, (ScaleDecodeError, ErasureError))
     yield Target("zstd", _like(compressed), _decompress, (BadCompression,))
@@ -97,7 +98,9 @@ def _head(random: Random) -> bytes:
         era = MortalEra.around(random.randrange(1 << 20), 1 << random.randrange(2, 17))
     tip = random.getrandbits(random.randrange(1, 129))
     extra = Extra(era, random.getrandbits(random.randrange(1, 33)), tip)
-    return b"\x84\0" + random.randbytes(32) + b"\1" + random.randbytes(64) + encode_extra(extra)
+    scheme = random.randrange(3)
+    signature = bytes((scheme,)) + random.randbytes(65 if scheme == 2 else 64)
+    return b"\x84\0" + random.randbytes(32) + signature + encode_extra(extra)
 
 
 def _envelope(random: Random) -> bytes:
@@ -114,7 +117,8 @@ def _head_of(envelope: Envelope) -> bytes:
     signed = envelope.signature
     if signed is None:
         return b"\x04"
-    return b"\x84\0" + signed.signer + b"\1" + signed.signature + encode_extra(signed.extra)
+    signature = encode(signed.signature, MultiSignature)
+    return b"\x84\0" + signed.signer + signature + encode_extra(signed.extra)
 
 
 def _extrinsic(random: Random) -> bytes:

@@ -17,7 +17,7 @@ from parahost.primitives.basic import H256, H512, U32, Hash, HeadData, ParaId, V
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import decode_compact, encode
-from parahost.runtime.errors import MalformedExtrinsic
+from parahost.runtime.errors import MalformedExtrinsic, UnknownAddress
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.extrinsic import (
     Era,
@@ -38,9 +38,22 @@ from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Register
 from parahost.runtime.session import SetKeys
+from parahost.runtime.signers import (
+    AccountAddress,
+    Address20,
+    Address32,
+    EcdsaSignature,
+    Ed25519Signature,
+    IndexAddress,
+    MultiAddress,
+    RawAddress,
+    Sr25519Signature,
+)
 from parahost.runtime.sudo import SudoCall
 from parahost.runtime.timestamp import SetTimestamp
+from parahost.runtime.transaction_validity import UnknownReason
 from tests.runtime.world import account, key, session_keys
+from tests.verifying import VERIFIER
 
 POLKADOT = json.loads(
     (Path(__file__).parent.parent / "vectors" / "polkadot_block_19772575.json").read_text()
@@ -72,7 +85,11 @@ def eras(draw: st.DrawFn) -> Era:
 signatures = st.builds(
     ExtrinsicSignature,
     st.binary(min_size=32, max_size=32),
-    st.binary(min_size=64, max_size=64),
+    st.one_of(
+        st.builds(Ed25519Signature, st.binary(min_size=64, max_size=64)),
+        st.builds(Sr25519Signature, st.binary(min_size=64, max_size=64)),
+        st.builds(EcdsaSignature, st.binary(min_size=65, max_size=65)),
+    ),
     st.builds(Extra, eras(), st.integers(0, 2**32 - 1), st.integers(0, 2**128 - 1)),
 )
 
@@ -120,22 +137,6 @@ def test_parachains_inherent_of_a_polkadot_block_reads_as_ours() -> None:
     assert decoded.encode() == paras
 
 
-def test_a_signed_polkadot_extrinsic_has_our_envelope() -> None:
-    """Everything before the call: version, address, signature, era, nonce, tip."""
-    by_sr25519, *by_ed25519 = polkadot_extrinsics()[2:]
-    envelope_end = 99 + 2  # the era is mortal
-    _, envelope_end = decode_compact(by_sr25519, envelope_end)  # the nonce
-    _, envelope_end = decode_compact(by_sr25519, envelope_end)  # the tip
-    ours = by_sr25519[:envelope_end] + encode(SetTimestamp(1), RuntimeCall)
-    decoded = decode_extrinsic(ours)
-    assert decoded.signature is not None
-    assert decoded.signature.extra == Extra(MortalEra(64, 27), 59093, 0)
-    assert decoded.encode() == ours
-    for extrinsic in by_ed25519:
-        with pytest.raises(MalformedExtrinsic, match="no variant has the tag 00"):
-            decode_extrinsic(extrinsic)
-
-
 @given(calls, st.none() | signatures)
 def test_round_trip(call: RuntimeCall, signature: ExtrinsicSignature | None) -> None:
     extrinsic = UncheckedExtrinsic(call, signature)
@@ -148,7 +149,8 @@ def test_eras_are_substrates(era: Era) -> None:
     value = "00" if era is None else {"period": era.period, "phase": era.phase}
     ours = decode_extrinsic(
         UncheckedExtrinsic(
-            SetTimestamp(1), ExtrinsicSignature(account("Alice"), H512(bytes(64)), Extra(era, 0))
+            SetTimestamp(1),
+            ExtrinsicSignature(account("Alice"), Sr25519Signature(H512(bytes(64))), Extra(era, 0)),
         ).encode()
     )
     assert ours.signature is not None and ours.signature.extra.era == era
@@ -166,7 +168,9 @@ def test_eras_are_substrates(era: Era) -> None:
 
 def test_mortal_era_by_hand() -> None:
     """Period 64 with phase 42 is a502 in Substrate."""
-    signature = ExtrinsicSignature(account("Alice"), H512(bytes(64)), Extra(MortalEra(64, 42), 5))
+    signature = ExtrinsicSignature(
+        account("Alice"), Sr25519Signature(H512(bytes(64))), Extra(MortalEra(64, 42), 5)
+    )
     assert UncheckedExtrinsic(SetTimestamp(1), signature).encode()[99:102].hex() == "a50214"
 
 
@@ -204,7 +208,7 @@ def _decode_or_refuse(data: bytes) -> None:
     """Garbage is refused as such; what is taken has exactly these bytes."""
     try:
         decoded = decode_extrinsic(data)
-    except MalformedExtrinsic:
+    except (MalformedExtrinsic, UnknownAddress):
         return
     assert decoded.encode() == data
 
@@ -216,8 +220,8 @@ def _decode_or_refuse(data: bytes) -> None:
         b"\x04",
         b"\x84",
         b"\x05\x03\x00\x04",
-        b"\x84\x01" + bytes(140),
-        b"\x84\x00" + bytes(32) + b"\x00" + bytes(140),
+        b"\x84\x05" + bytes(140),
+        b"\x84\x00" + bytes(32) + b"\x03" + bytes(140),
         b"\x04\x03\x00\x04\x00",
         b"\x04" + b"\xff\x00" * 5000,
     ],
@@ -226,8 +230,8 @@ def _decode_or_refuse(data: bytes) -> None:
         "short",
         "cut",
         "version",
-        "index address",
-        "ed25519",
+        "sixth address",
+        "fourth signature",
         "left over",
         "nested sudo",
     ],
@@ -280,7 +284,31 @@ def test_signing() -> None:
     assert decoded.signature is not None
     assert decoded.signature.extra == Extra(None, 3)
     payload = signing_payload(encode(call, RuntimeCall), Extra(None, 3), GENESIS_HASH, GENESIS_HASH)
-    assert sr25519.verify(alice.public, payload, decoded.signature.signature)
+    assert decoded.signature.signature.is_of(account("Alice"), payload, VERIFIER)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        IndexAddress(),
+        RawAddress(b"Alice"),
+        Address32(H256(bytes(32))),
+        Address20(bytes(20)),
+    ],
+    ids=lambda address: type(address).__name__,
+)
+def test_only_an_account_id_leads_to_a_signer(address: MultiAddress) -> None:
+    ours = encode(AccountAddress(account("Alice")), MultiAddress)
+    alice = account("Alice")
+    extrinsic = signed(
+        Claim(ParaId(U32(1))), alice, lambda _: bytes(64), nonce=0, genesis_hash=GENESIS_HASH
+    )
+    assert extrinsic[1:34] == ours
+    foreign = extrinsic[:1] + encode(address, MultiAddress) + extrinsic[34:]
+    with pytest.raises(UnknownAddress) as refused:
+        decode_extrinsic(foreign)
+    assert refused.value.address == address
+    assert refused.value.reason is UnknownReason.CANNOT_LOOKUP
 
 
 def test_names_for_people() -> None:

@@ -98,7 +98,7 @@ class BlindVerifier:
     def sr25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
         raise AssertionError("the signature was looked at")
 
-    ed25519 = sr25519
+    ed25519 = ecdsa = sr25519
 
     def vrf(self, *args: object) -> bool:
         raise AssertionError("a VRF was looked at")

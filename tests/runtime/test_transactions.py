@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from parahost.crypto import ecdsa, ed25519
 from parahost.primitives.basic import H256, H512, U32, BlockNumber, Hash, ParaId
 from parahost.primitives.header import Extrinsic
+from parahost.runtime.balances import UNIT
 from parahost.runtime.errors import (
     BadSignature,
+    CannotPay,
+    EraForgotten,
+    ForTheAuthorOnly,
     FutureTransaction,
     InvalidTransaction,
+    KnownDeed,
     MalformedExtrinsic,
     StaleTransaction,
+    UnknownAddress,
+    UnprovenReport,
     UnsignedNotAllowed,
 )
 from parahost.runtime.extrinsic import (
     MortalEra,
     decode_extrinsic,
     inherent,
+    signed,
 )
+from parahost.runtime.origin import AccountId
 from parahost.runtime.parathreads import Claim
+from parahost.runtime.signers import EcdsaSignature, Ed25519Signature, Sr25519Signature
 from parahost.runtime.storage import Overlay
 from parahost.runtime.system import BLOCK_HASH_COUNT
 from parahost.runtime.timestamp import SetTimestamp
-from tests.runtime.world import Chain, account
+from parahost.runtime.transaction_validity import InvalidReason, UnknownReason
+from tests.runtime.world import GENESIS, Chain, account
 
 CLAIM = Claim(ParaId(U32(200)))
 
@@ -76,7 +89,9 @@ def test_signature_covers_everything(chain: Chain) -> None:
     forged = [
         replace(good, call=Claim(ParaId(U32(201)))),
         replace(good, signature=replace(good.signature, signer=account("Bob"))),
-        replace(good, signature=replace(good.signature, signature=H512(bytes(64)))),
+        replace(
+            good, signature=replace(good.signature, signature=Sr25519Signature(H512(bytes(64))))
+        ),
         replace(good, signature=replace(good.signature, extra=replace(extra, tip=1))),
         replace(good, signature=replace(good.signature, extra=replace(extra, era=MortalEra(4, 0)))),
     ]
@@ -86,6 +101,56 @@ def test_signature_covers_everything(chain: Chain) -> None:
     with pytest.raises(BadSignature):
         chain.runtime.validate_transaction(chain.state, chain.header, later.encode())
     chain.runtime.validate_transaction(chain.state, chain.header, good.encode())
+
+
+@pytest.mark.parametrize("scheme", [Ed25519Signature, EcdsaSignature])
+def test_an_account_signs_with_the_scheme_of_its_key(scheme: Any) -> None:
+    by_ed25519, by_ecdsa = ed25519.Keypair.from_uri("//Alice"), ecdsa.Keypair.from_uri("//Alice")
+    accounts = {
+        Ed25519Signature: by_ed25519.public,
+        EcdsaSignature: ecdsa.account_of(by_ecdsa.public),
+    }
+    signs = {
+        Ed25519Signature: lambda payload: ed25519.sign(by_ed25519, payload),
+        EcdsaSignature: lambda payload: ecdsa.sign(by_ecdsa, payload),
+    }
+    signer = AccountId(H256(accounts[scheme]))
+    endowed = (*GENESIS.balances, (signer, 1000 * UNIT))
+    chain = Chain(replace(GENESIS, balances=endowed))
+    good = signed(
+        CLAIM, signer, signs[scheme], nonce=0, genesis_hash=chain.genesis_hash, scheme=scheme
+    )
+    chain.runtime.validate_transaction(chain.state, chain.header, good)
+    made = decode_extrinsic(good)
+    assert made.signature is not None
+    for other in (Sr25519Signature(H512(bytes(64))), Ed25519Signature(H512(bytes(64)))):
+        forged = replace(made, signature=replace(made.signature, signature=other)).encode()
+        assert isinstance(refused_everywhere(chain, forged), BadSignature)
+    chain.step(good)
+    assert chain.runtime.modules.system.nonce(chain.state, signer) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MalformedExtrinsic, InvalidReason.CALL),
+        (CannotPay, InvalidReason.PAYMENT),
+        (FutureTransaction, InvalidReason.FUTURE),
+        (StaleTransaction, InvalidReason.STALE),
+        (BadSignature, InvalidReason.BAD_PROOF),
+        (EraForgotten, InvalidReason.ANCIENT_BIRTH_BLOCK),
+        (ForTheAuthorOnly, InvalidReason.MANDATORY_VALIDATION),
+        (UnprovenReport, InvalidReason.BAD_PROOF),
+        (KnownDeed, InvalidReason.STALE),
+        (UnknownAddress, UnknownReason.CANNOT_LOOKUP),
+        (UnsignedNotAllowed, UnknownReason.NO_UNSIGNED_VALIDATOR),
+    ],
+)
+def test_each_refusal_has_substrates_reason(
+    error: type[InvalidTransaction], reason: InvalidReason | UnknownReason
+) -> None:
+    assert error.reason is reason
+    assert reason.sentence
 
 
 def test_signature_is_for_this_chain(chain: Chain) -> None:

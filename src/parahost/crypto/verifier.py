@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from parahost.crypto import ed25519, sr25519, vrf
+from parahost.crypto import ecdsa, ed25519, sr25519, vrf
 from parahost.primitives.transcript import Transcript
 
 
@@ -14,6 +14,9 @@ class DirectVerifier:
 
     def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
         return ed25519.verify(public, message, signature)
+
+    def ecdsa(self, account: bytes, message: bytes, signature: bytes) -> bool:
+        return ecdsa.verify(account, message, signature)
 
     def vrf(
         self,

@@ -19,6 +19,10 @@ class Verifier(Protocol):
 
     def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool: ...
 
+    def ecdsa(self, account: bytes, message: bytes, signature: bytes) -> bool:
+        """Over blake2-256 of the message. ``account``: the blake2-256 hash of the public key."""
+        ...
+
     def vrf(
         self,
         public: bytes,

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from parahost.primitives.basic import H256, BlockNumber
 from parahost.runtime.pallets import Pallet
+from parahost.runtime.transaction_validity import InvalidReason, UnknownReason
 
 
 class RuntimeBug(Exception):
@@ -129,33 +130,61 @@ class InherentFailed(InvalidBlock):
 
 
 class InvalidTransaction(Exception):
-    """An extrinsic that may not be in a block. ``retriable``: it may become valid later."""
+    """An extrinsic that may not be in a block. ``retriable``: it may become valid later.
+    ``reason``: why, in Substrate's form."""
 
     retriable: ClassVar[bool] = False
+    reason: ClassVar[InvalidReason | UnknownReason] = InvalidReason.CALL
 
 
 class MalformedExtrinsic(InvalidTransaction):
     """The bytes are no extrinsic of this runtime."""
 
 
+class UnknownAddress(InvalidTransaction):
+    """The signer's ``address``, a ``MultiAddress``, leads to no account."""
+
+    reason = UnknownReason.CANNOT_LOOKUP
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"no account goes by {address}")
+        self.address = address
+
+
 class BadSignature(InvalidTransaction):
     """The signature does not cover the call, the extra, this chain and this runtime version."""
+
+    reason = InvalidReason.BAD_PROOF
 
 
 class StaleTransaction(InvalidTransaction):
     """The nonce is used, or the transaction's era is over."""
+
+    reason = InvalidReason.STALE
+
+
+class EraForgotten(StaleTransaction):
+    """The era began with a block, number ``birth``, whose hash is not known any more."""
+
+    reason = InvalidReason.ANCIENT_BIRTH_BLOCK
+
+    def __init__(self, birth: BlockNumber) -> None:
+        super().__init__(f"the era began with block {birth}, which is not known any more")
+        self.birth = birth
 
 
 class FutureTransaction(InvalidTransaction):
     """The nonce is not yet due."""
 
     retriable = True
+    reason = InvalidReason.FUTURE
 
 
 class CannotPay(InvalidTransaction):
     """The signer has less than the fee: ``free`` instead of ``fee``, in the smallest parts."""
 
     retriable = True
+    reason = InvalidReason.PAYMENT
 
     def __init__(self, account: H256, fee: int, free: int) -> None:
         super().__init__(f"the fee is {fee}, the account {account.hex()} has {free}")
@@ -167,9 +196,25 @@ class CannotPay(InvalidTransaction):
 class UnsignedNotAllowed(InvalidTransaction):
     """The call needs a signature; only inherents and self-proving reports come without."""
 
+    reason: ClassVar[InvalidReason | UnknownReason] = UnknownReason.NO_UNSIGNED_VALIDATOR
+
+
+class ForTheAuthorOnly(UnsignedNotAllowed):
+    """The call is an inherent, which the block's author brings and nobody else."""
+
+    reason = InvalidReason.MANDATORY_VALIDATION
+
 
 class UnprovenReport(InvalidTransaction):
-    """A report that proves nothing, or nothing that is not known already."""
+    """A report that proves nothing."""
+
+    reason = InvalidReason.BAD_PROOF
+
+
+class KnownDeed(UnprovenReport):
+    """A report of a deed that is known already."""
+
+    reason = InvalidReason.STALE
 
 
 # Entry points

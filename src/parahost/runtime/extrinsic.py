@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import NoneType
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, Final
 
-from parahost.primitives.basic import H512, U32, BlockNumber, Hash
+from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import (
@@ -21,11 +21,17 @@ from parahost.primitives.scale import (
     decode,
     decode_prefix,
     encode,
-    variant,
 )
-from parahost.runtime.errors import MalformedExtrinsic
+from parahost.runtime.errors import MalformedExtrinsic, UnknownAddress
 from parahost.runtime.module import RuntimeCall, encode_call
 from parahost.runtime.origin import AccountId
+from parahost.runtime.signers import (
+    AccountAddress,
+    MultiAddress,
+    MultiSignature,
+    Sr25519Signature,
+    lookup,
+)
 from parahost.runtime.version import SPEC_VERSION, TRANSACTION_VERSION
 
 EXTRINSIC_VERSION: Final = 4
@@ -33,43 +39,9 @@ _UNSIGNED = EXTRINSIC_VERSION
 _SIGNED = 0x80 | EXTRINSIC_VERSION
 
 Sign = Callable[[bytes], bytes]
-"""Signs a payload with sr25519 (context ``substrate``): 64 bytes."""
+"""Signs a payload; gives the bytes of the signature."""
 
 # Types
-
-
-class MultiAddress:
-    """By what a signer is named."""
-
-    __slots__ = ()
-    __scale_members__: ClassVar[tuple[type, ...]] = ()
-
-
-@variant(0, name="Id", unnamed=True)
-@dataclass(frozen=True, slots=True)
-class AccountAddress(MultiAddress):
-    """The account itself."""
-
-    account: AccountId
-
-
-MultiAddress.__scale_members__ = (AccountAddress,)
-
-
-class MultiSignature:
-    """A signature of one of the schemes that signers may use."""
-
-    __slots__ = ()
-    __scale_members__: ClassVar[tuple[type, ...]] = ()
-
-
-@variant(1, name="Sr25519", unnamed=True)
-@dataclass(frozen=True, slots=True)
-class Sr25519Signature(MultiSignature):
-    signature: H512
-
-
-MultiSignature.__scale_members__ = (Sr25519Signature,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +99,7 @@ SIGNED_EXTENSIONS: Final = (
     SignedExtension("CheckGenesis", implicit=Hash),
     SignedExtension("CheckMortality", extra=Era, implicit=Hash),
     SignedExtension("CheckNonce", extra=Nonce),
+    SignedExtension("CheckWeight"),
     SignedExtension("ChargeTransactionPayment", extra=Tip),
 )
 """In the order in which their parts follow one another."""
@@ -164,7 +137,7 @@ class ExtrinsicSignature:
     """Who has signed an extrinsic, and with what promises."""
 
     signer: AccountId
-    signature: H512
+    signature: MultiSignature
     extra: Extra
 
 
@@ -182,12 +155,7 @@ class UncheckedExtrinsic:
             out.append(_UNSIGNED)
         else:
             out.append(_SIGNED)
-            out += encode(
-                _Signed(
-                    AccountAddress(self.signature.signer),
-                    Sr25519Signature(self.signature.signature),
-                )
-            )
+            out += encode(_Signed(AccountAddress(self.signature.signer), self.signature.signature))
             out += encode_extra(self.signature.extra)
         out += encode_call(self.call)
         return Extrinsic(bytes(out))
@@ -216,7 +184,9 @@ class Envelope:
 
 
 def open_envelope(data: bytes) -> Envelope:
-    """:raises MalformedExtrinsic: when the bytes cannot be an extrinsic of this runtime."""
+    """:raises MalformedExtrinsic: when the bytes cannot be an extrinsic of this runtime.
+    :raises UnknownAddress: when the signer's name leads to no account.
+    """
     try:
         if data[:1] == bytes((_UNSIGNED,)):
             signature, offset = None, 1
@@ -239,8 +209,11 @@ def _decode_signature(data: bytes) -> tuple[ExtrinsicSignature, int]:
     before, offset = decode_prefix(_Signed, data, 1)
     era, offset = _decode_era(data, offset)
     behind, offset = decode_prefix(_Counts, data, offset)
+    signer = lookup(before.address)
+    if signer is None:
+        raise UnknownAddress(before.address)
     extra = Extra(era, behind.nonce, behind.tip)
-    return ExtrinsicSignature(before.address.account, before.signature.signature, extra), offset
+    return ExtrinsicSignature(signer, before.signature, extra), offset
 
 
 def _decode_era(data: bytes, offset: int) -> tuple[Era, int]:
@@ -272,19 +245,21 @@ def signed(
     tip: int = 0,
     era: Era = None,
     era_hash: Hash | None = None,
+    scheme: Callable[[Any], MultiSignature] = Sr25519Signature,
 ) -> Extrinsic:
     """An extrinsic of an account. ``era_hash`` is the hash of the block with which the era
-    begins; the two come together."""
+    begins; the two come together. ``scheme``: what ``sign`` signs with."""
     if (era is None) != (era_hash is None):
         raise ValueError("a mortal era needs the hash of its first block, an immortal one has none")
     extra = Extra(era, nonce, tip)
     payload = signing_payload(encode_call(call), extra, genesis_hash, era_hash or genesis_hash)
-    return UncheckedExtrinsic(call, ExtrinsicSignature(signer, H512(sign(payload)), extra)).encode()
+    signature = ExtrinsicSignature(signer, scheme(sign(payload)), extra)
+    return UncheckedExtrinsic(call, signature).encode()
 
 
 def signing_payload(call_bytes: bytes, extra: Extra, genesis_hash: Hash, era_hash: Hash) -> bytes:
     """What the signature of an extrinsic covers; hashed when it has more than 256 bytes."""
-    implicit = (SPEC_VERSION, TRANSACTION_VERSION, genesis_hash, era_hash, None, None)
+    implicit = (SPEC_VERSION, TRANSACTION_VERSION, genesis_hash, era_hash, None, None, None)
     payload = call_bytes + encode_extra(extra) + encode(implicit, _IMPLICIT)
     return blake2_256(payload) if len(payload) > 256 else payload
 

@@ -17,6 +17,9 @@ class NoSignatures:
     def ed25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
         raise RuntimeBug("reading a state checks no signature")
 
+    def ecdsa(self, account: bytes, message: bytes, signature: bytes) -> bool:
+        raise RuntimeBug("reading a state checks no signature")
+
     def vrf(
         self,
         public: bytes,

@@ -12,9 +12,11 @@ from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.errors import (
     BadSignature,
     DispatchError,
+    EraForgotten,
+    ForTheAuthorOnly,
     FutureTransaction,
+    KnownDeed,
     RuntimeBug,
-    StaleTransaction,
     UnprovenReport,
     UnsignedNotAllowed,
 )
@@ -117,7 +119,7 @@ class TransactionChecks:
         payload = signing_payload(
             call_bytes, signature.extra, self._genesis_hash(store), self._era_hash(store, signature)
         )
-        if not self._verifier.sr25519(signature.signer, payload, signature.signature):
+        if not signature.signature.is_of(signature.signer, payload, self._verifier):
             raise BadSignature(f"the signature is not that of {signature.signer.hex()}")
 
     def check_unsigned(self, store: Reader, call: RuntimeCall) -> Offence:
@@ -139,7 +141,7 @@ class TransactionChecks:
         except DispatchError as error:
             raise UnprovenReport(str(error)) from error
         if modules.offences.is_known(store, offence):
-            raise UnprovenReport(f"the deed of {offence.offender.hex()} is known already")
+            raise KnownDeed(f"the deed of {offence.offender.hex()} is known already")
         return offence
 
     def _genesis_hash(self, store: Reader) -> Hash:
@@ -155,7 +157,7 @@ class TransactionChecks:
         birth = era.birth(self._modules.system.block_number(store))
         found = self._modules.system.block_hash(store, birth)
         if found is None:
-            raise StaleTransaction(f"the era began with block {birth}, which is not known any more")
+            raise EraForgotten(birth)
         return found
 
     def _blocks_left(self, store: Reader, era: Era) -> int:
@@ -169,9 +171,9 @@ def transaction_call(envelope: Envelope) -> RuntimeCall:
     """The call of an extrinsic that the pool may take.
 
     :raises MalformedExtrinsic: when the bytes are no call of this runtime.
-    :raises UnsignedNotAllowed: when only the block's author makes such calls.
+    :raises ForTheAuthorOnly: when only the block's author makes such calls.
     """
     call = envelope.call()
     if isinstance(call, AUTHORS_CALLS):
-        raise UnsignedNotAllowed(f"{name_of(call)} is for the block's author only")
+        raise ForTheAuthorOnly(f"{name_of(call)} is for the block's author only")
     return call

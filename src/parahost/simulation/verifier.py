@@ -35,6 +35,12 @@ class SharedVerifier:
             lambda: self._verifier.ed25519(public, message, signature),
         )
 
+    def ecdsa(self, account: bytes, message: bytes, signature: bytes) -> bool:
+        return self._once(
+            (account, message, signature, "ecdsa"),
+            lambda: self._verifier.ecdsa(account, message, signature),
+        )
+
     def vrf(
         self,
         public: bytes,

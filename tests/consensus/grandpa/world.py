@@ -171,6 +171,9 @@ class SharedVerifier:
     def sr25519(self, public: bytes, message: bytes, signature: bytes) -> bool:
         raise NotImplementedError("GRANDPA has no sr25519 keys")
 
+    def ecdsa(self, account: bytes, message: bytes, signature: bytes) -> bool:
+        raise NotImplementedError("GRANDPA has no ECDSA keys")
+
     def vrf(
         self,
         public: bytes,

@@ -23,6 +23,7 @@ from parahost.runtime.extrinsic import (
 from parahost.runtime.module import RuntimeCall, encode_call
 from parahost.runtime.modules import MODULE_TABLE
 from parahost.runtime.parathreads import Claim
+from parahost.runtime.signers import Sr25519Signature
 from parahost.runtime.storage import Hasher
 from parahost.runtime.system import EventRecord, Finalization
 from parahost.runtime.timestamp import SetTimestamp
@@ -179,7 +180,9 @@ def test_a_signed_extrinsic(
     made: Any, era: MortalEra | None, nonce: int, tip: int, data: st.DataObject
 ) -> None:
     call = data.draw(values(shape_of(made)))
-    signature = ExtrinsicSignature(account("Alice"), H512(bytes(range(64))), Extra(era, nonce, tip))
+    signature = ExtrinsicSignature(
+        account("Alice"), Sr25519Signature(H512(bytes(range(64)))), Extra(era, nonce, tip)
+    )
     raw = UncheckedExtrinsic(call, signature).encode()
     told = V14.decode_as("Extrinsic", encode(raw, bytes))
     assert told["address"] == "0x" + account("Alice").hex()
@@ -205,6 +208,7 @@ def test_a_payload_made_by_the_signed_extensions_is_what_we_verify() -> None:
         "CheckGenesis": (None, "0x" + genesis.hex()),
         "CheckMortality": ({"period": 64, "phase": 42}, "0x" + birth.hex()),
         "CheckNonce": (7, None),
+        "CheckWeight": (None, None),
         "ChargeTransactionPayment": (10**20, None),
     }
     extensions = V14.metadata.get_signed_extensions()

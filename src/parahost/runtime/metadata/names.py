@@ -30,10 +30,10 @@ from parahost.primitives.scale.shapes import (
 )
 from parahost.primitives.values import dataclass
 from parahost.runtime.dispatch import DispatchClass, DispatchInfo, DispatchRefusal, Pays
-from parahost.runtime.extrinsic import MultiAddress, MultiSignature
 from parahost.runtime.metadata.portable import Path
 from parahost.runtime.module import RuntimeCall, RuntimeEvent
 from parahost.runtime.origin import AccountId
+from parahost.runtime.signers import MultiAddress, MultiSignature
 from parahost.runtime.system import AccountData, AccountInfo, EventRecord, Phase
 from parahost.runtime.weights import Weight
 

@@ -9,7 +9,7 @@ from parahost.primitives.basic import U8
 from parahost.primitives.scale.shapes import Bytes, Integer, ScaleShape
 from parahost.primitives.values import dataclass
 from parahost.runtime.description import ModuleDescription, Variant
-from parahost.runtime.extrinsic import SIGNED_EXTENSIONS, Era, MultiAddress, MultiSignature
+from parahost.runtime.extrinsic import SIGNED_EXTENSIONS, Era
 from parahost.runtime.metadata.names import (
     CALLS,
     ERA,
@@ -32,6 +32,7 @@ from parahost.runtime.metadata.portable import (
     VariantDef,
 )
 from parahost.runtime.metadata.registry import TypeRegistry, lines
+from parahost.runtime.signers import MultiAddress, MultiSignature
 
 
 @dataclass(frozen=True, slots=True)

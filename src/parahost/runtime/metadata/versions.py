@@ -11,8 +11,6 @@ from parahost.runtime.description import ModuleDescription, StorageDescription
 from parahost.runtime.extrinsic import (
     EXTRINSIC_VERSION,
     SIGNED_EXTENSIONS,
-    MultiAddress,
-    MultiSignature,
 )
 from parahost.runtime.metadata.layouts import (
     ApiEntry,
@@ -46,6 +44,7 @@ from parahost.runtime.metadata.layouts import (
 from parahost.runtime.metadata.portable import TypeId
 from parahost.runtime.metadata.registry import lines
 from parahost.runtime.metadata.runtime_types import CALL, ERROR, EVENT, RuntimeTypes
+from parahost.runtime.signers import MultiAddress, MultiSignature
 
 Described = tuple[ModuleDescription, ...]
 S = TypeVar("S", bound=StorageEntry)

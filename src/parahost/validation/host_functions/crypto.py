@@ -16,9 +16,6 @@ from parahost.primitives.hashing import blake2_256
 from parahost.validation.errors import GuestTrap
 from parahost.validation.host_functions.context import HostContext, HostFunction
 
-_SECP256K1_ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
-_MAX_RECOVERY_ID = 3
-
 # sp_io's EcdsaVerifyError, behind SCALE's tag for Err.
 _BAD_RS, _BAD_V, _BAD_SIGNATURE = b"\1\0", b"\1\1", b"\1\2"
 
@@ -56,37 +53,37 @@ def ecdsa_verify_deprecated(signature: bytes, message: bytes, public: bytes) -> 
 
 def ecdsa_verify_prehashed(signature: bytes, digest: bytes, public: bytes) -> bool:
     """The recovery id is taken as it is: 27 and 28 are for :func:`ecdsa_recover` alone."""
-    if signature[64] > _MAX_RECOVERY_ID:
+    from parahost.crypto.ecdsa import MAX_RECOVERY_ID
+
+    if signature[64] > MAX_RECOVERY_ID:
         return False
     return ecdsa_recover(signature, digest, compressed=True) == b"\0" + public
 
 
 def ecdsa_recover(signature: bytes, digest: bytes, *, compressed: bool) -> bytes:
     """SCALE ``Result`` of the public key: 33 bytes compressed, else 64 without the prefix."""
-    import coincurve
+    from parahost.crypto import ecdsa
 
-    recovery_id = signature[64] - 27 if signature[64] > 26 else signature[64]
-    if recovery_id > _MAX_RECOVERY_ID:
-        return _BAD_V
-    if max(_r_and_s(signature)) >= _SECP256K1_ORDER:
-        return _BAD_RS
-    recoverable = signature[:64] + bytes([recovery_id])
     try:
-        public = coincurve.PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
-    except Exception:  # coincurve raises bare Exception for a signature without a public key
+        public = ecdsa.recover(digest, signature)
+    except ecdsa.BadRecoveryId:
+        return _BAD_V
+    except ecdsa.BadScalars:
+        return _BAD_RS
+    except ecdsa.Unrecoverable:
         return _BAD_SIGNATURE
     encoded = bytes(public.format(compressed=compressed))
     return b"\0" + (encoded if compressed else encoded[1:])
 
 
-def _r_and_s(signature: bytes) -> tuple[int, int]:
-    return int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
-
-
 def _reduced(signature: bytes) -> bytes:
     """The signature with r and s below the group's order."""
-    r, s = (number % _SECP256K1_ORDER for number in _r_and_s(signature))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big") + signature[64:]
+    from parahost.crypto.ecdsa import GROUP_ORDER
+
+    reduced = (
+        int.from_bytes(part, "big") % GROUP_ORDER for part in (signature[:32], signature[32:64])
+    )
+    return b"".join(number.to_bytes(32, "big") for number in reduced) + signature[64:]
 
 
 def _verifier(verify: Verify, signature_size: int, public_size: int) -> Callable[..., int]:
