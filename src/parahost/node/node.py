@@ -23,7 +23,7 @@ from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.grandpa import GrandpaVoter, VotingRule, vote_for_best
 from parahost.node.authoring.author import Author
 from parahost.node.authoring.proposer import BlockProposer
-from parahost.node.chain_journal import record_finality, record_import
+from parahost.node.chain_journal import record_finality, record_import, record_verdicts
 from parahost.node.clock_watch import ClockWatch
 from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
 from parahost.node.collation.para_standing import Expected
@@ -290,6 +290,7 @@ class Node:
         if isinstance(event, BlockImportEvent):
             leaf = self._leaf(event.hash, event.header)
             record_import(self.ports.journal, event, leaf.events)
+            record_verdicts(self.ports.journal, event, leaf.state)
             self._record_own_part(event, leaf)
             self.overseer.block_imported(leaf)
         else:

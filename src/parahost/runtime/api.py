@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.primitives.basic import H256, U32, U64, Slot
+from parahost.primitives.basic import H256, U32, U64, SessionIndex, Slot
 from parahost.primitives.consensus import (
     AllowedSlots,
     BabeAuthorities,
@@ -148,6 +148,16 @@ def grandpa_set_id(state: Reader) -> U64:
 def session_validators(state: Reader) -> Validators:
     """This session's validators, with their accounts and all their keys."""
     return MODULES.session.current(state)
+
+
+def validators_of(state: Reader, session: SessionIndex) -> Validators:
+    """A session's validators, as long as it can be judged; else none."""
+    return MODULES.session.past_keys.get(state, session) or ()
+
+
+def stake(state: Reader, account: AccountId) -> int:
+    """All that an account can lose by misconduct."""
+    return MODULES.staking.stake(state, account)
 
 
 def queued_validators(state: Reader) -> Validators:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Final
 
 from parahost.primitives.availability import byzantine_threshold
-from parahost.primitives.basic import U32, U128, SessionIndex, ValidatorIndex
+from parahost.primitives.basic import U32, U128, CandidateHash, SessionIndex, ValidatorIndex
 from parahost.primitives.validity_configuration import Penalties, Perbill
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module, RuntimeEvent, event
@@ -67,12 +67,13 @@ NO_OFFENDER: Final = Offender(Perbill(U32(0)), SessionIndex(U32(0)))
 @dataclass(frozen=True, slots=True)
 class ValidatorPunished(RuntimeEvent):
     """A validator of a session has lost a part of its stake: ``amount``, which is zero when there
-    was nothing left."""
+    was nothing left. ``candidate``: what the dispute was about, if it was one."""
 
     misconduct: Misconduct
     session: SessionIndex
     validator: AccountId
     amount: U128
+    candidate: CandidateHash | None
 
 
 class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
@@ -118,12 +119,13 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
         misconduct: Misconduct,
         session: SessionIndex,
         indices: Iterable[ValidatorIndex],
+        candidate: CandidateHash | None = None,
     ) -> int:
         """Punish validators of a session that can still be judged; gives what they have lost. The
         caller sees to it that this is once for each deed."""
         validators = self._judged(store, session)
         accounts = [validators[index].account for index in indices]
-        return self.punish_accounts(store, misconduct, session, accounts)
+        return self.punish_accounts(store, misconduct, session, accounts, candidate)
 
     def punish_accounts(
         self,
@@ -131,6 +133,7 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
         misconduct: Misconduct,
         session: SessionIndex,
         accounts: Iterable[AccountId],
+        candidate: CandidateHash | None = None,
     ) -> int:
         """The same for validators that are known by their accounts."""
         penalty = misconduct.penalty(self._parameters.current(store).penalties)
@@ -139,7 +142,7 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
         for account in accounts:
             amount = self._staking.slash(store, account, penalty)
             lost += amount
-            told = ValidatorPunished(misconduct, session, account, U128(amount))
+            told = ValidatorPunished(misconduct, session, account, U128(amount), candidate)
             self._system.deposit_event(store, told)
             if misconduct.disables:
                 worst = max(penalty, self.offenders.get(store, account).penalty)

@@ -495,7 +495,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         validators: Iterable[ValidatorIndex],
     ) -> int:
         listed = sorted(validators)
-        return self.slashing.punish(store, misconduct, key[0], listed) if listed else 0
+        return self.slashing.punish(store, misconduct, key[0], listed, key[1]) if listed else 0
 
     def _count_opened(
         self, store: Overlay, key: CandidateKey, state: DisputeState, change: int
