@@ -97,3 +97,21 @@ def test_bad_input_is_status_2(
     assert run(["simulate", *options]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert says in line
+
+
+def test_a_candidates_life_is_told_from_a_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "trace.jsonl"
+    assert run(["simulate", *SMALL, "--blocks", "6", "--trace", str(trace)]) == 0
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    candidate = next(line["candidate"] for line in lines if line["event"] == "chain.accepted")
+    capsys.readouterr()
+    assert run(["inspect", "candidate", candidate[:12], "--from", str(trace)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"candidate {candidate} of para 2000\n")
+    for event in ("collation.made", "backing.seconded", "chain.backed", "availability.stored"):
+        assert f"  {event}  " in told
+    assert "\nincluded   in block #" in told and "\nfinal      -" not in told
+    assert run(["inspect", "candidate", "0x", "--from", str(trace)]) == 2
+    assert "0x is the beginning of" in capsys.readouterr().err

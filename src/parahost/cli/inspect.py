@@ -53,3 +53,25 @@ def trace(
         typer.echo(line)
     if not found:
         typer.echo("no event of the trace passes", err=True)
+
+
+@app.command()
+def candidate(
+    hash: Annotated[str, typer.Argument(help="The candidate's hash, or how it begins.")],
+    source: Annotated[
+        Path,
+        typer.Option(
+            "--from",
+            help="The base path of a devnet or a node, or what `parahost simulate --trace` has"
+            " written.",
+        ),
+    ] = Path("devnet-data"),
+) -> None:
+    """Print one candidate's whole life: when what happened to it, at which nodes, who has backed,
+    checked and disputed it, and what came of it."""
+    from parahost.devnet.candidate_life import CandidateLife, told_in
+
+    life = CandidateLife(hash)
+    life.hear_all(told_in(source))
+    for line in life.lines():
+        typer.echo(line)
