@@ -214,6 +214,22 @@ def test_what_a_fork_leaves_behind_comes_back() -> None:
     check(pool)
 
 
+def test_what_a_fork_that_is_left_had_comes_back() -> None:
+    """No block comes: the best one is another all the same."""
+    forge, chain = Forge(), open_chain()
+    pool = pool_on(chain)
+    zero = transaction(b"A", 0)
+    pool.submit(zero)
+    base = forge.block(forge.genesis)
+    chain.import_block(base)
+    chain.import_block(forge.block(base.header.hash(), zero))
+    assert pool.ready() == []
+    chain.first_unviable = lambda state: BlockNumber(U32(2))
+    chain.reconsider()
+    assert pool.ready() == [zero]
+    check(pool)
+
+
 async def test_many_that_come_back_let_others_have_their_turns() -> None:
     forge, chain = Forge(), open_chain()
     judge = SmallJudge()

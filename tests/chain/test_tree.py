@@ -45,6 +45,7 @@ class TreeMachine(RuleBasedStateMachine):
         self.root = Plain(header.hash(), False)
         self.root.way = [self.root]
         self.all = [self.root]
+        self.left: list[Plain] = []
         return self.root
 
     def alive(self) -> list[Plain]:
@@ -67,6 +68,16 @@ class TreeMachine(RuleBasedStateMachine):
         self.all.append(one)
         return one
 
+    @rule(blocks=st.lists(blocks, max_size=3))
+    def leave(self, blocks: list[Plain]) -> None:
+        self.left = [one for one in blocks if one in self.alive() and one is not self.root]
+        nodes = [self.tree.get(one.hash) for one in self.left]
+        self.tree.leave([node for node in nodes if node is not None])
+
+    def viable(self, one: Plain) -> bool:
+        """Whether no block on the way from the root, but for the root, is left."""
+        return not any(step in self.left for step in one.way[one.way.index(self.root) + 1 :])
+
     @rule(block=blocks)
     def finalize(self, block: Plain) -> None:
         node = self.tree.get(block.hash)
@@ -80,6 +91,7 @@ class TreeMachine(RuleBasedStateMachine):
         assert [one.hash for one in pruned] == [one.hash for one in gone]
         self.tree.prune(node)
         self.root = block
+        self.leave([one for one in self.left if one in self.alive()])
 
     @rule(one=blocks, other=blocks)
     def ancestry(self, one: Plain, other: Plain) -> None:
@@ -104,9 +116,19 @@ class TreeMachine(RuleBasedStateMachine):
         parents = {one.way[-2].hash for one in alive if one is not self.root}
         leaves = {one.hash for one in alive} - parents
         assert {node.hash for node in self.tree.leaves()} == leaves
-        best = max(alive, key=lambda one: (self.weight(one), len(one.way), -self.all.index(one)))
+        viable = [one for one in alive if self.viable(one)]
+        assert {one.hash for one in alive if self.tree.get(one.hash).viable} == {  # type: ignore[union-attr]
+            one.hash for one in viable
+        }
+        assert self.tree.some_are_left is (viable != alive)
+        best = max(viable, key=lambda one: (self.weight(one), len(one.way), -self.all.index(one)))
         assert self.tree.best.hash == best.hash
-        assert self.tree.leaves()[0] is self.tree.best
+        heads = self.tree.heads()
+        assert heads[0] is self.tree.best
+        built_on = {one.way[-2].hash for one in viable if one is not self.root}
+        assert {node.hash for node in heads} == {one.hash for one in viable} - built_on
+        order = [node.viable for node in self.tree.leaves()]
+        assert order == sorted(order, reverse=True)
 
 
 TreeMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -31,7 +31,7 @@ from parahost.consensus.babe.verification import VerifiedHeader, verify_header
 from parahost.ports import Clock, Database, Verifier
 from parahost.primitives.basic import BabeId, BlockNumber, Hash, Slot
 from parahost.primitives.consensus import BabeEquivocationProof
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Extrinsic, Header
 from parahost.primitives.limits import MAX_HEADER_BYTES
 from parahost.runtime.errors import (
@@ -48,8 +48,15 @@ SLOTS_AHEAD = 1
 """So far may a block's slot lie in the future."""
 
 
-ChainEvent = BlockImportEvent | BlockFinalizationEvent
+ChainEvent = BlockImportEvent | BestBlockEvent | BlockFinalizationEvent
 Listener = Callable[[ChainEvent], None]
+FirstUnviable = Callable[[State], BlockNumber | None]
+"""Told the state after a block, gives the first block on the way to it that is to be left: nobody
+builds on it. ``None`` when there is none."""
+
+
+def _none_is_left(state: State) -> None:
+    """The rule of who knows nothing against any block."""
 
 
 class Chain:
@@ -90,6 +97,8 @@ class Chain:
         self._equivocations = EquivocationDetector()
         self.on_equivocation: Callable[[BabeEquivocationProof], None] = lambda proof: None
         """Called with each proof that an author made two blocks for one slot, once."""
+        self.first_unviable: FirstUnviable = _none_is_left
+        """Which forks are to be left. When it says something else, :meth:`reconsider`."""
 
     @classmethod
     def open(
@@ -143,7 +152,7 @@ class Chain:
 
     @property
     def best(self) -> Header:
-        """The best block by BABE's fork choice."""
+        """The best block by BABE's fork choice, of the forks that are not left."""
         return self._tree.best.header
 
     @property
@@ -212,8 +221,20 @@ class Chain:
         return block in self._bad
 
     def leaves(self) -> list[Hash]:
-        """The blocks without children that descend from the final block, the best first."""
+        """The blocks without children that descend from the final block, the best first; those on
+        forks that are left come last."""
         return [node.hash for node in self._tree.leaves()]
+
+    def heads(self) -> list[Hash]:
+        """The blocks that may be built on, and on which nothing is built that may be; the best
+        first."""
+        return [node.hash for node in self._tree.heads()]
+
+    def is_viable(self, block: Hash) -> bool:
+        """Whether the block may be built on: it is in the block tree, and on no fork that is
+        left."""
+        node = self._tree.get(block)
+        return node is not None and node.viable
 
     def children(self, block: Hash) -> list[Hash]:
         """The blocks on this one, in the order in which they came.
@@ -377,8 +398,19 @@ class Chain:
             self._states.move_base(moved)
         for one in pruned:
             self._states.drop(one.hash)
+        best = self._tree.best
         self._tree.prune(node)
+        if self._tree.some_are_left:  # what is final cannot be
+            self._leave_forks()
         self._untold.append(BlockFinalizationEvent(block, node.header))
+        self._note_best(best)
+        self._tell()
+
+    def reconsider(self) -> None:
+        """Ask of all forks anew whether they are to be left."""
+        best = self._tree.best
+        self._leave_forks()
+        self._note_best(best)
         self._tell()
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
@@ -420,11 +452,34 @@ class Chain:
         begins_epoch = block.header.epochs is not parent.verified.epochs
         self._store.add_block(block, order=self._next_order, begins_epoch=begins_epoch)
         self._states.put(block.hash, block.state)
+        best = self._tree.best
         node = self._tree.insert(block.header, self._next_order)
         self._next_order += 1
+        if node.viable is not (self._first_left(node) is None):
+            self._leave_forks()
         new_best = self._tree.best is node
         self._untold.append(BlockImportEvent(block.hash, node.header, new_best))
+        if not new_best:
+            self._note_best(best)
         return Imported(block.hash, new_best)
+
+    # Forks that are left
+
+    def _leave_forks(self) -> None:
+        left = map(self._first_left, self._tree.leaves())
+        self._tree.leave([block for block in left if block is not None])
+
+    def _first_left(self, head: BlockNode) -> BlockNode | None:
+        """The first block on the way to a head that is to be left, if that is possible still."""
+        number = self.first_unviable(self._states.get(head.hash))
+        if number is None or number <= self._tree.root.number:
+            return None
+        return self._tree.ancestor_at(head, number)
+
+    def _note_best(self, before: BlockNode) -> None:
+        best = self._tree.best
+        if best is not before:
+            self._untold.append(BestBlockEvent(best.hash, best.header))
 
     def _remember_bad(self, hash: Hash) -> None:
         self._bad[hash] = None

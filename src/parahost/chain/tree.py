@@ -2,12 +2,12 @@
 
 The best block is the head with the most primary slots on its way from the final block; among
 those the longest chain; among those the one that was seen first. That is BABE's rule as
-Substrate applies it.
+Substrate applies it. Forks that are left are not among them, however long they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from parahost.consensus.babe.verification import VerifiedHeader
@@ -27,6 +27,8 @@ class BlockNode:
     weight: int = 0
     order: int = 0
     parent: BlockNode | None = None
+    viable: bool = True
+    """Whether it may be built on: neither it nor an ancestor is to be left."""
     children: list[BlockNode] = field(default_factory=list)
 
     @property
@@ -81,6 +83,11 @@ class BlockTree:
     def best(self) -> BlockNode:
         return self._best
 
+    @property
+    def some_are_left(self) -> bool:
+        """Whether there are blocks on which nobody builds any more."""
+        return not all(node.viable for node in self._nodes.values())
+
     def __contains__(self, hash: object) -> bool:
         return hash in self._nodes
 
@@ -91,20 +98,42 @@ class BlockTree:
         return self._nodes.get(hash)
 
     def leaves(self) -> list[BlockNode]:
-        """The blocks without children, best first."""
-        heads = [node for node in self._nodes.values() if not node.children]
-        return sorted(heads, key=lambda node: node.merit, reverse=True)
+        """The blocks without children, best first; those on forks that are left come last."""
+        found = [node for node in self._nodes.values() if not node.children]
+        return sorted(found, key=lambda node: (node.viable, node.merit), reverse=True)
+
+    def heads(self) -> list[BlockNode]:
+        """The blocks that may be built on, and on which nothing is built that may be; best
+        first."""
+        found = [
+            node
+            for node in self._nodes.values()
+            if node.viable and not any(child.viable for child in node.children)
+        ]
+        return sorted(found, key=lambda node: node.merit, reverse=True)
 
     def insert(self, verified: VerifiedHeader, order: int) -> BlockNode:
         """Add a block whose parent is in the tree and which is not."""
         assert verified.hash not in self._nodes, "a block is added once"
         parent = self._nodes[verified.header.parent_hash]
-        node = BlockNode(verified, parent.weight + verified.primary, order, parent)
+        weight = parent.weight + verified.primary
+        node = BlockNode(verified, weight, order, parent, parent.viable)
         parent.children.append(node)
         self._nodes[verified.hash] = node
-        if node.merit > self._best.merit:
+        if node.viable and node.merit > self._best.merit:
             self._best = node
         return node
+
+    def leave(self, blocks: Iterable[BlockNode]) -> None:
+        """Nobody builds on these blocks and their descendants any more, and on all others again.
+        The root is none of them: it is final."""
+        for node in self._nodes.values():
+            node.viable = True
+        for block in blocks:
+            assert block is not self._root, "the root cannot be left"
+            for node in _subtree(block).values():
+                node.viable = False
+        self._best = self._find_best()
 
     def is_ancestor(self, ancestor: BlockNode, node: BlockNode) -> bool:
         """Whether ``ancestor`` is ``node`` or is on the way from it to the root."""
@@ -150,7 +179,11 @@ class BlockTree:
         self._nodes = {hash: node for hash, node in self._nodes.items() if hash in staying}
         self._root = new_root
         new_root.parent = None
-        self._best = max(self._nodes.values(), key=lambda node: node.merit)
+        self._best = self._find_best()
+
+    def _find_best(self) -> BlockNode:
+        viable = [node for node in self._nodes.values() if node.viable]
+        return max(viable, key=lambda node: node.merit, default=self._root)
 
 
 def _subtree(root: BlockNode) -> dict[Hash, BlockNode]:

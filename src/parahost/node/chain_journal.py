@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from parahost.ports import Journal
 from parahost.primitives.basic import Hash
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import (
     CandidateBackedEvent,
@@ -32,6 +32,11 @@ from parahost.runtime.storage import State
 
 def record_finality(journal: Journal, event: BlockFinalizationEvent) -> None:
     journal.record("chain.finalized", block=event.hash, number=event.header.number)
+
+
+def record_best(journal: Journal, event: BestBlockEvent) -> None:
+    """The fork that was best is left."""
+    journal.record("chain.fork_left", block=event.hash, number=event.header.number)
 
 
 def record_import(

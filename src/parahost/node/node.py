@@ -23,7 +23,12 @@ from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.grandpa import GrandpaVoter, VotingRule, vote_for_best
 from parahost.node.authoring.author import Author
 from parahost.node.authoring.proposer import BlockProposer
-from parahost.node.chain_journal import record_finality, record_import, record_verdicts
+from parahost.node.chain_journal import (
+    record_best,
+    record_finality,
+    record_import,
+    record_verdicts,
+)
 from parahost.node.clock_watch import ClockWatch
 from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
 from parahost.node.collation.para_standing import Expected
@@ -34,6 +39,7 @@ from parahost.node.overseer.overseer import Pick
 from parahost.node.own_part import OwnPart
 from parahost.node.subsystems import make_subsystems
 from parahost.node.utility.runtime_api import Ask, ask_state
+from parahost.node.validity.viability import Viability
 from parahost.ports import (
     Clock,
     Database,
@@ -50,7 +56,7 @@ from parahost.ports import (
 from parahost.ports.collator import Collator
 from parahost.primitives.basic import Hash, ParaId
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
-from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.runtime_api import CandidateBackedEvent
 from parahost.runtime import api
@@ -138,6 +144,7 @@ class Node:
     parameters: BabeParameters
     chain: Chain
     own_part: OwnPart
+    viability: Viability
     grandpa: GrandpaVoter
 
     def __init__(
@@ -178,6 +185,7 @@ class Node:
         self.own_part = OwnPart(
             ports.journal, ports.keystore, ports.clock, self.parameters, self.chain
         )
+        self.viability = Viability()
         self.importer = Importer(self.chain, ports.executor)
         self.grandpa = GrandpaVoter(
             self.chain,
@@ -215,6 +223,8 @@ class Node:
             interceptors=tweaks.interceptors,
         )
         self.chain.on_equivocation = self._report
+        self.chain.first_unviable = self.viability.first_unviable
+        self.chain.reconsider()
         watch = ClockWatch(ports.clock, ports.journal, self.parameters, self.chain.sealed_by)
         self.sync.on_header = watch.heard
         self.chain.subscribe(self._on_chain)
@@ -270,9 +280,9 @@ class Node:
     def _initial_leaves(self) -> list[ActiveLeaf]:
         """The heads that may be built on, the best one last (A66)."""
         found = []
-        for leaf in self.chain.leaves()[:MAX_INITIAL_LEAVES]:
+        for leaf in self.chain.heads()[:MAX_INITIAL_LEAVES]:
             header = self.chain.header(leaf)
-            assert header is not None, "a leaf is in the tree"
+            assert header is not None, "a head is in the tree"
             found.append(self._leaf(leaf, header))
         return found[::-1]
 
@@ -287,15 +297,34 @@ class Node:
             return None
 
     def _on_chain(self, event: ChainEvent) -> None:
-        if isinstance(event, BlockImportEvent):
-            leaf = self._leaf(event.hash, event.header)
-            record_import(self.ports.journal, event, leaf.events)
-            record_verdicts(self.ports.journal, event, leaf.state)
-            self._record_own_part(event, leaf)
-            self.overseer.block_imported(leaf)
-        else:
-            record_finality(self.ports.journal, event)
-            self.overseer.block_finalized(event)
+        match event:
+            case BlockImportEvent():
+                leaf = self._leaf(event.hash, event.header)
+                record_import(self.ports.journal, event, leaf.events)
+                record_verdicts(self.ports.journal, event, leaf.state)
+                self._record_own_part(event, leaf)
+                if self.chain.is_viable(event.hash):
+                    self.overseer.block_imported(leaf)
+                else:
+                    self._work_on_best()
+            case BestBlockEvent():
+                record_best(self.ports.journal, event)
+                self._work_on_best()
+            case BlockFinalizationEvent():
+                record_finality(self.ports.journal, event)
+                self.overseer.block_finalized(event)
+
+    def reconsider_forks(self) -> None:
+        """Leave forks, or take them up again, by what disputes have come to."""
+        self.chain.reconsider()
+        self._work_on_best()
+
+    def _work_on_best(self) -> None:
+        """Work goes on upon the best block, and on none that is left or built over."""
+        heads = self.chain.heads()
+        left = [leaf for leaf in self.chain.leaves() if not self.chain.is_viable(leaf)]
+        left += [leaf for leaf in self.overseer.leaves.all if leaf not in heads]
+        self.overseer.fork_reverted(left, self._leaf(self.chain.best_hash, self.chain.best))
 
     def _record_own_part(self, event: BlockImportEvent, leaf: ActiveLeaf) -> None:
         backed = sum(isinstance(one, CandidateBackedEvent) for one in leaf.events)

@@ -28,6 +28,7 @@ from parahost.node.utility.peer_set_manager import PeerSetManager
 from parahost.node.utility.provisioner import Provisioner
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.node.validity.candidate_checking import CandidateChecking
+from parahost.node.validity.chain_selection import ChainSelection
 from parahost.runtime.parachains.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     AvailabilityDistribution: lambda node: AvailabilityDistribution(node.ports.keystore),
     AvailabilityRecovery: lambda node: AvailabilityRecovery(),
     CandidateChecking: lambda node: CandidateChecking(),
+    ChainSelection: lambda node: ChainSelection(node.viability, node.chain, node.reconsider_forks),
     BitfieldSigning: lambda node: BitfieldSigning(
         node.ports.keystore, node.parameters.slot_duration_s
     ),

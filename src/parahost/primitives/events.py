@@ -19,6 +19,14 @@ class BlockImportEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class BestBlockEvent:
+    """The best block is another one, and was imported before: the fork that was best is left."""
+
+    hash: Hash
+    header: Header
+
+
+@dataclass(frozen=True, slots=True)
 class BlockFinalizationEvent:
     """A block has become final, and with it its ancestors."""
 

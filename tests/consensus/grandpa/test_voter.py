@@ -403,6 +403,30 @@ async def test_votes_stop_where_the_rule_says(autojump_clock: MockClock) -> None
         assert {node.tree.finalized_hash for node in it.nodes} == {blocks[2].hash()}
 
 
+async def test_votes_go_on_when_the_rule_allows_more(autojump_clock: MockClock) -> None:
+    """Nothing happens to the chain; the rounds wait, and are told."""
+    async with world(7, 4) as it:
+        allowed = 0
+        blocks = chain_of(GENESIS, 5)
+
+        def so_far(base: BlockRef, target: BlockRef) -> BlockRef:
+            return base if allowed <= base.number else ref(blocks[allowed - 1])
+
+        for node in it.nodes:
+            node.rule = so_far
+            it.start(node)
+        for block in blocks:
+            it.publish(block)
+        for allowed in (2, 4, 5):
+            for node in it.nodes:
+                assert node.voter is not None
+                node.voter.rule_moved()
+            await it.until(allowed, within=60 * T)
+            await trio.sleep(100)
+            final = {node.tree.finalized_hash for node in it.nodes}
+            assert final == {blocks[allowed - 1].hash()}
+
+
 async def test_a_justification_from_a_sync(autojump_clock: MockClock) -> None:
     async with world(8, 4, others=1) as it:
         *voters, other = it.nodes

@@ -18,6 +18,7 @@ from parahost.consensus.grandpa import (
     VotingRule,
     vote_for_best,
 )
+from parahost.consensus.grandpa.blocks import BlockEvent
 from parahost.crypto import ed25519
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.ports import (
@@ -49,7 +50,7 @@ from tests.memory_network import MemoryNetwork, MemoryPort
 T = 1.0
 """The gossip time of the voters here, in seconds."""
 
-Listener = Callable[[BlockImportEvent | BlockFinalizationEvent], None]
+Listener = Callable[[BlockEvent], None]
 
 
 def child(parent: Header, salt: int = 0, *, change: ScheduledChange | None = None) -> Header:
@@ -151,7 +152,7 @@ class Tree:
             self._best = self.leaves()[0]
         self._tell(BlockFinalizationEvent(block, header))
 
-    def _tell(self, event: BlockImportEvent | BlockFinalizationEvent) -> None:
+    def _tell(self, event: BlockEvent) -> None:
         for listener in tuple(self._listeners):
             listener(event)
 

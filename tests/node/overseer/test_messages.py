@@ -13,6 +13,7 @@ FROM_OUTSIDE = {
     "RequestBlockAuthorshipData": "block authorship asks (A104)",
     "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
     "CheckCandidate": "approval voting and the dispute coordinator, which come with node/validity",
+    "DisputeMoved": "the dispute coordinator, which comes with node/validity",
 }
 """What no subsystem says, and who does."""
 

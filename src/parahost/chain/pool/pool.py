@@ -33,7 +33,7 @@ from parahost.chain.pool.errors import (
 from parahost.chain.pool.lane import Lane, WaitingTransaction
 from parahost.chain.pool.reports import EquivocationReport, Reports
 from parahost.primitives.basic import H256, Hash
-from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.limits import MAX_TRANSACTION_BYTES, MIB
@@ -342,7 +342,7 @@ class TransactionPool:
     # Following the chain
 
     def _on_chain(self, event: ChainEvent) -> None:
-        if not isinstance(event, BlockImportEvent) or not event.new_best:
+        if not _is_of_best(event):
             return
         if event.hash not in self._chain:
             return  # Pruned before it was told.
@@ -415,6 +415,13 @@ class TransactionPool:
         self._invalid[hash] = None
         if len(self._invalid) > INVALID_KEPT:
             self._invalid.popitem(last=False)
+
+
+def _is_of_best(event: ChainEvent) -> bool:
+    """Whether the best block is another one."""
+    if isinstance(event, BlockImportEvent):
+        return event.new_best
+    return isinstance(event, BestBlockEvent)
 
 
 def transaction_hash(extrinsic: Extrinsic) -> Hash:

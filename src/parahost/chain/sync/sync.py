@@ -48,7 +48,7 @@ from parahost.ports import (
     Random,
 )
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
-from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent
 from parahost.primitives.header import Header
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
@@ -228,7 +228,10 @@ class Sync:
     # What we say
 
     def _on_chain(self, event: ChainEvent) -> None:
-        if not isinstance(event, BlockImportEvent):
+        if isinstance(event, BestBlockEvent):
+            self._tell_status(list(self._peers))
+            return
+        if isinstance(event, BlockFinalizationEvent):
             if self._chain.finalized.number >= self._told_final + FINALITY_LAG:
                 self._tell_status(list(self._peers))
             self._forget_final()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from parahost.primitives.basic import U32, BlockNumber, Hash
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Header
 from parahost.primitives.values import dataclass
 
@@ -50,12 +50,16 @@ class ChainView(HeaderSource, Protocol):
     def finalized_hash(self) -> Hash: ...
 
     def leaves(self) -> Sequence[Hash]:
-        """Blocks without children that descend from ``finalized``, the best first."""
+        """Blocks without children that descend from ``finalized``, the best first; those on forks
+        that nobody builds on come last."""
         ...
 
     def is_ancestor(self, ancestor: Hash, block: Hash, /) -> bool:
         """Whether the first is the second or one of its ancestors; unknown blocks are not."""
         ...
+
+
+BlockEvent = BlockImportEvent | BestBlockEvent | BlockFinalizationEvent
 
 
 class GrandpaChain(ChainView, Protocol):
@@ -65,11 +69,9 @@ class GrandpaChain(ChainView, Protocol):
         """Make a block and its ancestors final, durably, with the proof of it if there is one."""
         ...
 
-    def subscribe(
-        self, listener: Callable[[BlockImportEvent | BlockFinalizationEvent], None], /
-    ) -> Callable[[], None]:
-        """Tell a listener of every block that is imported or becomes final; gives the function
-        that ends it."""
+    def subscribe(self, listener: Callable[[BlockEvent], None], /) -> Callable[[], None]:
+        """Tell a listener of every block that is imported, becomes best or final; gives the
+        function that ends it."""
         ...
 
 

@@ -19,7 +19,7 @@ from parahost.primitives.consensus import (
     GrandpaJustification,
     GrandpaMessage,
 )
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.values import dataclass
 
 
@@ -46,6 +46,11 @@ class AuthorityPeers:
 @dataclass(frozen=True, slots=True)
 class ChainMoved:
     """Look at the chain again: the answer to :class:`FinalizeBlock`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMoved:
+    """The voting rule may allow other blocks now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,11 @@ class Justified:
 Input = (
     NetworkEvent
     | BlockImportEvent
+    | BestBlockEvent
     | BlockFinalizationEvent
     | AuthorityPeers
     | ChainMoved
+    | RuleMoved
     | OwnVote
     | ProofVerified
     | Justified

@@ -23,6 +23,7 @@ from parahost.consensus.grandpa.effects import (
     OwnVote,
     PeerProof,
     ProofVerified,
+    RuleMoved,
     SeekBlock,
     SignVote,
     TellVoteElsewhere,
@@ -50,7 +51,7 @@ from parahost.consensus.grandpa.validity import (
 )
 from parahost.ports import Notification, PeerConnected, PeerDisconnected, Random, Verifier
 from parahost.primitives.basic import U64, PeerId
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
+from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 
 IDLE_ANNOUNCE_EVERY = 60
@@ -121,7 +122,7 @@ class GrandpaMachine:
             case BlockImportEvent():
                 self._finality.announced(event)
                 self._look_again()
-            case BlockFinalizationEvent():
+            case BestBlockEvent() | BlockFinalizationEvent() | RuleMoved():
                 self._look_again()
             case AuthorityPeers(peers):
                 self._gossip.authorities_are(peers)

@@ -18,7 +18,7 @@ import trio
 from parahost.consensus.grandpa.alarms import Alarms
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.ballots import Ballots
-from parahost.consensus.grandpa.blocks import BlockRef, GrandpaChain, finalized_of
+from parahost.consensus.grandpa.blocks import BlockEvent, BlockRef, GrandpaChain, finalized_of
 from parahost.consensus.grandpa.commits import first_unsigned
 from parahost.consensus.grandpa.effects import (
     AuthorityPeers,
@@ -32,6 +32,7 @@ from parahost.consensus.grandpa.effects import (
     PeerProof,
     ProofVerified,
     ReportEquivocation,
+    RuleMoved,
     SaveAuthorities,
     SaveCommit,
     SaveRound,
@@ -61,7 +62,6 @@ from parahost.ports import (
 )
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
 from parahost.primitives.consensus import GrandpaAuthorities, GrandpaEquivocationProof
-from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.limits import MAX_GRANDPA_MESSAGE_BYTES
 
 log = logging.getLogger(__name__)
@@ -145,6 +145,10 @@ class GrandpaVoter:
         copies of a vote are enough."""
         self._take(AuthorityPeers(frozenset(peers)))
 
+    def rule_moved(self) -> None:
+        """Be told that the voting rule may allow other blocks now."""
+        self._take(RuleMoved())
+
     async def run(self) -> None:
         """Vote, until cancelled."""
         try:
@@ -189,7 +193,7 @@ class GrandpaVoter:
             )
             self._take(ProofVerified(proof, good=unsigned is None))
 
-    def _on_chain(self, event: BlockImportEvent | BlockFinalizationEvent) -> None:
+    def _on_chain(self, event: BlockEvent) -> None:
         self._take(event)
 
     def _take(self, event: Input) -> Awaitable[None] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from parahost.node.messages.base import Request
-from parahost.primitives.basic import Hash, SessionIndex, ValidatorIndex
+from parahost.node.messages.base import Message, Request
+from parahost.primitives.basic import CandidateHash, Hash, SessionIndex, ValidatorIndex
 from parahost.primitives.candidates import CandidateReceipt
 
 # To Candidate Checking
@@ -45,3 +45,20 @@ class CheckCandidate(Request[CheckOutcome]):
     session: SessionIndex
     backers: tuple[ValidatorIndex, ...]
     known_at: Hash
+
+
+# To Chain Selection
+
+
+@dataclass(slots=True)
+class DisputeMoved(Message):
+    """What this node holds of a disputed candidate has changed.
+
+    ``towards_invalid``: it has itself voted against it, or more than f validators have, and no
+    supermajority has called it valid. Told again after a start, and ``False`` when the dispute is
+    over or forgotten.
+    """
+
+    session: SessionIndex
+    candidate: CandidateHash
+    towards_invalid: bool
