@@ -30,18 +30,13 @@ class BlockNode:
     viable: bool = True
     """Whether it may be built on: neither it nor an ancestor is to be left."""
     children: list[BlockNode] = field(default_factory=list)
+    header: Header = field(init=False)
+    hash: Hash = field(init=False)
+    number: BlockNumber = field(init=False)
 
-    @property
-    def header(self) -> Header:
-        return self.verified.header
-
-    @property
-    def hash(self) -> Hash:
-        return self.verified.hash
-
-    @property
-    def number(self) -> BlockNumber:
-        return self.verified.number
+    def __post_init__(self) -> None:
+        self.header = self.verified.header
+        self.hash, self.number = self.header.hash(), self.header.number
 
     @property
     def merit(self) -> tuple[int, int, int]:

@@ -138,9 +138,11 @@ class CandidateCommitments(_Hashed):
     hrmp_watermark: BlockNumber
 
     def hash(self) -> H256:
-        if not hasattr(self, "_hash"):
+        try:
+            return self._hash
+        except AttributeError:
             object.__setattr__(self, "_hash", blake2_256(encode(self)))
-        return self._hash
+            return self._hash
 
 
 class _Named:
@@ -151,9 +153,10 @@ class _Named:
 
 
 class _Plain:
-    """Room for a receipt's plain form."""
+    """Room for a receipt's plain form, and for the name that it shares with it."""
 
-    __slots__ = ("_plain",)
+    __slots__ = ("_hash", "_plain")
+    _hash: CandidateHash
     _plain: CandidateReceipt
 
 
@@ -166,9 +169,11 @@ class CandidateReceipt(_Named):
 
     def hash(self) -> CandidateHash:
         """The candidate's name everywhere: blake2-256 of the SCALE form."""
-        if not hasattr(self, "_hash"):
+        try:
+            return self._hash
+        except AttributeError:
             object.__setattr__(self, "_hash", CandidateHash(blake2_256(encode(self))))
-        return self._hash
+            return self._hash
 
     def with_commitments(self, commitments: CandidateCommitments) -> CommittedCandidateReceipt:
         """The same candidate in full. The caller has held the commitments against their hash."""
@@ -192,7 +197,11 @@ class CommittedCandidateReceipt(_Plain):
 
     def hash(self) -> CandidateHash:
         """The same as the plain receipt's."""
-        return self.to_plain().hash()
+        try:
+            return self._hash
+        except AttributeError:
+            object.__setattr__(self, "_hash", self.to_plain().hash())
+            return self._hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,9 +93,11 @@ class Header(_Known):
 
     def hash(self) -> Hash:
         """blake2-256 of the SCALE form."""
-        if not hasattr(self, "_hash"):
+        try:
+            return self._hash
+        except AttributeError:
             object.__setattr__(self, "_hash", Hash(blake2_256(self.encoded())))
-        return self._hash
+            return self._hash
 
     def without_seal(self) -> tuple[Header, Seal | None]:
         """The header as it was signed, and the seal if it carries one."""

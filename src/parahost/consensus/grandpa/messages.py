@@ -41,10 +41,12 @@ class SignedMessage(_Targeted):
 
     @property
     def target(self) -> BlockRef:
-        if not hasattr(self, "_target"):
+        try:
+            return self._target
+        except AttributeError:
             target = BlockRef(self.message.target_hash, self.message.target_number)
             object.__setattr__(self, "_target", target)
-        return self._target
+            return target
 
 
 @variant(0)
