@@ -10,7 +10,7 @@ from parahost.node.gossip.catching_up import CatchingUp
 from parahost.node.gossip.early import Early
 from parahost.node.gossip.peers import CATCH_UP_COPIES, GossipPeers
 from parahost.node.gossip.protocol import GossipItem, Rules, Wire
-from parahost.node.gossip.topic import Topic
+from parahost.node.gossip.topic import PeerKnowledge, Topic
 from parahost.node.gossip.verdict import (
     COST_DUPLICATE,
     COST_FLOOD,
@@ -175,13 +175,14 @@ class Gossip(Generic[C, F]):
         return block not in self._topics and block not in self._closed
 
     def _on_item(self, topic: Topic[C, F], peer: PeerId, item: GossipItem[C]) -> None:
-        verdict = self._judge(topic, peer, item)
+        knowledge = topic.knows(peer)
+        verdict = self._judge(topic, knowledge, item)
         self._peers.report(self._ctx, peer, verdict.change)
         if verdict.acceptance is Acceptance.REJECT:
             return
         is_news = verdict.acceptance is Acceptance.ACCEPT
         if is_news or not topic.missing(item):  # else there were no end to what could be noted
-            topic.knows(peer).note(item, from_peer=True)
+            knowledge.note(item, from_peer=True)
         if is_news:
             topic.take(item)
             assert verdict.found is not None, "what is accepted says something"
@@ -189,10 +190,11 @@ class Gossip(Generic[C, F]):
             if item.is_relayed:
                 self._pass_on(topic, item)
 
-    def _judge(self, topic: Topic[C, F], peer: PeerId, item: GossipItem[C]) -> Verdict[F]:
+    def _judge(
+        self, topic: Topic[C, F], knowledge: PeerKnowledge, item: GossipItem[C]
+    ) -> Verdict[F]:
         """The protocol's rules are asked of what is new and stands on something. What crossed ours
         on its way is no fault; the same thing sent twice is."""
-        knowledge = topic.knows(peer)
         if knowledge.has_sent(item):
             return Verdict(Acceptance.IGNORE, COST_DUPLICATE)
         if item.id in topic.items:

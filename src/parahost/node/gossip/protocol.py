@@ -74,6 +74,10 @@ class Rules(Protocol[C, F]):
 
 def in_batches(contents: Iterable[C]) -> Iterator[tuple[C, ...]]:
     """The contents in their order, as many together as one message shall have."""
+    contents = tuple(contents)
+    if len(contents) == 1:  # which is the rule
+        yield contents
+        return
     batch: list[C] = []
     size = 0
     for content in contents:

@@ -242,11 +242,13 @@ class Overseer:
     def _enqueue(self, message: Message) -> None:
         index = self.graph.receiver[type(message)]
         seat = self._seats[index]
-        if not seat.queue:
+        queue = seat.queue
+        if not queue:
+            if not self._waiting:  # else it is awake already
+                self._wake.set()
             self._waiting.append(index)
-            self._wake.set()
-        seat.queue.append(message)
-        length = len(seat.queue)
+        queue.append(message)
+        length = len(queue)
         stats = seat.stats
         stats.received += 1
         if length > stats.longest:

@@ -88,8 +88,9 @@ class RefreshView(Message):
 
 @dataclass(slots=True)
 class _Circle:
-    """One peer set."""
+    """One peer set, and the protocol of the network that it speaks."""
 
+    protocol: str
     peers: dict[PeerId, BlockNumber] = field(default_factory=dict)
     """With what each says is final for it."""
     producers: dict[ProtocolId, RegisterEventProducer] = field(default_factory=dict)
@@ -127,7 +128,7 @@ class NetworkBridge(Subsystem):
         self._network = network
         self._role = role
         self._finalized_number = finalized_number
-        self._circles = {peer_set: _Circle() for peer_set in PeerSet}
+        self._circles = {peer_set: _Circle(NOTIFICATIONS[peer_set].name) for peer_set in PeerSet}
         self._answerers: dict[str, RegisterRequestProducer] = {}
         self._view = View()
         self._refreshing = False
@@ -205,7 +206,7 @@ class NetworkBridge(Subsystem):
                 if self._meets_in(role) is peer_set:
                     circle.peers[peer] = FIRST_BLOCK
                     self._produce(circle, PeerConnected(peer, role))
-                    self._tell_view(peer_set, (peer,))
+                    self._tell_view(circle, (peer,))
             case port.PeerDisconnected(peer):
                 if circle.peers.pop(peer, None) is not None:
                     self._produce(circle, PeerDisconnected(peer))
@@ -259,14 +260,12 @@ class NetworkBridge(Subsystem):
         if leaves == self._view.heads:
             return
         self._view = view = View(leaves, self._finalized_number)
-        for peer_set, circle in self._circles.items():
+        for circle in self._circles.values():
             self._produce(circle, OurViewChange(view))
-            self._tell_view(peer_set, tuple(circle.peers))
+            self._tell_view(circle, tuple(circle.peers))
 
-    def _tell_view(self, peer_set: PeerSet, peers: tuple[PeerId, ...]) -> None:
-        self._network.notify(
-            peers, NOTIFICATIONS[peer_set].name, encode(ViewUpdate(self._view), WireMessage)
-        )
+    def _tell_view(self, circle: _Circle, peers: tuple[PeerId, ...]) -> None:
+        self._network.notify(peers, circle.protocol, encode(ViewUpdate(self._view), WireMessage))
 
     def _produce(self, circle: _Circle, event: NetworkBridgeEvent) -> None:
         of_views = isinstance(event, PeerViewChange | OurViewChange)
@@ -282,8 +281,7 @@ class NetworkBridge(Subsystem):
         if size > GOSSIP_LIMITS[protocol]:
             self.ctx.journal.record("network.too_large", protocol=protocol.decode(), bytes=size)
             return
-        for peer_set, circle in self._circles.items():
+        for circle in self._circles.values():
             if protocol in circle.producers:
                 reachable = [peer for peer in peers if peer in circle.peers]
-                payload = encode(message, WireMessage)
-                self._network.notify(reachable, NOTIFICATIONS[peer_set].name, payload)
+                self._network.notify(reachable, circle.protocol, encode(message, WireMessage))
