@@ -89,6 +89,7 @@ class SimulatedNode:
         """Start it, and run it until it is crashed, fails, or is cancelled."""
         self.lives += 1
         self._is_up = True
+        self.clock.wind()
         scope, ended = trio.CancelScope(), trio.Event()
         self._record("node.started", life=self.lives)
         try:

@@ -87,11 +87,10 @@ class LinkConditions:
         self._distances: dict[tuple[str, str], LinkQuality] = {}
         self._worse: dict[tuple[str, str], list[LinkQuality]] = {}
         self._cut: dict[tuple[str, str], int] = {}
-
-    @property
-    def is_even(self) -> bool:
-        """Whether all links are as the default."""
-        return not (self._worse or self._distances)
+        self.is_even = True
+        """Whether all links are as the default, and have been."""
+        self.has_cuts = False
+        """Whether any link is cut."""
 
     def quality(self, sender: str, receiver: str) -> LinkQuality:
         way = (sender, receiver)
@@ -105,10 +104,12 @@ class LinkConditions:
     def set_distance(self, sender: str, receiver: str, quality: LinkQuality) -> None:
         """What the link is like by itself, because of where the two are."""
         self._distances[sender, receiver] = quality
+        self.is_even = False
 
     def worsen(self, sender: str, receiver: str, quality: LinkQuality) -> None:
         """From now on, until it recovers from this."""
         self._worse.setdefault((sender, receiver), []).append(quality)
+        self.is_even = False
 
     def recover(self, sender: str, receiver: str, quality: LinkQuality) -> None:
         """As before, or as others have worsened it meanwhile."""
@@ -117,6 +118,7 @@ class LinkConditions:
     def cut(self, sender: str, receiver: str) -> None:
         """Nothing gets through in this direction until it is mended as often as it was cut."""
         self._cut[sender, receiver] = self._cut.get((sender, receiver), 0) + 1
+        self.has_cuts = True
 
     def mend(self, sender: str, receiver: str) -> None:
         left = self._cut[sender, receiver] - 1
@@ -124,11 +126,7 @@ class LinkConditions:
             self._cut[sender, receiver] = left
         else:
             del self._cut[sender, receiver]
-
-    @property
-    def has_cuts(self) -> bool:
-        """Whether any link is cut."""
-        return bool(self._cut)
+            self.has_cuts = bool(self._cut)
 
     def is_cut(self, sender: str, receiver: str) -> bool:
         return (sender, receiver) in self._cut

@@ -17,12 +17,16 @@ OnFailure = Callable[[PeerId, str, Exception], None]
 """Told of a handler that has failed: with whose event, with what, and how."""
 
 
+_Event = tuple[NetworkEvent, ConnectionEnd | None, int]
+"""An event; of a notification also the end that it came from, and its size in bytes."""
+
+
 @dataclass(slots=True, eq=False)
 class _Lane:
     """What waits for one handler from one peer."""
 
     handler: EventHandler
-    events: deque[tuple[NetworkEvent, ConnectionEnd | None]] = field(default_factory=deque)
+    events: deque[_Event] = field(default_factory=deque)
     busy: bool = False
     """Whether the handler has yet to take an event; those after it wait."""
 
@@ -52,22 +56,18 @@ class Inbox:
 
         def now() -> None:
             for lane in lanes:
-                self._put(lane, event, None)
+                self._put(lane, (event, None, 0))
 
         self._calendar.after(0.0, now)
 
     def put(self, place: int, event: Notification, sender: ConnectionEnd) -> None:
         """A notification for one handler; ``sender`` is the end that it came from."""
-        self._put(self._of(event.peer)[place], event, sender)
+        self._put(self._of(event.peer)[place], (event, sender, len(event.payload)))
 
     def drop_notifications(self, peer: PeerId) -> None:
         """What waits of a connection that has ended is read by nobody."""
         for lane in self._of(peer):
-            lane.events = deque(
-                (event, sender)
-                for event, sender in lane.events
-                if not isinstance(event, Notification)
-            )
+            lane.events = deque(one for one in lane.events if not isinstance(one[0], Notification))
 
     def _of(self, peer: PeerId) -> list[_Lane]:
         lanes = self._lanes.get(peer)
@@ -75,52 +75,39 @@ class Inbox:
             lanes = self._lanes[peer] = [_Lane(handler) for handler in self._handlers]
         return lanes
 
-    def _put(self, lane: _Lane, event: NetworkEvent, sender: ConnectionEnd | None) -> None:
-        if lane.busy:
-            lane.events.append((event, sender))
-        else:
-            self._hand_over(lane, event, sender)
-
-    def _hand_over(self, lane: _Lane, event: NetworkEvent, sender: ConnectionEnd | None) -> None:
+    def _put(self, lane: _Lane, one: _Event) -> None:
         """Let the handler take an event; what it cannot take at once gets a task that waits."""
         nursery = self.nursery
+        if lane.busy:
+            lane.events.append(one)
+            return
         if nursery is None:
             return
+        event, sender, size = one
         try:
             taking = lane.handler(event)
         except BaseException as failure:
-            _taken(event, sender)
             nursery.start_soon(self._fail, event, failure)  # the node's, not the world's
-            return
+            taking = None
         if taking is not None:
             lane.busy = True
-            nursery.start_soon(self._wait_for, lane, taking, event, sender)
-        else:
-            _taken(event, sender)
+            nursery.start_soon(self._wait_for, lane, taking, one)
+        elif sender is not None:
+            sender.take_back(size)
 
-    async def _wait_for(
-        self,
-        lane: _Lane,
-        taking: Awaitable[None],
-        event: NetworkEvent,
-        sender: ConnectionEnd | None,
-    ) -> None:
+    async def _wait_for(self, lane: _Lane, taking: Awaitable[None], one: _Event) -> None:
+        event, sender, size = one
         try:
             await taking
         except Exception as error:
             self._on_failure(event.peer, type(event).__name__, error)
-        _taken(event, sender)
+        if sender is not None:
+            sender.take_back(size)
         lane.busy = False
         while lane.events and not lane.busy:
-            self._hand_over(lane, *lane.events.popleft())
+            self._put(lane, lane.events.popleft())
 
     async def _fail(self, event: NetworkEvent, failure: BaseException) -> None:
         if not isinstance(failure, Exception):
             raise failure
         self._on_failure(event.peer, type(event).__name__, failure)
-
-
-def _taken(event: NetworkEvent, sender: ConnectionEnd | None) -> None:
-    """What the handler is done with waits no more at who sent it."""
-    if sender is not None and isinstance(event, Notification):
-        sender.take_back(len(event.payload))
