@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -132,6 +133,7 @@ def _tell(outcome: Outcome) -> None:
                 f"to {what:<9} {times['least']:.1f} s at least, {times['median']:.1f} s median, "
                 f"{times['p90']:.1f} s for nine in ten, {times['most']:.1f} s at most"
             )
+    _tell_verdicts(statistics)
     typer.echo("messages")
     for name, count in statistics["messages"].items():
         typer.echo(f"  {name:<18} {count:>9}  {statistics['bytes'][name]:>12} bytes")
@@ -149,3 +151,26 @@ def _tell(outcome: Outcome) -> None:
         f"speed      {outcome.virtual_s:.0f} s in {outcome.real_s:.1f} s: "
         f"{outcome.speed_ratio:.1f} times real time"
     )
+
+
+def _tell_verdicts(statistics: Mapping[str, Any]) -> None:
+    """Checks; and disputes and punishments, if there were any."""
+    from parahost.runtime.balances import UNIT
+
+    checks, disputes = statistics["checks"], statistics["disputes"]
+    tranches = ", ".join(f"{n} in {tranche}" for tranche, n in checks["tranches"].items())
+    typer.echo(
+        f"accepted   {checks['accepted']} by {checks['assigned']} checks"
+        f"{f', by tranche: {tranches}' if tranches else ''}; {checks['undelivered']} did not come"
+    )
+    if disputes["begun"]:
+        ends = ", ".join(f"{n} {end.replace('_', ' ')}" for end, n in disputes.items())
+        typer.echo(f"disputes   {ends}")
+    if statistics["punished"]:
+        counts = ", ".join(f"{n} {name}" for name, n in statistics["punished"].items())
+        typer.echo(f"punished   {counts}")
+        by_stake: dict[int, list[str]] = {}
+        for name, stake in statistics["stakes"].items():
+            by_stake.setdefault(stake, []).append(name)
+        for stake, names in sorted(by_stake.items()):
+            typer.echo(f"stake      {stake / UNIT:.2f} left to {', '.join(names)}")

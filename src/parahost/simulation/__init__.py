@@ -40,7 +40,15 @@ from parahost.simulation.adversaries import (
 from parahost.simulation.build import Alteration, Build
 from parahost.simulation.checkers import ALL as CHECKERS
 from parahost.simulation.checkers import Checker, Scene, SignatureMade
-from parahost.simulation.expectations import Expectation, Finalized, Included, Reported
+from parahost.simulation.expectations import (
+    Accepted,
+    Disputed,
+    Expectation,
+    Finalized,
+    Included,
+    Punished,
+    Reported,
+)
 from parahost.simulation.faults import (
     BadLinks,
     BadWorkers,
@@ -69,6 +77,7 @@ from parahost.simulation.scenario_files import load_scenario
 
 __all__ = [
     "CHECKERS",
+    "Accepted",
     "Adversary",
     "Alteration",
     "BacksWrongData",
@@ -85,6 +94,7 @@ __all__ = [
     "CrashAtStep",
     "CrashAtWrite",
     "DamagedRows",
+    "Disputed",
     "EmptyAuthor",
     "EquivocatingAuthor",
     "EquivocatingVoter",
@@ -107,6 +117,7 @@ __all__ = [
     "Outcome",
     "Outsider",
     "Partition",
+    "Punished",
     "RecordedBlock",
     "Reported",
     "Scenario",

@@ -9,10 +9,13 @@ from typing import Any, ClassVar, get_args
 
 from parahost.node.node import Role
 from parahost.primitives.misbehavior import MisbehaviorReport
+from parahost.runtime.slashing import Misconduct
 from parahost.simulation.checkers import OK
 
 MISBEHAVIOUR = tuple(report.__name__ for report in get_args(MisbehaviorReport))
 """What can be reported, by name."""
+MISCONDUCT = tuple(deed.name.lower() for deed in Misconduct)
+"""What can be punished, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,61 @@ class Reported(Expectation):
         return OK if self.misbehaviour in noticed else f"no {self.misbehaviour} was reported"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Accepted(Expectation):
+    """So many candidates of the best chain are accepted at least."""
+
+    kind: ClassVar[str] = "accepted"
+
+    at_least: int
+
+    def judge(self, statistics: Mapping[str, Any]) -> str:
+        accepted = statistics["checks"]["accepted"]
+        return OK if accepted >= self.at_least else f"{accepted} are accepted, not {self.at_least}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disputed(Expectation):
+    """So many disputes of the best chain end so at least: ``valid``, ``invalid``, ``timed_out``; or
+    are ``begun``."""
+
+    kind: ClassVar[str] = "disputed"
+    WAYS: ClassVar[tuple[str, ...]] = ("begun", "invalid", "valid", "timed_out")
+
+    at_least: int
+    end: str = "begun"
+
+    def check(self, roles: Mapping[str, Role]) -> None:
+        if self.end not in self.WAYS:
+            raise ValueError(f"{self.kind}: no dispute is {self.end}; they are {self.WAYS}")
+
+    def judge(self, statistics: Mapping[str, Any]) -> str:
+        count = statistics["disputes"][self.end]
+        return OK if count >= self.at_least else f"{count} disputes are {self.end}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Punished(Expectation):
+    """Validators are punished for that on the best chain, and for nothing else."""
+
+    kind: ClassVar[str] = "punished"
+
+    misconduct: str
+    at_least: int = 1
+
+    def check(self, roles: Mapping[str, Role]) -> None:
+        if self.misconduct not in MISCONDUCT:
+            known = ", ".join(MISCONDUCT)
+            raise ValueError(f"{self.kind}: there is no {self.misconduct}; there are {known}")
+
+    def judge(self, statistics: Mapping[str, Any]) -> str:
+        punished: Mapping[str, int] = statistics["punished"]
+        is_so = punished.get(self.misconduct, 0) >= self.at_least and len(punished) == 1
+        return OK if is_so else f"they were punished for {dict(punished) or 'nothing'}"
+
+
 KINDS: Mapping[str, type[Expectation]] = {
-    expectation.kind: expectation for expectation in (Included, Finalized, Reported)
+    expectation.kind: expectation
+    for expectation in (Included, Finalized, Reported, Accepted, Disputed, Punished)
 }
 """All expectations by their names in TOML."""

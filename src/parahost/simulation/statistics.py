@@ -11,6 +11,7 @@ from parahost.simulation.checkers.ledger import CandidateLedger
 from parahost.simulation.journal import Trace, TraceEvent
 from parahost.simulation.plan import NetworkPlan
 from parahost.simulation.record import ChainRecord
+from parahost.simulation.verdict_statistics import VerdictStatistics
 
 STAGE_NAME_OF_EVENT = {
     "collation.made": "made",
@@ -18,6 +19,7 @@ STAGE_NAME_OF_EVENT = {
     "backing.backable": "backable",
     "chain.backed": "backed",
     "chain.included": "included",
+    "chain.accepted": "accepted",
 }
 """What a node records when a candidate gets on, and the stage that it gets to (A116)."""
 
@@ -62,7 +64,9 @@ class Statistics:
         self._final_at: dict[bytes, float] = {}
         self._misbehaviour: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
+        self._verdicts = VerdictStatistics(plan, record)
         trace.watch(self._hear)
+        trace.watch(self._verdicts.hear)
 
     def _hear(self, event: TraceEvent) -> None:
         stage = STAGE_NAME_OF_EVENT.get(event.event)
@@ -121,6 +125,7 @@ class Statistics:
             "bytes": {name: traffic[name].bytes for name in sorted(traffic)},
             "faults": dict(sorted(self._faults.items())),
             "misbehaviour": dict(sorted(self._misbehaviour.items())),
+            **self._verdicts.summary(),
         }
 
 
