@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from parahost.node.availability.pending import PendingCandidate, pending_candidates
 from parahost.node.backing.assignments import Assignments, Basis, ParaAssignment, assign
 from parahost.node.session import ChildSession
+from parahost.node.validity.checked_block import CheckedBlock, checked_block
 from parahost.primitives.basic import (
     BlockNumber,
     CandidateHash,
@@ -106,6 +107,11 @@ class ActiveLeaf:
     def pending(self) -> Mapping[CandidateHash, PendingCandidate]:
         """The candidates that await availability."""
         return pending_candidates(self.cores, self.session.validators, self.groups.groups)
+
+    @cached_property
+    def checked(self) -> CheckedBlock:
+        """The candidates of this block that are to be checked."""
+        return self.read(checked_block, self.hash, self.header)
 
     @cached_property
     def events(self) -> tuple[CandidateEvent, ...]:

@@ -10,6 +10,7 @@ from enum import IntEnum
 
 from parahost.primitives.approval import ApprovalParameters, RelayVrfStory
 from parahost.primitives.basic import (
+    H256,
     U32,
     BlockNumber,
     CandidateHash,
@@ -156,6 +157,12 @@ class SessionInfo:
     cores: U32
     approval: ApprovalParameters
     """How its candidates are checked."""
+
+    def index_of(self, public: bytes) -> ValidatorIndex | None:
+        """Which validator has the key, if any."""
+        if public not in self.validators:
+            return None
+        return ValidatorIndex(U32(self.validators.index(ValidatorId(H256(public)))))
 
 
 @variant(0, name="CandidateBacked", unnamed=True)

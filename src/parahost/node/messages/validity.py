@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from enum import Enum
 
 from parahost.node.messages.base import Message, Request
-from parahost.primitives.basic import CandidateHash, Hash, SessionIndex, ValidatorIndex
+from parahost.node.messages.network import NetworkBridgeEvent
+from parahost.node.validity.checked_block import CheckedBlock
+from parahost.primitives.approval import Approval, Assignment, SecondaryChecks, Tranche
+from parahost.primitives.basic import (
+    BlockNumber,
+    CandidateHash,
+    Hash,
+    SessionIndex,
+    ValidatorIndex,
+)
 from parahost.primitives.candidates import CandidateReceipt
 
 # To Candidate Checking
@@ -62,3 +71,92 @@ class DisputeMoved(Message):
     session: SessionIndex
     candidate: CandidateHash
     towards_invalid: bool
+
+
+# To Approval Voting
+
+
+@dataclass(slots=True)
+class ImportAssignment(Message):
+    """A validator has announced that it checks the ``index``-th candidate of a block, and its proof
+    shows that it was drawn for that tranche."""
+
+    block: Hash
+    index: int
+    assignment: Assignment
+    tranche: Tranche
+
+
+@dataclass(slots=True)
+class ImportCheck(Message):
+    """A validator that has announced it has checked the candidate; the signature is its own."""
+
+    block: Hash
+    index: int
+    approval: Approval
+
+
+@dataclass(eq=False, slots=True)
+class ApprovedAncestor(Request[tuple[Hash, BlockNumber]]):
+    """The highest block from ``base`` up to ``target`` such that in this node's view all candidates
+    that were included after ``base`` have their checks (D27): ``base`` itself when nothing is known
+    of its child."""
+
+    base: tuple[Hash, BlockNumber]
+    target: tuple[Hash, BlockNumber]
+
+
+@dataclass(eq=False, slots=True)
+class ChecksForChain(Request[tuple[SecondaryChecks, ...]]):
+    """What this node knows of the checks of candidates that the fork up to ``leaf`` lacks, those of
+    the oldest candidates first. Dropped when it is no active leaf."""
+
+    leaf: Hash
+
+
+# To the Dispute Coordinator
+
+
+@dataclass(slots=True)
+class IssueVote(Message):
+    """A check of ours has found a candidate of that session invalid: vote so, which disputes it
+    (D23). Nothing is said against what this node has said before, be it in an earlier life."""
+
+    session: SessionIndex
+    receipt: CandidateReceipt
+
+
+# To Approval Distribution
+
+
+@dataclass(slots=True)
+class DistributeChecksOf(Message):
+    """From now on the checks of a block's candidates may be spoken of. Its parent was told before,
+    unless it is final."""
+
+    block: CheckedBlock
+
+
+@dataclass(slots=True)
+class DistributeAssignment(Message):
+    """Announce that this node checks a candidate."""
+
+    block: Hash
+    index: int
+    assignment: Assignment
+
+
+@dataclass(slots=True)
+class DistributeCheck(Message):
+    """Tell that this node has checked a candidate whose check it has announced."""
+
+    block: Hash
+    index: int
+    approval: Approval
+
+
+@dataclass(slots=True)
+class ApprovalNetwork(Message):
+    """An event of the protocol ``appr``."""
+
+    event: NetworkBridgeEvent

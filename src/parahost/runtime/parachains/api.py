@@ -5,6 +5,8 @@ Every answer given at block b is as b's children see it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     U32,
@@ -222,6 +224,32 @@ class ParachainsApi:
     def included_candidates(self, state: State) -> tuple[IncludedCandidate, ...]:
         """The candidates in their acceptance period, by including block, then by core."""
         return self._parachains.included.included_candidates(state)
+
+    def included_by_block(self, state: State) -> tuple[IncludedCandidate, ...]:
+        """The candidates that this block has included, by core, as far as they are needed."""
+        now = self._parachains.system.block_number(state)
+        session = self._parachains.windows.session_of(state, now)
+        if session is None:
+            return ()
+        found = (
+            self._parachains.included.included.get(state, (session, event.receipt.hash()))
+            for event in self.candidate_events(state)
+            if isinstance(event, CandidateIncludedEvent)
+        )
+        records = (record for record in found if record is not None)
+        return tuple(sorted(records, key=lambda record: record.core))
+
+    def awaiting_checks(
+        self, state: State, keys: Iterable[CandidateKey]
+    ) -> tuple[CandidateKey, ...]:
+        """Those of these candidates that are recorded here and not accepted: checks of them may
+        be brought."""
+        included, approvals = self._parachains.included, self._parachains.approvals
+        return tuple(
+            key
+            for key in keys
+            if included.judged(state, key) is not None and not approvals.is_accepted(state, key)
+        )
 
     def candidate_checks(self, state: State, key: CandidateKey) -> CheckState:
         """How far the checks of an included candidate have come."""

@@ -68,6 +68,11 @@ class Windows(Module, pallet=Pallet(74, "Validity")):
         blocks = self.blocks.get(store)
         return blocks[0][0] if blocks else None
 
+    def session_of(self, store: Reader, block: BlockNumber) -> SessionIndex | None:
+        """The session of the candidates that a block has included; ``None`` when none of them is
+        needed."""
+        return next((session for at, session, _ in self.blocks.get(store) if at == block), None)
+
     def first_session(self, store: Reader) -> SessionIndex | None:
         """The first session of which a candidate is needed; ``None`` when none is."""
         blocks = self.blocks.get(store)

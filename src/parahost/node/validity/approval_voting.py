@@ -1,0 +1,351 @@
+"""Approval Voting: the driver of the approval machine (D21, D22, D27).
+
+It brings the machine each block that is not final, oldest first, what Approval Distribution hears,
+and what own draws, checks and signatures give; and it does what the machine says. After a start it
+also brings the final candidates that the chain has not accepted yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
+
+import trio
+
+from parahost.approval.criteria import OwnAssignment, certify, own_assignments
+from parahost.consensus.babe.epochs import BabeParameters
+from parahost.consensus.grandpa.alarms import Alarms
+from parahost.node.leaf import ActiveLeaf
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
+from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeApiRequest
+from parahost.node.messages.validity import (
+    ApprovedAncestor,
+    CheckCandidate,
+    ChecksForChain,
+    CheckVerdict,
+    DistributeAssignment,
+    DistributeCheck,
+    DistributeChecksOf,
+    ImportAssignment,
+    ImportCheck,
+    IssueVote,
+)
+from parahost.node.overseer import Context, Scope, Subsystem
+from parahost.node.utility.new_blocks import new_blocks
+from parahost.node.validity.approval_effects import (
+    ApprovalEffect,
+    ApprovalInput,
+    BeginCheck,
+    CandidateChecked,
+    CandidatePlace,
+    CandidatesFinal,
+    CandidatesSettled,
+    CertifyAssignment,
+    ChecksNoted,
+    DisputeCandidate,
+    Draw,
+    DrawAssignments,
+    ForgetCandidate,
+    OwnApprovalSigned,
+    OwnAssignmentCertified,
+    OwnAssignmentsDrawn,
+    SignApproval,
+    TellApproved,
+    TellLate,
+)
+from parahost.node.validity.approval_machine import ApprovalMachine
+from parahost.node.validity.chain_checks import checks_for_chain
+from parahost.node.validity.checked_block import (
+    CheckedBlock,
+    checked_block,
+    checked_block_of,
+    unaccepted_up_to,
+)
+from parahost.node.validity.own_checks import OwnChecks
+from parahost.ports import ContradictionRefused, Database, KeyStore, KeyType, promises
+from parahost.primitives.approval import Approval, Assignment, approval_payload
+from parahost.primitives.basic import (
+    H512,
+    U32,
+    BlockNumber,
+    CoreIndex,
+    Hash,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.runtime_api import SessionInfo
+from parahost.runtime import api
+from parahost.runtime.parachains.validity import MAX_CHECKED
+from parahost.runtime.parachains.windows import CandidateKey
+
+MAX_UNREAD = 4096
+"""How far back blocks are read that came unnoticed: those that are not final, after a start."""
+
+
+class ApprovalVoting(Subsystem):
+    """Own checks of included candidates, and whether others' suffice."""
+
+    name = "approval-voting"
+    receives = (ImportAssignment, ImportCheck, ApprovedAncestor, ChecksForChain)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        RuntimeApiRequest,
+        BlockHeader,
+        FinalizedHash,
+        CheckCandidate,
+        DistributeChecksOf,
+        DistributeAssignment,
+        DistributeCheck,
+        IssueVote,
+    )
+
+    def __init__(
+        self,
+        keystore: KeyStore,
+        database: Database,
+        parameters: BabeParameters,
+        finalized: BlockNumber,
+    ) -> None:
+        """``finalized``: the number of the final block at the start."""
+        self._keys = keystore
+        self._parameters = parameters
+        self._own_checks = OwnChecks(database)
+        self._final = finalized
+        self._machine = ApprovalMachine(
+            int(parameters.slot_duration_ms), self._own_index, self._own_checks.get, finalized
+        )
+        self._has_recalled = False
+        self._checks: dict[CandidateKey, Scope] = {}
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        self._alarms = Alarms(ctx.clock)
+        ctx.spawn(None, self._advance, "advance")
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        match signal:
+            case StartWork(leaf) if self._has_recalled and self._follows(leaf):
+                self._meet(leaf.checked)
+                self._read_noted(leaf)
+            case StartWork(leaf):
+                self.ctx.spawn(None, partial(self._walk, leaf), "meet blocks")
+            case BlockFinalized(block, number):
+                self._final = number
+                self._handle(CandidatesFinal(block, number))
+                if keys := self._machine.unsettled():
+                    self.ctx.spawn(None, partial(self._settle, block, keys), "settle")
+
+    def _follows(self, leaf: ActiveLeaf) -> bool:
+        """Whether everything below the leaf is known."""
+        below = BlockNumber(U32(max(leaf.number - 1, 0)))
+        return self._is_known(leaf.header.parent_hash, below)
+
+    def _is_known(self, block: Hash, number: BlockNumber) -> bool:
+        return number <= self._final or self._machine.knows(block)
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case ImportAssignment() | ImportCheck():
+                self._handle(message)
+            case ApprovedAncestor(base, target):
+                message.reply.answer(self._machine.approved_ancestor(base, target))
+            case ChecksForChain():
+                self._give_checks(message)
+
+    def _give_checks(self, request: ChecksForChain) -> None:
+        leaf = self.ctx.leaves.get(request.leaf)
+        if leaf is None:
+            request.reply.drop()
+            return
+        slot = self._parameters.slot_at(self.ctx.clock.now())
+        known = {it.record.key(): (it, found) for it, found in self._machine.on_fork(leaf.hash)}
+        waiting = leaf.read(api.awaiting_checks, tuple(known))
+        lacking = (
+            checks_for_chain(checking, found.approvals, leaf.read(api.candidate_checks, key), slot)
+            for key in waiting[:MAX_CHECKED]
+            for checking, found in (known[key],)
+        )
+        request.reply.answer(tuple(each for each in lacking if each is not None))
+
+    # Blocks
+
+    def _meet(self, block: CheckedBlock) -> None:
+        self.ctx.send(DistributeChecksOf(block))
+        self._handle(block)
+
+    def _read_noted(self, leaf: ActiveLeaf) -> None:
+        """The chain may know of checks that this node has not heard of."""
+        fork = self._machine.on_fork(leaf.hash)
+        open_ = dict.fromkeys(it.record.key() for it, _ in fork if not it.is_approved)
+        if open_:
+            noted = {key: leaf.read(api.candidate_checks, key) for key in open_}
+            self._handle(ChecksNoted(leaf.hash, noted))
+
+    async def _walk(self, leaf: ActiveLeaf) -> None:
+        """Meet the blocks up to a leaf whose parent is not known."""
+        if not self._has_recalled:
+            await self._recall(leaf)
+        for block, header in await new_blocks(
+            self.ctx, leaf.hash, leaf.number, self._is_known, MAX_UNREAD
+        ):
+            asked = RuntimeApiRequest(block, checked_block, (block, header))
+            try:
+                met = await self.ctx.ask(asked)
+            except Unanswered:  # finality has left it meanwhile
+                return
+            if not self._machine.knows(block):
+                self._meet(met)
+        self._read_noted(leaf)
+
+    async def _recall(self, leaf: ActiveLeaf) -> None:
+        """After a start: final candidates of which the chain lacks checks still. Nobody speaks of
+        them any more, so each validator brings its own checks when it authors."""
+        self._has_recalled = True
+        for number, candidates in leaf.read(unaccepted_up_to, self._final).items():
+            block = await self.ctx.ask(FinalizedHash(number))
+            if block is not None:
+                self._handle(leaf.read(checked_block_of, block, candidates))
+
+    async def _settle(self, block: Hash, keys: tuple[CandidateKey, ...]) -> None:
+        asked = RuntimeApiRequest(block, api.awaiting_checks, (keys,), keep=False)
+        waiting = await self.ctx.ask(asked)
+        self._handle(CandidatesSettled(frozenset(keys).difference(waiting)))
+
+    # The machine
+
+    def _handle(self, event: ApprovalInput) -> None:
+        self._do(self._machine.handle(event, self.ctx.clock.now()))
+        self._alarms.ring()
+
+    async def _advance(self) -> None:
+        """Look at what is due, as it comes."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                self._do(self._machine.advance(self.ctx.clock.now()))
+                due = self._machine.next_due()
+                if due is not None:
+                    self._alarms.set(nursery, due)
+                await self._alarms.rung()
+
+    def _do(self, effects: Sequence[ApprovalEffect]) -> None:
+        for effect in effects:
+            match effect:
+                case DistributeAssignment(block, index, assignment):
+                    self._record("approval.assigned", (block, index), assignment.validator_index)
+                    self.ctx.send(effect)
+                case DistributeCheck(block, index, approval):
+                    self._record("approval.checked", (block, index), approval.validator_index)
+                    self.ctx.send(effect)
+                case DrawAssignments(block, draws):
+                    self.ctx.spawn(None, partial(self._draw, block, draws), "draw assignments")
+                case CertifyAssignment():
+                    self._certify(effect)
+                case BeginCheck(key):
+                    scope = self._checks.setdefault(key, Scope())
+                    self.ctx.spawn(scope, partial(self._check, effect), "check")
+                case SignApproval():
+                    self._sign(effect)
+                case DisputeCandidate(key, candidate):
+                    self.ctx.send(IssueVote(key[0], candidate.receipt))
+                case ForgetCandidate(key):
+                    self._own_checks.forget(key)
+                    if (scope_or_none := self._checks.pop(key, None)) is not None:
+                        scope_or_none.end()
+                case TellApproved() | TellLate():
+                    self._tell(effect)
+
+    # Own assignments, checks and signatures
+
+    def _own_index(self, session: SessionInfo) -> ValidatorIndex | None:
+        held = self._keys.public_keys(KeyType.PARACHAIN)
+        return next((own for own in map(session.index_of, held) if own is not None), None)
+
+    async def _draw(self, block: Hash, draws: tuple[Draw, ...]) -> None:
+        try:
+            drawn = await self.ctx.executor.run(partial(draw_all, self._keys, draws))
+        except KeyError:  # the key has been taken away
+            return
+        self._handle(OwnAssignmentsDrawn(block, drawn))
+
+    def _certify(self, wanted: CertifyAssignment) -> None:
+        public = wanted.session.validators[wanted.me]
+        try:
+            cert = certify(self._keys, public, wanted.story, wanted.own)
+        except KeyError:
+            return
+        self._handle(OwnAssignmentCertified(wanted.place, Assignment(wanted.me, cert)))
+
+    async def _check(self, wanted: BeginCheck) -> None:
+        candidate = wanted.candidate
+        asked = CheckCandidate(
+            candidate.receipt, candidate.session, candidate.backers, wanted.block
+        )
+        try:
+            verdict = (await self.ctx.ask(asked)).verdict
+        except Unanswered:
+            verdict = CheckVerdict.UNDECIDED
+        self._handle(CandidateChecked(wanted.key, verdict))
+
+    def _sign(self, wanted: SignApproval) -> None:
+        session, candidate = wanted.key
+        public = wanted.session.validators[wanted.me]
+        payload = approval_payload(candidate, session)
+        promised = [promises.verdict(candidate, valid=True)]
+        approval = None
+        try:
+            signature = self._keys.sign(KeyType.PARACHAIN, public, payload, promised)
+        except ContradictionRefused as why:
+            self.ctx.journal.record("approval.refused", candidate=candidate, reason=str(why))
+        except KeyError:
+            pass
+        else:
+            approval = Approval(wanted.me, ValidatorSignature(H512(signature)))
+            self._own_checks.keep(wanted.key, approval)
+        self._handle(OwnApprovalSigned(wanted.key, approval))
+
+    # What one sees
+
+    def _record(self, event: str, place: CandidatePlace, validator: ValidatorIndex) -> None:
+        record = self._machine.candidate(place)
+        self.ctx.journal.record(
+            event,
+            relay_parent=place[0],
+            candidate=record.receipt.hash(),
+            para=record.receipt.descriptor.para_id,
+            validator=validator,
+        )
+
+    def _tell(self, told: TellApproved | TellLate) -> None:
+        where = {"relay_parent": told.place[0], "candidate": told.key[1]}
+        if isinstance(told, TellLate):
+            self.ctx.journal.record("approval.no_shows", **where, late=told.late)
+        elif told.checks:
+            self.ctx.journal.record(
+                "approval.approved",
+                **where,
+                checks=told.checks,
+                tranches=told.waited,
+                late=told.late,
+                by_third=told.by_third,
+            )
+
+
+def draw_all(keys: KeyStore, draws: Sequence[Draw]) -> dict[int, OwnAssignment]:
+    """By candidate of the block.
+
+    :raises KeyError: when a key is not held.
+    """
+    drawn = {}
+    for each in draws:
+        cores = {CoreIndex(U32(core)): index for core, index in each.candidates.items()}
+        public, session = each.session.validators[each.me], each.session
+        for own in own_assignments(
+            keys, public, each.story, session.approval, cores=session.cores, candidates=cores
+        ):
+            drawn[cores[own.core]] = own
+    return drawn

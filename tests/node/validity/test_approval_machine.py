@@ -1,0 +1,469 @@
+"""Approval voting as a machine: own assignments, no-shows, wake-ups, forks, finality, restarts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parahost.node.messages.validity import CheckVerdict
+from parahost.node.validity.approval_effects import (
+    BeginCheck,
+    CandidatesFinal,
+    CandidatesSettled,
+    ChecksNoted,
+    DisputeCandidate,
+    ForgetCandidate,
+    SignApproval,
+    TellApproved,
+    TellLate,
+)
+from parahost.node.validity.checked_block import CheckedBlock
+from parahost.primitives.approval import Tranche
+from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.runtime.parachains.approvals import AssignedChecker, CheckState
+from tests.node.validity.world import (
+    GENESIS,
+    NO_SHOW_SLOTS,
+    SLOT_MS,
+    TRANCHE_S,
+    Node,
+    approval,
+    candidate,
+    checked,
+    session,
+    start_of,
+    validator,
+)
+
+NO_SHOW_S = NO_SHOW_SLOTS * SLOT_MS / 1000
+A = candidate("a")
+ONE = checked("one", 1, GENESIS, A)
+
+
+def ref(block: CheckedBlock) -> tuple[Hash, BlockNumber]:
+    return block.hash, block.number
+
+
+BASE = (GENESIS, BlockNumber(U32(0)))
+
+# Approval
+
+
+@pytest.mark.guide("A54")
+def test_a_candidate_is_approved_when_those_who_are_needed_have_checked() -> None:
+    node = Node()
+    node.hears(ONE)
+    assert node.approved() == []
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.hears_check(ONE, 1)
+    assert node.approved() == []
+    node.hears_check(ONE, 2)
+    (told,) = node.all(TellApproved)
+    assert (told.key, told.checks, told.late, told.by_third) == (A.key(), 2, 0, False)
+
+
+def test_more_than_a_third_of_all_validators_are_enough_whoever_else_was_drawn() -> None:
+    node = Node()
+    node.hears(ONE)
+    for who in range(1, 10):
+        node.hears_assignment(ONE, who)
+    for who in (1, 2, 3):
+        node.hears_check(ONE, who)
+    assert node.approved() == []
+    node.hears_check(ONE, 4)
+    (told,) = node.all(TellApproved)
+    assert told.by_third
+
+
+def test_nobody_is_needed_where_the_chain_asks_for_no_checks() -> None:
+    node = Node(me=3, draws={0: 0})
+    node.hears(checked("one", 1, GENESIS, A, info=session(needed=0)))
+    assert node.approved() == [A.key()]
+    assert not node.announced()
+    assert node.machine.next_due() is None
+
+
+def test_a_check_counts_wherever_its_maker_was_drawn_but_not_its_backers() -> None:
+    """The same candidate on two forks: on one of them, validator 2 is among its backers."""
+    here = checked("here", 1, GENESIS, candidate("a", backers=(0,)))
+    there = checked("there", 1, GENESIS, candidate("a", backers=(0, 2), slot=101))
+    node = Node()
+    for block in (here, there):
+        node.hears(block)
+        node.hears_assignment(block, 1)
+        node.hears_assignment(block, 3)
+    node.hears_assignment(here, 2)
+    node.hears_check(here, 1)
+    node.hears_check(here, 2)
+    assert node.approved() == []
+    node.hears_check(here, 3)
+    assert [told.place for told in node.all(TellApproved)] == [(here.hash, 0), (there.hash, 0)]
+
+
+# Own assignments
+
+
+@pytest.mark.guide("A54")
+def test_an_own_assignment_waits_for_its_tranche() -> None:
+    node = Node(me=5, draws={0: 3})
+    node.hears(ONE)
+    node.waits(start_of() + 3 * TRANCHE_S - 0.01)
+    assert node.announced() == []
+    node.waits(start_of() + 3 * TRANCHE_S)
+    assert node.announced() == [(ONE.hash, 0)]
+    assert node.checks == [A.key()]
+    assert node.told() == []
+    node.finds(A.key())
+    assert node.told() == [(ONE.hash, 0)]
+
+
+def test_an_own_assignment_is_not_announced_when_others_suffice() -> None:
+    node = Node(me=5, draws={0: 3})
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+        node.hears_check(ONE, who)
+    node.waits(start_of() + 1000)
+    assert node.announced() == []
+    assert not node.all(BeginCheck)
+
+
+def test_backers_check_nothing() -> None:
+    node = Node(me=0, draws={0: 0})
+    node.hears(ONE)
+    node.waits(start_of() + 1000)
+    assert node.announced() == []
+
+
+def test_a_no_show_brings_the_next_tranche_in() -> None:
+    """Two are needed; one of tranche 0 does not deliver, and whoever is in tranche 3 covers it, as
+    no tranche before has anybody. Its time is counted from when the no-show was noticed."""
+    node = Node(me=5, draws={0: 3})
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.hears_check(ONE, 1)
+    node.waits(start_of() + NO_SHOW_S - 0.01)
+    assert node.announced() == []
+    assert not node.all(TellLate)
+    node.waits(start_of() + NO_SHOW_S)
+    assert [told.late for told in node.all(TellLate)] == [1]
+    node.waits(start_of() + NO_SHOW_S + 3 * TRANCHE_S - 0.01)
+    assert node.announced() == []
+    node.waits(start_of() + NO_SHOW_S + 3 * TRANCHE_S)
+    assert node.announced() == [(ONE.hash, 0)]
+    node.finds(A.key())
+    assert node.approved() == [A.key()]
+
+
+def test_of_a_no_show_only_the_next_tranche_hears() -> None:
+    """Another in tranche 1 covers it: whoever is in tranche 3 is not needed, but when that one
+    does not deliver either."""
+    node = Node(me=5, draws={0: 3})
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.hears_check(ONE, 1)
+    node.waits(start_of() + NO_SHOW_S + TRANCHE_S)
+    node.hears_assignment(ONE, 3, tranche=1)
+    node.waits(start_of() + 2 * NO_SHOW_S + TRANCHE_S)
+    assert node.announced() == []
+    node.waits(start_of() + 3 * NO_SHOW_S)
+    assert node.announced() == [(ONE.hash, 0)]
+
+
+def test_a_late_check_makes_its_cover_superfluous() -> None:
+    node = Node()
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.hears_check(ONE, 1)
+    node.waits(start_of() + NO_SHOW_S + 1)
+    assert node.approved() == []
+    node.hears_check(ONE, 2)
+    assert node.approved() == [A.key()]
+
+
+def test_who_announces_too_early_has_until_the_end_of_its_time() -> None:
+    node = Node()
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who, tranche=4)
+    checking = node.checkings()[ONE.hash, 0]
+    assert {each.since for each in checking.assigned.values()} == {4}
+    node.waits(start_of() + NO_SHOW_S)
+    assert not node.all(TellLate)
+    node.waits(start_of() + NO_SHOW_S + 4 * TRANCHE_S)
+    assert [told.late for told in node.all(TellLate)] == [2]
+
+
+# Own checks
+
+
+def test_what_is_found_invalid_is_disputed_and_not_approved() -> None:
+    node = Node(me=5, draws={0: 0})
+    node.hears(ONE)
+    node.finds(A.key(), CheckVerdict.INVALID)
+    assert [effect.key for effect in node.all(DisputeCandidate)] == [A.key()]
+    assert not node.all(SignApproval)
+    node.waits(start_of() + 1000)
+    assert node.told() == []
+    assert len(node.all(BeginCheck)) == 1
+
+
+@pytest.mark.parametrize("verdict", [CheckVerdict.UNAVAILABLE, CheckVerdict.UNDECIDED])
+def test_a_check_that_came_to_nothing_is_tried_again(verdict: CheckVerdict) -> None:
+    """Lack of data is no verdict."""
+    node = Node(me=5, draws={0: 0})
+    node.hears(ONE)
+    node.finds(A.key(), verdict)
+    assert not node.all(DisputeCandidate)
+    node.waits(start_of() + NO_SHOW_S - 0.01)
+    assert node.checks == []
+    node.waits(start_of() + NO_SHOW_S)
+    assert node.checks == [A.key()]
+    node.finds(A.key())
+    assert node.told() == [(ONE.hash, 0)]
+
+
+def test_a_candidate_of_two_forks_is_checked_once() -> None:
+    other = checked("other", 1, GENESIS, candidate("a", slot=101))
+    node = Node(me=5, draws={0: 0})
+    node.hears(ONE)
+    node.now = start_of(101)
+    node.hears(other)
+    assert len(node.announced()) == 2, "its checkers are drawn anew for each block"
+    node.finds(A.key())
+    third = checked("third", 1, GENESIS, candidate("a", slot=102))
+    node.now = start_of(102)
+    node.hears(third)
+    assert node.told() == [(each.hash, 0) for each in (ONE, other, third)]
+    assert len(node.all(BeginCheck)) == 1
+    assert len(node.all(SignApproval)) == 1
+
+
+# Finality
+
+
+def test_a_vote_on_finality_stops_below_what_is_not_approved() -> None:
+    b, c = candidate("b", slot=101), candidate("c", slot=102)
+    two = checked("two", 2, ONE.hash, b)
+    empty = checked("empty", 3, two.hash)
+    four = checked("four", 4, empty.hash, c)
+    node = Node()
+    for block in (ONE, two, empty, four):
+        node.hears(block)
+    machine = node.machine
+    assert machine.approved_ancestor(BASE, ref(four)) == BASE
+
+    def approve(block: CheckedBlock) -> None:
+        for who in range(1, 5):
+            node.hears_assignment(block, who)
+            node.hears_check(block, who)
+
+    approve(two)
+    assert machine.approved_ancestor(BASE, ref(four)) == BASE
+    assert machine.approved_ancestor(ref(ONE), ref(four)) == ref(empty)
+    approve(ONE)
+    assert machine.approved_ancestor(BASE, ref(four)) == ref(empty)
+    assert machine.approved_ancestor(BASE, ref(two)) == ref(two)
+    approve(four)
+    assert machine.approved_ancestor(BASE, ref(four)) == ref(four)
+    assert machine.approved_ancestor(ref(four), ref(four)) == ref(four)
+    unknown = (Hash(A.receipt.hash()), BlockNumber(U32(9)))
+    assert machine.approved_ancestor(BASE, unknown) == BASE
+    fork = checked("fork", 2, ONE.hash)
+    node.hears(fork)
+    assert machine.approved_ancestor(ref(two), ref(fork)) == ref(two)
+
+
+def test_what_another_fork_has_included_holds_no_vote_on_this_one() -> None:
+    """Candidates that are disputed from elsewhere are checked here, and are none of this fork."""
+    block = checked("one", 1, GENESIS, remote=[A])
+    node = Node(me=5, draws={0: 0})
+    node.hears(block)
+    assert node.machine.approved_ancestor(BASE, ref(block)) == ref(block)
+    assert node.checks == [A.key()]
+
+
+def test_forks_that_lost_are_forgotten_and_unsettled_candidates_are_not() -> None:
+    b = candidate("b", slot=101)
+    lost = checked("lost", 1, GENESIS, candidate("lost"))
+    child_of_lost = checked("child of lost", 2, lost.hash, candidate("lost too"))
+    two = checked("two", 2, ONE.hash, b)
+    node = Node()
+    for block in (ONE, lost, child_of_lost, two):
+        node.hears(block)
+    node.hears(CandidatesFinal(*ref(ONE)))
+    forgotten = {effect.key for effect in node.all(ForgetCandidate)}
+    assert forgotten == {lost.candidates[0].key(), child_of_lost.candidates[0].key()}
+    assert node.machine.unsettled() == (A.key(),)
+    assert [it.record for it, _ in node.machine.on_fork(two.hash)] == [A, b]
+    node.hears(CandidatesFinal(*ref(two)))
+    assert node.machine.unsettled() == (A.key(), b.key())
+    node.hears(CandidatesSettled(frozenset([A.key()])))
+    assert node.machine.unsettled() == (b.key(),)
+    node.hears(CandidatesSettled(frozenset([b.key()])))
+    assert not node.checkings()
+    assert node.machine.next_due() is None
+    assert not node.machine.knows(two.hash)
+
+
+def test_what_is_settled_on_one_fork_is_not_on_another() -> None:
+    """The same candidate above finality: only what is final is settled."""
+    again = checked("again", 2, ONE.hash, candidate("a", slot=101))
+    node = Node()
+    node.hears(ONE)
+    node.hears(again)
+    node.hears(CandidatesFinal(*ref(ONE)))
+    node.hears(CandidatesSettled(frozenset([A.key()])))
+    assert list(node.checkings()) == [(again.hash, 0)]
+
+
+# After a restart, and out of touch
+
+
+def noted(assigned: dict[int, int], approved: list[int]) -> CheckState:
+    return CheckState(
+        tuple(AssignedChecker(validator(v), Tranche(U32(0)), U32(s)) for v, s in assigned.items()),
+        tuple(map(validator, approved)),
+    )
+
+
+def test_checks_that_the_chain_has_noted_count() -> None:
+    node = Node()
+    node.hears(ONE)
+    node.hears(ChecksNoted(ONE.hash, {A.key(): noted({1: 0, 2: 0}, [1, 2])}))
+    assert node.approved() == [A.key()]
+
+
+def test_that_the_chain_accepts_a_candidate_approves_it_nowhere() -> None:
+    """Its authors may have left out who does not deliver."""
+    node = Node()
+    node.hears(ONE)
+    for who in (1, 2, 3):
+        node.hears_assignment(ONE, who)
+    accepted = replace(noted({1: 0, 2: 0}, [1, 2]), accepted_in=BlockNumber(U32(2)))
+    node.hears(ChecksNoted(ONE.hash, {A.key(): accepted}))
+    assert node.approved() == []
+
+
+def test_who_comes_late_hears_others_first() -> None:
+    """After a start everybody's time has come; but it is not the first to know of the block."""
+    node = Node(me=5, draws={0: 3}, now=start_of(150))
+    node.hears(ONE)
+    node.waits(start_of(151) - 0.01)
+    assert node.announced() == []
+    node.waits(start_of(151))
+    assert node.announced() == [(ONE.hash, 0)]
+
+
+def test_who_has_announced_in_an_earlier_life_delivers() -> None:
+    node = Node(me=5, draws={0: 3}, now=start_of(101))
+    node.hears(ONE, ChecksNoted(ONE.hash, {A.key(): noted({5: 3}, [])}))
+    assert node.checks == [A.key()]
+    node.finds(A.key())
+    assert node.told() == [(ONE.hash, 0)]
+    assert node.announced() == [(ONE.hash, 0)], "whoever has not heard it needs it before the check"
+
+
+def test_what_was_approved_in_an_earlier_life_is_not_checked_again() -> None:
+    node = Node(me=5, draws={0: 3}, now=start_of(101))
+    node.hears(ONE, ChecksNoted(ONE.hash, {A.key(): noted({5: 3}, [5])}))
+    assert node.checks == []
+    assert node.told() == [(ONE.hash, 0)], "the same signature comes again"
+
+
+def test_what_was_checked_in_an_earlier_life_is_not_checked_again() -> None:
+    """Though neither the chain nor anybody else tells of it."""
+    node = Node(me=5, draws={0: 0}, kept={A.key(): approval(5)})
+    node.hears(ONE)
+    assert node.checks == []
+    assert node.announced() == node.told() == [(ONE.hash, 0)]
+
+
+# Whatever comes
+
+Heard = tuple[str, int, int]
+HEARD = st.lists(
+    st.tuples(
+        st.sampled_from(["assignment", "check", "time"]), st.integers(1, 9), st.integers(0, 6)
+    ),
+    max_size=30,
+)
+
+
+def hear(node: Node, heard: Heard) -> None:
+    what, who, tranche = heard
+    if what == "assignment":
+        node.hears_assignment(ONE, who, tranche)
+    elif what == "check":
+        node.hears_check(ONE, who)
+    else:
+        node.waits(node.now + who * TRANCHE_S)
+
+
+@given(HEARD, st.booleans())
+def test_what_is_not_approved_has_a_wake_up(heard: list[Heard], checker: bool) -> None:
+    node = Node(me=9 if checker else None, draws={0: 4})
+    node.hears(ONE)
+    for each in heard:
+        hear(node, each)
+        due = node.machine.next_due()
+        if not node.approved():
+            assert due is not None
+            assert node.now < due <= node.now + NO_SHOW_S
+
+
+@given(HEARD, st.randoms(use_true_random=False))
+def test_the_order_of_what_comes_at_a_time_does_not_matter(
+    heard: list[Heard], chance: object
+) -> None:
+    said = [each for each in dict.fromkeys(heard) if each[0] != "time"]
+    first_tranche = {who: tranche for what, who, tranche in reversed(said) if what == "assignment"}
+    said = [s for s in said if s[0] == "check" or first_tranche[s[1]] == s[2]]
+    shuffled = sorted(said, key=lambda _: chance.random())  # type: ignore[attr-defined]
+    nodes = Node(me=9, draws={0: 4}), Node(me=9, draws={0: 4})
+    for node, order in zip(nodes, (said, shuffled), strict=True):
+        node.hears(ONE)
+        for each in order:
+            hear(node, each)
+        node.waits(start_of() + 3 * NO_SHOW_S)
+    one, other = nodes
+    assert one.approved() == other.approved()
+    assert one.announced() == other.announced()
+    assert one.machine.next_due() == other.machine.next_due()
+
+
+@given(st.integers(1, 8), st.integers(0, 3), st.lists(st.integers(0, 24), min_size=9, max_size=9))
+@settings(max_examples=25)
+def test_a_third_that_falls_silent_holds_nothing_up(
+    needed: int, silent: int, draws: list[int]
+) -> None:
+    """Of ten validators one has backed, and up to three are silent after their announcement. Each
+    of the others hears of the rest at once."""
+    block = checked("one", 1, GENESIS, A, info=session(needed=needed))
+    nodes = {who: Node(me=who, draws={0: draws[who - 1]}) for who in range(1, 10)}
+    for node in nodes.values():
+        node.hears(block)
+    heard: set[tuple[str, int]] = set()
+    while not all(node.approved() for node in nodes.values()):
+        for who, node in nodes.items():
+            if node.checks and who > silent:
+                node.finds(A.key())
+            for what, done in (("assignment", node.announced()), ("check", node.told())):
+                if done and (what, who) not in heard:
+                    heard.add((what, who))
+                    for other in nodes.values():
+                        if what == "assignment":
+                            other.hears_assignment(block, who, draws[who - 1])
+                        else:
+                            other.hears_check(block, who)
+        dues = [due for node in nodes.values() if (due := node.machine.next_due()) is not None]
+        for node in nodes.values():
+            node.waits(min(dues, default=node.now))
+        assert node.now < start_of() + 10 * NO_SHOW_S
