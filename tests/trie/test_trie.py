@@ -197,6 +197,13 @@ def test_items_with_a_prefix(content: dict[bytes, bytes], prefix: bytes) -> None
     assert list(trie.items(prefix)) == expected
 
 
+@given(contents, keys, keys)
+def test_items_after_a_key(content: dict[bytes, bytes], prefix: bytes, after: bytes) -> None:
+    trie = Trie().insert_many(content)
+    expected = [item for item in trie.items(prefix) if item[0] > after]
+    assert list(trie.items(prefix, after=after)) == expected
+
+
 @given(versions, contents)
 def test_every_node_has_its_one_form(version: StateVersion, content: dict[bytes, bytes]) -> None:
     trie = Trie(version).insert_many(content)

@@ -74,8 +74,11 @@ class Trie:
             at += 1
         return nodes, None
 
-    def items(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Keys that begin with ``prefix``, ascending, with their values."""
+    def items(
+        self, prefix: bytes = b"", *, after: bytes | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Keys that begin with ``prefix``, ascending, with their values; with ``after``, only
+        those that come after that key, and none before it is looked at."""
         wanted = prefix.hex()
         at = ""
         node = self._node
@@ -89,7 +92,7 @@ class Trie:
             node = node.children[int(at[-1], 16)]
         if node is None or not at.startswith(wanted):
             return iter(())
-        return _items_below(node, at)
+        return _items_below(node, at, None if after is None else after.hex())
 
     def insert_many(self, changes: Mapping[bytes, bytes | None]) -> Trie:
         """The trie with these values instead; ``None`` removes a key. Changes that change
@@ -124,13 +127,15 @@ def ordered_root(
     return Trie(version, _changed(None, entries) if entries else None, hasher).root
 
 
-def _items_below(node: TrieNode, at: str) -> Iterator[tuple[bytes, bytes]]:
+def _items_below(node: TrieNode, at: str, after: str | None) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of ``node``, whose full key is ``at``, and below; without recursion, as
     each level of generators would cost every item."""
     pending = [(at, node)]
     while pending:
         at, node = pending.pop()
-        if node.value is not None:
+        if after is not None and at < after[: len(at)]:
+            continue
+        if node.value is not None and (after is None or at > after):
             yield bytes.fromhex(at), node.value
         for index in range(len(node.children) - 1, -1, -1):
             child = node.children[index]

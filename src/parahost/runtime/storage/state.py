@@ -68,9 +68,12 @@ class State:
     def keys(self, prefix: bytes = b"") -> Sequence[bytes]:
         return [key for key, _ in self._trie.items(prefix)]
 
-    def items_raw(self, prefix: bytes = b"") -> Iterable[tuple[bytes, bytes]]:
-        """Full keys that begin with ``prefix``, ascending, with their SCALE bytes."""
-        return self._trie.items(prefix)
+    def items_raw(
+        self, prefix: bytes = b"", *, after: bytes | None = None
+    ) -> Iterable[tuple[bytes, bytes]]:
+        """Full keys that begin with ``prefix``, ascending, with their SCALE bytes; with ``after``,
+        only those that come after that key."""
+        return self._trie.items(prefix, after=after)
 
     def prove(self, keys: Iterable[bytes]) -> list[bytes]:
         """A storage proof for what is, or is not, under these keys; against :attr:`root`."""
