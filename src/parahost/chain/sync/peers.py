@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import InitVar, dataclass, field
 
 from parahost.chain.sync.messages import Status
-from parahost.ports import Clock
+from parahost.ports import Clock, ObservedRole
 from parahost.primitives.basic import BlockNumber, Hash, PeerId
 from parahost.primitives.limits import KIB
 from parahost.token_bucket import TokenBucket
@@ -28,12 +28,14 @@ imported: while we are behind, a block or two a slot, and after a rest a whole f
 class Peer:
     """One connected peer. What it claims to have is not believed, only tried.
 
-    ``status`` is ``None`` until it tells; ``busy``: a request for blocks is under way.
+    ``role`` is what it says it is, ``status`` is ``None`` until it tells; ``busy``: a request for
+    blocks is under way.
     """
 
     id: PeerId
     clock: InitVar[Clock]
     slot_s: InitVar[float]
+    role: ObservedRole = ObservedRole.FULL
     status: Status | None = None
     busy: bool = False
     served: TokenBucket = field(init=False)

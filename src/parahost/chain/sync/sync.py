@@ -133,6 +133,11 @@ class Sync:
         followed = now - self._better_at < STALE_SLOTS * parameters.slot_duration_s
         return bool(self._chases) and old and followed
 
+    @property
+    def peers(self) -> Sequence[Peer]:
+        """Who is connected, with what each says it has."""
+        return tuple(self._peers.values())
+
     async def run(self) -> None:
         """Fetch what is wanted, for as long as the node runs. Does not return."""
         async with trio.open_nursery() as nursery:
@@ -156,8 +161,9 @@ class Sync:
 
     def _on_event(self, event: NetworkEvent) -> None:
         match event:
-            case PeerConnected(peer=id):
-                self._peers[id] = Peer(id, self._clock, self._chain.parameters.slot_duration_s)
+            case PeerConnected(peer=id, role=role):
+                slot_s = self._chain.parameters.slot_duration_s
+                self._peers[id] = Peer(id, self._clock, slot_s, role)
                 self._network.notify([id], ANNOUNCES.name, self._status())
             case PeerDisconnected(peer=id):
                 self._peers.pop(id, None)
