@@ -22,7 +22,7 @@ from tests.docs.message_graph import PAGE, section, shown
 
 ROOT = PAGE.parents[1]
 HOUSE = ROOT / "src/parahost"
-COMING = {"rpc", "explorer"}
+COMING = {"explorer"}
 """Rooms that the rule of imports knows already."""
 
 

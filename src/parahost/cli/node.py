@@ -9,6 +9,12 @@ from typing import Annotated
 import typer
 
 
+class RpcMethods(StrEnum):
+    AUTO = "auto"
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
 class RoleName(StrEnum):
     VALIDATOR = "validator"
     COLLATOR = "collator"
@@ -66,6 +72,29 @@ def node(
             help="Execute validation functions also where the kernel cannot confine them.",
         ),
     ] = False,
+    rpc_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Where to serve JSON-RPC, 0 for any free port; 9944 if none is given, or any"
+            " when that is taken.",
+        ),
+    ] = None,
+    rpc_external: Annotated[
+        bool, typer.Option("--rpc-external", help="Serve JSON-RPC to other machines too.")
+    ] = False,
+    rpc_methods: Annotated[
+        RpcMethods,
+        typer.Option(help="Which methods to serve; `auto`: unsafe ones to this machine only."),
+    ] = RpcMethods.AUTO,
+    rpc_cors: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An origin whose pages may call, beside this machine's; `*` for all."
+            " https://polkadot.js.org if none is given."
+        ),
+    ] = None,
 ) -> None:
     """Run one node until it is asked to stop (Ctrl-C, SIGTERM).
 
@@ -77,6 +106,8 @@ def node(
     from parahost.node.node import Role
     from parahost.parachains import load_spec
     from parahost.process.run_node import NodeOptions, run_node
+    from parahost.rpc.access import HOSTED_TOOLS
+    from parahost.rpc.server import AllowedMethods, RpcOptions
 
     if (role is RoleName.COLLATOR) != (parachain is not None):
         raise BadInput("node: --role collator and --parachain SPEC go together")
@@ -94,5 +125,11 @@ def node(
         log=log,
         collator_ban_s=collator_ban,
         insecure_workers=insecure_workers,
+        rpc=RpcOptions(
+            rpc_port,
+            rpc_external,
+            AllowedMethods(rpc_methods.value),
+            HOSTED_TOOLS if rpc_cors is None else tuple(rpc_cors),
+        ),
     )
     trio.run(run_node, options)

@@ -14,6 +14,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from parahost.crypto.keystore import KeyDirectory
@@ -27,6 +28,7 @@ from parahost.primitives.errors import InputError
 from parahost.primitives.limits import MAX_VALIDATORS
 from parahost.primitives.ss58 import BadAddress, parse_account
 from parahost.process.base_path import BasePath
+from parahost.rpc.server import USUAL_PORT
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
 from parahost.runtime.development import (
@@ -50,6 +52,7 @@ EPOCH_SLOTS = 100
 LOCK_FILE = "devnet.lock"
 LOCALHOST = "127.0.0.1"
 PORTS = range(20000, 32000)
+RPC_PORTS = range(USUAL_PORT, PORTS.start)
 
 
 class BadPlan(InputError):
@@ -131,6 +134,7 @@ def make_plan(options: DevnetOptions) -> Plan:
     names = [validator_name(index) for index in range(options.validators)]
     collators = {_collator_name(para): para for para in options.paras}
     ports = _free_ports(len(names) + len(collators))
+    rpc_ports = dict(zip([*names, *collators], _rpc_ports(len(ports)), strict=True))
     addresses = {
         name: f"/ip4/{LOCALHOST}/tcp/{port}"
         for name, port in zip([*names, *collators], ports, strict=True)
@@ -146,7 +150,7 @@ def make_plan(options: DevnetOptions) -> Plan:
     commands = []
     for name in [*names, *collators]:
         argv = ["node", "--chain", str(spec), "--base-path", str(root / name), "--name", name]
-        argv += ["--listen", addresses[name]]
+        argv += ["--listen", addresses[name], "--rpc-port", str(rpc_ports[name])]
         for bootnode in bootnodes:
             if not bootnode.startswith(addresses[name] + "/"):
                 argv += ["--bootnode", bootnode]
@@ -276,6 +280,12 @@ def _free_ports(count: int) -> Sequence[int]:
         if _is_free(port):
             found.append(port)
     raise BadPlan(f"fewer than {count} ports of {PORTS.start} to {PORTS.stop - 1} are free")
+
+
+def _rpc_ports(count: int) -> Sequence[int]:
+    """Free ports from the usual one on."""
+    free = (port for port in RPC_PORTS if _is_free(port))
+    return list(islice(free, count))
 
 
 def _is_free(port: int) -> bool:

@@ -14,7 +14,7 @@ from contextlib import (
     closing,
     contextmanager,
 )
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,8 @@ from parahost.process.memory import give_back_large_memory
 from parahost.process.promises import open_keys
 from parahost.process.system import SystemClock, SystemRandom
 from parahost.process.watchdog import Watchdog
+from parahost.rpc.served import ServedNode
+from parahost.rpc.server import RpcOptions, RpcServer
 from parahost.runtime.chain_spec import BadChainSpec, ChainSpec
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.validation import ValidationPool, confinement
@@ -74,6 +76,7 @@ class NodeOptions:
     """For how long a validator does not hear a collator after an invalid block, at first."""
     insecure_workers: bool = False
     """Let a validator execute code where the kernel cannot confine its workers."""
+    rpc: RpcOptions = field(default_factory=RpcOptions)
 
 
 class WorkersUnconfined(InputError):
@@ -212,6 +215,16 @@ async def _run(
             await nursery.start(node.run)
             await nursery.start(network.run)
             _tell_of_start(options, node, network, journal)
+            await _serve(options, spec, node, nursery)
+
+
+async def _serve(options: NodeOptions, spec: ChainSpec, node: Node, nursery: trio.Nursery) -> None:
+    """Let clients in, and tell where."""
+    served = ServedNode(node, spec, ThreadExecutor())
+    server = RpcServer(served, options.rpc, node.ports.clock)
+    port = await nursery.start(server.run)
+    node.ports.journal.record("rpc.listening", port=port)
+    print(f"{options.name}: serves JSON-RPC on ws://127.0.0.1:{port}", flush=True)
 
 
 def _keys(

@@ -1,0 +1,144 @@
+"""Errors that clients are told, by the numbers that Substrate's nodes use.
+
+Those of JSON-RPC 2.0 first, then those of the server, then those of the method families.
+"""
+
+from __future__ import annotations
+
+from parahost.rpc.values import Json
+
+
+class RpcError(Exception):
+    """What the client gets in place of a result."""
+
+    def __init__(self, code: int, message: str, data: Json = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+    def form(self) -> Json:
+        error: dict[str, Json] = {"code": self.code, "message": self.message}
+        if self.data is not None:
+            error["data"] = self.data
+        return error
+
+
+# JSON-RPC 2.0
+
+
+class ParseError(RpcError):
+    """What came is not JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(-32700, "Parse error")
+
+
+class InvalidRequest(RpcError):
+    """It is JSON, and no request."""
+
+    def __init__(self) -> None:
+        super().__init__(-32600, "Invalid request")
+
+
+class MethodNotFound(RpcError):
+    def __init__(self, name: str) -> None:
+        super().__init__(-32601, "Method not found")
+        self.name = name
+
+
+class UnsafeMethod(RpcError):
+    """The method is for the node's operator, and this server is open to others too."""
+
+    def __init__(self) -> None:
+        super().__init__(-32601, "RPC call is unsafe to be called externally")
+
+
+class NeedsWebSocket(RpcError):
+    """A subscription over plain HTTP has nowhere to go."""
+
+    def __init__(self) -> None:
+        super().__init__(-32601, "Subscriptions need a WebSocket")
+
+
+class InvalidParams(RpcError):
+    def __init__(self, why: str) -> None:
+        super().__init__(-32602, "Invalid params", why)
+
+
+class InternalError(RpcError):
+    """A bug of ours; the log has it."""
+
+    def __init__(self) -> None:
+        super().__init__(-32603, "Internal error")
+
+
+# The server
+
+
+class BatchTooLarge(RpcError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            -32010, "The batch request was too large", f"Exceeded max limit of {limit}"
+        )
+
+
+class TooManySubscriptions(RpcError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            -32006, "Too many subscriptions on the connection", f"Exceeded max limit of {limit}"
+        )
+
+
+class AnswerTooLarge(RpcError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(-32008, "Response is too big", f"Exceeded max limit of {limit}")
+
+
+class RequestTooLarge(RpcError):
+    def __init__(self, limit: int) -> None:
+        super().__init__(-32007, "Request is too big", f"Exceeded max limit of {limit}")
+
+
+class TooManyValues(RpcError):
+    """A request of many small values, which cost much more than their text."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(-32007, "Request is too big", f"Exceeded max limit of {limit} values")
+
+
+class Busy(RpcError):
+    def __init__(self) -> None:
+        super().__init__(-32009, "Server is busy, try again later")
+
+
+# State
+
+
+class StateError(RpcError):
+    """``why`` in the words of Substrate's nodes: some clients compare them."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(4003, f"Client error: {why}")
+
+
+class NoSuchBlock(StateError):
+    def __init__(self, block: bytes) -> None:
+        super().__init__(f"UnknownBlock: Header was not found in the database: 0x{block.hex()}")
+
+
+class StateDiscarded(StateError):
+    def __init__(self, block: bytes) -> None:
+        super().__init__(f"UnknownBlock: State already discarded for 0x{block.hex()}")
+
+
+class CallFailed(StateError):
+    """A Runtime API cannot be asked this."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"Execution failed: Other: {why}")
+
+
+class TooManyKeys(RpcError):
+    def __init__(self, count: int, limit: int) -> None:
+        super().__init__(4002, f"count exceeds maximum value. value: {count}, max: {limit}")

@@ -1,0 +1,98 @@
+"""``system_*``: the node, its chain and its peers."""
+
+from __future__ import annotations
+
+import parahost
+from parahost.node.node import Role
+from parahost.rpc.served import CallContext
+from parahost.rpc.table import Family
+from parahost.rpc.values import Json, hex_of
+
+SYSTEM = Family()
+
+
+@SYSTEM.method("system_name")
+def name(context: CallContext) -> Json:
+    """What the node's program is called."""
+    return "parahost"
+
+
+@SYSTEM.method("system_version")
+def version(context: CallContext) -> Json:
+    """The version of the program."""
+    return parahost.__version__
+
+
+@SYSTEM.method("system_chain")
+def chain(context: CallContext) -> Json:
+    """What the chain is called."""
+    return context.served.spec.name
+
+
+@SYSTEM.method("system_chainType")
+def chain_type(context: CallContext) -> Json:
+    """Development, Local or Live."""
+    return context.served.spec.chain_type
+
+
+@SYSTEM.method("system_properties")
+def properties(context: CallContext) -> Json:
+    """What wallets want to know: the addresses' prefix, the token's name and decimals."""
+    return dict(context.served.spec.properties)
+
+
+@SYSTEM.method("system_health")
+def health(context: CallContext) -> Json:
+    """How many peers there are, and whether the node is catching up."""
+    node = context.served.node
+    return {
+        "peers": len(node.ports.network.connected()),
+        "isSyncing": node.sync.catching_up,
+        "shouldHavePeers": True,
+    }
+
+
+@SYSTEM.method("system_localPeerId")
+def local_peer_id(context: CallContext) -> Json:
+    """By what name peers know the node."""
+    return context.served.node.ports.network.local_peer
+
+
+@SYSTEM.method("system_localListenAddresses")
+def local_listen_addresses(context: CallContext) -> Json:
+    """Where peers reach the node: multiaddresses."""
+    return list(context.served.node.ports.steering.listen_addresses)
+
+
+@SYSTEM.method("system_nodeRoles")
+def node_roles(context: CallContext) -> Json:
+    """What the node does for the chain."""
+    return ["Authority" if context.served.node.role is Role.VALIDATOR else "Full"]
+
+
+@SYSTEM.method("system_syncState")
+def sync_state(context: CallContext) -> Json:
+    """The best block's number at the node's start and now, and the highest that peers tell of."""
+    served = context.served
+    best = served.chain.best.number
+    told = (peer.status.best_number for peer in served.node.sync.peers if peer.status is not None)
+    return {
+        "startingBlock": served.started_at,
+        "currentBlock": best,
+        "highestBlock": max([best, *told]),
+    }
+
+
+@SYSTEM.method("system_peers", unsafe=True)
+def peers(context: CallContext) -> Json:
+    """The peers that have told what they have."""
+    return [
+        {
+            "peerId": peer.id,
+            "roles": peer.role.name,
+            "bestHash": hex_of(peer.status.best_hash),
+            "bestNumber": peer.status.best_number,
+        }
+        for peer in context.served.node.sync.peers
+        if peer.status is not None
+    ]

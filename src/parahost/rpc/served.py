@@ -1,0 +1,99 @@
+"""What calls see: the node that is served, and who calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from parahost.chain.chain import Chain
+from parahost.chain.errors import StateUnavailable, UnknownBlock
+from parahost.node.node import Node
+from parahost.ports import Executor
+from parahost.primitives.basic import Hash
+from parahost.primitives.header import Header
+from parahost.rpc.errors import AnswerTooLarge, Busy, NoSuchBlock, StateDiscarded
+from parahost.rpc.feed import ChainFeed
+from parahost.rpc.limits import ANSWER_S, MAX_ANSWER_BYTES
+from parahost.runtime.chain_spec import ChainSpec
+from parahost.runtime.storage import State
+
+if TYPE_CHECKING:
+    from parahost.rpc.session import ClientSession
+
+T = TypeVar("T")
+
+
+class ServedNode:
+    """A node, with what clients want to know beside it."""
+
+    def __init__(self, node: Node, spec: ChainSpec, executor: Executor) -> None:
+        """:param executor: for what would hold the loop too long; not the node's own, which
+        executes blocks."""
+        self.node = node
+        self.spec = spec
+        self.feed = ChainFeed(node.chain)
+        self.started_at = node.chain.best.number
+        self._executor = executor
+
+    @property
+    def chain(self) -> Chain:
+        return self.node.chain
+
+    def block(self, hash: Hash | None) -> Hash:
+        """The block that is meant: the best one if none is named."""
+        return self.chain.best_hash if hash is None else hash
+
+    def header(self, hash: Hash | None) -> Header | None:
+        return self.chain.header(self.block(hash))
+
+    def state(self, hash: Hash | None) -> State:
+        """The state after a block.
+
+        :raises NoSuchBlock:
+        :raises StateDiscarded:
+        """
+        block = self.block(hash)
+        try:
+            return self.chain.state(block)
+        except UnknownBlock:
+            raise NoSuchBlock(block) from None
+        except StateUnavailable:
+            raise StateDiscarded(block) from None
+
+    async def work(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns or raises, on another thread.
+
+        :raises Busy: when too many others wait for that.
+        """
+        with trio.move_on_after(ANSWER_S):
+            return await self._executor.run(work)
+        raise Busy
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """One call's surroundings. ``session``: the WebSocket that it came over; ``None`` for plain
+    HTTP."""
+
+    served: ServedNode
+    session: ClientSession | None
+
+
+class AnswerRoom:
+    """How much more an answer may hold, as bytes that become hex."""
+
+    def __init__(self) -> None:
+        self._left = MAX_ANSWER_BYTES
+
+    def take(self, data: bytes) -> bytes:
+        """The same bytes.
+
+        :raises AnswerTooLarge: when there is no room for them.
+        """
+        self._left -= 2 * len(data)
+        if self._left < 0:
+            raise AnswerTooLarge(MAX_ANSWER_BYTES)
+        return data

@@ -1,0 +1,290 @@
+"""The methods that clients of Substrate have used for years, as those clients call them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from trio.testing import MockClock
+
+from parahost.node.node import Role
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.header import Header
+from parahost.primitives.scale import decode
+from parahost.rpc.limits import MAX_KEYS
+from parahost.rpc.methods import all_methods
+from parahost.runtime.read_only import MODULES
+from parahost.trie import read_proof
+from tests.rpc.world import SPEC, STATE, Client, serving
+
+NOBODY = "0x" + "99" * 32
+BALANCES = MODULES.system.account.prefix
+"""Under which all accounts are."""
+
+
+def bytes_of(text: str) -> bytes:
+    assert text.startswith("0x")
+    return bytes.fromhex(text[2:])
+
+
+async def test_a_header_hashes_to_its_name_and_leads_to_its_parent(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(3)
+        for number in range(3, 0, -1):
+            name = await client.call("chain_getBlockHash", number)
+            form = await client.call("chain_getHeader", name)
+            logs = [bytes_of(item) for item in form["digest"]["logs"]]
+            encoded = (
+                bytes_of(form["parentHash"])
+                + bytes([number << 2])
+                + bytes_of(form["stateRoot"])
+                + bytes_of(form["extrinsicsRoot"])
+                + bytes([len(logs) << 2])
+                + b"".join(logs)
+            )
+            assert blake2_256(encoded) == bytes_of(name)
+            assert int(form["number"], 16) == number == decode(Header, encoded).number
+            assert form["parentHash"] == await client.call("chain_getBlockHash", number - 1)
+
+
+async def test_block_hashes_by_number_in_all_the_ways_that_clients_ask(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(3)
+        genesis = f"0x{world.node.chain.genesis_hash.hex()}"
+        first = await client.call("chain_getBlockHash", 1)
+        assert await client.call("chain_getBlockHash", 0) == genesis
+        assert await client.call("chain_getBlockHash", "0x1") == first
+        assert await client.call("chain_getBlockHash", [0, "0x1", 99]) == [genesis, first, None]
+        assert await client.call("chain_getBlockHash", 99) is None
+        best = await client.call("chain_getHead")
+        number = int((await client.call("chain_getHeader"))["number"], 16)
+        assert await client.call("chain_getBlockHash", number) == best
+        assert await client.call("chain_getBlockHash") == best
+        assert (await client.refused("chain_getBlockHash", -1))["code"] == -32602
+        assert (await client.refused("chain_getBlockHash", 1 << 32))["code"] == -32602
+        too_many = await client.refused("chain_getBlockHash", [0] * (MAX_KEYS + 1))
+        assert too_many["code"] == 4002
+
+
+async def test_a_block_has_its_extrinsics_with_their_lengths(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(2)
+        hash = world.node.chain.hash_of(world.node.chain.best.number)
+        block = await client.call("chain_getBlock")
+        body = world.node.chain.body(hash) if hash else None
+        assert body is not None
+        assert [decode(bytes, bytes_of(one)) for one in block["block"]["extrinsics"]] == list(body)
+        assert len(body) >= 2, "the inherents"
+        assert block["block"]["header"] == await client.call("chain_getHeader")
+        assert await client.call("chain_getBlock", NOBODY) is None
+        assert await client.call("chain_getHeader", NOBODY) is None
+
+
+async def test_a_final_block_comes_with_its_justification(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        while not world.node.chain.finalized.number:
+            await world.blocks(1)
+        final = await client.call("chain_getFinalizedHead")
+        assert final == await client.call("chain_getFinalisedHead")
+        (proof,) = (await client.call("chain_getBlock", final))["justifications"]
+        assert bytes(proof[0]) == b"FRNK"
+        stored = world.node.chain.justification(world.node.chain.finalized_hash)
+        assert bytes(proof[1]) == stored
+
+
+async def test_storage_is_read_by_key_now_and_then(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(3)
+        key = f"0x{MODULES.timestamp.now.prefix.hex()}"
+        one, two = [await client.call("chain_getBlockHash", number) for number in (1, 2)]
+        values = [await client.call("state_getStorage", key, at) for at in (one, two)]
+        times = [int.from_bytes(bytes_of(value), "little") for value in values]
+        assert times[1] - times[0] == 1000
+        assert await client.call("state_getStorageAt", key, one) == values[0]
+        assert await client.call("state_getStorage", key[2:], one) == values[0], "without 0x"
+        hashed = await client.call("state_getStorageHash", key, one)
+        assert hashed == f"0x{blake2_256(bytes_of(values[0])).hex()}"
+        assert await client.call("state_getStorageSize", key, one) == 8
+        for method in ("state_getStorage", "state_getStorageHash", "state_getStorageSize"):
+            assert await client.call(method, "0x00", one) is None
+        (changes,) = await client.call("state_queryStorageAt", [key, "0x00"], one)
+        assert changes == {"block": one, "changes": [[key, values[0]], ["0x00", None]]}
+        (now,) = await client.call("state_queryStorageAt", [key])
+        assert now["block"] == await client.call("chain_getHead")
+
+
+async def test_keys_come_in_pages() -> None:
+    async with serving() as world, world.client() as client:
+        prefix = f"0x{BALANCES.hex()}"
+        every = [f"0x{key.hex()}" for key in STATE.keys(BALANCES)]
+        assert len(every) > 5
+        paged: list[str] = []
+        while page := await client.call(
+            "state_getKeysPaged", prefix, 2, paged[-1] if paged else None
+        ):
+            assert len(page) <= 2
+            paged += page
+        assert paged == every
+        assert await client.call("state_getKeys", prefix) == every
+        pairs = await client.call("state_getPairs", prefix)
+        assert [(bytes_of(key), bytes_of(value)) for key, value in pairs] == list(
+            STATE.items_raw(BALANCES)
+        )
+        assert await client.call("state_getKeysPaged", prefix, 0) == []
+        assert await client.call("state_getKeysPaged", prefix, 9, "0xff") == []
+        too_many = await client.refused("state_getKeysPaged", prefix, MAX_KEYS + 1)
+        assert too_many["code"] == 4002
+
+
+async def test_a_read_proof_proves_what_is_there_and_what_is_not() -> None:
+    async with serving(role=Role.FULL) as world, world.client() as client:
+        key = next(iter(STATE.keys(BALANCES)))
+        asked = [f"0x{key.hex()}", "0x0102"]
+        proof = await client.call("state_getReadProof", asked)
+        assert proof["at"] == f"0x{world.node.chain.genesis_hash.hex()}"
+        nodes = [bytes_of(node) for node in proof["proof"]]
+        assert read_proof(STATE.root, nodes, key) == STATE.get_raw(key)
+        assert read_proof(STATE.root, nodes, b"\x01\x02") is None
+
+
+async def test_the_runtime_is_asked_by_name() -> None:
+    async with serving() as world, world.client() as client:
+        account = next(iter(STATE.keys(BALANCES)))[-32:].hex()
+        nonce = await client.call("state_call", "AccountNonceApi_account_nonce", account)
+        assert nonce == "0x00000000"
+        metadata = bytes_of(await client.call("state_getMetadata"))
+        assert metadata[:5] == b"meta\x0e"
+        for version, argument in ((14, "0x0e000000"), (15, "0f000000"), (16, "0x10000000")):
+            answer = await client.call("state_call", "Metadata_metadata_at_version", argument)
+            opaque = decode(bytes, bytes_of(answer)[1:])
+            assert (bytes_of(answer)[0], opaque[4]) == (1, version)
+        versions = await client.call("state_call", "Metadata_metadata_versions", "")
+        assert versions == "0x0c0e0000000f00000010000000"
+
+
+async def test_errors_have_the_words_that_clients_compare() -> None:
+    async with serving() as world, world.client() as client:
+        assert await client.refused("state_call", "Nothing_at_all", "0x") == {
+            "code": 4003,
+            "message": "Client error: Execution failed: Other: "
+            "Exported method Nothing_at_all is not found",
+        }
+        wrong = await client.refused("state_call", "AccountNonceApi_account_nonce", "0x00")
+        assert wrong["code"] == 4003
+        assert wrong["message"].startswith("Client error: Execution failed: Other: ")
+        unknown = await client.refused("state_getStorage", "0x00", NOBODY)
+        assert unknown["message"] == (
+            f"Client error: UnknownBlock: Header was not found in the database: {NOBODY}"
+        )
+
+
+async def test_the_node_and_its_chain_are_described() -> None:
+    async with serving(role=Role.FULL) as world, world.client() as client:
+        described = {
+            "system_chain": "Test",
+            "system_chainType": "Local",
+            "system_name": "parahost",
+            "system_properties": dict(SPEC.properties),
+            "system_nodeRoles": ["Full"],
+            "system_health": {"peers": 0, "isSyncing": False, "shouldHavePeers": True},
+            "system_syncState": {"startingBlock": 0, "currentBlock": 0, "highestBlock": 0},
+            "system_localPeerId": world.node.ports.network.local_peer,
+            "system_peers": [],
+        }
+        assert {method: await client.call(method) for method in described} == described
+        version = await client.call("state_getRuntimeVersion")
+        assert version["specName"] == "parahost"
+        assert all(len(bytes_of(id_)) == 8 for id_, _ in version["apis"])
+        assert version == await client.call("chain_getRuntimeVersion")
+    async with serving() as world, world.client() as client:
+        assert await client.call("system_nodeRoles") == ["Authority"]
+
+
+async def test_rpc_methods_lists_all_names() -> None:
+    async with serving() as world, world.client() as client:
+        methods = (await client.call("rpc_methods"))["methods"]
+        assert methods == all_methods().names
+        for name in ("chain_subscribeNewHead", "chain_unsubscribeNewHeads", "state_getStorageAt"):
+            assert name in methods
+
+
+@pytest.mark.parametrize("method", all_methods().methods, ids=lambda method: str(method.name))
+def test_each_method_is_documented(method: Any) -> None:
+    assert method.documentation.endswith(".")
+
+
+# Subscriptions
+
+
+async def test_heads_are_told_without_a_gap(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(1)
+        for subscribe, notifies, end in (
+            ("chain_subscribeNewHeads", "chain_newHead", "chain_unsubscribeNewHeads"),
+            ("chain_subscribeNewHead", "chain_newHead", "chain_unsubscribeNewHead"),
+            ("chain_subscribeAllHeads", "chain_allHead", "chain_unsubscribeAllHeads"),
+            (
+                "chain_subscribeFinalizedHeads",
+                "chain_finalizedHead",
+                "chain_unsubscribeFinalizedHeads",
+            ),
+        ):
+            subscription = await client.call(subscribe)
+            numbers = []
+            for _ in range(4):
+                note = await client.note()
+                assert note["method"] == notifies
+                assert note["params"]["subscription"] == subscription
+                numbers.append(int(note["params"]["result"]["number"], 16))
+            assert numbers == list(range(numbers[0], numbers[0] + 4))
+            assert await client.call(end, subscription) is True
+            assert await client.call(end, subscription) is False
+            assert await _silent_for(client, world.blocks, 2)
+
+
+async def _silent_for(client: Client, blocks: Any, count: int) -> bool:
+    await blocks(count)
+    await client.call("system_chain")
+    silent = not client.notes
+    client.notes.clear()
+    return silent
+
+
+async def test_a_subscription_is_ended_by_its_own_methods_only(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        heads = await client.call("chain_subscribeNewHeads")
+        assert await client.call("chain_unsubscribeFinalizedHeads", heads) is False
+        assert await client.call("chain_unsubscribeNewHeads", 1) is False
+        assert (await client.refused("chain_unsubscribeNewHeads"))["code"] == -32602
+        assert await client.call("unsubscribe_newHead", heads) is True
+        async with world.client() as other:
+            theirs = await other.call("chain_subscribeNewHeads")
+            assert await client.call("chain_unsubscribeNewHeads", theirs) is False
+
+
+async def test_storage_is_told_when_it_changes(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(1)
+        time, nothing = f"0x{MODULES.timestamp.now.prefix.hex()}", "0x00"
+        subscription = await client.call("state_subscribeStorage", [time, nothing])
+        first = await client.told(subscription)
+        assert [key for key, _ in first["changes"]] == [time, nothing]
+        second = await client.told(subscription)
+        assert [key for key, _ in second["changes"]] == [time]
+        assert second["changes"][0][1] == await client.call(
+            "state_getStorage", time, second["block"]
+        )
+        assert first["block"] != second["block"]
+        assert await client.call("state_unsubscribeStorage", subscription) is True
+
+
+async def test_the_runtimes_version_is_told_once(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        subscription = await client.call("state_subscribeRuntimeVersion")
+        assert await client.told(subscription) == await client.call("state_getRuntimeVersion")
+        assert await _silent_for(client, world.blocks, 2)
+        assert await client.call("state_unsubscribeRuntimeVersion", subscription) is True
