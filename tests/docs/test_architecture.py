@@ -115,6 +115,8 @@ CHECKS = DEFAULT_VALIDITY_CONFIGURATION.approval
         f"may send {NETWORK.unasked_bytes // MIB} MiB in all that nobody asked for",
         f"{NETWORK.answer_bytes_of_peer // MIB} MiB for a peer, and "
         f"{NETWORK.answer_bytes // MIB} MiB for all that are not protected",
+        f"a stranger with more than {NETWORK.unread_bytes_of_stranger // MIB} MiB unread gets no",
+        f"{NETWORK.unread_answer_bytes // MIB} MiB of strangers' may be unread",
         f"read at {NETWORK.yamux.frames_per_s:,.0f} a second after a burst, opening a stream "
         f"counts for {NETWORK.yamux.frames_of_a_stream}",
         f"({NETWORK.max_full_nodes} full nodes, {NETWORK.max_collators} collators, "

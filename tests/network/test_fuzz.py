@@ -124,7 +124,7 @@ def test_a_session_with_anything(parts: list[bytes]) -> None:
         assert not incidents.failures
         assert heard[0] == PeerConnected(mux.peer, ObservedRole.FULL)
         assert heard[-1] == PeerDisconnected(mux.peer)
-        assert (holdings.held, holdings.reserved) == (0, 0)
+        assert (holdings.held, holdings.making, holdings.unread) == (0, 0, 0)
 
     trio.run(main)
 

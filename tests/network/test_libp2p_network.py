@@ -414,7 +414,7 @@ async def test_requests_beyond_the_limit_are_refused() -> None:
 
 async def test_answers_that_are_not_read_are_few_and_cost_the_peer_its_place() -> None:
     """Of requests for large answers, as many are answered at a time as there is room for; who does
-    not read is disconnected, and somebody else is served meanwhile."""
+    not read is disconnected in the end."""
     made = 0
     body = bytes(3 * MIB)
 
@@ -423,12 +423,7 @@ async def test_answers_that_are_not_read_are_few_and_cost_the_peer_its_place() -
         made += payload == b"unread"
         return body
 
-    limits = replace(
-        LIMITS,
-        answer_bytes_of_peer=ASK.max_response,
-        answer_bytes=2 * ASK.max_response,
-        answer_grace_s=1.0,
-    )
+    limits = replace(LIMITS, answer_bytes_of_peer=ASK.max_response, answer_grace_s=1.0)
     hasty = replace(ASK, timeout_s=1.0)
     alice = network(1, limits=limits)
     alice.on_request(hasty, answer)
@@ -437,13 +432,47 @@ async def test_answers_that_are_not_read_are_few_and_cost_the_peer_its_place() -
             stream = mux.open_stream()
             await multistream.propose(stream, full_name(ASK.name))
             await stream.send(frame(b"unread"))
-        bob = network(2, alice.listen_addresses)
-        async with running(bob):
-            await until(lambda: alice.local_peer in bob.connected())
-            assert await bob.request(alice.local_peer, ASK, b"") == body
         await ended(mux)
         await until(lambda: INTRUDER.peer not in alice.connected())
     assert 1 <= made <= ASK.max_response // len(body) + 1
+
+
+async def test_who_does_not_read_its_answers_holds_up_nobody_elses() -> None:
+    """However long: there is room for one answer at a time, and it is for those that are made."""
+    body = bytes(3 * MIB)
+
+    async def answer(peer: object, payload: bytes) -> bytes:
+        return body
+
+    limits = replace(
+        LIMITS,
+        answer_bytes=ASK.max_response,
+        unread_bytes_of_stranger=10 * MIB,
+        unread_answer_bytes=10 * MIB,
+        answer_grace_s=1e6,
+    )
+    alice = network(1, limits=limits)
+    alice.on_request(ASK, answer)
+    async with running(alice), intruder(alice) as (mux, full_name):
+
+        async def leave_alone() -> None:
+            stream = mux.open_stream()
+            await multistream.propose(stream, full_name(ASK.name))
+            await stream.send(frame(b""))
+            await stream.receive_exactly(1)
+
+        for _ in range(2):
+            await leave_alone()
+        bob = network(2, alice.listen_addresses)
+        async with running(bob):
+            await until(lambda: alice.local_peer in bob.connected())
+            for _ in range(3):
+                assert await bob.request(alice.local_peer, ASK, b"") == body
+        assert mux.ended is None
+        with suppress(PeerError):
+            for _ in range(2):
+                await leave_alone()
+        await ended(mux)
 
 
 async def test_who_does_not_read_its_notifications_goes() -> None:

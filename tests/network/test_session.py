@@ -167,6 +167,32 @@ async def test_a_stranger_reads_its_answer_steadily(
         assert reports == [(ours.peer, SLOW_READER, "asked: an unread answer")]
 
 
+async def test_small_answers_that_do_not_leave_this_node_are_not_taken(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is small enough to wait in the muxer; they count until they have left."""
+    limits = NetworkLimits(answer_grace_s=2.0, yamux=YamuxLimits(write_stall_s=1000))
+    async with session(limits) as (ours, peer, reports), trio.open_nursery() as nursery:
+
+        async def answer(_: PeerId, __: bytes) -> bytes:
+            monkeypatch.setattr(ours._mux._channel, "send", lambda _: trio.sleep_forever())
+            return bytes(1000)
+
+        ours._protocols.requests[ASKED.name] = (ASKED, answer)
+        nursery.start_soon(ours.run)
+        await peer.accepted.receive()
+        streams = [peer.open_stream() for _ in range(3)]
+        for stream in streams:
+            await multistream.propose(stream, "/x/asked/1")
+        for stream in streams:
+            await stream.send(frame(b""))
+        await trio.sleep(1)
+        assert ours._account.reserved == 3 * 1005
+        await trio.sleep(2)
+        assert ours.ended == "it does not read what it asked for"
+        assert set(reports) == {(ours.peer, SLOW_READER, "asked: an unread answer")}
+
+
 async def test_a_session_begins_with_its_part_of_a_burst(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.network.errors import PeerError
-from parahost.network.holdings import ConnectionHoldings, Holdings
+from parahost.network.holdings import Holdings
 from parahost.network.limits import NetworkLimits, YamuxLimits
 from parahost.network.secure import SecureChannel
 from parahost.network.yamux import INITIAL_WINDOW, WINDOW, Stream, Yamux
@@ -530,135 +530,6 @@ async def test_what_strangers_send_unasked_is_bounded_in_all() -> None:
         answer.reset()
         nursery.cancel_scope.cancel()
     assert (holdings.held, holdings.unasked) == (0, 0)
-
-
-async def test_answers_to_one_peer_have_a_bound_of_their_own() -> None:
-    """Also to a protected one, for which that of all does not count."""
-    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1))
-    account = holdings.open(lambda _: None)
-    account.accepted("127.0.0.1", lambda: True)
-    with account.reservation() as first, account.reservation() as second:
-        await first.wait_for(801)
-        with trio.move_on_after(0.05) as scope:
-            await second.wait_for(200)
-        assert scope.cancelled_caught
-        first.change(800)
-        with trio.fail_after(20):
-            await second.wait_for(200)
-        assert account.reserved == 1000
-
-
-def test_what_was_asked_for_is_released_as_such() -> None:
-    holdings = Holdings(NetworkLimits())
-    account = holdings.open(lambda _: None)
-    account.hold(100, unasked=True)
-    account.hold(300)
-    account.release(300)
-    assert (holdings.held, holdings.unasked) == (100, 100)
-    account.release(60, unasked=True)
-    assert (holdings.held, holdings.unasked) == (40, 40)
-    account.close()
-    assert (holdings.held, holdings.unasked) == (0, 0)
-
-
-async def test_strangers_take_no_room_from_the_protected() -> None:
-    """Who is protected holds most and stays; its answers wait for none of the others'."""
-    limits = NetworkLimits(held_bytes=5000, answer_bytes_of_peer=1000, answer_bytes=1000)
-    holdings = Holdings(limits)
-    ended: list[str] = []
-
-    def account(name: str) -> ConnectionHoldings:
-        return holdings.open(lambda _: ended.append(name))
-
-    validator, stranger, third = account("validator"), account("stranger"), account("third")
-    validator.accepted("192.0.2.2", lambda: True)
-    validator.hold(3000)
-    stranger.hold(1400)
-    with stranger.reservation() as room:
-        await room.wait_for(500)
-        with trio.fail_after(1), validator.reservation() as other:
-            validator.release(1000)
-            await other.wait_for(900)
-        with trio.move_on_after(0.05) as scope, third.reservation() as other:
-            await other.wait_for(900)
-        assert scope.cancelled_caught
-    assert not ended
-    validator.hold(1000)
-    third.hold(1000)
-    assert ended == ["stranger"]
-    assert (holdings.held, holdings.reserved) == (4000, 0)
-
-
-async def test_answers_to_strangers_get_their_room_in_turns() -> None:
-    """One address has many sessions with many requests each; who comes from another waits only for
-    what is there already. Protected peers wait for nobody."""
-    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
-    begun: list[str] = []
-
-    def account(address: str, *, protected: bool = False) -> ConnectionHoldings:
-        made = holdings.open(lambda _: None)
-        made.accepted(address, lambda: protected)
-        return made
-
-    crowd = [account("192.0.2.1") for _ in range(6)]
-    single, validator = account("192.0.2.2"), account("192.0.2.3", protected=True)
-    proceed = trio.Semaphore(0)
-
-    async def answer(name: str, one: ConnectionHoldings) -> None:
-        with one.reservation() as room:
-            await room.wait_for(500)
-            begun.append(name)
-            await proceed.acquire()
-
-    async with trio.open_nursery() as nursery:
-        for one in crowd * 2:
-            nursery.start_soon(answer, "crowd", one)
-        await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(answer, "single", single)
-        nursery.start_soon(answer, "single", single)
-        nursery.start_soon(answer, "validator", validator)
-        await trio.testing.wait_all_tasks_blocked()
-        assert begun == ["crowd", "crowd", "validator"]
-        for _ in range(3):
-            proceed.release()
-        await trio.testing.wait_all_tasks_blocked()
-        assert sorted(begun[3:]) == ["crowd", "single"]
-        for _ in range(14):
-            proceed.release()
-    assert begun.count("crowd") == 12
-    assert begun[3:7].count("single") == 2
-    assert (holdings.held, holdings.reserved) == (0, 0)
-
-
-async def test_loopback_peers_have_their_turns_each_by_itself() -> None:
-    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
-    one, other = holdings.open(lambda _: None), holdings.open(lambda _: None)
-    for account in (one, other):
-        account.accepted("127.0.0.1", lambda: False)
-    with one.reservation() as first, one.reservation() as more, other.reservation() as second:
-        await first.wait_for(600)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(more.wait_for, 400)
-            await trio.testing.wait_all_tasks_blocked()
-            first.change(500)
-            nursery.start_soon(second.wait_for, 500)
-            await trio.testing.wait_all_tasks_blocked()
-            assert (more.size, second.size) == (400, 0)
-            more.change(0)
-        assert second.size == 500
-
-
-async def test_an_answer_that_is_given_up_waits_no_more() -> None:
-    holdings = Holdings(NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000))
-    one, other = holdings.open(lambda _: None), holdings.open(lambda _: None)
-    with one.reservation() as first, other.reservation() as second:
-        await first.wait_for(600)
-        with trio.move_on_after(0.01) as scope:
-            await second.wait_for(900)
-        assert scope.cancelled_caught
-        assert (second.size, len(other.waiting)) == (0, 0)
-    with one.reservation() as first:
-        await first.wait_for(1000)
 
 
 async def test_what_is_read_is_held_no_more_and_half_a_message_is() -> None:

@@ -2,12 +2,15 @@
 them, and answers that they do not read.
 
 Every connection has an account. One that makes us hold more than a connection may is ended; when
-all together hold more than all may, the one that holds most is. Room for an answer is reserved
-before the answer is made, so that many requests for large things do not make all of them at once.
-What strangers send without being asked has a bound of its own: half messages cost them little.
+all together hold more than all may, the one that holds most is, the peers of one address counted
+together. What strangers send without being asked has a bound of its own: half messages cost them
+little.
 
-Answers to strangers get their room in turns: first who has the least for answers, the peers of one
-address counted together.
+Room for an answer is reserved before the answer is made, so that many requests for large things do
+not make all of them at once. Strangers get it in turns: first who has the least for answers, the
+peers of one address counted together. Once an answer is made it leaves that room to the next, and
+counts as what it is. So who does not read its answers holds up its own, and nobody else's: unread
+ones have a bound of their own, beyond which the one goes that has been left alone for longest.
 
 Protected peers (validators of this and the next session, bootnodes, reserved ones) do not go, and
 do not wait, for what others hold: else strangers could take all the room there is.
@@ -31,11 +34,15 @@ class Holdings:
     def __init__(self, limits: NetworkLimits) -> None:
         self.limits = limits
         self.held = 0
-        self.reserved = 0
-        """For answers to peers that are not protected; a part of what is held."""
+        self.making = 0
+        """Room for answers to peers that are not protected, which are being made."""
+        self.unread = 0
+        """Answers to such peers that are made, and not read."""
         self.unasked = 0
         """What such peers sent unasked; a part of what is held."""
         self._accounts: dict[ConnectionHoldings, None] = {}
+        self._left_alone: dict[Answer, None] = {}
+        """The unread answers, the one first of which nothing was taken for longest."""
 
     def open(self, end: Callable[[str], None]) -> ConnectionHoldings:
         """Begin a connection's account. ``end`` ends the connection, which closes the account."""
@@ -62,19 +69,39 @@ class Holdings:
         for account in self._accounts:
             reserved[account.network] += account.reserved
         first = min(waiting, key=lambda each: (reserved[each.network], each.reserved))
-        return (
-            first if self.reserved + first.waiting[0].wanted <= self.limits.answer_bytes else None
-        )
+        return first if self.making + first.waiting[0].wanted <= self.limits.answer_bytes else None
+
+    def is_taken(self, answer: Answer) -> None:
+        """It was made, or a part of it was read, just now."""
+        self._left_alone.pop(answer, None)
+        self._left_alone[answer] = None
+
+    def is_over(self, answer: Answer) -> None:
+        self._left_alone.pop(answer, None)
 
     def keep_within_limits(self) -> None:
-        while self.unasked > self.limits.unasked_bytes and self._accounts:
-            heaviest = max(self._accounts, key=lambda account: account.unasked_as_stranger)
+        limits = self.limits
+        while self.unasked > limits.unasked_bytes and self._accounts:
+            heaviest = self._heaviest(lambda account: account.unasked_as_stranger)
             heaviest.end("it sent most of what strangers together sent unasked")
-        while self.held > self.limits.held_bytes and self._accounts:
-            heaviest = max(
-                self._accounts, key=lambda account: (not account.is_protected(), account.held)
-            )
+        while self.unread > limits.unread_answer_bytes:
+            strangers = (answer for answer in self._left_alone if not answer.is_protected)
+            if (longest := next(strangers, None)) is None:
+                break
+            longest.leave_to_others()
+        while self.held > limits.held_bytes and self._accounts:
+            heaviest = self._heaviest(lambda account: account.held)
             heaviest.end("it held most of what all peers together make us hold")
+
+    def _heaviest(self, weight: Callable[[ConnectionHoldings], int]) -> ConnectionHoldings:
+        """Of the peers that are not protected, if there are any; first the heaviest address."""
+        strangers = [account for account in self._accounts if not account.is_protected()]
+        weights = Counter[object]()
+        for account in strangers:
+            weights[account.network] += weight(account)
+        return max(
+            strangers or self._accounts, key=lambda each: (weights[each.network], weight(each))
+        )
 
 
 class ConnectionHoldings:
@@ -88,19 +115,26 @@ class ConnectionHoldings:
         self.is_protected: Callable[[], bool] = lambda: False
         self.network: object = self
         """Where the peer is; on loopback, and before it is accepted, it counts by itself."""
-        self.waiting: deque[Reservation] = deque()
+        self.waiting: deque[Answer] = deque()
         """Answers that wait for room, the oldest first."""
+        self._answers: dict[Answer, None] = {}
         self.held = 0
         self.reserved = 0
         """For answers; a part of what is held."""
+        self.unread = 0
+        """What it had asked for as a stranger, which is made, and which it has not read."""
         self.unasked_as_stranger = 0
         """What it sent unasked while it was not protected; a part of what is held."""
 
     @property
     def has_turn(self) -> bool:
-        """Whether an answer waits that the peer's own limit allows."""
-        limit = self._holdings.limits.answer_bytes_of_peer
-        return bool(self.waiting) and self.reserved + self.waiting[0].wanted <= limit
+        """Whether an answer waits that the peer's own limits allow."""
+        limits = self._holdings.limits
+        return (
+            bool(self.waiting)
+            and self.reserved + self.waiting[0].wanted <= limits.answer_bytes_of_peer
+            and self.unread <= limits.unread_bytes_of_stranger
+        )
 
     def accepted(self, network: str, is_protected: Callable[[], bool]) -> None:
         """The connection became a session, with a peer from there: see
@@ -139,32 +173,43 @@ class ConnectionHoldings:
 
     def close(self) -> None:
         """Release everything, once."""
+        self._holdings.forget(self)
+        for answer in list(self._answers):
+            answer.end()
         self.release(self.unasked_as_stranger, unasked=True)
         self.release(self.held)
         self._open = False
-        self._holdings.forget(self)
         self._holdings.give_room()
 
     @contextmanager
-    def reservation(self) -> Iterator[Reservation]:
-        """Room for one answer: none at first, and none in the end."""
-        reservation = Reservation(self, self._holdings)
+    def answer(self) -> Iterator[Answer]:
+        """One answer: without room at first, and in the end."""
+        answer = Answer(self, self._holdings)
+        self._answers[answer] = None
         try:
-            yield reservation
+            yield answer
         finally:
-            reservation.change(0)
+            answer.end()
+            del self._answers[answer]
 
 
-class Reservation:
-    """Room that an answer has, in bytes. A connection that ends takes its answers with it."""
+class Answer:
+    """What one answer takes, in bytes: as much as the largest while it is made, then what it has.
+    A connection that ends takes its answers with it."""
 
     def __init__(self, account: ConnectionHoldings, holdings: Holdings) -> None:
         self._account = account
         self._holdings = holdings
         self._is_strangers = False
+        self._is_made = False
+        self._is_over = False
         self._begun = trio.Event()
         self.wanted = 0
         self.size = 0
+
+    @property
+    def is_protected(self) -> bool:
+        return self._account.is_protected()
 
     async def wait_for(self, size: int) -> None:
         """Wait until there is room for an answer that may be so large."""
@@ -181,19 +226,45 @@ class Reservation:
     def begin(self) -> None:
         """It has the room that it waited for."""
         self._is_strangers = not self._account.is_protected()
-        self.change(self.wanted)
+        self._take(self.wanted)
         self._begun.set()
 
-    def change(self, size: int) -> None:
-        """The answer has this size."""
-        change, self.size = size - self.size, size
-        if not change:
+    def made(self, size: int) -> None:
+        """It is made, and has this size: it waits to be read. May end this connection, or
+        another one."""
+        if self._is_over:
             return
+        self._take(-self.size)
+        self._is_made = True
+        self._take(size)
+        self.taken()
+        self._holdings.give_room()
+
+    def taken(self) -> None:
+        """The peer has taken a part of it."""
+        if self._is_strangers and self.size:
+            self._holdings.is_taken(self)
+
+    def leave_to_others(self) -> None:
+        """End the connection, for others read."""
+        self._account.end("it left its answers unread, and others read theirs")
+
+    def end(self) -> None:
+        """It takes nothing any more."""
+        self._is_over = True
+        self._take(-self.size)
+        self._holdings.is_over(self)
+        self._holdings.give_room()
+
+    def _take(self, change: int) -> None:
+        self.size += change
         self._account.reserved += change
-        if self._is_strangers:
-            self._holdings.reserved += change
+        if self._is_strangers and self._is_made:
+            self._account.unread += change
+            self._holdings.unread += change
+        elif self._is_strangers:
+            self._holdings.making += change
         if change > 0:
             self._account.hold(change)
         else:
             self._account.release(-change)
-            self._holdings.give_room()

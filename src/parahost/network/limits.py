@@ -80,11 +80,16 @@ class NetworkLimits:
     """Answers to one peer that are being made or sent; each counts as the largest until it is
     made. Further requests wait. Not below the largest answer of any protocol."""
     answer_bytes: int = 24 * MIB
-    """The same for all peers that are not protected."""
+    """Answers to peers that are not protected that are being made, in all, each as the largest.
+    Further requests wait, in turns. Not below the largest answer of any protocol."""
+    unread_bytes_of_stranger: int = 1 * MIB
+    """A peer that is not protected, and has more than this unread, gets no further answer yet."""
+    unread_answer_bytes: int = 24 * MIB
+    """Answers to all such peers that are made and not read. When they are more, the peer is
+    disconnected that has left one alone for longest. Not below the largest answer."""
     answer_grace_s: float = 5.0
     """An answer that is made is read within its protocol's timeout and this, or the peer goes. One
-    that is not protected takes a part of it in each such time: else it would keep its room from
-    others for as long."""
+    that is not protected takes a part of it in each such time."""
     notification_stall_s: float = 60.0
     """Notifications on their way are taken within this time, and what they take at the rate below,
     or the peer goes. It may be busy itself for a while."""

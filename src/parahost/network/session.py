@@ -20,6 +20,7 @@ from parahost.network import multistream
 from parahost.network.errors import PeerError, ProtocolViolation, Unsupported
 from parahost.network.framing import frame, receive_frame, receive_length
 from parahost.network.handshake import MAX_TOLD, Hello, decode_told, encode_told
+from parahost.network.holdings import Answer
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
 from parahost.network.reputation import OVER_RATE, SLOW_READER, VIOLATION
@@ -353,11 +354,13 @@ class PeerSession:
         self, stream: Stream, protocol: RequestProtocol, handler: RequestHandler
     ) -> None:
         if self._requests_in >= self._limits.max_requests_in:
-            await self._reply(stream, bytes((AnswerStatus.REFUSED,)))
+            stream.ignore_input()
+            await stream.send(bytes((AnswerStatus.REFUSED,)))
+            stream.finish()
             return
         self._requests_in += 1
         try:
-            with self._account.reservation() as room:
+            with self._account.answer() as room:
                 with trio.fail_after(protocol.timeout_s):
                     payload = await receive_frame(stream, protocol.max_request)
                     stream.ignore_input()
@@ -368,22 +371,23 @@ class PeerSession:
                     except Exception as error:
                         self._failed(protocol.name, error)
                         return
-                room.change(len(reply))
+                room.made(len(reply))
                 with trio.move_on_after(protocol.timeout_s + self._limits.answer_grace_s):
-                    if await self._reply(stream, reply):
+                    if await self._reply(stream, reply, room):
                         return
                 self.abort("it does not read what it asked for")
                 self._talk.report(self.peer, SLOW_READER, f"{protocol.name}: an unread answer")
         finally:
             self._requests_in -= 1
 
-    async def _reply(self, stream: Stream, reply: bytes) -> bool:
-        """Whether the peer takes it without stopping, if it is not protected."""
-        stream.ignore_input()
+    async def _reply(self, stream: Stream, reply: bytes, room: Answer) -> bool:
+        """Whether the peer takes it without stopping, if it is not protected; to the end."""
         for start in range(0, len(reply), _PART):
             protected = self._talk.is_protected(self.peer)
             with trio.move_on_after(math.inf if protected else self._limits.answer_grace_s):
                 await stream.send(reply[start : start + _PART])
+                await stream.flush()
+                room.taken()
                 continue
             return False
         stream.finish()

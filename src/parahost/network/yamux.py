@@ -103,6 +103,16 @@ class Stream:
             self._unsent += len(part)
             self._connection.queue_data(self, self._id, part)
 
+    async def flush(self) -> None:
+        """Wait until all that was sent has left this node.
+
+        :raises PeerError: when the stream is over.
+        """
+        while self._unsent:
+            if self._failure is not None:
+                raise PeerError(self._failure)
+            await self._wait()
+
     def finish(self) -> None:
         """Say that nothing more will be sent."""
         if not self._finished and self._failure is None:

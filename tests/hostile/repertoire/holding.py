@@ -16,6 +16,9 @@ from parahost.primitives.scale import encode
 from tests.hostile.peer import HostilePeer, Tally, Target, besiege
 
 _STREAM = 250_000
+_NOTHING = struct.pack(">BBHII", 0, 1, 0, 99_999, 0)
+"""A frame that says nothing: who does not read learns of the end when it writes."""
+_A_LOOK_S = 0.2
 
 
 async def half_messages(target: Target, tally: Tally) -> None:
@@ -75,7 +78,9 @@ async def answers_never_read(target: Target, tally: Tally) -> None:
         peer.stop_reading()
         for _ in range(120):
             await peer.mux.open_stream().send(opening)
-        await trio.sleep_forever()
+        while True:  # until the node has ended it
+            await trio.sleep(_A_LOOK_S)
+            await peer.send_frames(_NOTHING)
 
     await besiege(target, tally, script, at_a_time=4)
 
