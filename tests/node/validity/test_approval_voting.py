@@ -75,7 +75,7 @@ async def test_what_is_known_comes_to_be_accepted_on_the_chain(autojump_clock: M
         assert taken.checks == checks, "nothing is brought that is not taken"
         world.add_block(checks=taken.checks)
         keys = [each.key() for each in api.included_candidates(world.state)]
-        assert api.awaiting_checks(world.state, keys) == ()
+        assert api.awaiting_checks(world.state, tuple(keys)) == ()
         chain.headers[world.parent], chain.states[world.parent] = world.header, world.state
         await network.imports(world.header)
         assert await node.overseer.ask(ChecksForChain(world.parent)) == ()

@@ -45,7 +45,7 @@ def unaccepted_up_to(
     """The candidates that blocks up to that one have included and this fork has not accepted yet,
     by block."""
     old = [each for each in api.included_candidates(state) if each.included_in <= number]
-    waiting = frozenset(api.awaiting_checks(state, [each.key() for each in old]))
+    waiting = frozenset(api.awaiting_checks(state, tuple(each.key() for each in old)))
     found: dict[BlockNumber, tuple[IncludedCandidate, ...]] = {}
     for each in old:
         if each.key() in waiting:

@@ -5,8 +5,6 @@ Every answer given at block b is as b's children see it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     U32,
@@ -240,7 +238,7 @@ class ParachainsApi:
         return tuple(sorted(records, key=lambda record: record.core))
 
     def awaiting_checks(
-        self, state: State, keys: Iterable[CandidateKey]
+        self, state: State, keys: tuple[CandidateKey, ...]
     ) -> tuple[CandidateKey, ...]:
         """Those of these candidates that are recorded here and not accepted: checks of them may
         be brought."""
