@@ -35,7 +35,7 @@ from parahost.crypto import sr25519
 from parahost.crypto.verifier import DirectVerifier
 from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.basic import U32, U128, BlockNumber, HeadData, ParaId, ValidationCode
-from parahost.runtime.balances import UNIT
+from parahost.runtime.balances import UNIT, TransferAll, TransferKeepAlive
 from parahost.runtime.module import call_weight
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.parachains.admission import STRICTLY
@@ -53,9 +53,11 @@ from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.registrar import Deregister, Register
 from parahost.runtime.session import SetKeys, SetValidators
+from parahost.runtime.signers import AccountAddress
 from parahost.runtime.staking import Bond
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import SetKey, SudoCall
+from parahost.runtime.system import RemarkWithEvent
 from parahost.runtime.validity_parameters import (
     DEFAULT_VALIDITY_CONFIGURATION,
     SetValidityConfiguration,
@@ -67,6 +69,7 @@ MANY = 1000
 CORES = 100
 CODE = ValidationCode(b"\0asm" + bytes(5 * 2**20 - 4))
 NEW_PARA = ParaId(U32(300))
+NEW_ACCOUNT = AccountAddress(account("Nobody"))
 
 CALLS: list[tuple[Origin, Any]] = [
     (Signed(account("Alice")), Claim(ParaId(U32(200)))),
@@ -79,6 +82,9 @@ CALLS: list[tuple[Origin, Any]] = [
     (Signed(account(ROOT_NAME)), SudoCall(Deregister(ParaId(U32(100))))),
     (Signed(account(ROOT_NAME)), SetKey(account("Alice"))),
     (Signed(account("Alice")), Bond(U128(UNIT))),
+    (Signed(account("Alice")), RemarkWithEvent(b"said")),
+    (Signed(account("Alice")), TransferKeepAlive(NEW_ACCOUNT, U128(UNIT))),
+    (Signed(account("Alice")), TransferAll(NEW_ACCOUNT, False)),
     (Root(), SetValidityConfiguration(DEFAULT_VALIDITY_CONFIGURATION)),
     (Root(), ForceUnfreeze()),
 ]

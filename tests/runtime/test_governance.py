@@ -42,6 +42,7 @@ from parahost.primitives.statements import (
 )
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.balances import TransferAll, TransferAllowDeath, TransferKeepAlive
 from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.dispatch import ModuleRefusal
 from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
@@ -66,10 +67,11 @@ from parahost.runtime.registrar import (
     Registered,
 )
 from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
+from parahost.runtime.signers import AccountAddress
 from parahost.runtime.staking import Bond, Unbond, WithdrawUnbonded
 from parahost.runtime.storage import Overlay
 from parahost.runtime.sudo import KeyChanged, NotTheKey, SetKey, Sudid, SudoCall
-from parahost.runtime.system import ExtrinsicFailed
+from parahost.runtime.system import ExtrinsicFailed, Remark, RemarkWithEvent
 from parahost.runtime.timestamp import SetTimestamp
 from parahost.runtime.validity_parameters import (
     DEFAULT_VALIDITY_CONFIGURATION,
@@ -96,6 +98,8 @@ SECONDED = SignedCompactStatement(
 )
 RECEIPT = inherent_data(CHAIN).backed_candidates[0].candidate.to_plain()
 
+BOB = AccountAddress(account("Bob"))
+
 EXAMPLES: dict[type, Callable[[], Any]] = {
     SetTimestamp: lambda: SetTimestamp(1),
     InclusionCall: lambda: InclusionCall(ParachainsInherentData((), (), (), CHAIN.header)),
@@ -120,6 +124,11 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     Claim: lambda: Claim(ParaId(U32(200))),
     SudoCall: lambda: SudoCall(SetValidators((account("Alice"),))),
     SetKey: lambda: SetKey(account("Alice")),
+    Remark: lambda: Remark(b"said"),
+    RemarkWithEvent: lambda: RemarkWithEvent(b"said"),
+    TransferAllowDeath: lambda: TransferAllowDeath(BOB, U128(1)),
+    TransferKeepAlive: lambda: TransferKeepAlive(BOB, U128(1)),
+    TransferAll: lambda: TransferAll(BOB, True),
     Bond: lambda: Bond(U128(1)),
     Unbond: lambda: Unbond(U128(1)),
     WithdrawUnbonded: WithdrawUnbonded,
@@ -141,6 +150,8 @@ ALLOWED: dict[type, tuple[Origin, ...]] = (
     | {ReportContradiction: (NoOrigin(),)}
     | dict.fromkeys((SetKeys, Claim, SudoCall, SetKey), (ALICE,))
     | dict.fromkeys((Bond, Unbond, WithdrawUnbonded, DisputeRemotely), (ALICE,))
+    | dict.fromkeys((Remark, RemarkWithEvent), (ALICE,))
+    | dict.fromkeys((TransferAllowDeath, TransferKeepAlive, TransferAll), (ALICE,))
     | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}
     | dict.fromkeys((SetValidityConfiguration, ForceUnfreeze), (Root(),))
     | {cls: (Root(),) for cls in get_args(configuration.ConfigurationCall)}

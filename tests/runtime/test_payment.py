@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from parahost.primitives.basic import U32, U128, ParaId
-from parahost.runtime.balances import UNIT
+from parahost.runtime.balances import EXISTENTIAL_DEPOSIT, UNIT
 from parahost.runtime.dispatch import Pays
 from parahost.runtime.errors import CannotPay, FutureTransaction, RuntimeBug, StaleTransaction
 from parahost.runtime.executive import Runtime
@@ -38,7 +38,8 @@ def with_free(chain: Chain, name: str, free: int, frozen: int = 0) -> None:
     info = modules.system.account.get(store, account(name))
     modules.balances.total_issuance.mutate(store, lambda all: U128(all + free - info.data.free))
     data = replace(info.data, free=U128(free), frozen=U128(frozen))
-    modules.system.account.put(store, account(name), replace(info, data=data))
+    consumers = U32(1 if frozen else 0)
+    modules.system.account.put(store, account(name), replace(info, consumers=consumers, data=data))
     chain.state = store.commit()
 
 
@@ -69,14 +70,14 @@ def test_the_fee_is_burnt_whatever_becomes_of_the_call(
 
 def test_who_has_the_fee_can_pay_it_and_who_lacks_one_part_of_it_cannot(chain: Chain) -> None:
     fee = BASE + BYTE * len(chain.signed("Alice", CLAIM))
-    with_free(chain, "Alice", fee - 1)
+    with_free(chain, "Alice", EXISTENTIAL_DEPOSIT + fee - 1)
     refusal = refused_everywhere(chain, chain.signed("Alice", CLAIM))
     assert isinstance(refusal, CannotPay)
     assert (refusal.account, refusal.fee, refusal.free) == (account("Alice"), fee, fee - 1)
-    with_free(chain, "Alice", fee)
+    with_free(chain, "Alice", EXISTENTIAL_DEPOSIT + fee)
     assert isinstance(refused_everywhere(chain, chain.signed("Alice", CLAIM, tip=1)), CannotPay)
     chain.step(chain.signed("Alice", CLAIM))
-    assert free(chain, "Alice") == 0
+    assert free(chain, "Alice") == EXISTENTIAL_DEPOSIT, "a fee ends no account"
 
 
 def test_what_is_frozen_pays_nothing(chain: Chain) -> None:
@@ -125,7 +126,8 @@ def test_a_transaction_that_waits_for_another_must_be_paid_too(chain: Chain) -> 
 
 def test_units_from_nowhere_are_noticed(chain: Chain) -> None:
     store = Overlay(chain.state)
-    info = replace(UNKNOWN_ACCOUNT, data=replace(UNKNOWN_ACCOUNT.data, reserved=U128(1)))
+    data = replace(UNKNOWN_ACCOUNT.data, free=U128(EXISTENTIAL_DEPOSIT))
+    info = replace(UNKNOWN_ACCOUNT, providers=U32(1), data=data)
     chain.runtime.modules.system.account.put(store, account("Nobody"), info)
     with pytest.raises(RuntimeBug, match="TotalIssuance"):
         chain.runtime.modules.balances.check(store)
@@ -134,9 +136,10 @@ def test_units_from_nowhere_are_noticed(chain: Chain) -> None:
 @pytest.mark.parametrize(
     ("balances", "reason"),
     [
-        (((account("Alice"), 1), (account("Alice"), 2)), "twice"),
+        (((account("Alice"), UNIT), (account("Alice"), UNIT)), "twice"),
         (((account("Alice"), 0),), "endowed with 0"),
-        (((account("Alice"), 2**128 - 1), (account("Bob"), 1)), "more than all balances"),
+        (((account("Alice"), EXISTENTIAL_DEPOSIT - 1),), "less than the existential deposit"),
+        (((account("Alice"), 2**128 - 1), (account("Bob"), UNIT)), "more than all balances"),
     ],
 )
 def test_a_genesis_endows_each_account_once(balances: Any, reason: str) -> None:

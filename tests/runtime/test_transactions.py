@@ -10,7 +10,7 @@ import pytest
 from parahost.crypto import ecdsa, ed25519
 from parahost.primitives.basic import H256, H512, U32, BlockNumber, Hash, ParaId
 from parahost.primitives.header import Extrinsic
-from parahost.runtime.balances import UNIT
+from parahost.runtime.balances import EXISTENTIAL_DEPOSIT, UNIT
 from parahost.runtime.errors import (
     BadSignature,
     CannotPay,
@@ -239,4 +239,4 @@ def test_a_transaction_says_what_it_offers_before_anything_is_checked(chain: Cha
 
 def test_an_account_stands_with_what_it_may_spend(chain: Chain) -> None:
     standing = chain.runtime.standing(chain.state, account("Alice"))
-    assert (standing.nonce, standing.funds) == (0, 1000 * 10**12)
+    assert (standing.nonce, standing.funds) == (0, 1000 * UNIT - EXISTENTIAL_DEPOSIT)

@@ -8,7 +8,14 @@ from typing import Annotated
 
 from parahost.primitives.basic import U8
 from parahost.primitives.scale import FixedLen, variant
-from parahost.runtime.errors import BadOrigin, DispatchError, ModuleError
+from parahost.runtime.errors import (
+    BadOrigin,
+    DispatchError,
+    ModuleError,
+    TokenError,
+    TokenReason,
+    UnknownDestination,
+)
 from parahost.runtime.weights import Weight
 
 
@@ -41,6 +48,12 @@ class OtherRefusal:
     pass
 
 
+@variant(1, name="CannotLookup")
+@dataclass(frozen=True, slots=True)
+class CannotLookupRefusal:
+    pass
+
+
 @variant(2, name="BadOrigin")
 @dataclass(frozen=True, slots=True)
 class BadOriginRefusal:
@@ -56,7 +69,15 @@ class ModuleRefusal:
     error: Annotated[bytes, FixedLen(4)]
 
 
-DispatchRefusal = OtherRefusal | BadOriginRefusal | ModuleRefusal
+@variant(7, name="Token", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class TokenRefusal:
+    reason: TokenReason
+
+
+DispatchRefusal = (
+    OtherRefusal | CannotLookupRefusal | BadOriginRefusal | ModuleRefusal | TokenRefusal
+)
 """A :class:`DispatchError` in Substrate's form."""
 
 
@@ -66,4 +87,8 @@ def refusal_of(error: DispatchError) -> DispatchRefusal:
         return BadOriginRefusal()
     if isinstance(error, ModuleError):
         return ModuleRefusal(U8(error.pallet.index), error.index.to_bytes(4, "little"))
+    if isinstance(error, TokenError):
+        return TokenRefusal(error.reason)
+    if isinstance(error, UnknownDestination):
+        return CannotLookupRefusal()
     return OtherRefusal()

@@ -11,6 +11,7 @@ Subclasses carry their evidence in typed fields, and modules derive their own.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Any, ClassVar
 
 from parahost.primitives.basic import H256, BlockNumber
@@ -231,6 +232,49 @@ class BadOrigin(DispatchError):
         super().__init__(f"the call needs the origin {required}, it came from {origin}")
         self.required = required
         self.origin = origin
+
+
+class UnknownDestination(DispatchError):
+    """The ``address`` that a call names leads to no account."""
+
+    def __init__(self, address: object) -> None:
+        super().__init__(f"no account goes by {address}")
+        self.address = address
+
+
+class TokenReason(IntEnum):
+    """Substrate's ``TokenError``: why an amount does not move."""
+
+    FUNDS_UNAVAILABLE = 0
+    """The account has less."""
+    ONLY_PROVIDER = 1
+    """The account would cease to be while it is needed."""
+    BELOW_MINIMUM = 2
+    """The account would have less than the existential deposit."""
+    CANNOT_CREATE = 3
+    """The account cannot begin to be."""
+    UNKNOWN_ASSET = 4
+    """There is no such token."""
+    FROZEN = 5
+    """The amount is there and must stay."""
+    UNSUPPORTED = 6
+    """Nobody may do that."""
+    CANNOT_CREATE_HOLD = 7
+    """The amount cannot be set aside."""
+    NOT_EXPENDABLE = 8
+    """The account would cease to be, which the call rules out."""
+    BLOCKED = 9
+    """The account takes nothing."""
+
+
+class TokenError(DispatchError):
+    """An ``amount`` does not move to or from an ``account``; ``reason`` says why."""
+
+    def __init__(self, reason: TokenReason, account: H256, amount: int) -> None:
+        super().__init__(f"{amount} of {account.hex()}: {reason.name}")
+        self.reason = reason
+        self.account = account
+        self.amount = amount
 
 
 class ModuleError(DispatchError):

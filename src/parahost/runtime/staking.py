@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
 from parahost.primitives.basic import U32, U128, SessionIndex
-from parahost.primitives.scale import Compact, MaxLen
+from parahost.primitives.scale import MaxLen
 from parahost.primitives.validity_configuration import Perbill, part_of
-from parahost.runtime.balances import Balances, Endowment
+from parahost.runtime.balances import Amount, Balances, Endowment
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.module import (
     Constant,
@@ -36,8 +36,6 @@ from parahost.runtime.weights import micros
 
 MAX_UNLOCKING: Final = 32
 """Parts of one stake that may be on their way back at a time."""
-
-Amount = Annotated[U128, Compact(128)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +196,7 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
         :raises BadStake: when an amount is none, or more than its owner has.
         """
         for account, amount in stakes:
-            free = self._balances.free(store, account)
+            free = self._balances.spendable(store, account)
             if not 0 < amount <= free:
                 raise BadStake(f"{account.hex()} has {free} and cannot bond {amount}")
             self._add(store, account, amount)
@@ -210,7 +208,7 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
         """:raises NotEnough: when the sender may not spend so much.
         :raises NothingToMove: when it is nothing.
         """
-        free = self._balances.free(store, origin.account)
+        free = self._balances.spendable(store, origin.account)
         if call.value > free:
             raise NotEnough(call.value, free)
         if not call.value:
@@ -269,8 +267,7 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
 
     def reward(self, store: Overlay, account: AccountId, amount: int) -> None:
         """Give an account a share of what has been slashed."""
-        if amount:
-            self._balances.mint(store, account, amount)
+        if amount and self._balances.mint(store, account, amount):
             self._system.deposit_event(store, Rewarded(account, U128(amount)))
 
     def _add(self, store: Overlay, account: AccountId, amount: int) -> None:

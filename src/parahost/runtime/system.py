@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from parahost.primitives.basic import H256, U16, U32, U128, ZERO_HASH, BlockNumber, Hash
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Digest, DigestItem
 from parahost.primitives.runtime_version import RuntimeVersion
 from parahost.primitives.scale import variant
@@ -19,12 +20,27 @@ from parahost.runtime.errors import (
     FutureTransaction,
     StaleTransaction,
 )
-from parahost.runtime.module import Constant, Module, RuntimeEvent, event
-from parahost.runtime.origin import AccountId
+from parahost.runtime.module import (
+    Constant,
+    Module,
+    RuntimeCall,
+    RuntimeEvent,
+    call,
+    entry_point,
+    event,
+)
+from parahost.runtime.origin import AccountId, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.storage import Hasher, Overlay, Reader, StorageList, StorageMap, StorageValue
 from parahost.runtime.version import RUNTIME_VERSION
-from parahost.runtime.weights import BLOCK_BASE, MAX_BLOCK_WEIGHT, MAX_INHERENT_WEIGHT, Weight
+from parahost.runtime.weights import (
+    BLOCK_BASE,
+    MAX_BLOCK_WEIGHT,
+    MAX_INHERENT_WEIGHT,
+    Weight,
+    micros,
+    nanos,
+)
 
 BLOCK_HASH_COUNT = 2400
 """How many recent blocks' hashes are kept, and for how long a signed extrinsic may live."""
@@ -124,10 +140,52 @@ class ExtrinsicFailed(RuntimeEvent):
     dispatch_info: DispatchInfo
 
 
+@event(3)
+@dataclass(frozen=True, slots=True)
+class NewAccount(RuntimeEvent):
+    """An account has begun to be."""
+
+    account: AccountId
+
+
+@event(4)
+@dataclass(frozen=True, slots=True)
+class KilledAccount(RuntimeEvent):
+    """An account is no more: its nonce is forgotten with it."""
+
+    account: AccountId
+
+
+@event(5)
+@dataclass(frozen=True, slots=True)
+class Remarked(RuntimeEvent):
+    """An account has said something, of which this is the blake2-256 hash."""
+
+    sender: AccountId
+    hash: Hash
+
+
+@call(0, "remark", weight=lambda call: micros(60) + nanos(15) * len(call.remark))
+@dataclass(frozen=True, slots=True)
+class Remark(RuntimeCall):
+    """Say something that the block keeps and nobody reads."""
+
+    remark: bytes
+
+
+@call(7, "remark_with_event", weight=lambda call: micros(60) + nanos(15) * len(call.remark))
+@dataclass(frozen=True, slots=True)
+class RemarkWithEvent(RuntimeCall):
+    """Say something, and have an event tell that it was said."""
+
+    remark: bytes
+
+
 class System(Module, pallet=Pallet(0, "System")):
     """The block that executes, its weight and events, the hashes of recent blocks, accounts."""
 
-    events = (ExtrinsicSuccess, ExtrinsicFailed)
+    calls = (Remark, RemarkWithEvent)
+    events = (ExtrinsicSuccess, ExtrinsicFailed, NewAccount, KilledAccount, Remarked)
 
     # Constants
 
@@ -181,6 +239,16 @@ class System(Module, pallet=Pallet(0, "System")):
         self.events_item.kill(store)
         self.event_count.kill(store)
         self.block_weight.put(store, replace(NOTHING_CONSUMED, mandatory=BLOCK_BASE))
+
+    # Entry points
+
+    @entry_point(Remark, origin=Signed)
+    def remark(self, store: Overlay, origin: Signed, call: Remark) -> None:
+        """It is in the block, and that is all."""
+
+    @entry_point(RemarkWithEvent, origin=Signed)
+    def remark_with_event(self, store: Overlay, origin: Signed, call: RemarkWithEvent) -> None:
+        self.deposit_event(store, Remarked(origin.account, Hash(blake2_256(call.remark))))
 
     # Routines
 

@@ -60,7 +60,7 @@ class TransactionPayment(Module, pallet=Pallet(32, "TransactionPayment")):
     def check_funds(self, store: Reader, signature: ExtrinsicSignature, length: int) -> None:
         """:raises CannotPay: when the signer has less than the fee."""
         due = fee(length, signature.extra.tip)
-        free = self._balances.free(store, signature.signer)
+        free = self._balances.spendable(store, signature.signer)
         if free < due:
             raise CannotPay(signature.signer, due, free)
 

@@ -161,7 +161,10 @@ def _told_as_declared(told: Any, declared: tuple[Variant, ...]) -> None:
     assert [
         (each["index"], each["name"], [field["name"] for field in each["fields"]])
         for each in variants
-    ] == [(each.index, each.name, [field.name for field in each.fields]) for each in declared]
+    ] == [
+        (each.index, each.name, [field.name.rstrip("_") for field in each.fields])
+        for each in declared
+    ]
     assert all(" ".join(each["docs"]) for each in variants)
 
 

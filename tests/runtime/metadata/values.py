@@ -28,6 +28,7 @@ from parahost.primitives.scale.shapes import (
     Vec,
 )
 from parahost.runtime.module import RuntimeCall, RuntimeEvent
+from parahost.runtime.signers import AccountAddress, IndexAddress
 from parahost.runtime.system import ApplyExtrinsic, EventRecord
 
 LONG = 12
@@ -132,6 +133,10 @@ def _fields(value: Any, shape: Struct) -> dict[str, Any]:
 
 
 def _variant(value: Any, shape: Struct) -> Any:
+    if isinstance(value, AccountAddress):
+        return "0x" + value.account.hex()  # scalecodec leaves the name of this one out,
+    if isinstance(value, IndexAddress):
+        return ()  # and of this one
     name = type(value).__scale_name__
     if not shape.fields:
         return name

@@ -30,6 +30,7 @@ from parahost.primitives.scale.shapes import (
 )
 from parahost.primitives.values import dataclass
 from parahost.runtime.dispatch import DispatchClass, DispatchInfo, DispatchRefusal, Pays
+from parahost.runtime.errors import TokenReason
 from parahost.runtime.metadata.portable import Path
 from parahost.runtime.module import RuntimeCall, RuntimeEvent
 from parahost.runtime.origin import AccountId
@@ -63,6 +64,7 @@ _SUBSTRATES: dict[Any, TypeName] = {
     ),
     MultiSignature: TypeName(("sp_runtime", "MultiSignature")),
     DispatchRefusal: TypeName(("sp_runtime", "DispatchError")),
+    TokenReason: TypeName(("sp_runtime", "TokenError")),
     DispatchInfo: TypeName(("frame_system", "DispatchEventInfo")),
     DispatchClass: TypeName(("frame_support", "dispatch", "DispatchClass")),
     Pays: TypeName(("frame_support", "dispatch", "Pays")),
