@@ -80,8 +80,8 @@ def incidents(network: Network) -> Incidents:
 
 
 async def until(condition: Callable[..., bool], *of: Any) -> None:
-    """Wait until it holds ``of`` these; a test that waits 20 seconds has failed."""
-    with trio.fail_after(20):
+    """Wait until it holds ``of`` these; a test that waits a minute has failed."""
+    with trio.fail_after(60):
         while not condition(*of):
             await trio.sleep(0.01)
 

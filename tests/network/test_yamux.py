@@ -142,8 +142,10 @@ async def test_a_stream_that_is_not_read_stalls_only_itself() -> None:
 async def test_a_cancelled_send_harms_only_its_stream() -> None:
     async with connected() as (left, right):
         stream = left.open_stream()
-        with trio.move_on_after(0.05):
-            await stream.send(bytes(3 * INITIAL_WINDOW))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send, bytes(3 * INITIAL_WINDOW))
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
         stream.reset()
         other = left.open_stream()
         await other.send(b"still here")
@@ -540,13 +542,11 @@ async def test_what_is_read_is_held_no_more_and_half_a_message_is() -> None:
         nursery.start_soon(mux.run)
         await filled(mux, theirs, 1, 700)
         stream = await mux.accepted.receive()
-        with trio.move_on_after(0.05) as scope:
-            nursery.start_soon(stream.receive_exactly, 1000)
-            await trio.testing.wait_all_tasks_blocked(0.01)
-            assert holdings.held == 700
-            await theirs.send_all(header(0, 0, 1, 400) + bytes(400))
-            await trio.sleep_forever()
-        assert scope.cancelled_caught
+        nursery.start_soon(stream.receive_exactly, 1000)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert holdings.held == 700
+        await theirs.send_all(header(0, 0, 1, 400) + bytes(400))
+        await trio.testing.wait_all_tasks_blocked(0.01)
         assert holdings.held == 100
         stream.ignore_input()
         assert holdings.held == 0
