@@ -537,7 +537,7 @@ async def test_pings_before_any_hello_end_their_connection_only() -> None:
         ("handshake", "decode_hello"),
         ("multistream", "receive_line"),
         ("libp2p_network", "agree"),
-        ("libp2p_network", "secure"),
+        ("transport", "secure"),
         ("libp2p_network", "listen_addresses"),
         ("libp2p_network", "Libp2pNetwork._judge"),
         ("libp2p_network", "Libp2pNetwork._known_addresses"),

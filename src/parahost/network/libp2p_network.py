@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from parahost.network import multistream, yamux
+from parahost.network import yamux
 from parahost.network.arrivals import Arrival, Arrivals
 from parahost.network.budgets import Budgets
 from parahost.network.errors import PeerError
@@ -35,7 +35,6 @@ from parahost.network.identity import Identity
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
 from parahost.network.operator_addresses import (
-    cannot_listen,
     parse_listen,
     parse_permanent,
     parse_public,
@@ -43,8 +42,8 @@ from parahost.network.operator_addresses import (
 from parahost.network.peers import PeerBook
 from parahost.network.places import NoPlace, Place, room_for, share_of
 from parahost.network.reputation import ReputationBook
-from parahost.network.secure import secure
 from parahost.network.session import PeerSession, PeerTalk, Protocols
+from parahost.network.transport import open_listeners, upgrade
 from parahost.ports.clock import Clock
 from parahost.ports.journal import Journal
 from parahost.ports.network import (
@@ -224,29 +223,13 @@ class Libp2pNetwork:
         :raises NetworkError: when it cannot listen.
         """
         self._running = True
-        listeners = await self._open_listeners()
+        listeners, self._listening = await open_listeners(self._listen, self.local_peer)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._on_inbound, listeners)
             task_status.started()
             await self._keep_dialling(nursery)
 
     # Listening and dialling.
-
-    async def _open_listeners(self) -> list[trio.SocketListener]:
-        listeners: list[trio.SocketListener] = []
-        for address in self._listen:
-            try:
-                opened = await trio.open_tcp_listeners(address.port, host=address.host)
-            except OSError as error:
-                for listener in listeners:
-                    await listener.aclose()
-                raise cannot_listen(address, error) from error
-            listeners += opened
-            port = opened[0].socket.getsockname()[1]
-            self._listening.append(
-                PeerAddress(address.kind, address.host, port, self._identity.peer)
-            )
-        return listeners
 
     async def _keep_dialling(self, nursery: trio.Nursery) -> None:
         while True:
@@ -333,19 +316,7 @@ class Libp2pNetwork:
                 self._arrivals.left(arrival)
 
     async def _upgrade(self, stream: trio.SocketStream, expected: PeerId | None) -> yamux.Yamux:
-        """Make a secured, multiplexed connection of a TCP connection, or close it."""
-        try:
-            channel = await secure(stream, self._identity, expected)
-            if channel.peer == self._identity.peer:
-                raise PeerError("this is ourselves")
-            if expected is None:
-                await multistream.answer(channel, {yamux.PROTOCOL})
-            else:
-                await multistream.propose(channel, yamux.PROTOCOL)
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return yamux.Yamux(channel, self._limits.yamux, self._holdings)
+        return await upgrade(stream, self._identity, expected, self._limits.yamux, self._holdings)
 
     # A connection's life.
 
@@ -354,7 +325,9 @@ class Libp2pNetwork:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(mux.run)
             try:
-                await self._serve(mux, host, settled)
+                session = await self._establish(mux, host)
+                settled()
+                await self._serve(session, host, outbound=mux.initiator)
             except (PeerError, trio.TooSlowError) as error:
                 log.debug("connection with %s: %s", mux.peer, error)
                 self._unreached(mux.peer, error)
@@ -363,7 +336,12 @@ class Libp2pNetwork:
         if mux.failure is not None:
             self.incidents.failed("the muxer", mux.peer, mux.failure)
 
-    async def _serve(self, mux: yamux.Yamux, host: str, settled: Callable[[], None]) -> None:
+    async def _establish(self, mux: yamux.Yamux, host: str) -> PeerSession:
+        """Agree with the peer on a session, and make it the one that it has with us.
+
+        :raises PeerError: when there is to be none.
+        :raises trio.TooSlowError: when the peer takes too long.
+        """
         peer = mux.peer
         hello = Hello(
             VERSION,
@@ -388,23 +366,7 @@ class Libp2pNetwork:
                     mux, self.local_peer, self._protocols.full_name(_HANDSHAKE), hello, decide
                 )
             self._learn(host, peer, listen_addresses(theirs, peer, host))
-            session = PeerSession(
-                mux,
-                control,
-                theirs,
-                network=network_of(host),
-                burst=self._burst_of(peer, host),
-                protocols=self._protocols,
-                limits=self._limits,
-                clock=self._clock,
-                talk=PeerTalk(
-                    self.report,
-                    self._known_addresses,
-                    partial(self._learn, host, peer),
-                    self._book.is_protected,
-                ),
-                incidents=self.incidents,
-            )
+            session = self._session(mux, host, control, theirs)
             while (old := self._sessions.get(peer)) is not None:
                 old.abort("replaced by a newer connection")
                 await old.done.wait()
@@ -413,13 +375,38 @@ class Libp2pNetwork:
         finally:
             if claimed:
                 self._establishing.discard(peer)
-        settled()
+        return session
+
+    def _session(
+        self, mux: yamux.Yamux, host: str, control: yamux.Stream, theirs: Hello
+    ) -> PeerSession:
+        return PeerSession(
+            mux,
+            control,
+            theirs,
+            network=network_of(host),
+            burst=self._burst_of(mux.peer, host),
+            protocols=self._protocols,
+            limits=self._limits,
+            clock=self._clock,
+            talk=PeerTalk(
+                self.report,
+                self._known_addresses,
+                partial(self._learn, host, mux.peer),
+                self._book.is_protected,
+            ),
+            incidents=self.incidents,
+        )
+
+    async def _serve(self, session: PeerSession, host: str, *, outbound: bool) -> None:
+        """A session from its beginning to its end."""
+        peer = session.peer
         self._told_why.pop(peer, None)
         self._journal.record(
             "peer.connected",
             peer=peer,
             role=session.role.name.lower(),
-            direction="out" if mux.initiator else "in",
+            direction="out" if outbound else "in",
             address=host,
         )
         begun = self._clock.now()

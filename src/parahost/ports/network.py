@@ -126,7 +126,10 @@ class Network(Protocol):
         for a time."""
         ...
 
-    def disconnect(self, peer: PeerId) -> None: ...
+    def disconnect(self, peer: PeerId) -> None:
+        """End the connection. No part of a node does: peers go by :meth:`report`. It is for who
+        stands outside and has a node leave a peer, as adversaries and tests do."""
+        ...
 
     def connected(self) -> Sequence[PeerId]:
         """The peers that are connected now, in a stable order."""
