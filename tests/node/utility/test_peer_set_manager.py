@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -33,6 +33,7 @@ from parahost.node.messages.network import (
     SendMessage,
 )
 from parahost.node.protocols import NOTIFICATIONS, VALIDATOR_DISCOVERY
+from parahost.node.utility.past_validators import PastValidators
 from parahost.node.utility.peer_set_manager import (
     ASK_FIRST_S,
     COST_ASKS_TOO_OFTEN,
@@ -58,10 +59,12 @@ from parahost.primitives.basic import (
     Hash,
     PeerId,
     PeerSignature,
+    SessionIndex,
     ValidatorId,
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.runtime_api import SessionInfo
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.runtime import api
 from parahost.storage import MemoryDatabase
@@ -193,6 +196,70 @@ async def test_a_record_is_believed_and_resolved() -> None:
         assert node.network.learned == [f"/ip4/10.0.0.1/tcp/1/p2p/{THERE}"]
         assert node.costs() == []
         assert node.told(THIRD) == node.told(THERE) == [], "who lacks it asks"
+
+
+@pytest.mark.guide("A98")
+async def test_validators_of_past_sessions_are_found_and_kept_near(
+    autojump_clock: MockClock,
+) -> None:
+    """They hold the data of candidates that may be disputed still."""
+    later = leaf_of_session(3, known={2: "Eve"})
+    async with a_node() as node:
+        await node.connect(THERE)
+        node.overseer.block_imported(later)
+        await wait_all_tasks_blocked()
+        await trio.sleep(ASK_FIRST_S + 0.01)
+        ((_, lacking),) = node.asked()
+        assert lacking[-1] == validator("Eve"), "who validates now is asked for first"
+        await node.hear(THERE, record("Eve", THIRD))
+        await trio.sleep(1)
+        assert await node.resolve("Eve") == {"Eve": THIRD}
+        assert THIRD in node.network.prioritised[-1]
+
+
+def test_a_session_is_read_once_and_forgotten_when_it_is_long_over() -> None:
+    asked: list[int] = []
+    past = PastValidators()
+    eve = validator("Eve")
+    for session in (3, 3, 4):
+        past.note(leaf_of_session(session, asked=asked, known={2: "Eve"}))
+    assert asked == [0, 1, 2]
+    assert list(past) == [*api.validators(chain().state) * 2, eve]
+    for session in range(5, 9):
+        past.note(leaf_of_session(session, asked=asked))
+    assert asked == [0, 1, 2] and eve in past
+    past.note(leaf_of_session(9, asked=asked))
+    assert asked == [0, 1, 2] and eve not in past
+
+
+def leaf_of_session(
+    session: int,
+    *,
+    known: Mapping[int, str] | None = None,
+    asked: list[int] | None = None,
+) -> ActiveLeaf:
+    """A leaf of the chain, said to be of that session; of past ones it knows these, each with one
+    validator."""
+    state = chain().state
+    first = api.session_info(state, SessionIndex(U32(0)))
+    assert first is not None
+
+    def info(index: SessionIndex) -> SessionInfo | None:
+        if asked is not None:
+            asked.append(index)
+        name = (known or {}).get(index)
+        return None if name is None else replace(first, validators=(validator(name),))
+
+    return scripted_leaf(
+        number=session,
+        answers={
+            api.session_index_for_child: lambda: SessionIndex(U32(session)),
+            api.validators: partial(api.validators, state),
+            api.queued_validators: partial(api.queued_validators, state),
+            api.validator_groups: partial(api.validator_groups, state),
+            api.session_info: info,
+        },
+    )
 
 
 @pytest.mark.guide("A98")

@@ -44,6 +44,7 @@ from parahost.node.messages.network import (
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import VALIDATOR_DISCOVERY
+from parahost.node.utility.past_validators import PastValidators
 from parahost.ports import KeyStore, KeyType, PeerSteering, Verifier
 from parahost.primitives.addresses import AddressError, parse_told
 from parahost.primitives.basic import (
@@ -127,7 +128,8 @@ class Directory:
 
     records: dict[ValidatorId, ValidatorRecord] = field(default_factory=dict)
     expected: dict[ValidatorId, None] = field(default_factory=dict)
-    """The validators of this and the next session of the leaves that we work on."""
+    """The validators of this and the next session of the leaves that we work on; then those of
+    past sessions, who hold the data of candidates that may be disputed."""
     early: OrderedDict[ValidatorId, ValidatorRecord] = field(default_factory=OrderedDict)
 
     def keep_early(self, record: ValidatorRecord) -> None:
@@ -177,13 +179,17 @@ def _is_address_of(peer: str, text: str) -> bool:
         return False
 
 
-def preference(leaf: ActiveLeaf, own: ValidatorIndex | None) -> list[ValidatorId]:
-    """The validators to be connected to, dearest first: our own group, this session, the next."""
+def preference(
+    leaf: ActiveLeaf, own: ValidatorIndex | None, past: Iterable[ValidatorId] = ()
+) -> list[ValidatorId]:
+    """The validators to be connected to, dearest first: our own group, this session, the next, past
+    ones."""
     validators = leaf.session.validators
     group = next((group for group in leaf.groups.groups if own in group), ())
     ordered = dict.fromkeys(validators[index] for index in group)
     ordered.update(dict.fromkeys(validators))
     ordered.update(dict.fromkeys(leaf.next_validators))
+    ordered.update(dict.fromkeys(past))
     return list(ordered)
 
 
@@ -219,6 +225,7 @@ class PeerSetManager(Subsystem):
         self._known: dict[PeerId, RecordKnowledge] = {}
         self._directory = Directory()
         self._leaves: dict[Hash, ActiveLeaf] = {}
+        self._past = PastValidators()
         self._prioritised: list[PeerId] = []
         self._validators = ValidatorPeers(())
         self._stirred = trio.Event()
@@ -238,6 +245,7 @@ class PeerSetManager(Subsystem):
         match signal:
             case StartWork(leaf):
                 self._leaves[leaf.hash] = leaf
+                self._past.note(leaf)
                 self._expect()
                 self._make_known()
                 self._prioritise()
@@ -335,7 +343,7 @@ class PeerSetManager(Subsystem):
             validator: None
             for leaf in self._leaves.values()
             for validator in (*leaf.session.validators, *leaf.next_validators)
-        }
+        } | dict.fromkeys(self._past)
         for gone in [v for v in directory.records if v not in directory.expected]:
             directory.keep_early(directory.records.pop(gone))
         for validator in [v for v in directory.early if v in directory.expected]:
@@ -439,7 +447,8 @@ class PeerSetManager(Subsystem):
         newest = next(reversed(self._leaves.values()), None)
         if newest is None:
             return
-        peers = self._peers_of(preference(newest, newest.session.own_index(self._keys)))
+        own = newest.session.own_index(self._keys)
+        peers = self._peers_of(preference(newest, own, self._past))
         if peers != self._prioritised:
             self._prioritised = peers
             self._steering.prioritise(peers)
