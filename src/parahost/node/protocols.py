@@ -54,4 +54,7 @@ COLLATION_REQUEST = RequestProtocol(
 )
 """A collation carries its commitments too, and they may carry new code."""
 
-REQUESTS = (POV_REQUEST, CHUNK_REQUEST, AVAILABLE_DATA_REQUEST, COLLATION_REQUEST)
+DISPUTE_REQUEST = RequestProtocol("req_dispute", SMALL_BYTES, 16, timeout_s=9.0)
+"""The answer is one byte, and says that the votes are on disk."""
+
+REQUESTS = (POV_REQUEST, CHUNK_REQUEST, AVAILABLE_DATA_REQUEST, COLLATION_REQUEST, DISPUTE_REQUEST)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parahost.ports import KeyStore, KeyType
-from parahost.primitives.basic import ValidatorId, ValidatorIndex
+from parahost.primitives.basic import U32, ValidatorId, ValidatorIndex
 from parahost.primitives.statements import SigningContext
 
 
@@ -18,8 +19,13 @@ class ChildSession:
 
     def own_index(self, keys: KeyStore) -> ValidatorIndex | None:
         """Our place among the validators: the first one whose key we hold."""
-        held = {bytes(key): None for key in keys.public_keys(KeyType.PARACHAIN)}
-        for index, validator in enumerate(self.validators):
-            if bytes(validator) in held:
-                return ValidatorIndex(index)  # type: ignore[arg-type]
-        return None
+        return own_index(self.validators, keys)
+
+
+def own_index(validators: Sequence[ValidatorId], keys: KeyStore) -> ValidatorIndex | None:
+    """The place of the first of them whose key this node holds."""
+    held = {bytes(key): None for key in keys.public_keys(KeyType.PARACHAIN)}
+    for index, validator in enumerate(validators):
+        if bytes(validator) in held:
+            return ValidatorIndex(U32(index))
+    return None

@@ -29,6 +29,8 @@ from parahost.node.utility.provisioner import Provisioner
 from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.node.validity.candidate_checking import CandidateChecking
 from parahost.node.validity.chain_selection import ChainSelection
+from parahost.node.validity.disputes.coordinator import DisputeCoordinator
+from parahost.node.validity.disputes.distribution import DisputeDistribution
 from parahost.runtime.parachains.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -95,6 +97,10 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     CollationDistribution: _collation_distribution,  # type: ignore[type-abstract]
     CollationGeneration: _collation_generation,
     Provisioner: lambda node: Provisioner(partial(sanitize, node.runtime.modules.parachains)),
+    DisputeCoordinator: lambda node: DisputeCoordinator(
+        node.ports.database, node.ports.keystore, node.ports.verifier
+    ),
+    DisputeDistribution: lambda node: DisputeDistribution(node.ports.keystore),
     MisbehaviorArbitration: lambda node: MisbehaviorArbitration(node.ports.database),
 }
 """In the order in which signals reach them. The same on every node, but for the two sides of

@@ -30,6 +30,7 @@ _PARACHAINS = ParachainsApi(MODULES.parachains)
 validators = _PARACHAINS.validators
 session_index_for_child = _PARACHAINS.session_index_for_child
 session_info = _PARACHAINS.session_info
+earliest_judged_session = _PARACHAINS.earliest_judged_session
 validator_groups = _PARACHAINS.validator_groups
 availability_cores = _PARACHAINS.availability_cores
 persisted_validation_data = _PARACHAINS.persisted_validation_data

@@ -31,6 +31,7 @@ from parahost.node.messages.collation import CollationNetwork, CollationRequeste
 from parahost.node.messages.network import (
     PeerSetNetwork,
 )
+from parahost.node.messages.validity import DisputeRequested
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.network_bridge import (
@@ -70,6 +71,7 @@ class Elsewhere(Subsystem):
         PeerSetNetwork,
         PoVRequested,
         CollationRequested,
+        DisputeRequested,
     )
 
     def on_message(self, message: Message) -> None:

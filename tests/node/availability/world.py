@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from parahost import erasure
@@ -11,13 +11,18 @@ from parahost.node.availability.retention import RelayBlock
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.overseer import Overseer
 from parahost.ports import KeyType
+from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.basic import H256, BlockNumber, CandidateHash, Hash
 from parahost.primitives.candidates import AvailableData, CandidateReceipt, PoV
+from parahost.primitives.disputes import DisputeStatementSet
 from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.remote_disputes import AvailabilityVotes
 from parahost.primitives.scale import encode
 from parahost.primitives.statements import BackedCandidate
+from parahost.runtime import inherents
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.storage import State
 from parahost.storage.memory import MemoryDatabase
 from tests.runtime.parachains.world import World, keypair, validator_name
@@ -31,6 +36,7 @@ class RelayChain:
         self.world = world
         self.headers: dict[Hash, Header] = {world.parent: world.header}
         self.states: dict[Hash, State] = {world.parent: world.state}
+        self.bodies: dict[Hash, tuple[Extrinsic, ...]] = {world.parent: ()}
         self.finalized = world.header
         self.genesis = world.header
 
@@ -38,6 +44,9 @@ class RelayChain:
 
     def header(self, block: Hash) -> Header | None:
         return self.headers.get(block)
+
+    def body(self, block: Hash) -> tuple[Extrinsic, ...] | None:
+        return self.bodies.get(block)
 
     def state_of(self, block: Hash) -> State | None:
         return self.states.get(block)
@@ -66,15 +75,24 @@ class RelayChain:
         vote: bool = False,
         salt: int = 0,
         new_session: int | None = None,
+        disputes: Sequence[DisputeStatementSet] = (),
+        checks: Sequence[SecondaryChecks] = (),
+        availability: Sequence[AvailabilityVotes] = (),
     ) -> Header:
         """A block on the world's head; with ``vote``, everything pending becomes available."""
         world = self.world
         votes = world.all_vote(world.pending_cores()) if vote else ()
-        world.add_block(world.data(votes, list(backed)), new_session=new_session)
+        data = replace(world.data(votes, list(backed)), disputes=tuple(disputes))
+        notes = NoteChecks(tuple(checks), tuple(availability))
+        world.add_block(
+            data, checks=notes.checks, availability=notes.availability, new_session=new_session
+        )
         root = H256(blake2_256(b"extrinsics %d" % salt))
         world.header = replace(world.header, extrinsics_root=root)
         self.headers[world.parent] = world.header
         self.states[world.parent] = world.state
+        body = [inherents.parachains(data), *([inherents.checks(notes)] if notes else [])]
+        self.bodies[world.parent] = tuple(body)
         return world.header
 
     def candidate(

@@ -12,8 +12,10 @@ from tests.constructed import constructed_in
 FROM_OUTSIDE = {
     "RequestBlockAuthorshipData": "block authorship asks (A104)",
     "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
-    "CheckCandidate": "approval voting and the dispute coordinator, which come with node/validity",
-    "DisputeMoved": "the dispute coordinator, which comes with node/validity",
+    "IssueVote": "approval voting, which comes with node/validity",
+    "DisputesForChain": "the Provisioner will ask",
+    "Disputed": "the Provisioner will ask",
+    "UndisputedChain": "chain selection, which comes with node/validity",
 }
 """What no subsystem says, and who does."""
 

@@ -6,6 +6,7 @@ import pytest
 
 from parahost.node.messages.base import Unanswered
 from parahost.node.messages.utility import (
+    BlockExtrinsics,
     BlockHeader,
     FinalizedHash,
     RuntimeApiRequest,
@@ -102,5 +103,7 @@ async def test_the_chain_api_tells_of_headers_ancestors_and_finality() -> None:
         assert await ask(BlockHeader(blocks[2].hash())) == blocks[2]
         assert await ask(BlockHeader(ZERO_HASH)) is None
         assert await ask(BlockHeader(fork.hash())) == fork
+        assert await ask(BlockExtrinsics(fork.hash())) == chain.bodies[fork.hash()]
+        assert await ask(BlockExtrinsics(ZERO_HASH)) is None
         assert await ask(FinalizedHash(BlockNumber(2))) == blocks[2].hash()  # type: ignore[arg-type]
         assert await ask(FinalizedHash(BlockNumber(4))) is None  # type: ignore[arg-type]

@@ -43,6 +43,7 @@ from parahost.node.messages.network import (
     ValidatorPeers,
     View,
 )
+from parahost.node.messages.validity import DisputeRequested
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import (
     AVAILABILITY_DISTRIBUTION,
@@ -92,6 +93,7 @@ class Speakers(Subsystem):
         ChunkRequested,
         DataRequested,
         CollationRequested,
+        DisputeRequested,
     )
 
     def __init__(self) -> None:

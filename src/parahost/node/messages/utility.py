@@ -17,7 +17,7 @@ from parahost.primitives.candidates import (
     PersistedValidationData,
     PoV,
 )
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.statements import BackedCandidate
@@ -44,6 +44,13 @@ class RuntimeApiRequest(Request[T], Generic[T]):
 
 @dataclass(eq=False, slots=True)
 class BlockHeader(Request[Header | None]):
+    block: Hash
+
+
+@dataclass(eq=False, slots=True)
+class BlockExtrinsics(Request[tuple[Extrinsic, ...] | None]):
+    """A block's extrinsics; ``None`` when they are gone with its fork."""
+
     block: Hash
 
 

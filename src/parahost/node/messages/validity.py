@@ -5,18 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from parahost.node.messages.base import Message, Request
+from parahost.node.messages.base import Message, Reply, Request
 from parahost.node.messages.network import NetworkBridgeEvent
 from parahost.node.validity.checked_block import CheckedBlock
+from parahost.node.validity.disputes.effects import VotesBrought, VotesVerdict
+from parahost.node.validity.disputes.wire import TakeHolder
 from parahost.primitives.approval import Approval, Assignment, SecondaryChecks, Tranche
 from parahost.primitives.basic import (
     BlockNumber,
     CandidateHash,
     Hash,
+    PeerId,
     SessionIndex,
     ValidatorIndex,
+    ValidatorSignature,
 )
 from parahost.primitives.candidates import CandidateReceipt
+from parahost.primitives.disputes import DisputeStatementSet
+from parahost.primitives.remote_disputes import AvailabilityVotes
 
 # To Candidate Checking
 
@@ -124,6 +130,95 @@ class IssueVote(Message):
 
     session: SessionIndex
     receipt: CandidateReceipt
+
+
+@dataclass(eq=False, slots=True)
+class ImportVotes(Request[tuple[VotesVerdict, ...]]):
+    """Statements that peers have brought. Answered with a verdict on each of ``brought`` once all
+    that is new is on disk."""
+
+    brought: tuple[VotesBrought, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainDisputes:
+    """What a child of a block can take: votes that its fork lacks, the most urgent first; and who
+    holds the data of what is disputed from other forks."""
+
+    disputes: tuple[DisputeStatementSet, ...] = ()
+    availability: tuple[AvailabilityVotes, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class DisputesForChain(Request[ChainDisputes]):
+    """For who makes a child of that block (D25). Dropped when the block is no active leaf."""
+
+    relay_parent: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class BlockCandidates:
+    """A block, and what it has included."""
+
+    block: Hash
+    candidates: tuple[CandidateHash, ...]
+
+
+@dataclass(eq=False, slots=True)
+class UndisputedChain(Request[Hash]):
+    """The last of ``blocks``, which follow one another from a child of ``base`` on, up to which
+    nobody disputes what is included, unless a supermajority has vouched for it; ``base`` when that
+    is none of them (D27)."""
+
+    base: Hash
+    blocks: tuple[BlockCandidates, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Disputed(Request[frozenset[CandidateHash]]):
+    """Which of these candidates nobody should back or include: those found invalid, and those that
+    are disputed by more than may be liars, or though a fork has included them."""
+
+    candidates: tuple[CandidateHash, ...]
+
+
+@dataclass(eq=False, slots=True)
+class ImportHolders(Request[tuple[VotesVerdict, ...]]):
+    """Validators say that they hold their chunks of what is disputed from another fork (A60).
+    Answered with a verdict on each once what is new is on disk."""
+
+    holders: tuple[TakeHolder, ...]
+
+
+# To Dispute Distribution
+
+
+@dataclass(slots=True)
+class DistributeVotes(Message):
+    """Bring these statements to all validators of their session, and of this one, until each has
+    them."""
+
+    receipt: CandidateReceipt
+    statements: DisputeStatementSet
+
+
+@dataclass(slots=True)
+class DistributeHolder(Message):
+    """Bring to all validators that this node, that validator, holds its chunk of the candidate."""
+
+    session: SessionIndex
+    candidate: CandidateHash
+    validator: ValidatorIndex
+    signature: ValidatorSignature
+
+
+@dataclass(slots=True)
+class DisputeRequested(Message):
+    """A peer asks us to take what it says of a dispute."""
+
+    peer: PeerId
+    payload: bytes
+    reply: Reply[bytes | None]
 
 
 # To Approval Distribution

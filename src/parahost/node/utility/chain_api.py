@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from parahost.node.messages.base import Message
-from parahost.node.messages.utility import BlockHeader, FinalizedHash
+from parahost.node.messages.utility import BlockExtrinsics, BlockHeader, FinalizedHash
 from parahost.node.overseer import Subsystem
 from parahost.primitives.basic import BlockNumber, Hash
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 
 
 class ChainReader(Protocol):
@@ -19,6 +19,8 @@ class ChainReader(Protocol):
 
     def header(self, block: Hash) -> Header | None: ...
 
+    def body(self, block: Hash) -> tuple[Extrinsic, ...] | None: ...
+
     def hash_of(self, number: BlockNumber) -> Hash | None: ...
 
 
@@ -26,7 +28,7 @@ class ChainApi(Subsystem):
     """Answers from the chain as it is stored."""
 
     name = "chain-api"
-    receives = (BlockHeader, FinalizedHash)
+    receives = (BlockHeader, BlockExtrinsics, FinalizedHash)
 
     def __init__(self, chain: ChainReader) -> None:
         self._chain = chain
@@ -35,6 +37,8 @@ class ChainApi(Subsystem):
         match message:
             case BlockHeader(block):
                 message.reply.answer(self._chain.header(block))
+            case BlockExtrinsics(block):
+                message.reply.answer(self._chain.body(block))
             case FinalizedHash(number):
                 final = self._chain.finalized
                 known = number <= final.number

@@ -79,6 +79,10 @@ class ParachainsApi:
         """``None`` when none of the session's candidates can be disputed any more."""
         return self._parachains.included.session_info(state, session)
 
+    def earliest_judged_session(self, state: State) -> SessionIndex:
+        """The first session whose candidates can be disputed still."""
+        return self._parachains.included.first_judged_session(state)
+
     def validator_groups(self, state: State) -> ValidatorGroups:
         """The session's groups, by group index, and how they rotate (D19)."""
         store = self._child_of(state)

@@ -16,6 +16,7 @@ from parahost.node.validity.disputes.effects import (
     Forget,
     SessionsOver,
     TellBothWays,
+    TellLeaning,
     TellStep,
     TellVoiceless,
     VotesBrought,
@@ -367,6 +368,27 @@ def test_a_vote_of_few_about_what_no_fork_has_included_bars_nothing() -> None:
         node.take(brought(ONE, vouches(ONE, each), denies(ONE, 2)))
     assert node.dispute(ONE).outcome is DisputeOutcome.VALID
     assert not node.machine.bars(ONE.hash())
+
+
+def test_who_chooses_forks_hears_where_a_dispute_leans() -> None:
+    """Liars turn nobody away, f + 1 do. What this node has found itself counts at once."""
+    node = Node()
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE))
+    node.take(brought(ONE, backs(ONE, 0), denies(ONE, 3)))
+    assert not leanings(node), "two of seven may lie"
+    node.take(brought(ONE, backs(ONE, 0), denies(ONE, 4)))
+    assert leanings(node) == [TellLeaning(key_of(ONE), towards_invalid=True)]
+    node.take(CheckFailed(SESSION, TWO))
+    assert leanings(node)[1:] == [TellLeaning(key_of(TWO), towards_invalid=True)]
+    again = Node(node.disk, sessions=[judged(), judged(session=LATER)])
+    assert leanings(again) == leanings(node), "also after a start"
+    again.take(SessionsOver(LATER))
+    assert [each.towards_invalid for each in leanings(again)[2:]] == [False, False]
+
+
+def leanings(node: Node) -> list[TellLeaning]:
+    return [each for each in node.done if isinstance(each, TellLeaning)]
 
 
 # Sessions

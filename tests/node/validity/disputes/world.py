@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from parahost.crypto import sr25519
 from parahost.node.validity.disputes.effects import (
-    Answer,
+    AnswerVotes,
     CheckDisputed,
     Checked,
     DisputeEffect,
@@ -217,7 +217,7 @@ class Node:
                     self.disk.rows.update(rows)
                     for key, one in statements:
                         self.disk.statements.setdefault(key, []).append(one)
-                case Answer(given):
+                case AnswerVotes(given):
                     verdict = given
                 case SignDisputeVote():
                     self.take(OwnDisputeVote(effect.key, self._sign(effect)))

@@ -34,6 +34,7 @@ class VotesVerdict(Enum):
     NO_VALIDATOR = "the session has no such validator"
     BAD_FORM = "they are in a form that nobody signs of this candidate"
     BAD_SIGNATURE = "a statement is not signed by its validator"
+    NOT_ASKED = "no fork wants to know who holds its data"
     TOO_MANY = "those who dispute it have as many unconfirmed disputes as may be"
 
     @property
@@ -62,7 +63,7 @@ class SessionsOver:
 
 @dataclass(frozen=True, slots=True)
 class VotesBrought:
-    """A peer brings statements on a candidate. Answered by :class:`Answer`."""
+    """A peer brings statements on a candidate. Answered by :class:`AnswerVotes`."""
 
     receipt: CandidateReceipt
     statements: DisputeStatementSet
@@ -140,7 +141,7 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerVotes:
     """The verdict on what was brought."""
 
     verdict: VotesVerdict
@@ -209,6 +210,15 @@ class TellBothWays:
 
 
 @dataclass(frozen=True, slots=True)
+class TellLeaning:
+    """Whether the candidate is, by what this node holds, invalid or on its way there: for who
+    chooses forks. It is told when it changes, and after a start."""
+
+    key: CandidateKey
+    towards_invalid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TellVoiceless:
     """This node has promised the contrary of what it finds, and keeps silent."""
 
@@ -218,12 +228,13 @@ class TellVoiceless:
 DisputeEffect = (
     Save
     | Forget
-    | Answer
+    | AnswerVotes
     | CheckDisputed
     | SignDisputeVote
     | Distribute
     | TellStep
     | TellVote
     | TellBothWays
+    | TellLeaning
     | TellVoiceless
 )

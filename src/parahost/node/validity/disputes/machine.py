@@ -12,7 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from parahost.node.validity.disputes.effects import (
-    Answer,
+    AnswerVotes,
     CheckDisputed,
     Checked,
     CheckFailed,
@@ -28,6 +28,7 @@ from parahost.node.validity.disputes.effects import (
     SessionsOver,
     SignDisputeVote,
     TellBothWays,
+    TellLeaning,
     TellStep,
     TellVoiceless,
     TellVote,
@@ -80,8 +81,12 @@ class DisputeMachine:
         for dispute in self._disputes.values():
             self._by_hash.setdefault(dispute.candidate, {})[dispute.key] = None
         self._sessions: dict[SessionIndex, SessionJudged] = {}
+        self._first = 0
+        """What is of sessions before that one has been forgotten since the start."""
         self._spam = SpamSlots()
         self._participation = Participation()
+        self._leaning: dict[CandidateKey, None] = {}
+        """Those of which it has been told that they are, or become, invalid."""
         self._told: dict[CandidateKey, None] = {}
         """Those of which our own statement has been distributed since the start."""
         self._out: list[DisputeEffect] = []
@@ -124,12 +129,13 @@ class DisputeMachine:
             case SessionsOver(first):
                 self._on_sessions_over(first)
             case VotesBrought(receipt, brought):
-                self._out.append(Answer(self._on_brought(receipt, brought, now)))
+                self._out.append(AnswerVotes(self._on_brought(receipt, brought, now)))
             case VotesInBlock(key, statements):
                 self._on_block(key, statements, now)
             case InclusionSeen(key):
-                if key in self._disputes:
-                    self._on_known_better(self._disputes[key])
+                if (dispute := self._disputes.get(key)) is not None:
+                    dispute.is_included = True
+                    self._on_known_better(dispute)
             case CheckFailed(session, receipt):
                 self._on_failed_check((session, receipt.hash()), receipt, now)
             case Checked(key, valid):
@@ -167,16 +173,18 @@ class DisputeMachine:
             self._vote(dispute, judged)
 
     def _on_sessions_over(self, first: SessionIndex) -> None:
-        over = [session for session in self._sessions if session < first]
-        for session in over:
+        if first <= self._first:
+            return
+        self._first = first
+        for session in [session for session in self._sessions if session < first]:
             del self._sessions[session]
         for key in [key for key in self._disputes if key[0] < first]:
             self._drop(key)
-        if over:
-            self._out.append(Forget(first))
+        self._out.append(Forget(first))
 
     def _drop(self, key: CandidateKey) -> None:
         del self._disputes[key]
+        self._tell_leaning(key, towards_invalid=False)
         self._told.pop(key, None)
         self._spam.free(key)
         self._participation.forget(key)
@@ -248,7 +256,7 @@ class DisputeMachine:
         known = self._testimony(dispute.key)
         if known is None:
             return
-        dispute.is_included = bool(known.included_in)
+        dispute.is_included |= bool(known.included_in)
         self._learn(dispute, known.receipt)
         self._add(dispute, known.statements)
 
@@ -283,6 +291,7 @@ class DisputeMachine:
             self._out.append(TellStep(dispute.key, DisputeStep.CONCLUDED, found))
         self._note_spam(dispute, judged)
         self._tell_own(dispute, judged)
+        self._tell_leaning(dispute.key, self._leans_to_invalid(dispute, validators))
 
     def _steps(self, dispute: Dispute, before: Votes, validators: int) -> Iterator[DisputeEffect]:
         key, votes = dispute.key, dispute.votes
@@ -319,6 +328,23 @@ class DisputeMachine:
             self._told[dispute.key] = None
             both = DisputeStatementSet(candidate, session, (said, contrary))
             self._out.append(Distribute(receipt, both))
+
+    def _leans_to_invalid(self, dispute: Dispute, validators: int) -> bool:
+        """Whether this node has found it invalid, or somebody honest has; and no supermajority says
+        the contrary."""
+        if dispute.outcome is not None:
+            return dispute.outcome is DisputeOutcome.INVALID
+        against = dispute.votes.invalid
+        return self._own(dispute) in against or len(against) > byzantine_threshold(validators)
+
+    def _tell_leaning(self, key: CandidateKey, towards_invalid: bool) -> None:
+        if towards_invalid == (key in self._leaning):
+            return
+        if towards_invalid:
+            self._leaning[key] = None
+        else:
+            del self._leaning[key]
+        self._out.append(TellLeaning(key, towards_invalid))
 
     # This node's part
 

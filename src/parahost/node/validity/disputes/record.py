@@ -120,7 +120,7 @@ class Dispute:
     statements: dict[StatementKey, SignedDisputeStatement] = field(default_factory=dict)
     votes: Votes = field(default_factory=Votes)
     is_included: bool = False
-    """On a fork that this node knows."""
+    """On a fork that this node knows, or as good as: available where it is disputed."""
 
     @property
     def candidate(self) -> CandidateHash:

@@ -1,0 +1,372 @@
+"""The Dispute Coordinator: the driver of the disputes' machine in a node (D23, D25).
+
+It reads what blocks say, keeps the machine's votes on disk, signs its votes and has candidates
+checked; and it answers those who must not build on what is disputed, and those who bring votes to
+the chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import ClassVar
+
+from parahost.node.leaf import ActiveLeaf
+from parahost.node.messages.availability import QueryChunk
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
+from parahost.node.messages.utility import BlockExtrinsics, BlockHeader, RuntimeApiRequest
+from parahost.node.messages.validity import (
+    BlockCandidates,
+    ChainDisputes,
+    CheckCandidate,
+    CheckVerdict,
+    Disputed,
+    DisputeMoved,
+    DisputesForChain,
+    DistributeHolder,
+    DistributeVotes,
+    ImportHolders,
+    ImportVotes,
+    IssueVote,
+    UndisputedChain,
+)
+from parahost.node.overseer import Scope, Subsystem
+from parahost.node.session import own_index
+from parahost.node.utility.new_blocks import new_blocks
+from parahost.node.validity.disputes.block_votes import BlockVotes, read_block
+from parahost.node.validity.disputes.effects import (
+    AnswerVotes,
+    CheckDisputed,
+    Checked,
+    CheckFailed,
+    DisputeEffect,
+    DisputeInput,
+    Distribute,
+    Forget,
+    InclusionSeen,
+    OwnDisputeVote,
+    Save,
+    SessionJudged,
+    SessionsOver,
+    SignDisputeVote,
+    TellBothWays,
+    TellLeaning,
+    TellStep,
+    TellVoiceless,
+    TellVote,
+    VotesInBlock,
+    VotesVerdict,
+)
+from parahost.node.validity.disputes.fork import ForkView, votes_for_fork
+from parahost.node.validity.disputes.holders import Holders
+from parahost.node.validity.disputes.machine import DisputeMachine
+from parahost.node.validity.disputes.sessions import JudgedSessions
+from parahost.node.validity.disputes.store import DisputeStore
+from parahost.node.validity.disputes.wire import TakeHolder
+from parahost.ports import ContradictionRefused, Database, KeyStore, KeyType, Verifier, promises
+from parahost.primitives.basic import (
+    H512,
+    ChunkIndex,
+    Hash,
+    SessionIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.disputes import (
+    DisputeStatementSet,
+    ExplicitInvalidVote,
+    ExplicitVote,
+    SignedDisputeStatement,
+    VoteInvalid,
+    VoteValid,
+    dispute_payload,
+)
+from parahost.primitives.header import Header
+from parahost.primitives.remote_disputes import availability_payload
+from parahost.runtime import api
+from parahost.runtime.parachains.dispute_votes import Votes
+from parahost.runtime.parachains.windows import CandidateKey
+
+MAX_READ_BACK = 2048
+"""Blocks that are read back from a leaf at most: those that are not final, after a start."""
+
+DisputeNews = TellStep | TellVote | TellBothWays | TellVoiceless
+
+_VERDICTS = {CheckVerdict.VALID: True, CheckVerdict.INVALID: False}
+
+
+class DisputeCoordinator(Subsystem):
+    """Drives one machine. A node that holds no validator's key does nothing here."""
+
+    name = "dispute-coordinator"
+    receives = (
+        IssueVote,
+        ImportVotes,
+        ImportHolders,
+        DisputesForChain,
+        UndisputedChain,
+        Disputed,
+    )
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        BlockHeader,
+        BlockExtrinsics,
+        RuntimeApiRequest,
+        QueryChunk,
+        CheckCandidate,
+        DistributeVotes,
+        DistributeHolder,
+        DisputeMoved,
+    )
+
+    def __init__(self, database: Database, keys: KeyStore, verifier: Verifier) -> None:
+        self._store = DisputeStore(database)
+        self._keys = keys
+        self._machine = DisputeMachine(
+            self._store.disputes(), testimony=self._store.testimony, verifier=verifier
+        )
+        self._sessions = JudgedSessions()
+        self._holders = Holders(self._store, verifier)
+        self._scopes: dict[SessionIndex, Scope] = {}
+        """Of each session that is judged, the checks of its candidates."""
+        self._alarm: float | None = None
+        self._is_idle = not keys.public_keys(KeyType.PARACHAIN)
+
+    # Signals
+
+    def on_signal(self, signal: OverseerSignal) -> None:
+        if self._is_idle:
+            return
+        match signal:
+            case StartWork(leaf):
+                self._learn_sessions(leaf)
+                self._learn_remote(leaf)
+                self.ctx.spawn(leaf.hash, partial(self._read_blocks, leaf), "read disputes")
+            case BlockFinalized(_, number):
+                self._store.read_up_to(number)
+            case _:
+                pass
+
+    def _learn_sessions(self, leaf: ActiveLeaf) -> None:
+        """Which sessions are judged on this leaf; and which on none any more."""
+        for info in self._sessions.learn(leaf):
+            self._scopes[info.session_index] = Scope()
+            self._take(SessionJudged(info, own_index(info.validators, self._keys)))
+        first = self._sessions.forget(self.ctx.leaves)
+        for session in [each for each in self._scopes if each < first]:
+            self._scopes.pop(session).end()
+        self._take(SessionsOver(first))
+
+    def _learn_remote(self, leaf: ActiveLeaf) -> None:
+        """What is disputed there from other forks: of what is not known to be available, say
+        whether we hold our chunk; what is, is as good as included."""
+        for key in self._holders.learn(leaf, self.ctx.leaves):
+            scope = self._scopes.get(key[0])
+            if scope is not None:
+                self.ctx.spawn(scope, partial(self._say_held, key), "say what we hold")
+        for record in leaf.read(api.remote_candidates):
+            self._take(InclusionSeen(record.key()))
+
+    # Handlers
+
+    def on_message(self, message: Message) -> None:
+        match message:
+            case IssueVote(session, receipt):
+                self._take(CheckFailed(session, receipt))
+            case ImportVotes(brought):
+                message.reply.answer(self._take_all(brought))
+            case ImportHolders(holders):
+                message.reply.answer(self._take_holders(holders))
+            case DisputesForChain():
+                self._provide(message)
+            case UndisputedChain(base, blocks):
+                message.reply.answer(self._undisputed(base, blocks))
+            case Disputed(candidates):
+                message.reply.answer(frozenset(filter(self._machine.bars, candidates)))
+            case _:
+                pass
+
+    def _take_holders(self, holders: Iterable[TakeHolder]) -> tuple[VotesVerdict, ...]:
+        return tuple(self._holders.take(each, self._sessions.infos) for each in holders)
+
+    def _undisputed(self, base: Hash, blocks: Sequence[BlockCandidates]) -> Hash:
+        last = base
+        for each in blocks:
+            if any(map(self._machine.bars, each.candidates)):
+                break
+            last = each.block
+        return last
+
+    def _provide(self, request: DisputesForChain) -> None:
+        leaf = self.ctx.leaves.get(request.relay_parent)
+        if leaf is None:
+            request.reply.drop()
+        else:
+            held = self._holders.lacking(leaf.hash)
+            request.reply.answer(ChainDisputes(self._votes_for(leaf), held))
+
+    def _votes_for(self, leaf: ActiveLeaf) -> tuple[DisputeStatementSet, ...]:
+        disputes, sessions = self._machine.disputes, self._machine.sessions
+        if not disputes:
+            return ()
+        first = leaf.read(api.earliest_judged_session)
+        current = leaf.session.signing.session_index
+        included = {}
+        for record in leaf.read(api.included_candidates):
+            if (key := record.key()) in disputes:
+                approved = leaf.read(api.candidate_checks, key).approved
+                backers = frozenset(record.backers)
+                included[key] = Votes(valid=backers.union(approved), backers=backers)
+        fork = ForkView(
+            {at: each.info for at, each in sessions.items() if first <= at <= current},
+            dict(leaf.read(api.disputes)),
+            included,
+        )
+        return votes_for_fork(disputes.values(), fork)
+
+    # Jobs
+
+    async def _read_blocks(self, leaf: ActiveLeaf) -> None:
+        """Take account of the blocks up to a leaf that nobody has read yet."""
+        found = await new_blocks(
+            self.ctx, leaf.hash, leaf.number, self._store.has_read, MAX_READ_BACK
+        )
+        for block, header in found:
+            said = await self._read_block(block, header)
+            if said is not None and not self._store.has_read(block, header.number):
+                self._hear(said)
+                self._store.mark_read(block, header.number)
+
+    async def _read_block(self, block: Hash, header: Header) -> BlockVotes | None:
+        """What a block says; ``None`` when there is nothing to read of it, or not any more."""
+        body = await self.ctx.ask(BlockExtrinsics(block))
+        if body is None or header.number == 0:
+            return None
+        events = await self.ctx.ask(RuntimeApiRequest(block, api.candidate_events))
+        session = await self.ctx.ask(
+            RuntimeApiRequest(header.parent_hash, api.session_index_for_child)
+        )
+        info = await self.ctx.ask(RuntimeApiRequest(block, api.session_info, (session,)))
+        if info is None:
+            return None
+        read = partial(read_block, block, header.number, body, events, info)
+        return await self.ctx.executor.run(read)
+
+    def _hear(self, said: BlockVotes) -> None:
+        self._store.note(said.testimony, said.votes)
+        known = self._machine.disputes
+        included = (key for key in said.testimony if key in known)
+        inputs: list[DisputeInput] = [InclusionSeen(key) for key in included]
+        inputs += [VotesInBlock(key, statements) for key, statements in said.votes]
+        inputs += said.brought
+        self._take_all(inputs)
+
+    async def _check_candidate(self, effect: CheckDisputed) -> None:
+        key, receipt = effect.key, effect.receipt
+        dispute, known = self._machine.disputes[key], self._store.testimony(key)
+        blocks = list(self.ctx.leaves)
+        if known is not None:
+            blocks += [each.block for each in known.included_in]
+        valid = None
+        if blocks:
+            backers = tuple(sorted(dispute.votes.backers))
+            with suppress(Unanswered):
+                outcome = await self.ctx.ask(
+                    CheckCandidate(receipt, key[0], backers, known_at=blocks[-1])
+                )
+                valid = _VERDICTS.get(outcome.verdict)
+        self._take(Checked(key, valid))
+
+    async def _say_held(self, key: CandidateKey) -> None:
+        """Say that we hold our chunk of the candidate, if we do and have not said so."""
+        session, candidate = key
+        info = self._sessions.infos[session]
+        own = own_index(info.validators, self._keys)
+        if own is None or any(validator == own for validator, _ in self._store.holders(key)):
+            return
+        if await self.ctx.ask(QueryChunk(candidate, ChunkIndex(own))) is None:
+            return
+        payload = availability_payload(candidate, session)
+        made = self._keys.sign(KeyType.PARACHAIN, info.validators[own], payload, [])
+        signature = ValidatorSignature(H512(made))
+        held = TakeHolder(session, candidate, own, signature)
+        if self._holders.take(held, self._sessions.infos) is VotesVerdict.NEW:
+            self.ctx.send(DistributeHolder(session, candidate, own, signature))
+
+    async def _wake(self, at: float) -> None:
+        await self.ctx.clock.sleep(max(at - self.ctx.clock.now(), 0.0))
+        if self._alarm == at:
+            self._alarm = None
+        self._do(self._machine.advance(self.ctx.clock.now()))
+
+    # What the machine says
+
+    def _take(self, event: DisputeInput) -> None:
+        self._take_all((event,))
+
+    def _take_all(self, events: Iterable[DisputeInput]) -> tuple[VotesVerdict, ...]:
+        """Hand inputs in, and do what follows from all of them: with one write, so that many votes
+        cost no more than one. Gives the verdicts on what was brought."""
+        now = self.ctx.clock.now()
+        effects = [effect for event in events for effect in self._machine.handle(event, now)]
+        self._do(effects)
+        return tuple(effect.verdict for effect in effects if isinstance(effect, AnswerVotes))
+
+    def _do(self, effects: Sequence[DisputeEffect]) -> None:
+        self._store.save(effect for effect in effects if isinstance(effect, Save))
+        for effect in effects:
+            match effect:
+                case Save() | AnswerVotes():
+                    pass  # is done, is given
+                case Forget(first):
+                    self._store.forget(first)
+                case CheckDisputed(key):
+                    job = partial(self._check_candidate, effect)
+                    self.ctx.spawn(self._scopes[key[0]], job, "check disputed candidate")
+                case SignDisputeVote(key):
+                    self._take(OwnDisputeVote(key, self._sign(effect)))
+                case Distribute(receipt, statements):
+                    self.ctx.send(DistributeVotes(receipt, statements))
+                case TellLeaning((session, candidate), towards_invalid):
+                    self.ctx.send(DisputeMoved(session, candidate, towards_invalid))
+                case TellStep() | TellVote() | TellBothWays() | TellVoiceless():
+                    self._record(effect)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        due = self._machine.next_due()
+        if due is not None and (self._alarm is None or due < self._alarm):
+            self._alarm = due
+            self.ctx.spawn(None, partial(self._wake, due), "check disputed candidates again")
+
+    def _sign(self, wanted: SignDisputeVote) -> SignedDisputeStatement | None:
+        (session, candidate), valid = wanted.key, wanted.valid
+        try:
+            made = self._keys.sign(
+                KeyType.PARACHAIN,
+                wanted.public,
+                dispute_payload(candidate, session, valid=valid),
+                [promises.verdict(candidate, valid=valid)],
+            )
+        except ContradictionRefused:
+            return None
+        kind = VoteValid(ExplicitVote()) if valid else VoteInvalid(ExplicitInvalidVote())
+        return kind, wanted.validator, ValidatorSignature(H512(made))
+
+    def _record(self, told: DisputeNews) -> None:
+        session, candidate = told.key
+        name, fields = _told(told)
+        self.ctx.journal.record(name, candidate=candidate, session=session, **fields)
+
+
+def _told(told: DisputeNews) -> tuple[str, dict[str, object]]:
+    """An event's name and fields."""
+    match told:
+        case TellStep(_, step, outcome):
+            return f"dispute.{step.value}", {} if outcome is None else {"outcome": outcome.name}
+        case TellVote(_, validator, valid):
+            return "dispute.vote", {"validator": validator, "valid": valid}
+        case TellBothWays(_, validator):
+            return "dispute.both_ways", {"validator": validator}
+        case TellVoiceless():
+            return "dispute.voiceless", {}

@@ -1,0 +1,356 @@
+"""The Dispute Coordinator on a relay chain: what it reads, keeps, signs and answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from parahost.node.messages.availability import QueryChunk
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.validity import (
+    BlockCandidates,
+    CheckCandidate,
+    CheckOutcome,
+    CheckVerdict,
+    Disputed,
+    DisputeMoved,
+    DisputesForChain,
+    DistributeHolder,
+    DistributeVotes,
+    ImportVotes,
+    IssueVote,
+    UndisputedChain,
+)
+from parahost.node.overseer import Overseer, Subsystem, SubsystemFailed
+from parahost.node.utility.chain_api import ChainApi
+from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.node.validity.disputes.coordinator import DisputeCoordinator
+from parahost.node.validity.disputes.effects import VotesBrought, VotesVerdict
+from parahost.node.validity.disputes.participation import CHECK_AGAIN_S
+from parahost.node.validity.disputes.store import READ_BLOCKS, DisputeStore
+from parahost.ports import Batch, KeyStore
+from parahost.primitives.basic import CandidateHash
+from parahost.primitives.disputes import (
+    BackingSeconded,
+    BackingValid,
+    DisputeOutcome,
+    DisputeStatementSet,
+    ExplicitInvalidVote,
+    ExplicitVote,
+    SignedDisputeStatement,
+    VoteInvalid,
+    VoteValid,
+)
+from parahost.primitives.header import Header
+from parahost.primitives.runtime_api import IncludedCandidate
+from parahost.runtime.parachains.sanitize import sanitize
+from parahost.storage.memory import MemoryDatabase
+from tests.node.availability.world import RelayChain, key_store
+from tests.node.harness import make_overseer, running
+from tests.runtime.parachains.test_disputes import CONFIG, VALIDATORS, outsiders, signed, votes
+from tests.runtime.parachains.world import World
+from tests.verifying import VERIFIER
+
+AGAINST, FOR = VoteInvalid(ExplicitInvalidVote()), VoteValid(ExplicitVote())
+
+
+def relay_chain() -> RelayChain:
+    world = World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4
+    )
+    return RelayChain(world)
+
+
+class Others(Subsystem):
+    """Everybody whom the coordinator tells something. ``finds`` says what a check finds."""
+
+    name = "others"
+    receives = (CheckCandidate, DistributeVotes, DistributeHolder, DisputeMoved, QueryChunk)
+
+    def __init__(self, finds: CheckVerdict | None) -> None:
+        self.finds = finds
+        self.checked: list[CheckCandidate] = []
+        self.distributed: list[DistributeVotes] = []
+
+    def on_message(self, message: Message) -> None:
+        if isinstance(message, CheckCandidate):
+            self.checked.append(message)
+            if self.finds is not None:
+                message.reply.answer(CheckOutcome(self.finds, "a test says so"))
+        elif isinstance(message, DistributeVotes):
+            self.distributed.append(message)
+
+
+@dataclass
+class Life:
+    """One life of a node."""
+
+    overseer: Overseer
+    others: Others
+    chain: RelayChain
+
+    async def hears(self, *headers: Header) -> None:
+        for header in headers:
+            self.overseer.block_imported(self.chain.leaf(header))
+            await wait_all_tasks_blocked()
+
+    async def is_brought(self, *statements: DisputeStatementSet) -> tuple[VotesVerdict, ...]:
+        records = {each.receipt.hash(): each.receipt for each in self.included()}
+        brought = tuple(VotesBrought(records[each.candidate_hash], each) for each in statements)
+        found = await self.overseer.ask(ImportVotes(brought))
+        await wait_all_tasks_blocked()
+        return found
+
+    def included(self) -> tuple[IncludedCandidate, ...]:
+        return self.chain.world.api.included_candidates(self.chain.world.state)
+
+
+@asynccontextmanager
+async def living(
+    chain: RelayChain,
+    database: MemoryDatabase,
+    *,
+    own: int | None = None,
+    finds: CheckVerdict | None = None,
+    keys: KeyStore | None = None,
+    initial: Sequence[Header] = (),
+) -> AsyncIterator[Life]:
+    keys = keys or key_store(*(() if own is None else (own,)))
+    coordinator = DisputeCoordinator(database, keys, VERIFIER)
+    others = Others(finds)
+    subsystems = [coordinator, others, ChainApi(chain), RuntimeApi(chain.state_of)]
+    overseer = make_overseer(subsystems)
+    async with running(overseer, [chain.leaf(header) for header in initial]):
+        await wait_all_tasks_blocked()
+        yield Life(overseer, others, chain)
+
+
+def with_included(chain: RelayChain) -> tuple[list[Header], IncludedCandidate]:
+    """Blocks that back and include a candidate of para 1."""
+    backed, _ = chain.candidate(1)
+    headers = [chain.add(backed=[backed]), chain.add(vote=True)]
+    (record,) = chain.world.api.included_candidates(chain.world.state)
+    return headers, record
+
+
+def contested(record: IncludedCandidate, *against: int) -> DisputeStatementSet:
+    """A backer's statement, and votes against it."""
+    (backing,) = backings(record)[:1]
+    denials = [signed(record.key(), AGAINST, each) for each in against]
+    return DisputeStatementSet(record.key()[1], record.key()[0], (backing, *denials))
+
+
+def backings(record: IncludedCandidate) -> list[SignedDisputeStatement]:
+    parent = record.receipt.descriptor.relay_parent
+    kinds: list[BackingSeconded | BackingValid] = [BackingSeconded(parent)]
+    kinds += [BackingValid(parent)] * (len(record.backers) - 1)
+    made = zip(kinds, record.backers, strict=True)
+    return [signed(record.key(), VoteValid(kind), backer) for kind, backer in made]
+
+
+def stored(database: MemoryDatabase, record: IncludedCandidate) -> set[tuple[int, str]]:
+    """Who has said what of the candidate, by what is on disk."""
+    (dispute,) = [each for each in DisputeStore(database).disputes() if each.key == record.key()]
+    return {(validator, form.name.lower()) for validator, form in dispute.statements}
+
+
+async def test_backing_in_a_block_counts_when_somebody_disputes_the_candidate() -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    async with living(chain, database, own=outsiders(record)[1]) as life:
+        await life.hears(*headers)
+        assert not DisputeStore(database).disputes()
+        (verdict,) = await life.is_brought(contested(record, outsiders(record)[0]))
+        assert verdict is VotesVerdict.NEW
+    backing = {(backer, "backing") for backer in record.backers}
+    assert stored(database, record) == backing | {(outsiders(record)[0], "invalid")}
+
+
+async def test_what_is_disputed_is_checked_where_it_is_known_and_the_vote_goes_to_all() -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    accuser, own = outsiders(record)[:2]
+    async with living(chain, database, own=own, finds=CheckVerdict.INVALID) as life:
+        await life.hears(*headers)
+        await life.is_brought(contested(record, accuser))
+        (check,) = life.others.checked
+        assert (check.receipt, check.session) == (record.receipt, record.session)
+        assert check.backers == tuple(sorted(record.backers))
+        assert check.known_at == headers[1].hash(), "the including block knows code and session"
+        (told,) = life.others.distributed
+        assert told.statements.statements == (
+            signed(record.key(), AGAINST, own),
+            backings(record)[0],
+        )
+    assert (own, "invalid") in stored(database, record)
+
+
+async def test_a_lack_of_data_is_no_vote_and_is_tried_again_later(
+    autojump_clock: MockClock,
+) -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    accuser, own = outsiders(record)[:2]
+    async with living(chain, database, own=own, finds=CheckVerdict.UNAVAILABLE) as life:
+        await life.hears(*headers)
+        await life.is_brought(contested(record, accuser))
+        assert not life.others.distributed
+        life.others.finds = CheckVerdict.VALID
+        await trio.sleep(CHECK_AGAIN_S + 1)
+        assert len(life.others.checked) == 2 and len(life.others.distributed) == 1
+    assert (own, "valid") in stored(database, record)
+
+
+@pytest.mark.guide("A56", "A58")
+async def test_votes_of_all_forks_are_read_and_brought_to_each_that_lacks_them() -> None:
+    """One fork has the whole dispute in its blocks. On the other the candidate was never included:
+    what an author brings there concludes it in one transaction."""
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    against = outsiders(record)
+    headers.append(chain.add(disputes=[votes(record.key(), against=against[:4])]))
+    headers.append(chain.add(disputes=[votes(record.key(), against=against[4:])]))
+    assert dict(chain.world.api.disputes(chain.world.state))[record.key()].outcome is (
+        DisputeOutcome.INVALID
+    )
+    chain.on(chain.genesis)
+    other = chain.add(salt=1)
+    async with living(chain, database, own=outsiders(record)[0]) as life:
+        await life.hears(*headers, other)
+        ask = life.overseer.ask
+        assert (await ask(DisputesForChain(headers[-1].hash()))).disputes == ()
+        brought = await ask(DisputesForChain(other.hash()))
+        data = replace(chain.on(other).data(), disputes=brought.disputes)
+        taken = sanitize(chain.world.host, chain.world.state, data).inherent.disputes
+        assert taken == brought.disputes and len(taken) == 1
+        chain.add(disputes=taken)
+        state = dict(chain.world.api.disputes(chain.world.state))[record.key()]
+        assert state.outcome is DisputeOutcome.INVALID
+        assert state.validators_against.ones() == sorted(against)
+        assert state.backers.ones() == sorted(record.backers), "who backed it pays here too"
+
+
+async def test_nobody_is_told_to_build_on_what_is_disputed() -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    empty = BlockCandidates(headers[0].hash(), ())
+    including = BlockCandidates(headers[1].hash(), (record.key()[1],))
+    base = chain.genesis.hash()
+    async with living(chain, database, own=outsiders(record)[0]) as life:
+        await life.hears(*headers)
+        ask = life.overseer.ask
+        assert await ask(UndisputedChain(base, (empty, including))) == including.block
+        await life.is_brought(contested(record, outsiders(record)[1]))
+        assert await ask(UndisputedChain(base, (empty, including))) == empty.block
+        assert await ask(UndisputedChain(base, (including,))) == base
+        both = (record.key()[1], CandidateHash(base))
+        assert await ask(Disputed(both)) == {record.key()[1]}
+        vouching = [signed(record.key(), FOR, each) for each in range(9)]
+        more = contested(record, outsiders(record)[1])
+        await life.is_brought(replace(more, statements=(*vouching, more.statements[-1])))
+        assert await ask(UndisputedChain(base, (empty, including))) == including.block
+        assert await ask(Disputed(both)) == frozenset()
+
+
+async def test_a_failed_check_disputes_and_a_second_one_says_nothing_new() -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    own = outsiders(record)[0]
+    async with living(chain, database, own=own) as life:
+        await life.hears(*headers)
+        for _ in range(2):
+            life.overseer.send(IssueVote(record.session, record.receipt))
+            await wait_all_tasks_blocked()
+        (told,) = life.others.distributed
+        assert told.statements.statements[0] == signed(record.key(), AGAINST, own)
+
+
+async def test_what_is_asked_about_a_block_that_is_no_leaf_is_dropped() -> None:
+    chain = relay_chain()
+    async with living(chain, MemoryDatabase(), own=0) as life:
+        with pytest.raises(Unanswered):
+            await life.overseer.ask(DisputesForChain(chain.genesis.hash()))
+
+
+async def test_a_node_without_a_validators_key_does_nothing() -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    headers.append(chain.add(disputes=[votes(record.key(), against=outsiders(record)[:1])]))
+    async with living(chain, database) as life:
+        await life.hears(*headers)
+        assert not life.others.checked and not list(database.scan(READ_BLOCKS))
+
+
+async def test_what_no_fork_judges_any_more_is_gone_from_the_disk() -> None:
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    async with living(chain, database, own=outsiders(record)[0]) as life:
+        await life.hears(*headers)
+        await life.is_brought(contested(record, outsiders(record)[1]))
+        assert DisputeStore(database).testimony(record.key()) is not None
+        while chain.world.api.session_info(chain.world.state, record.session) is not None:
+            await life.hears(chain.add(new_session=VALIDATORS))
+        await life.hears(chain.add())
+    store = DisputeStore(database)
+    assert not store.disputes() and store.testimony(record.key()) is None
+
+
+# Restarts
+
+
+class KilledHere(Exception):
+    """The process ends."""
+
+
+@pytest.mark.parametrize("lose", [0, 100])
+async def test_killed_before_any_write_nothing_is_forgotten_or_contradicted(lose: int) -> None:
+    """With the last writes lost, or not: what was told before, on disk, and in blocks is known
+    afterwards; the vote is given once, and is the same one."""
+    chain = relay_chain()
+    headers, record = with_included(chain)
+    accuser, own, late = outsiders(record)[:3]
+    headers.append(chain.add(disputes=[votes(record.key(), against=[accuser])]))
+    for writes in range(100):
+        keys, database = key_store(own), MemoryDatabase()
+        left = writes
+
+        def kill(batch: Batch, durable: bool) -> None:
+            nonlocal left
+            if not left:
+                raise KilledHere
+            left -= 1
+
+        database.before_write = kill
+        answered: list[VotesVerdict] = []
+        told: list[DistributeVotes] = []
+        survived = False
+        try:
+            async with living(
+                chain, database, keys=keys, finds=CheckVerdict.INVALID, initial=[chain.genesis]
+            ) as life:
+                told = life.others.distributed
+                await life.hears(*headers)
+                answered += await life.is_brought(contested(record, late))
+                survived = True
+        except* SubsystemFailed as failures:
+            assert failures.subgroup(lambda it: isinstance(it.__cause__, KilledHere))
+        database.before_write = None
+        database = database.crash(lose=min(lose, database.unsynced))
+        async with living(
+            chain, database, keys=keys, finds=CheckVerdict.VALID, initial=headers[-1:]
+        ) as life:
+            again = life.others.distributed
+        said = stored(database, record)
+        assert {(accuser, "invalid"), *((each, "backing") for each in record.backers)} <= said
+        assert not answered or (late, "invalid") in said
+        own_votes = {what for who, what in said if who == own}
+        assert len(own_votes) == 1 and len(again) == 1
+        assert not told or told[0].statements.statements[0] == again[0].statements.statements[0]
+        if survived:
+            break
+    assert survived and writes > 5
