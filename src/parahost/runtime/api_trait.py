@@ -13,6 +13,7 @@ from typing import Any
 from parahost.primitives.basic import U32
 from parahost.primitives.scale import ScaleDecodeError, codec_of, decode, encode
 from parahost.primitives.values import dataclass
+from parahost.runtime.errors import MalformedExtrinsic
 from parahost.runtime.storage import State
 
 
@@ -65,9 +66,10 @@ class ApiMethod:
         """
         try:
             given = decode(self._inputs_type, arguments)
-        except ScaleDecodeError as error:
+            answer = self.function(state, *given)
+        except (ScaleDecodeError, MalformedExtrinsic) as error:
             raise BadApiArguments(self.name, str(error)) from error
-        return encode(self.function(state, *given), self.output)
+        return encode(answer, self.output)
 
     @property
     def _inputs_type(self) -> Any:

@@ -132,9 +132,18 @@ class Runtime:
 
         :raises InvalidTransaction: when it may not.
         """
+        return self.validate_in_child(state, header.number, header.hash(), extrinsic)
+
+    def validate_in_child(
+        self, state: State, number: BlockNumber, block_hash: Hash, extrinsic: Extrinsic
+    ) -> ValidTransaction:
+        """The same of a block of which only state, number and hash are known.
+
+        :raises InvalidTransaction: when it may not.
+        """
         child = Overlay(state)
-        number = BlockNumber(U32(header.number + 1))
-        self.modules.system.initialize(child, number, header.hash(), ())
+        child_number = BlockNumber(U32(number + 1))
+        self.modules.system.initialize(child, child_number, block_hash, ())
         return self._checks.validate(child, open_envelope(extrinsic))
 
     # The steps of a block
@@ -185,7 +194,7 @@ class Runtime:
             origin = self._admit(store, envelope)
             call = envelope.call()
             self._check_place(store, call)
-            info = _dispatch_info(call, envelope)
+            info = dispatch_info(call, envelope)
             system.consume_weight(store, info)
             if envelope.signature is None and not isinstance(call, AUTHORS_CALLS):
                 self._checks.check_unsigned(store, call)
@@ -273,7 +282,8 @@ def _may_follow(index: int, call: RuntimeCall) -> bool:
     return index == len(INHERENTS) and isinstance(call, OPTIONAL_INHERENTS)
 
 
-def _dispatch_info(call: RuntimeCall, envelope: Envelope) -> DispatchInfo:
+def dispatch_info(call: RuntimeCall, envelope: Envelope) -> DispatchInfo:
+    """What an extrinsic with that call takes of a block, and whether it pays."""
     weight, dispatch_class = call_weight(call), call.declared.dispatch_class
     if dispatch_class is DispatchClass.NORMAL:
         weight = transaction_weight(weight, envelope.length)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from parahost.primitives.basic import U32, Slot, ValidatorIndex
 from parahost.primitives.runtime_version import RuntimeVersion
-from parahost.runtime import api
+from parahost.runtime import api, transaction_api
 from parahost.runtime.api_trait import ApiMethod, ApiTrait, UnknownApiFunction
 from parahost.runtime.metadata import METADATA_VERSIONS, encode_metadata
 from parahost.runtime.parachains.api import ParachainsApi
@@ -106,6 +106,21 @@ RUNTIME_APIS: Final = (
         "AccountNonceApi",
         "How many extrinsics an account has sent.",
         {"account_nonce": api.account_nonce},
+    ),
+    _trait(
+        "TaggedTransactionQueue",
+        "Which transactions may be in a block.",
+        {"validate_transaction": transaction_api.validate_transaction},
+    ),
+    _trait(
+        "TransactionPaymentApi",
+        "What transactions cost.",
+        {
+            "query_info": transaction_api.query_info,
+            "query_fee_details": transaction_api.query_fee_details,
+            "query_weight_to_fee": transaction_api.query_weight_to_fee,
+            "query_length_to_fee": transaction_api.query_length_to_fee,
+        },
     ),
     _trait(
         "ParachainHost",

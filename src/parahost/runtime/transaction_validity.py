@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
+
+from parahost.primitives.basic import U64
+from parahost.primitives.scale import variant
+
+# Why not
 
 
 class InvalidReason(IntEnum):
@@ -47,6 +53,80 @@ class UnknownReason(IntEnum):
     def sentence(self) -> str:
         return _UNKNOWN[self]
 
+
+@variant(0, name="Invalid", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class InvalidForm:
+    """It may not be in a block."""
+
+    reason: InvalidReason
+
+
+@variant(1, name="Unknown", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class UnknownForm:
+    """Whether it may be cannot be told."""
+
+    reason: UnknownReason
+
+
+TransactionValidityError = InvalidForm | UnknownForm
+"""Why a transaction is not taken, in Substrate's form."""
+
+
+def refusal_form(reason: InvalidReason | UnknownReason) -> TransactionValidityError:
+    """The form of a reason."""
+    return InvalidForm(reason) if isinstance(reason, InvalidReason) else UnknownForm(reason)
+
+
+# The verdict
+
+
+class TransactionSource(IntEnum):
+    """Where a transaction comes from. The verdict is the same."""
+
+    IN_BLOCK = 0
+    """From a block."""
+    LOCAL = 1
+    """From this node."""
+    EXTERNAL = 2
+    """From a peer or a client."""
+
+
+Tag = bytes
+"""A name for what a transaction needs or brings: an account with a nonce, or a deed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidTransactionForm:
+    """Substrate's ``ValidTransaction``. A transaction is ready when all that it ``requires`` is
+    provided by others or by the chain. ``longevity`` is in blocks."""
+
+    priority: U64
+    requires: tuple[Tag, ...]
+    provides: tuple[Tag, ...]
+    longevity: U64
+    propagate: bool
+
+
+@variant(0, name="Ok", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The transaction may be in a block."""
+
+    valid: ValidTransactionForm
+
+
+@variant(1, name="Err", unnamed=True)
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The transaction may not."""
+
+    error: TransactionValidityError
+
+
+TransactionValidity = Taken | Refused
+"""The verdict on a transaction, as Rust's ``Result``."""
 
 _INVALID = {
     InvalidReason.CALL: "Transaction call is not expected",

@@ -10,7 +10,7 @@ from typing import Final
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.header import Extrinsic
 from parahost.runtime.origin import AccountId
-from parahost.runtime.transactions import AccountStanding, TransactionClaim
+from parahost.runtime.transactions import AccountStanding, TransactionClaim, priority
 
 MAX_PRIORITY: Final = 1 << 144
 """Above that of any tip."""
@@ -31,8 +31,7 @@ class WaitingTransaction:
 
     @property
     def priority(self) -> int:
-        """The tip for each byte: what a full block and a full pool go by."""
-        return (self.offer.tip << 16) // len(self.extrinsic)
+        return priority(self.offer.tip, len(self.extrinsic))
 
 
 @dataclass(slots=True)

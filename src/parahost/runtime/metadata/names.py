@@ -36,6 +36,14 @@ from parahost.runtime.module import RuntimeCall, RuntimeEvent
 from parahost.runtime.origin import AccountId
 from parahost.runtime.signers import MultiAddress, MultiSignature
 from parahost.runtime.system import AccountData, AccountInfo, EventRecord, Phase
+from parahost.runtime.transaction_validity import (
+    InvalidReason,
+    TransactionSource,
+    TransactionValidity,
+    TransactionValidityError,
+    UnknownReason,
+    ValidTransactionForm,
+)
 from parahost.runtime.weights import Weight
 
 
@@ -55,6 +63,7 @@ CALLS = TypeName(("parahost_runtime", "RuntimeCall"))
 EVENTS = TypeName(("parahost_runtime", "RuntimeEvent"))
 ERRORS = TypeName(("parahost_runtime", "RuntimeError"))
 
+_VALIDITY: Path = ("sp_runtime", "transaction_validity")
 _SUBSTRATES: dict[Any, TypeName] = {
     AccountId: TypeName(("sp_core", "crypto", "AccountId32")),
     Hash: TypeName(("primitive_types", "H256")),
@@ -65,6 +74,14 @@ _SUBSTRATES: dict[Any, TypeName] = {
     MultiSignature: TypeName(("sp_runtime", "MultiSignature")),
     DispatchRefusal: TypeName(("sp_runtime", "DispatchError")),
     TokenReason: TypeName(("sp_runtime", "TokenError")),
+    InvalidReason: TypeName((*_VALIDITY, "InvalidTransaction")),
+    UnknownReason: TypeName((*_VALIDITY, "UnknownTransaction")),
+    TransactionValidityError: TypeName((*_VALIDITY, "TransactionValidityError")),
+    TransactionSource: TypeName((*_VALIDITY, "TransactionSource")),
+    ValidTransactionForm: TypeName((*_VALIDITY, "ValidTransaction")),
+    TransactionValidity: TypeName(
+        ("Result",), (("T", ValidTransactionForm), ("E", TransactionValidityError))
+    ),
     DispatchInfo: TypeName(("frame_system", "DispatchEventInfo")),
     DispatchClass: TypeName(("frame_support", "dispatch", "DispatchClass")),
     Pays: TypeName(("frame_support", "dispatch", "Pays")),

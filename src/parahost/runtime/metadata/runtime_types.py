@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from parahost.primitives.basic import U8
+from parahost.primitives.header import BoundedExtrinsic
 from parahost.primitives.scale.shapes import Bytes, Integer, ScaleShape
 from parahost.primitives.values import dataclass
 from parahost.runtime.description import ModuleDescription, Variant
@@ -56,6 +57,9 @@ class RuntimeTypes(TypeRegistry):
     def __init__(self, modules: tuple[ModuleDescription, ...]) -> None:
         super().__init__()
         self._modules = modules
+
+    def id_of_type(self, type_: Any) -> TypeId:
+        return self.extrinsic() if type_ == BoundedExtrinsic else super().id_of_type(type_)
 
     def id_of(self, shape: ScaleShape) -> TypeId:
         for kind in (CALL, EVENT):
