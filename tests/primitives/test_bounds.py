@@ -39,7 +39,11 @@ OF_OUR_OWN = (
 """Modules that read what this node has written itself."""
 BY_A_TABLE = "runtime.api_trait"
 """Decodes what the functions of the Runtime APIs take."""
-BOUNDED_BY_THE_EXTRINSIC = ("Register.genesis_head: bytes", "Register.validation_code: bytes")
+BOUNDED_BY_THE_EXTRINSIC = (
+    "Register.genesis_head: bytes",
+    "Register.validation_code: bytes",
+    "ScheduleCodeUpgrade.validation_code: bytes",
+)
 """One slice of a transaction, whose size is limited. The runtime refuses with an error of its own
 what is larger than the chain's configuration allows."""
 DECODERS = ("decode", "decode_once", "decode_prefix")

@@ -16,6 +16,7 @@ from parahost.primitives.basic import (
     U32,
     U64,
     U128,
+    BlockNumber,
     CandidateHash,
     CoreIndex,
     GrandpaSignature,
@@ -53,7 +54,7 @@ from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.parachains import configuration
 from parahost.runtime.parachains.disputes import ForceUnfreeze
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
-from parahost.runtime.parachains.paras import TooManyParachains
+from parahost.runtime.parachains.paras import NotRegistered, TooManyParachains
 from parahost.runtime.parachains.remote_disputes import DisputeRemotely
 from parahost.runtime.parachains.scheduler import ClaimExists
 from parahost.runtime.parachains.validity import NoteChecks
@@ -65,6 +66,8 @@ from parahost.runtime.registrar import (
     InvalidCode,
     Register,
     Registered,
+    ScheduleCodeUpgrade,
+    UpgradePlanned,
 )
 from parahost.runtime.session import KeyInUse, SetKeys, SetValidators
 from parahost.runtime.signers import AccountAddress
@@ -121,6 +124,7 @@ EXAMPLES: dict[type, Callable[[], Any]] = {
     SetValidators: lambda: SetValidators((account("Alice"),)),
     Register: lambda: Register(PARA, HEAD, CODE, True),
     Deregister: lambda: Deregister(ParaId(U32(100))),
+    ScheduleCodeUpgrade: lambda: ScheduleCodeUpgrade(ParaId(U32(100)), CODE),
     Claim: lambda: Claim(ParaId(U32(200))),
     SudoCall: lambda: SudoCall(SetValidators((account("Alice"),))),
     SetKey: lambda: SetKey(account("Alice")),
@@ -152,7 +156,7 @@ ALLOWED: dict[type, tuple[Origin, ...]] = (
     | dict.fromkeys((Bond, Unbond, WithdrawUnbonded, DisputeRemotely), (ALICE,))
     | dict.fromkeys((Remark, RemarkWithEvent), (ALICE,))
     | dict.fromkeys((TransferAllowDeath, TransferKeepAlive, TransferAll), (ALICE,))
-    | {cls: (Root(),) for cls in (SetValidators, Register, Deregister)}
+    | {cls: (Root(),) for cls in (SetValidators, Register, Deregister, ScheduleCodeUpgrade)}
     | dict.fromkeys((SetValidityConfiguration, ForceUnfreeze), (Root(),))
     | {cls: (Root(),) for cls in get_args(configuration.ConfigurationCall)}
 )
@@ -294,6 +298,47 @@ def test_limits_of_registration() -> None:
     head = HeadData(bytes(config.max_head_data_size))
     chain.step(chain.sudo(Register(PARA, head, largest, False)))
     assert Registered(PARA) in chain.events()
+
+
+def test_a_para_gets_new_code_by_governance() -> None:
+    chain = Chain()
+    paras, para_id = chain.runtime.modules.parachains.paras, ParaId(U32(100))
+    old = paras.validation_code.get(chain.state, para_id)
+    chain.step(data=inherent_data(chain))
+    chain.step(chain.sudo(ScheduleCodeUpgrade(para_id, CODE)))
+    assert paras.future_code.get(chain.state, para_id) == CODE
+    expected_at = paras.future_code_upgrades.get(chain.state, para_id)
+    assert expected_at == chain.header.number + GENESIS.configuration.validation_upgrade_delay
+    store = Overlay(chain.state)
+    paras.note_new_head(store, para_id, HEAD, BlockNumber(U32(expected_at - 1)))
+    assert paras.validation_code.get(store, para_id) == old
+    paras.note_new_head(store, para_id, HEAD, BlockNumber(U32(expected_at)))
+    assert paras.validation_code.get(store, para_id) == CODE
+
+
+def test_no_upgrade_takes_the_place_of_another() -> None:
+    """Neither of one that is planned, nor of one that a pending candidate will plan."""
+    chain = Chain()
+    inclusion, para_id = chain.runtime.modules.parachains.inclusion, ParaId(U32(100))
+    upgrade = ScheduleCodeUpgrade(para_id, CODE)
+    chain.step(data=inherent_data(chain))
+    pending = inclusion.candidate_pending_availability(chain.state, para_id)
+    assert pending is not None
+    announcing = replace(pending.commitments, new_validation_code=CODE)
+    store = Overlay(chain.state)
+    inclusion.pending_availability_commitments.put(store, para_id, announcing)
+    with pytest.raises(UpgradePlanned):
+        chain.runtime.modules.dispatch(store, Root(), upgrade)
+    for error in (None, UpgradePlanned):
+        chain.step(chain.sudo(upgrade))
+        if error:
+            assert refusal_in(chain) == number_of(error)
+    for call, why in (
+        (ScheduleCodeUpgrade(ParaId(U32(999)), CODE), NotRegistered),
+        (ScheduleCodeUpgrade(para_id, ValidationCode(b"no Wasm")), InvalidCode),
+    ):
+        chain.step(chain.sudo(call))
+        assert refusal_in(chain) == number_of(why)
 
 
 def test_there_are_so_many_parachains_at_most() -> None:

@@ -138,7 +138,7 @@ class Modules:
         )
         paras, configuration = self.parachains.paras, self.parachains.configuration
         self.upgrade_signals = UpgradeSignals(self.system, paras)
-        self.registrar = Registrar(self.system, configuration, paras)
+        self.registrar = Registrar(self.system, configuration, paras, self.parachains.inclusion)
         self.parathreads = Parathreads(self.system, self.parachains.scheduler)
         self.sudo = Sudo(self.system, self.dispatch)
 

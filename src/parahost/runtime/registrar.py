@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parahost.primitives import acceptance
-from parahost.primitives.basic import HeadData, ParaId, ValidationCode
+from parahost.primitives.basic import HeadData, ParaId, ValidationCode, block_at
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
 from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.configuration import Configuration
-from parahost.runtime.parachains.paras import ParaGenesisArgs, Paras
+from parahost.runtime.parachains.inclusion import Inclusion
+from parahost.runtime.parachains.paras import NotRegistered, ParaGenesisArgs, Paras
 from parahost.runtime.storage import Overlay, Reader
 from parahost.runtime.system import System
 from parahost.runtime.weights import micros, nanos
@@ -35,6 +36,14 @@ class HeadDataTooLarge(ModuleError, index=1):
         self.reason = reason
 
 
+class UpgradePlanned(ModuleError, index=2):
+    """New code is planned for the para already, or announced by its candidate that is pending."""
+
+    def __init__(self, para: ParaId) -> None:
+        super().__init__(f"another code upgrade of para {para} is under way")
+        self.para = para
+
+
 @call(0, "register", weight=lambda call: micros(250) + nanos(15) * len(call.validation_code))
 @dataclass(frozen=True, slots=True)
 class Register(RuntimeCall):
@@ -54,7 +63,20 @@ class Deregister(RuntimeCall):
     para: ParaId
 
 
-RegistrarCall = Register | Deregister
+@call(
+    2,
+    "schedule_code_upgrade",
+    weight=lambda call: micros(250) + nanos(15) * len(call.validation_code),
+)
+@dataclass(frozen=True, slots=True)
+class ScheduleCodeUpgrade(RuntimeCall):
+    """Give a para new code, as if its newest block had asked for it."""
+
+    para: ParaId
+    validation_code: ValidationCode
+
+
+RegistrarCall = Register | Deregister | ScheduleCodeUpgrade
 
 
 @event(0)
@@ -76,14 +98,17 @@ class Deregistered(RuntimeEvent):
 class Registrar(Module, pallet=Pallet(70, "Registrar")):
     """Which paras there are, by governance's decision."""
 
-    calls = (Register, Deregister)
+    calls = (Register, Deregister, ScheduleCodeUpgrade)
     events = (Registered, Deregistered)
-    errors = (InvalidCode, HeadDataTooLarge)
+    errors = (InvalidCode, HeadDataTooLarge, UpgradePlanned)
 
-    def __init__(self, system: System, configuration: Configuration, paras: Paras) -> None:
+    def __init__(
+        self, system: System, configuration: Configuration, paras: Paras, inclusion: Inclusion
+    ) -> None:
         self._system = system
         self._configuration = configuration
         self._paras = paras
+        self._inclusion = inclusion
 
     # Entry points
 
@@ -93,7 +118,8 @@ class Registrar(Module, pallet=Pallet(70, "Registrar")):
         :raises HeadTooLarge: when the head is over the limit.
         :raises AlreadyRegistered: when the para is there or comes already.
         """
-        self._check_genesis(store, call.genesis_head, call.validation_code)
+        self._check_code(store, call.validation_code)
+        self._check_head(store, call.genesis_head)
         args = ParaGenesisArgs(call.genesis_head, call.validation_code, call.parachain)
         self._paras.schedule_para_initialize(store, call.para, args)
         self._system.deposit_event(store, Registered(call.para))
@@ -104,11 +130,34 @@ class Registrar(Module, pallet=Pallet(70, "Registrar")):
         self._paras.schedule_para_cleanup(store, call.para)
         self._system.deposit_event(store, Deregistered(call.para))
 
+    @entry_point(ScheduleCodeUpgrade, origin=Root)
+    def schedule_code_upgrade(
+        self, store: Overlay, _origin: Root, call: ScheduleCodeUpgrade
+    ) -> None:
+        """:raises InvalidCode: when the code is no Wasm or over the limit.
+        :raises NotRegistered: when the para is not there.
+        :raises UpgradePlanned: when another upgrade would be lost, or this one.
+        """
+        self._check_code(store, call.validation_code)
+        if not self._paras.is_registered(store, call.para):
+            raise NotRegistered(call.para)
+        pending = self._inclusion.candidate_pending_availability(store, call.para)
+        announced = pending is not None and pending.commitments.new_validation_code is not None
+        if announced or self._paras.future_code_upgrades.contains(store, call.para):
+            raise UpgradePlanned(call.para)
+        delay = self._configuration.configuration(store).validation_upgrade_delay
+        expected_at = block_at(self._system.block_number(store) + delay)
+        self._paras.schedule_code_upgrade(store, call.para, call.validation_code, expected_at)
+
     # Routines
 
-    def _check_genesis(self, store: Reader, head: HeadData, code: ValidationCode) -> None:
-        config = self._configuration.configuration(store)
-        if unfit := acceptance.unfit_code(code, config.max_code_size):
+    def _check_code(self, store: Reader, code: ValidationCode) -> None:
+        if unfit := acceptance.unfit_code(
+            code, self._configuration.configuration(store).max_code_size
+        ):
             raise InvalidCode(unfit)
-        if too_large := acceptance.unfit_head(len(head), config.max_head_data_size):
+
+    def _check_head(self, store: Reader, head: HeadData) -> None:
+        limit = self._configuration.configuration(store).max_head_data_size
+        if too_large := acceptance.unfit_head(len(head), limit):
             raise HeadDataTooLarge(too_large)
