@@ -46,6 +46,7 @@ included_by_block = _PARACHAINS.included_by_block
 awaiting_checks = _PARACHAINS.awaiting_checks
 candidate_checks = _PARACHAINS.candidate_checks
 disputes = _PARACHAINS.disputes
+may_dispute = _PARACHAINS.may_dispute
 remote_disputes = _PARACHAINS.remote_disputes
 remote_candidates = _PARACHAINS.remote_candidates
 frozen = _PARACHAINS.frozen

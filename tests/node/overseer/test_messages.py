@@ -14,7 +14,7 @@ FROM_OUTSIDE = {
     "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
     "IssueVote": "approval voting, which comes with node/validity",
     "DisputesForChain": "the Provisioner will ask",
-    "Disputed": "the Provisioner will ask",
+    "BarredCandidates": "the Provisioner will ask",
     "UndisputedChain": "chain selection, which comes with node/validity",
 }
 """What no subsystem says, and who does."""

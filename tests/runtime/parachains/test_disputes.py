@@ -512,9 +512,10 @@ def test_disputes_leave_room_for_the_rest_of_the_block(monkeypatch: pytest.Monke
     many = tuple(
         votes(other_candidate(number), against=range(SUPERMAJORITY)) for number in range(3)
     )
-    data = replace(world.data(candidates=[world.candidate(1)]), disputes=many)
+    refused = votes(other_candidate(9), against=[1])
+    data = replace(world.data(candidates=[world.candidate(1)]), disputes=(refused, *many))
     kept = sanitize(world.host, world.state, data).inherent
-    assert kept == replace(data, disputes=many[:2])
+    assert kept == replace(data, disputes=many[:2]), "what is refused takes no room"
 
 
 @pytest.mark.guide("A56", "A57")

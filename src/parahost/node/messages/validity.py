@@ -175,7 +175,7 @@ class UndisputedChain(Request[Hash]):
 
 
 @dataclass(eq=False, slots=True)
-class Disputed(Request[frozenset[CandidateHash]]):
+class BarredCandidates(Request[frozenset[CandidateHash]]):
     """Which of these candidates nobody should back or include: those found invalid, and those that
     are disputed by more than may be liars, or though a fork has included them."""
 

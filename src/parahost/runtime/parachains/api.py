@@ -263,6 +263,10 @@ class ParachainsApi:
             sorted(self._parachains.disputes.disputes.iterate(state), key=lambda it: it[0])
         )
 
+    def may_dispute(self, state: State, session: SessionIndex, validator: ValidatorIndex) -> bool:
+        """Whether a validator of that session may begin a dispute."""
+        return self._parachains.disputes.may_open(state, session, validator)
+
     def remote_disputes(self, state: State) -> tuple[tuple[CandidateKey, RemoteState], ...]:
         """The unconcluded disputes of candidates of other forks, by session and hash."""
         remote = self._parachains.remote_disputes.remote.iterate(state)

@@ -337,14 +337,9 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     def _answering(self, store: Reader, key: CandidateKey, votes: Votes) -> Opener:
         """The first of those against it who may begin a dispute."""
         for validator in sorted(votes.invalid):
-            if self._may_open(store, key[0], validator):
+            if self.may_open(store, key[0], validator):
                 return Opener(validator)
         raise MayNotDispute(key[1], "nobody who votes against it may begin a dispute")
-
-    def _may_open(self, store: Reader, session: SessionIndex, validator: ValidatorIndex) -> bool:
-        if self.slashing.has_offended(store, session, validator):
-            return False
-        return self.opened.get(store, (session, validator)) < MAX_OPEN_DISPUTES
 
     def begun_remotely(
         self,
@@ -508,6 +503,13 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         self.due.mutate(store, block_at(at), lambda keys: (*keys, key))
 
     # Routines: lookups
+
+    def may_open(self, store: Reader, session: SessionIndex, validator: ValidatorIndex) -> bool:
+        """Whether a validator may begin one more dispute: it has done no wrong, and does not answer
+        for as many open ones as may be."""
+        if self.slashing.has_offended(store, session, validator):
+            return False
+        return self.opened.get(store, (session, validator)) < MAX_OPEN_DISPUTES
 
     def is_open(self, store: Reader, key: CandidateKey) -> bool:
         """Whether votes are taken still."""

@@ -127,10 +127,8 @@ class Making:
         """What does not fit does not keep out what comes after it."""
         size, weight = len(encode(item)), _weight(item)
         try:
-            if size > self._bytes or not weight.is_within(self._weight):
+            if size > self._bytes or not weight.is_within(self._room(item)):
                 raise NoRoom
-            if isinstance(item, DisputeStatementSet):
-                self._take_share(weight)
             admitted = judge()
         except InvalidBlock as why:
             if isinstance(item, BackedCandidate):
@@ -138,12 +136,15 @@ class Making:
             return None
         self._bytes -= size
         self._weight -= weight
+        if isinstance(item, DisputeStatementSet):
+            self._disputes_weight -= weight
         return admitted
 
-    def _take_share(self, weight: Weight) -> None:
-        if not weight.is_within(self._disputes_weight):
-            raise NoRoom
-        self._disputes_weight -= weight
+    def _room(self, item: InherentItem) -> Weight:
+        """What is left for it. Disputes have a share; what is refused takes nothing of it."""
+        if isinstance(item, DisputeStatementSet):
+            return _lesser(self._weight, self._disputes_weight)
+        return self._weight
 
     def attempt(self, judge: Callable[[], T]) -> T | None:
         try:

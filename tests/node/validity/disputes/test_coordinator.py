@@ -13,11 +13,11 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from parahost.node.messages.availability import QueryChunk
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.validity import (
+    BarredCandidates,
     BlockCandidates,
     CheckCandidate,
     CheckOutcome,
     CheckVerdict,
-    Disputed,
     DisputeMoved,
     DisputesForChain,
     DistributeHolder,
@@ -249,12 +249,12 @@ async def test_nobody_is_told_to_build_on_what_is_disputed() -> None:
         assert await ask(UndisputedChain(base, (empty, including))) == empty.block
         assert await ask(UndisputedChain(base, (including,))) == base
         both = (record.key()[1], CandidateHash(base))
-        assert await ask(Disputed(both)) == {record.key()[1]}
+        assert await ask(BarredCandidates(both)) == {record.key()[1]}
         vouching = [signed(record.key(), FOR, each) for each in range(9)]
         more = contested(record, outsiders(record)[1])
         await life.is_brought(replace(more, statements=(*vouching, more.statements[-1])))
         assert await ask(UndisputedChain(base, (empty, including))) == including.block
-        assert await ask(Disputed(both)) == frozenset()
+        assert await ask(BarredCandidates(both)) == frozenset()
 
 
 async def test_a_failed_check_disputes_and_a_second_one_says_nothing_new() -> None:

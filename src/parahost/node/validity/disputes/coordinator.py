@@ -18,11 +18,11 @@ from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
 from parahost.node.messages.utility import BlockExtrinsics, BlockHeader, RuntimeApiRequest
 from parahost.node.messages.validity import (
+    BarredCandidates,
     BlockCandidates,
     ChainDisputes,
     CheckCandidate,
     CheckVerdict,
-    Disputed,
     DisputeMoved,
     DisputesForChain,
     DistributeHolder,
@@ -106,7 +106,7 @@ class DisputeCoordinator(Subsystem):
         ImportHolders,
         DisputesForChain,
         UndisputedChain,
-        Disputed,
+        BarredCandidates,
     )
     sends: ClassVar[tuple[type[Message], ...]] = (
         BlockHeader,
@@ -181,7 +181,7 @@ class DisputeCoordinator(Subsystem):
                 self._provide(message)
             case UndisputedChain(base, blocks):
                 message.reply.answer(self._undisputed(base, blocks))
-            case Disputed(candidates):
+            case BarredCandidates(candidates):
                 message.reply.answer(frozenset(filter(self._machine.bars, candidates)))
             case _:
                 pass
@@ -221,6 +221,7 @@ class DisputeCoordinator(Subsystem):
             {at: each.info for at, each in sessions.items() if first <= at <= current},
             dict(leaf.read(api.disputes)),
             included,
+            partial(leaf.read, api.may_dispute),
         )
         return votes_for_fork(disputes.values(), fork)
 

@@ -6,12 +6,12 @@ another way: by a transaction (A59).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
 from parahost.node.validity.disputes.record import Dispute, VoteForm
-from parahost.primitives.basic import SessionIndex
+from parahost.primitives.basic import SessionIndex, ValidatorIndex
 from parahost.primitives.disputes import (
     DisputeState,
     DisputeStatementSet,
@@ -26,6 +26,7 @@ from parahost.runtime.parachains.inherent_weight import (
 )
 from parahost.runtime.parachains.validity import MAX_DISPUTED
 from parahost.runtime.parachains.windows import CandidateKey
+from parahost.runtime.weights import Weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class ForkView:
     disputes: Mapping[CandidateKey, DisputeState]
     included: Mapping[CandidateKey, Votes]
     """The candidates that the fork has included and keeps, with backing and checks that it has."""
+    may_begin: Callable[[SessionIndex, ValidatorIndex], bool]
+    """Whether the fork lets that validator begin a dispute."""
 
 
 class Urgency(IntEnum):
@@ -89,6 +92,12 @@ def votes_for_fork(disputes: Iterable[Dispute], fork: ForkView) -> tuple[Dispute
     return tuple(taken)
 
 
+def _fitting(statements: int, room: Weight) -> int:
+    """How many of the statements on one candidate there is room for."""
+    left = (room - DISPUTE).ref_time // DISPUTE_VOTE.ref_time
+    return max(min(statements, left), 0)
+
+
 def lacking(dispute: Dispute, fork: ForkView) -> LackedVotes | None:
     """The votes that the fork lacks, and would take; ``None`` when there are none."""
     info, state = fork.sessions.get(dispute.key[0]), fork.disputes.get(dispute.key)
@@ -107,10 +116,16 @@ def lacking(dispute: Dispute, fork: ForkView) -> LackedVotes | None:
     if not news:
         return None
     urgency = _urgency(state, votes, len(info.validators))
-    if urgency is Urgency.BEGINS and known is None:
+    if urgency is Urgency.BEGINS and (known is None or not _may_begin(dispute, fork)):
         return None
     is_whole = urgency is Urgency.CONCLUDES and state is None and known is None
     return LackedVotes(dispute, urgency, tuple(news), is_whole)
+
+
+def _may_begin(dispute: Dispute, fork: ForkView) -> bool:
+    """Whether one of those who dispute it may answer for it."""
+    session, _ = dispute.key
+    return any(fork.may_begin(session, validator) for validator in sorted(dispute.votes.invalid))
 
 
 def _against_first(dispute: Dispute) -> list[SignedDisputeStatement]:
