@@ -27,6 +27,8 @@ from parahost.node.utility.network_bridge import NetworkBridge
 from parahost.node.utility.peer_set_manager import PeerSetManager
 from parahost.node.utility.provisioner import Provisioner
 from parahost.node.utility.runtime_api import RuntimeApi
+from parahost.node.validity.approval_distribution import ApprovalDistribution
+from parahost.node.validity.approval_voting import ApprovalVoting
 from parahost.node.validity.candidate_checking import CandidateChecking
 from parahost.node.validity.chain_selection import ChainSelection
 from parahost.node.validity.disputes.coordinator import DisputeCoordinator
@@ -89,6 +91,12 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     AvailabilityDistribution: lambda node: AvailabilityDistribution(node.ports.keystore),
     AvailabilityRecovery: lambda node: AvailabilityRecovery(),
     CandidateChecking: lambda node: CandidateChecking(),
+    ApprovalVoting: lambda node: ApprovalVoting(
+        node.ports.keystore, node.ports.database, node.parameters, node.chain.finalized.number
+    ),
+    ApprovalDistribution: lambda node: ApprovalDistribution(
+        node.ports.verifier, int(node.parameters.slot_duration_ms), node.chain.finalized.number
+    ),
     ChainSelection: lambda node: ChainSelection(node.viability, node.chain, node.reconsider_forks),
     BitfieldSigning: lambda node: BitfieldSigning(
         node.ports.keystore, node.parameters.slot_duration_s

@@ -12,11 +12,14 @@ from parahost.chain.errors import UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.node.authoring.proposer import BlockProposer
 from parahost.node.messages.utility import BlockAuthorshipData
-from parahost.primitives.basic import U32, U64, Hash, ParaId, Slot
+from parahost.primitives.basic import U32, U64, Hash, ParaId, SessionIndex, Slot
 from parahost.primitives.header import BABE_ENGINE, Block, Consensus, Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import CandidateValidityDisagreement, MisbehaviorReport
 from parahost.runtime import inherents
+from parahost.runtime.parachains.approvals import CandidateAccepted
+from parahost.runtime.parachains.sanitize import NO_CHECKS
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.parathreads import Claim
 from parahost.runtime.storage import State
 from parahost.runtime.weights import millis
@@ -32,6 +35,7 @@ from tests.runtime.test_contradictions import (
     candidate,
 )
 from tests.runtime.test_staking import STAKE, STAKED, stake
+from tests.runtime.test_validity import checked, including
 from tests.runtime.world import NAMES, Chain, weigh
 
 
@@ -43,9 +47,10 @@ class Provisioner:
         chain: Chain,
         inherent: ParachainsInherentData | None = None,
         misbehavior: Sequence[MisbehaviorReport] = (),
+        checks: NoteChecks = NO_CHECKS,
     ) -> None:
         inherent = inherent or ParachainsInherentData((), (), (), chain.header)
-        self._data = BlockAuthorshipData(inherent, tuple(misbehavior))
+        self._data = BlockAuthorshipData(inherent, checks, tuple(misbehavior))
 
     async def ask(self, request: object) -> BlockAuthorshipData:
         return self._data
@@ -84,6 +89,7 @@ def proposer(
     journal: Any = None,
     inherent: ParachainsInherentData | None = None,
     misbehavior: Sequence[MisbehaviorReport] = (),
+    checks: NoteChecks = NO_CHECKS,
     state_of: Callable[[Hash], State] | None = None,
 ) -> BlockProposer:
     genesis = chain.genesis
@@ -91,7 +97,7 @@ def proposer(
         U64(genesis.slot_duration_ms), U64(genesis.epoch_length), (U64(1), U64(4))
     )
     parts: Any = (
-        Provisioner(chain, inherent, misbehavior),
+        Provisioner(chain, inherent, misbehavior, checks),
         chain.runtime,
         At(seconds),
         journal or Silence(),
@@ -229,3 +235,26 @@ async def test_contradictions_are_brought_to_the_chain_and_cost_their_author() -
     assert len(made.extrinsics) == 5, "two inherents, two reports, a transaction"
     chain.state = chain.execute(made).state
     assert stake(chain, NAMES[OFFENDER]) == STAKE * 9 // 10 * 9 // 10
+
+
+@pytest.mark.guide("A104")
+async def test_checks_follow_the_inherents_and_a_candidate_is_accepted() -> None:
+    chain, record = including()
+    checks = NoteChecks((checked(chain, record),))
+    made = await proposed(chain, checks=checks)
+    assert made is not None
+    assert made.extrinsics[2] == inherents.checks(checks)
+    assert len(made.extrinsics) == 4
+    chain.state = chain.execute(made).state
+    assert CandidateAccepted(*record.key()) in chain.events()
+
+
+async def test_checks_that_are_refused_leave_a_block_without_them() -> None:
+    """Its parachains stay."""
+    (chain, record), lines = including(), Lines()
+    wrong = replace(checked(chain, record), session=SessionIndex(U32(77)))
+    made = await proposed(chain, journal=lines, checks=NoteChecks((wrong,)))
+    assert made is not None
+    assert lines.events == ["author.refused"]
+    assert len(made.extrinsics) == 2
+    chain.execute(made)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import trio
 import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.utility import (
@@ -19,19 +21,23 @@ from parahost.node.messages.utility import (
     ProvisionMisbehavior,
     RequestBlockAuthorshipData,
 )
-from parahost.node.overseer import Overseer
+from parahost.node.messages.validity import ChecksForChain
+from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.utility.provisioner import (
     MAX_MISBEHAVIOR,
     Provisioner,
     ProvisioningJob,
 )
+from parahost.primitives.approval import SecondaryChecks
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import (
+    H256,
     H512,
     U32,
     U64,
     ZERO_HASH,
     BabeId,
+    CandidateHash,
     SessionIndex,
     Slot,
     ValidatorIndex,
@@ -47,8 +53,11 @@ from parahost.primitives.statements import (
     Valid,
 )
 from parahost.runtime.parachains.sanitize import sanitize
+from parahost.runtime.parachains.validity import NoteChecks
 from tests.node.availability.world import RelayChain, hash_of
 from tests.node.harness import ListJournal, make_overseer, running
+from tests.node.validity.nodes import SLOT_S, Network, include
+from tests.node.validity.nodes import relay_chain as checking_chain
 from tests.runtime.parachains.world import World
 
 VALIDATORS = 6
@@ -58,10 +67,23 @@ def relay_chain() -> RelayChain:
     return RelayChain(World(validators=VALIDATORS, parachains=[100, 101]))
 
 
-def node(chain: RelayChain) -> Overseer:
-    host = chain.world.host
-    provisioner = Provisioner(lambda state, data: sanitize(host, state, data))
-    return make_overseer([provisioner])
+class Voting(Subsystem):
+    """Approval voting: what it knows of checks that the chain lacks."""
+
+    name = "voting"
+    receives = (ChecksForChain,)
+
+    def __init__(self, checks: Sequence[SecondaryChecks] = ()) -> None:
+        self.checks = tuple(checks)
+
+    def on_message(self, message: Message) -> None:
+        assert isinstance(message, ChecksForChain)
+        message.reply.answer(self.checks)
+
+
+def node(chain: RelayChain, checks: Sequence[SecondaryChecks] = ()) -> Overseer:
+    provisioner = Provisioner(partial(sanitize, chain.world.host))
+    return make_overseer([provisioner, Voting(checks)])
 
 
 async def provide(
@@ -228,3 +250,22 @@ def test_whatever_comes_in_the_runtime_accepts_what_goes_out(
     CHAIN.on(HEAD).add_block(data.inherent)  # raises when anything in it is wrong
     if any(way == 0 for _, way in candidates):
         assert len(data.inherent.backed_candidates) == 1
+
+
+@pytest.mark.guide("A103", "A104")
+async def test_it_hands_out_of_the_checks_what_the_chain_takes(autojump_clock: MockClock) -> None:
+    """What is not included here, or is not known of the session, stays out."""
+    chain = checking_chain()
+    block, _ = include(chain, 100, 101)
+    network = Network(chain, range(VALIDATORS))
+    async with network.running(block):
+        await trio.sleep(2 * SLOT_S)
+        await network.imports(head := chain.add())
+        good = await network.nodes[0].overseer.ask(ChecksForChain(head.hash()))
+    bad = replace(good[0], candidate_hash=CandidateHash(H256(bytes(32))))
+    overseer = node(chain, (bad, *good))
+    async with running(overseer, [chain.leaf(head)]):
+        data = await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+    assert len(good) == 2
+    assert data.checks == NoteChecks(good)
+    chain.on(head).add_block(data.inherent, checks=data.checks.checks)

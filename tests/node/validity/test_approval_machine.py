@@ -313,6 +313,18 @@ def test_forks_that_lost_are_forgotten_and_unsettled_candidates_are_not() -> Non
     assert not node.machine.knows(two.hash)
 
 
+def test_an_unsettled_candidate_outlives_the_blocks_around_it() -> None:
+    """Of final blocks those without one are forgotten: no path leads back to it."""
+    node, parent = Node(), ONE.hash
+    node.hears(ONE, CandidatesFinal(*ref(ONE)))
+    for number in range(2, 7):
+        block = checked(f"block {number}", number, parent)
+        node.hears(block, CandidatesFinal(*ref(block)))
+        parent = block.hash
+    assert node.machine.unsettled() == (A.key(),)
+    assert [it.record for it, _ in node.machine.on_fork(parent)] == [A]
+
+
 def test_what_is_settled_on_one_fork_is_not_on_another() -> None:
     """The same candidate above finality: only what is final is settled."""
     again = checked("again", 2, ONE.hash, candidate("a", slot=101))

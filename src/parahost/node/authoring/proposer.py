@@ -35,6 +35,8 @@ from parahost.runtime.executive import BlockBuilder, Runtime
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.module import RuntimeCall
+from parahost.runtime.parachains.sanitize import NO_CHECKS
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.storage import State
 
 log = logging.getLogger(__name__)
@@ -87,17 +89,21 @@ class BlockProposer:
 
         timestamp = inherents.timestamp(self._timestamp_ms(slot, state))
 
-        def begun(paras: ParachainsInherentData) -> BlockBuilder:
+        def begun(paras: ParachainsInherentData, checks: NoteChecks) -> BlockBuilder:
             builder = self._runtime.new_block(state, header, (pre_digest,))
             builder.apply(timestamp)
             builder.apply(inherents.parachains(paras))
+            if checks:
+                builder.apply(inherents.checks(checks))
             return builder
 
-        async def begin(paras: ParachainsInherentData) -> BlockBuilder:
-            return await self._executor.run(partial(begun, paras))
+        async def begin(
+            paras: ParachainsInherentData, checks: NoteChecks = NO_CHECKS
+        ) -> BlockBuilder:
+            return await self._executor.run(partial(begun, paras, checks))
 
         async def whole() -> BlockBuilder:
-            builder = await begin(data.inherent)
+            builder = await begin(data.inherent, data.checks)
             await self._add(builder, reports_for_chain(data.misbehavior), deadline)
             await self._add(builder, self._transactions(), deadline)
             return builder
@@ -127,7 +133,7 @@ class BlockProposer:
                 return await self._overseer.ask(RequestBlockAuthorshipData(parent))
             except Unanswered:
                 pass
-        return BlockAuthorshipData(_nothing_of_paras(header), ())
+        return BlockAuthorshipData(_nothing_of_paras(header), NO_CHECKS, ())
 
     def _timestamp_ms(self, slot: Slot, parent: State) -> int:
         """Our time, moved into the slot if it lies outside, and not before what the parent's

@@ -21,6 +21,7 @@ from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.parachains.validity import NoteChecks
 
 T = TypeVar("T")
 
@@ -120,16 +121,18 @@ class ProvisionBackable(Message):
 
 @dataclass(frozen=True, slots=True)
 class BlockAuthorshipData:
-    """What a block author finds ready: the inherent, and reports of misbehaviour for the chain."""
+    """What a block author finds ready: the inherent, what is known of the checks of candidates, and
+    reports of misbehaviour for the chain."""
 
     inherent: ParachainsInherentData
+    checks: NoteChecks
     misbehavior: tuple[MisbehaviorReport, ...]
 
 
 @dataclass(eq=False, slots=True)
 class RequestBlockAuthorshipData(Request[BlockAuthorshipData]):
-    """What to put into a child of that block (A104). The inherent is always acceptable to its
-    runtime (D15). Dropped when that block is no active leaf."""
+    """What to put into a child of that block (A104). Inherent and checks are always acceptable to
+    its runtime (D15). Dropped when that block is no active leaf."""
 
     relay_parent: Hash
 

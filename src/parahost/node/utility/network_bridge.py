@@ -40,7 +40,7 @@ from parahost.node.messages.network import (
     View,
 )
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal
-from parahost.node.messages.validity import DisputeRequested
+from parahost.node.messages.validity import ApprovalNetwork, DisputeRequested
 from parahost.node.overseer import Subsystem
 from parahost.node.protocols import GOSSIP_LIMITS, NOTIFICATIONS, REQUESTS
 from parahost.ports import network as port
@@ -114,6 +114,7 @@ class NetworkBridge(Subsystem):
         StatementNetwork,
         AvailabilityNetwork,
         BitfieldNetwork,
+        ApprovalNetwork,
         CollationNetwork,
         PeerSetNetwork,
         PoVRequested,

@@ -1,8 +1,9 @@
 """The Provisioner: what a block author finds ready (A103, A104, D15).
 
-It collects signed bitfields and backable candidates per relay parent, and misbehaviour. The
-inherent that it hands out is what the runtime of that parent accepts; when in doubt it is empty,
-and the block is a block all the same. Disputes will have their place beside them.
+It collects signed bitfields and backable candidates per relay parent, and misbehaviour; and it
+asks for the checks of included candidates. What it hands out is what the runtime of that parent
+accepts; when in doubt it is nothing, and the block is a block all the same. Disputes will have
+their place beside them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.base import Message
+from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import (
     BlockAuthorshipData,
@@ -21,6 +22,7 @@ from parahost.node.messages.utility import (
     ProvisionMisbehavior,
     RequestBlockAuthorshipData,
 )
+from parahost.node.messages.validity import ChecksForChain
 from parahost.node.overseer import Subsystem
 from parahost.node.utility.evidence import weight_of
 from parahost.primitives.availability import SignedAvailabilityBitfield
@@ -29,10 +31,11 @@ from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.parachains.sanitize import Sanitized
+from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.storage import State
 
-Sanitize = Callable[[State, ParachainsInherentData], Sanitized]
-"""What of an inherent the runtime of a child of the state's block accepts."""
+Sanitize = Callable[[State, ParachainsInherentData, NoteChecks], Sanitized]
+"""What of an inherent and of checks the runtime of a child of the state's block accepts."""
 
 MAX_BACKABLE_PER_PARA = 8
 """Candidates kept for one para; the first one that the runtime accepts is used."""
@@ -82,6 +85,8 @@ class Provisioner(Subsystem):
         RequestBlockAuthorshipData,
     )
 
+    sends = (ChecksForChain,)
+
     def __init__(self, sanitize: Sanitize) -> None:
         self._sanitize = sanitize
         self._jobs: dict[Hash, ProvisioningJob] = {}
@@ -116,8 +121,8 @@ class Provisioner(Subsystem):
             return
 
         async def provide() -> None:
-            data = await self._collect(job)
-            request.reply.answer(BlockAuthorshipData(data, self._reports()))
+            found = await self._collect(job)
+            request.reply.answer(BlockAuthorshipData(found.inherent, found.checks, self._reports()))
 
         self.ctx.spawn(None, provide, "provide inherent")
 
@@ -126,7 +131,7 @@ class Provisioner(Subsystem):
         weights = sorted(self._misbehavior, reverse=True)
         return tuple(report for weight in weights for report in self._misbehavior[weight])
 
-    async def _collect(self, job: ProvisioningJob) -> ParachainsInherentData:
+    async def _collect(self, job: ProvisioningJob) -> Sanitized:
         state = job.leaf.state
         collected = ParachainsInherentData(
             tuple(job.bitfields[index] for index in sorted(job.bitfields)),
@@ -134,12 +139,19 @@ class Provisioner(Subsystem):
             (),
             job.leaf.header,
         )
-        sanitized = await self.ctx.executor.run(lambda: self._sanitize(state, collected))
+        checks = await self._checks(job)
+        sanitized = await self.ctx.executor.run(lambda: self._sanitize(state, collected, checks))
         for backed in sanitized.inherent.backed_candidates:
             self._record("provisioner.provided", backed)
         for each in sanitized.dropped:
             self._record("provisioner.dropped", each.backed, reason=each.reason)
-        return sanitized.inherent
+        return sanitized
+
+    async def _checks(self, job: ProvisioningJob) -> NoteChecks:
+        try:
+            return NoteChecks(await self.ctx.ask(ChecksForChain(job.leaf.hash)))
+        except Unanswered:  # the next block came in between
+            return NoteChecks(())
 
     def _record(self, event: str, backed: BackedCandidate, **fields: object) -> None:
         self.ctx.journal.record(

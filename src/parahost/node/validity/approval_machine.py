@@ -270,8 +270,8 @@ class ApprovalMachine:
 
     def _finalized(self, block: Hash, number: BlockNumber) -> None:
         """Other forks are over. Of what is final, only unsettled candidates are of interest."""
+        lasting = {block, *(b.hash for b in self._blocks.values() if b.number <= self._final)}
         self._final = max(number, self._final)
-        lasting = {block}
         below = self._blocks.get(block)
         while below is not None and below.parent in self._blocks:
             lasting.add(below.parent)

@@ -175,6 +175,8 @@ class ApprovalVoting(Subsystem):
     # Blocks
 
     def _meet(self, block: CheckedBlock) -> None:
+        if self._machine.knows(block.hash):  # work on it has begun again
+            return
         self.ctx.send(DistributeChecksOf(block))
         self._handle(block)
 
@@ -198,8 +200,7 @@ class ApprovalVoting(Subsystem):
                 met = await self.ctx.ask(asked)
             except Unanswered:  # finality has left it meanwhile
                 return
-            if not self._machine.knows(block):
-                self._meet(met)
+            self._meet(met)
         self._read_noted(leaf)
 
     async def _recall(self, leaf: ActiveLeaf) -> None:

@@ -8,7 +8,7 @@ from parahost.primitives.basic import SessionIndex
 from parahost.primitives.scale import decode, encode
 from parahost.runtime.parachains.windows import CandidateKey
 
-TABLE = "own checks"
+OWN_CHECKS = "own checks"
 REMEMBERED_SESSIONS = 6
 """For how many sessions they are kept at most; a candidate that is settled needs them no more."""
 
@@ -21,25 +21,25 @@ class OwnChecks:
 
     def get(self, key: CandidateKey) -> Approval | None:
         """The approval that this node has signed of a candidate."""
-        found = self._database.get(TABLE, _key(key))
+        found = self._database.get(OWN_CHECKS, _key(key))
         return None if found is None else decode(Approval, found)
 
     def keep(self, key: CandidateKey, approval: Approval) -> None:
         """Remember it, and forget what is old."""
         batch = Batch()
-        batch.put(TABLE, _key(key), encode(approval))
+        batch.put(OWN_CHECKS, _key(key), encode(approval))
         oldest = SessionIndex(max(key[0] - REMEMBERED_SESSIONS, 0))  # type: ignore[arg-type]
-        for old, _ in self._database.scan(TABLE):
+        for old, _ in self._database.scan(OWN_CHECKS):
             if old >= _session(oldest):
                 break
-            batch.delete(TABLE, old)
+            batch.delete(OWN_CHECKS, old)
         self._database.write(batch, durable=False)
 
     def forget(self, key: CandidateKey) -> None:
         """The candidate is settled."""
-        if self._database.get(TABLE, _key(key)) is not None:
+        if self._database.get(OWN_CHECKS, _key(key)) is not None:
             batch = Batch()
-            batch.delete(TABLE, _key(key))
+            batch.delete(OWN_CHECKS, _key(key))
             self._database.write(batch, durable=False)
 
 
