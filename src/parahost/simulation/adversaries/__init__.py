@@ -16,6 +16,11 @@ from parahost.simulation.adversaries.backers import (
     SecondsWrongRoot,
     VouchesBlindly,
 )
+from parahost.simulation.adversaries.checkers import (
+    ApprovesUnchecked,
+    AssignsItselfFalsely,
+    WithholdsChecks,
+)
 from parahost.simulation.adversaries.chunks import (
     ClaimsUnseen,
     SendsWrongChunks,
@@ -27,6 +32,12 @@ from parahost.simulation.adversaries.collators import (
     SlowCollator,
     SpamsAdvertisements,
     TwoCollations,
+)
+from parahost.simulation.adversaries.disputants import (
+    DisputesValid,
+    FloodsDisputes,
+    VotesBothWays,
+    VotesLate,
 )
 from parahost.simulation.adversaries.flooders import (
     FloodsBitfields,
@@ -67,6 +78,13 @@ KINDS: Mapping[str, type[Adversary]] = {
         TwoCollations,
         GarbageAuthor,
         Stranger,
+        ApprovesUnchecked,
+        WithholdsChecks,
+        AssignsItselfFalsely,
+        DisputesValid,
+        VotesBothWays,
+        VotesLate,
+        FloodsDisputes,
     )
 }
 """All adversaries by their names in TOML."""
@@ -74,14 +92,18 @@ KINDS: Mapping[str, type[Adversary]] = {
 __all__ = [
     "KINDS",
     "Adversary",
+    "ApprovesUnchecked",
+    "AssignsItselfFalsely",
     "BacksWrongData",
     "CensoringAuthor",
     "ClaimsUnseen",
     "ContradictsItself",
+    "DisputesValid",
     "EmptyAuthor",
     "EquivocatingAuthor",
     "EquivocatingVoter",
     "FloodsBitfields",
+    "FloodsDisputes",
     "FloodsStatements",
     "FloodsViews",
     "GarbageAuthor",
@@ -97,7 +119,10 @@ __all__ = [
     "SpamsAdvertisements",
     "Stranger",
     "TwoCollations",
+    "VotesBothWays",
+    "VotesLate",
     "VouchesBlindly",
+    "WithholdsChecks",
     "WithholdsChunks",
     "WithholdsPoV",
 ]

@@ -17,7 +17,6 @@ from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, 
 from parahost.node.node import Node, Role
 from parahost.node.protocols import BITFIELD_DISTRIBUTION, NOTIFICATIONS, STATEMENT_DISTRIBUTION
 from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
-from parahost.ports import KeyType
 from parahost.primitives.basic import (
     H256,
     H512,
@@ -29,7 +28,6 @@ from parahost.primitives.basic import (
     HeadData,
     ParaId,
     ValidationCodeHash,
-    ValidatorIndex,
 )
 from parahost.primitives.candidates import (
     CandidateCommitments,
@@ -40,7 +38,6 @@ from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.scale import BitVec, encode
 from parahost.primitives.statements import Seconded
 from parahost.runtime import api
-from parahost.runtime.storage import State
 from parahost.simulation.adversaries.adversary import Adversary
 from parahost.simulation.adversaries.insider import Insider
 from parahost.simulation.build import Alteration, Build
@@ -81,7 +78,7 @@ class FloodsStatements(Flooder):
 
     def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
         state = node.chain.state(head)
-        own = flood.own_index(state)
+        own = flood.own_index(api.validators(state))
         paras = assign(api.validator_groups(state), api.availability_cores(state))
         para = next((p for p, each in paras.items() if own in each.group), ParaId(U32(0)))
         while own is not None:
@@ -102,7 +99,7 @@ class FloodsBitfields(Flooder):
 
     def messages(self, flood: _Flood, node: Node, head: Hash) -> Iterator[bytes]:
         state = node.chain.state(head)
-        own, cores = flood.own_index(state), len(api.availability_cores(state))
+        own, cores = flood.own_index(api.validators(state)), len(api.availability_cores(state))
         while own is not None:
             bits = BitVec.of(flood.random.below(2) == 1 for _ in range(cores))
             signed = flood.claim(node, head, bits, own)
@@ -133,14 +130,6 @@ class _Flood(Insider):
         self.random = build.streams.stream(flooder.kind)
         self._flooder = flooder
         build.jobs.append(self._flood)
-
-    def own_index(self, state: State) -> ValidatorIndex | None:
-        """Who we are in the session of the state's children."""
-        own = self._keys.public_keys(KeyType.PARACHAIN)
-        for index, key in enumerate(api.validators(state)):
-            if bytes(key) in own:
-                return ValidatorIndex(U32(index))
-        return None
 
     async def _flood(self, node: Node) -> None:
         send, receive = trio.open_memory_channel[Hash](64)

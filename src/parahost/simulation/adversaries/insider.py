@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from parahost.crypto import sr25519
 from parahost.node.messages.base import Message
 from parahost.node.node import Node
 from parahost.ports import KeyType
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import H512, Hash, ValidatorIndex, ValidatorSignature
+from parahost.primitives.basic import (
+    H512,
+    U32,
+    Hash,
+    ValidatorId,
+    ValidatorIndex,
+    ValidatorSignature,
+)
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import (
     SignedStatement,
@@ -66,10 +73,22 @@ class Insider:
         signature = self._sign(state, own, unsigned.payload(_signing(state, head)))
         return SignedAvailabilityBitfield(bitfield, own, signature)
 
-    def _sign(self, state: State, own: ValidatorIndex, payload: bytes) -> ValidatorSignature:
-        key = self._keys.get(KeyType.PARACHAIN, api.validators(state)[own])
+    def sign_as(self, public: ValidatorId, payload: bytes) -> ValidatorSignature:
+        """With one of its validator keys, whatever it signs."""
+        key = self._keys.get(KeyType.PARACHAIN, public)
         assert isinstance(key, sr25519.Keypair), "validators' keys are"
         return ValidatorSignature(H512(sr25519.sign(key, payload)))
+
+    def own_index(self, validators: Sequence[ValidatorId]) -> ValidatorIndex | None:
+        """Who it is among these."""
+        own = self._keys.public_keys(KeyType.PARACHAIN)
+        for index, key in enumerate(validators):
+            if bytes(key) in own:
+                return ValidatorIndex(U32(index))
+        return None
+
+    def _sign(self, state: State, own: ValidatorIndex, payload: bytes) -> ValidatorSignature:
+        return self.sign_as(api.validators(state)[own], payload)
 
 
 def _signing(state: State, head: Hash) -> SigningContext:

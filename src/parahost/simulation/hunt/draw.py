@@ -17,6 +17,7 @@ from parahost.simulation.hunt.troubles import (
     draw_adversaries,
     draw_faults,
     draw_strangers,
+    draw_verdict_makers,
 )
 from parahost.simulation.network import Geography, LinkQuality, Uniform
 from parahost.simulation.network.geography import REGIONS
@@ -44,6 +45,7 @@ def draw(seed: int) -> Scenario:
     stage = TroubleSite(node_roles(shape), shape.cores, troubled, shape.slot_s)
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
+    adversaries += draw_verdict_makers(Dice(streams.stream("verdicts")), stage, adversaries, faults)
     adversaries += draw_strangers(Dice(streams.stream("strangers")))
     blocks = troubled + calm if troubled else AFTERWARDS
     drawn = Scenario(

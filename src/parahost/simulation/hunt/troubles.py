@@ -15,13 +15,20 @@ from parahost.node.node import Role
 from parahost.simulation.adversaries import (
     KINDS,
     Adversary,
+    ApprovesUnchecked,
+    AssignsItselfFalsely,
     CensoringAuthor,
     ClaimsUnseen,
+    DisputesValid,
     EmptyAuthor,
     EquivocatingAuthor,
     EquivocatingVoter,
+    FloodsDisputes,
     NeverClaims,
     Stranger,
+    VotesBothWays,
+    VotesLate,
+    WithholdsChecks,
 )
 from parahost.simulation.faults import (
     BadLinks,
@@ -54,6 +61,17 @@ HARMLESS_TO_GROUPS: tuple[type[Adversary], ...] = (
 )
 """Of all others there must be less than a half in each group: what a group vouches for is
 believed (D7)."""
+VERDICT_MAKERS: tuple[type[Adversary], ...] = (
+    ApprovesUnchecked,
+    WithholdsChecks,
+    AssignsItselfFalsely,
+    DisputesValid,
+    VotesBothWays,
+    VotesLate,
+    FloodsDisputes,
+)
+"""Adversaries in checks and disputes: they are drawn apart, so that a seed's other troubles stay
+what they were before there were any."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +134,28 @@ def _bad_validators(dice: Dice, stage: TroubleSite) -> tuple[Adversary, ...]:
     able = [
         kind
         for kind in KINDS.values()
-        if kind.role is Role.VALIDATOR and (backers or kind in HARMLESS_TO_GROUPS)
+        if kind.role is Role.VALIDATOR and kind not in VERDICT_MAKERS
+        if backers or kind in HARMLESS_TO_GROUPS
     ]
     return tuple(
         kind(who=dice.some(bad if kind in HARMLESS_TO_GROUPS else backers))
         for kind in dice.some(able, most=3)
     )
+
+
+def draw_verdict_makers(
+    dice: Dice, stage: TroubleSite, adversaries: Sequence[Adversary], faults: Sequence[Fault]
+) -> tuple[Adversary, ...]:
+    """Some of those who are bad already, or others as far as more may be."""
+    bad = {name for one in adversaries for name in one.who if name in stage.validators}
+    lost = {name for fault in faults if isinstance(fault, DamagedRows) for name in fault.who}
+    free = stage.may_be_bad - len(bad | lost)
+    if dice.chance(0.5) or not (bad or free):
+        return ()
+    whole = [name for name in stage.validators if name not in bad | lost]
+    more = dice.exactly(dice.between(0 if bad else 1, free), whole)
+    able = tuple(name for name in stage.validators if name in bad or name in more)
+    return tuple(kind(who=dice.some(able)) for kind in dice.some(VERDICT_MAKERS, most=3))
 
 
 def draw_strangers(dice: Dice) -> tuple[Adversary, ...]:
