@@ -32,6 +32,10 @@ LIMITS = {
     "a message is large from": f"{limits.SMALL_MESSAGE_BYTES // KIB} KiB",
     "subscriptions of a connection": str(limits.MAX_SUBSCRIPTIONS_OF_CONNECTION),
     "subscriptions together": str(limits.MAX_SUBSCRIPTIONS),
+    "`chainHead_v1_follow` of a connection": str(limits.MAX_FOLLOWS_OF_CONNECTION),
+    "blocks that one follow has pinned": str(limits.MAX_PINNED),
+    "operations of one follow at a time": str(limits.MAX_OPERATIONS),
+    "broadcasts of a connection at a time": str(limits.MAX_BROADCASTS),
     "events that wait for a subscription": str(limits.MAX_UNTOLD_EVENTS),
     "storage keys in a request, or on a page": str(limits.MAX_KEYS),
 }

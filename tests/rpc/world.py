@@ -146,6 +146,12 @@ class Client:
         assert (answer["jsonrpc"], answer["id"]) == ("2.0", self._ids)
         return answer
 
+    async def batch(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The answers to all of them."""
+        answers = await self.ask(json.dumps(requests))
+        assert isinstance(answers, list)
+        return answers
+
     async def call(self, method: str, *params: Any) -> Any:
         """The result."""
         answer = await self.raw_call(method, *params)

@@ -142,3 +142,53 @@ class CallFailed(StateError):
 class TooManyKeys(RpcError):
     def __init__(self, count: int, limit: int) -> None:
         super().__init__(4002, f"count exceeds maximum value. value: {count}, max: {limit}")
+
+
+# Transactions
+
+
+class BadFormat(RpcError):
+    """The extrinsic cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(1001, f"Extrinsic has invalid format: {why}")
+
+
+class TransactionRefused(RpcError):
+    """The runtime or the pool does not take it; ``data`` says why."""
+
+
+# chainHead
+
+
+class TooManyFollows(RpcError):
+    def __init__(self) -> None:
+        super().__init__(-32800, "Maximum number of chainHead_follow has been reached")
+
+
+class NotPinned(RpcError):
+    """The block is none that the subscription has told of, or it was let go."""
+
+    def __init__(self) -> None:
+        super().__init__(-32801, "Invalid block hash")
+
+
+class NeedsRuntime(RpcError):
+    """The subscription was begun without the runtime."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            -32802, "The runtime updates flag must be set for the chainHead_follow subscription"
+        )
+
+
+class NotWaiting(RpcError):
+    """No operation of that name waits to be continued."""
+
+    def __init__(self) -> None:
+        super().__init__(-32803, "Wait-for-continue event was not generated for the subscription")
+
+
+class NamedTwice(RpcError):
+    def __init__(self) -> None:
+        super().__init__(-32804, "Received duplicate hashes for the chainHead_unpin")

@@ -47,3 +47,18 @@ def version_form(version: RuntimeVersion) -> Json:
         "transactionVersion": version.transaction_version,
         "stateVersion": version.state_version,
     }
+
+
+def runtime_form(version: RuntimeVersion) -> Json:
+    """As the newer methods tell it."""
+    return {
+        "type": "valid",
+        "spec": {
+            "specName": version.spec_name,
+            "implName": version.impl_name,
+            "specVersion": version.spec_version,
+            "implVersion": version.impl_version,
+            "transactionVersion": version.transaction_version,
+            "apis": {hex_of(id_): number for id_, number in version.apis},
+        },
+    }

@@ -71,10 +71,20 @@ MAX_SUBSCRIPTIONS: Final = 4096
 MAX_UNTOLD_EVENTS: Final = 512
 """So many blocks may come while a client does not read."""
 
+MAX_FOLLOWS_OF_CONNECTION: Final = 4
+MAX_PINNED: Final = 512
+"""Blocks that one `chainHead_v1_follow` has told of and its client has not let go."""
+MAX_OPERATIONS: Final = 16
+"""Of one follow at a time."""
+MAX_BROADCASTS: Final = 16
+"""Of one connection at a time."""
+
 # What one call may ask for
 
 MAX_KEYS: Final = 1000
 """Storage keys in one request, or on one page."""
+ITEMS_TOLD: Final = 256
+"""Storage items in one event."""
 
 
 def send_patience_s(size: int) -> float:

@@ -15,8 +15,10 @@ from typing import Annotated, Any
 
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.header import Extrinsic
+from parahost.primitives.ss58 import BadAddress, ss58_decode
 from parahost.rpc.errors import InvalidParams
 from parahost.rpc.values import Json
+from parahost.runtime.origin import AccountId
 
 
 class Unreadable(Exception):
@@ -50,6 +52,16 @@ def _hash(value: Json) -> Hash:
     if len(data) != 32:
         raise Unreadable
     return typing.cast(Hash, data)
+
+
+def _account(value: Json) -> AccountId:
+    """An address of any network, or the account's bytes."""
+    if not isinstance(value, str):
+        raise Unreadable
+    try:
+        return AccountId(ss58_decode(value).account)
+    except BadAddress:
+        return AccountId(_hash(value))
 
 
 def _u32(value: Json) -> int:
@@ -86,9 +98,47 @@ HexBytes = Annotated[bytes, ParameterShape("hex bytes", _hex)]
 StorageKey = Annotated[bytes, ParameterShape("hex storage key", _hex)]
 BlockHash = Annotated[Hash, ParameterShape("block hash", _hash)]
 TransactionBytes = Annotated[Extrinsic, ParameterShape("hex extrinsic", _hex)]
+Account = Annotated[AccountId, ParameterShape("account, as SS58 or hex", _account)]
 Count = Annotated[int, ParameterShape("number", _u32)]
 Numbers = Annotated[
     BlockNumber | tuple[BlockNumber, ...], ParameterShape("block number, or list of them", _numbers)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StorageQuery:
+    """What the newer methods ask of storage: ``kind`` is `value`, `hash`,
+    `closestDescendantMerkleValue`, `descendantsValues` or `descendantsHashes`."""
+
+    key: bytes
+    kind: str
+    start: bytes | None
+
+
+def _storage_query(value: Json) -> StorageQuery:
+    if not isinstance(value, dict):
+        raise Unreadable
+    start = value.get("paginationStartKey")
+    kind = value.get("type")
+    if kind not in STORAGE_KINDS or value.keys() - {"key", "type", "paginationStartKey"}:
+        raise Unreadable
+    return StorageQuery(_hex(value.get("key")), kind, None if start is None else _hex(start))
+
+
+def _one_or_more(value: Json) -> tuple[Hash, ...]:
+    return tuple(map(_hash, value)) if isinstance(value, list) else (_hash(value),)
+
+
+STORAGE_KINDS = (
+    "value",
+    "hash",
+    "closestDescendantMerkleValue",
+    "descendantsValues",
+    "descendantsHashes",
+)
+AskedItem = Annotated[StorageQuery, ParameterShape("storage item", _storage_query)]
+BlockHashes = Annotated[
+    tuple[Hash, ...], ParameterShape("block hash, or list of them", _one_or_more)
 ]
 
 _PLAIN = {

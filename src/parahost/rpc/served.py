@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
 from parahost.chain.chain import Chain
 from parahost.chain.errors import StateUnavailable, UnknownBlock
+from parahost.chain.pool.pool import transaction_hash
 from parahost.node.node import Node
 from parahost.ports import Executor
 from parahost.primitives.basic import Hash
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_BODIES_KEPT: Final = 64
+
 
 class ServedNode:
     """A node, with what clients want to know beside it."""
@@ -37,6 +41,8 @@ class ServedNode:
         self.feed = ChainFeed(node.chain)
         self.started_at = node.chain.best.number
         self._executor = executor
+        self.transactions_in = lru_cache(_BODIES_KEPT)(self._transactions_in)
+        """The names of a block's transactions; many who watch look at the same blocks."""
 
     @property
     def chain(self) -> Chain:
@@ -62,6 +68,9 @@ class ServedNode:
             raise NoSuchBlock(block) from None
         except StateUnavailable:
             raise StateDiscarded(block) from None
+
+    def _transactions_in(self, block: Hash) -> tuple[Hash, ...]:
+        return tuple(transaction_hash(extrinsic) for extrinsic in self.chain.body(block) or ())
 
     async def work(self, work: Callable[[], T]) -> T:
         """What ``work`` returns or raises, on another thread.

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import trio
 
@@ -15,6 +16,8 @@ from parahost.rpc.feed import FellBehind
 from parahost.rpc.limits import MAX_SUBSCRIPTIONS, MAX_SUBSCRIPTIONS_OF_CONNECTION
 from parahost.rpc.table import Method, Subscription
 from parahost.rpc.values import Json
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +33,15 @@ class SubscriptionCount:
 class _Subscribed:
     method: Method
     body: Subscription
-    begun: bool = False
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deferred:
+    """What begins once the client knows of it, or is taken back if it never will."""
+
+    begin: Callable[[], None]
+    take_back: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -62,6 +72,14 @@ class ClientSession:
         self._count = count
         self._ids = itertools.count(1)
         self._subscribed: dict[str, _Subscribed] = {}
+        self._deferred: list[_Deferred] = []
+        self.broadcasts: dict[str, trio.CancelScope] = {}
+        """Transactions that this client has the node tell of again and again."""
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """For what ends with the connection."""
+        return self._nursery
 
     def check_room(self) -> None:
         """:raises TooManySubscriptions: when no further one is accepted."""
@@ -71,23 +89,42 @@ class ClientSession:
             raise TooManySubscriptions(MAX_SUBSCRIPTIONS)
 
     def accept(self, method: Method, body: Subscription) -> str:
-        """Give a subscription its id. It begins when the client has been told (:meth:`begin`)."""
-        id_ = f"{next(self._ids):016x}"
-        self._subscribed[id_] = _Subscribed(method, body)
+        """Give a subscription its id. It begins when the client has been told."""
+        id_ = self.new_id()
+        one = self._subscribed[id_] = _Subscribed(method, body)
         self._count.taken += 1
+        self.defer(lambda: self._nursery.start_soon(self._run, id_, one), lambda: self._forget(id_))
         return id_
 
+    def new_id(self) -> str:
+        """A name that this connection has not had."""
+        return f"{next(self._ids):016x}"
+
+    def find(self, id_: str, kind: type[T]) -> T | None:
+        """The subscription of that id, if it is of that kind."""
+        one = self._subscribed.get(id_)
+        return one.body if one is not None and isinstance(one.body, kind) else None
+
+    def all_of(self, kind: type[T]) -> list[T]:
+        """The subscriptions of a kind."""
+        return [one.body for one in self._subscribed.values() if isinstance(one.body, kind)]
+
+    def defer(self, begin: Callable[[], None], take_back: Callable[[], None]) -> None:
+        """Have something begin when the answer is on its way; or take it back when the client
+        gets an error in place of that answer."""
+        self._deferred.append(_Deferred(begin, take_back))
+
     def begin(self) -> None:
-        """Begin with what was accepted and has not begun."""
-        for id_, one in self._subscribed.items():
-            if not one.begun:
-                one.begun = True
-                self._nursery.start_soon(self._run, id_, one)
+        """The answer is on its way."""
+        deferred, self._deferred = self._deferred, []
+        for one in deferred:
+            one.begin()
 
     def withdraw(self) -> None:
-        """Forget what was accepted and has not begun: the client will not learn of it."""
-        for id_ in [id_ for id_, one in self._subscribed.items() if not one.begun]:
-            self._forget(id_)
+        """The client gets an error instead."""
+        deferred, self._deferred = self._deferred, []
+        for one in deferred:
+            one.take_back()
 
     def end(self, id_: Json, by: str) -> bool:
         """End a subscription by a method; whether there is one that this method ends."""
@@ -112,6 +149,8 @@ class ClientSession:
             note = {"jsonrpc": "2.0", "method": notifies, "params": params}
             await self._send(json.dumps(note, separators=(",", ":")))
 
+        if id_ not in self._subscribed:
+            return  # Ended by the batch that began it.
         try:
             with one.scope:
                 await one.body(tell)

@@ -79,6 +79,20 @@ class Trie:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with ``prefix``, ascending, with their values; with ``after``, only
         those that come after that key, and none before it is looked at."""
+        found = self._below(prefix)
+        if found is None:
+            return iter(())
+        node, at = found
+        return _items_below(node, at, None if after is None else after.hex())
+
+    def merkle_value_below(self, prefix: bytes) -> bytes | None:
+        """The Merkle value of the uppermost node whose key begins with ``prefix``: it is another
+        one when anything under the prefix is."""
+        found = self._below(prefix)
+        return None if found is None else found[0].merkle_value(self.version, self.hasher)
+
+    def _below(self, prefix: bytes) -> tuple[TrieNode, str] | None:
+        """The uppermost node whose key begins with ``prefix``, and its full key."""
         wanted = prefix.hex()
         at = ""
         node = self._node
@@ -87,12 +101,10 @@ class Trie:
             if len(at) >= len(wanted):
                 break
             if not wanted.startswith(at) or not node.children:
-                return iter(())
+                return None
             at = wanted[: len(at) + 1]
             node = node.children[int(at[-1], 16)]
-        if node is None or not at.startswith(wanted):
-            return iter(())
-        return _items_below(node, at, None if after is None else after.hex())
+        return None if node is None or not at.startswith(wanted) else (node, at)
 
     def insert_many(self, changes: Mapping[bytes, bytes | None]) -> Trie:
         """The trie with these values instead; ``None`` removes a key. Changes that change

@@ -112,6 +112,18 @@ class TransactionPool:
         found = self._waiting.get(transaction) or self._reports.get(transaction)
         return None if found is None else found.extrinsic
 
+    def is_ready(self, transaction: Hash) -> bool:
+        """Whether it may be in the next block, as far as other transactions are concerned."""
+        waiting = self._waiting.get(transaction)
+        if waiting is None:
+            return self._reports.get(transaction) is not None
+        return self._lanes[waiting.offer.signer].is_ready(waiting)
+
+    def ready_of(self, signer: AccountId) -> int:
+        """How many of a signer's transactions may be in the next block."""
+        lane = self._lanes.get(signer)
+        return 0 if lane is None else lane.ready_count
+
     async def run(self) -> None:
         """Take back what forks have left behind, as others have their turns. Never returns."""
         while True:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from parahost.rpc.methods.archive import ARCHIVE
+from parahost.rpc.methods.author import AUTHOR
 from parahost.rpc.methods.chain import CHAIN
+from parahost.rpc.methods.chain_head import CHAIN_HEAD
+from parahost.rpc.methods.chain_spec import CHAIN_SPEC
+from parahost.rpc.methods.grandpa import GRANDPA
 from parahost.rpc.methods.rpc import rpc_family
 from parahost.rpc.methods.state import STATE
 from parahost.rpc.methods.system import SYSTEM
+from parahost.rpc.methods.transaction import TRANSACTION
 from parahost.rpc.table import MethodTable
 
-FAMILIES = (CHAIN, STATE, SYSTEM)
+FAMILIES = (
+    CHAIN,
+    STATE,
+    AUTHOR,
+    SYSTEM,
+    GRANDPA,
+    CHAIN_HEAD,
+    CHAIN_SPEC,
+    TRANSACTION,
+    ARCHIVE,
+)
 
 
 def all_methods() -> MethodTable:

@@ -11,6 +11,7 @@ from parahost.primitives.basic import Hash
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import decode
+from parahost.rpc.code import stored_value
 from parahost.rpc.errors import CallFailed, TooManyKeys
 from parahost.rpc.forms import version_form
 from parahost.rpc.limits import MAX_KEYS
@@ -80,20 +81,20 @@ def subscribe_runtime_version(context: CallContext) -> Subscription:
 @STATE.method("state_getStorage", "state_getStorageAt")
 def get_storage(context: CallContext, key: StorageKey, hash: BlockHash | None) -> Json:
     """The value under a storage key, null when there is none."""
-    return optional_hex(context.served.state(hash).get_raw(key))
+    return optional_hex(stored_value(context.served.state(hash), key))
 
 
 @STATE.method("state_getStorageHash", "state_getStorageHashAt")
 def get_storage_hash(context: CallContext, key: StorageKey, hash: BlockHash | None) -> Json:
     """The blake2-256 hash of the value under a storage key."""
-    value = context.served.state(hash).get_raw(key)
+    value = stored_value(context.served.state(hash), key)
     return None if value is None else hex_of(blake2_256(value))
 
 
 @STATE.method("state_getStorageSize", "state_getStorageSizeAt")
 def get_storage_size(context: CallContext, key: StorageKey, hash: BlockHash | None) -> Json:
     """How many bytes are under a storage key."""
-    value = context.served.state(hash).get_raw(key)
+    value = stored_value(context.served.state(hash), key)
     return None if value is None else len(value)
 
 
@@ -205,7 +206,7 @@ def _values(state: State, keys: tuple[bytes, ...]) -> dict[bytes, bytes | None]:
     room = AnswerRoom()
     values = {}
     for key in keys:
-        values[key] = state.get_raw(key)
+        values[key] = stored_value(state, key)
         room.take(key)
         room.take(values[key] or b"")
     return values

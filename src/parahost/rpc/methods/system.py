@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import parahost
 from parahost.node.node import Role
+from parahost.rpc.params import Account
 from parahost.rpc.served import CallContext
 from parahost.rpc.table import Family
 from parahost.rpc.values import Json, hex_of
+from parahost.runtime.api import account_nonce
 
 SYSTEM = Family()
 
@@ -96,3 +98,11 @@ def peers(context: CallContext) -> Json:
         for peer in context.served.node.sync.peers
         if peer.status is not None
     ]
+
+
+@SYSTEM.method("system_accountNextIndex", "account_nextIndex")
+def account_next_index(context: CallContext, account: Account) -> Json:
+    """The nonce of an account's next extrinsic, after those of it that are ready in the pool."""
+    served = context.served
+    nonce = account_nonce(served.state(None), account)
+    return nonce + served.node.pool.ready_of(account)

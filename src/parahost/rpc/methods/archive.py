@@ -1,0 +1,108 @@
+"""``archive_v1_*``: blocks by number or hash, as far back as this node has them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from parahost.primitives.basic import BlockNumber, Hash
+from parahost.rpc.errors import InvalidParams, RpcError
+from parahost.rpc.forms import extrinsic_form
+from parahost.rpc.limits import MAX_KEYS
+from parahost.rpc.params import AskedItem, BlockHash, Count, HexBytes
+from parahost.rpc.served import CallContext
+from parahost.rpc.storage_items import storage_items
+from parahost.rpc.table import Family, Subscription, Tell
+from parahost.rpc.values import Json, hex_of
+from parahost.runtime.api_trait import RefusedStateCall
+from parahost.runtime.runtime_apis import state_call
+
+ARCHIVE = Family()
+
+
+@ARCHIVE.method("archive_v1_genesisHash")
+def genesis_hash(context: CallContext) -> Json:
+    """The hash of the genesis block."""
+    return hex_of(context.served.chain.genesis_hash)
+
+
+@ARCHIVE.method("archive_v1_finalizedHeight")
+def finalized_height(context: CallContext) -> Json:
+    """The number of the last final block."""
+    return context.served.chain.finalized.number
+
+
+@ARCHIVE.method("archive_v1_hashByHeight")
+def hash_by_height(context: CallContext, height: Count) -> Json:
+    """The hashes of the blocks of a number: of the final one, or of those on all forks."""
+    chain = context.served.chain
+    if height <= chain.finalized.number:
+        hash = chain.hash_of(BlockNumber(height))  # type: ignore[arg-type]
+        return [] if hash is None else [hex_of(hash)]
+    level: list[Hash] = [chain.finalized_hash]
+    for _ in range(height - chain.finalized.number):
+        level = [child for block in level for child in chain.children(block)]
+        if not level:
+            break
+    return [hex_of(block) for block in level]
+
+
+@ARCHIVE.method("archive_v1_header")
+def header(context: CallContext, hash: BlockHash) -> Json:
+    """A block's header in SCALE, null when it is not known."""
+    found = context.served.chain.header(hash)
+    return None if found is None else hex_of(found.encoded())
+
+
+@ARCHIVE.method("archive_v1_body")
+def body(context: CallContext, hash: BlockHash) -> Json:
+    """A block's extrinsics, null when it is not known."""
+    found = context.served.chain.body(hash)
+    return None if found is None else [extrinsic_form(extrinsic) for extrinsic in found]
+
+
+@ARCHIVE.method("archive_v1_call", calls=10)
+async def call(
+    context: CallContext, hash: BlockHash, function: str, call_parameters: HexBytes
+) -> Json:
+    """What a function of the Runtime API answers about a block's children; null when the block is
+    not known."""
+    served = context.served
+    if served.chain.header(hash) is None:
+        return None
+    try:
+        state = served.state(hash)
+        output = await served.work(partial(state_call, function, call_parameters, state))
+    except RefusedStateCall as why:
+        return {"success": False, "error": str(why)}
+    except RpcError as why:
+        return {"success": False, "error": why.message}
+    return {"success": True, "value": hex_of(output)}
+
+
+@ARCHIVE.subscription(
+    "archive_v1_storage", notifies="archive_v1_storageEvent", ends="archive_v1_stopStorage"
+)
+def storage(
+    context: CallContext,
+    hash: BlockHash,
+    items: tuple[AskedItem, ...],
+    child_trie: HexBytes | None,
+) -> Subscription:
+    """Tells what is in a block's state, an item at a time, and then `storageDone`. There are no
+    child tries."""
+    if len(items) > MAX_KEYS:
+        raise InvalidParams(f"items: at most {MAX_KEYS}")
+    asked = () if child_trie is not None else items
+
+    async def run(tell: Tell) -> None:
+        try:
+            state = context.served.state(hash)
+        except RpcError as why:
+            await tell({"event": "storageError", "error": why.message})
+            return
+        for item, _ in storage_items(state, asked):
+            assert isinstance(item, dict)
+            await tell({"event": "storage", **item, "childTrieKey": None})
+        await tell({"event": "storageDone"})
+
+    return run
