@@ -53,6 +53,7 @@ from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import Admission
 from parahost.runtime.parachains.approvals import Approvals
+from parahost.runtime.parachains.dispute_costs import DisputeCosts, Settlement
 from parahost.runtime.parachains.dispute_errors import (
     BadVote,
     BadVoteSignature,
@@ -77,7 +78,6 @@ MAX_OPEN_DISPUTES: Final = 10
 """A validator answers for so many disputes at a time that have no outcome yet."""
 MAX_SETTLED: Final = 100
 """Validators with whom one block settles: their stakes and balances are written."""
-FIRST_VALIDATOR: Final = U32(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +85,6 @@ class Opener:
     """Who answers for a dispute; nobody, when it comes with its conclusion."""
 
     validator: ValidatorIndex | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """How far a closed dispute has been settled: all validators are gone through twice, for fines
-    and for rewards."""
-
-    session: SessionIndex
-    candidate_hash: CandidateHash
-    next_validator: U32 = FIRST_VALIDATOR
-    is_rewarding: bool = False
-
-    def after(self, validator: int, validators: int) -> tuple[Settlement, ...]:
-        """What is left, when those before ``validator`` are done with."""
-        if validator < validators:
-            return (replace(self, next_validator=U32(validator)),)
-        if not self.is_rewarding:
-            return (replace(self, next_validator=FIRST_VALIDATOR, is_rewarding=True),)
-        return ()
 
 
 @call(0, "force_unfreeze", weight=micros(100))
@@ -188,6 +169,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         self.included = included
         self.approvals = approvals
         self.slashing = slashing
+        self.costs = DisputeCosts(slashing)
         self.parameters = parameters
         self.verifier = verifier
 
@@ -370,7 +352,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     def punish_unavailable(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
         """Nobody has what they have disputed (A60)."""
         disputers = Votes.of(state).invalid
-        self._punish(store, Misconduct.DISPUTED_UNAVAILABLE, key, disputers)
+        self.costs.punish(store, Misconduct.DISPUTED_UNAVAILABLE, key, disputers)
 
     def note_votes(self, store: Overlay, key: CandidateKey, more: Votes) -> None:
         """Votes that have come in another way, with their signatures checked, count if there is a
@@ -388,15 +370,15 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         if not self.disputes.contains(store, key):
             self._initiate(store, key, state)
         twofold = votes.both_ways - before.both_ways
-        lost = self._punish(store, Misconduct.DOUBLE_VOTE, key, twofold)
+        lost = self.costs.punish(store, Misconduct.DOUBLE_VOTE, key, twofold)
         outcome = state.outcome
         if outcome is None:
             outcome = votes.outcome(len(state.backers))
             if outcome is not None:
                 state = self._conclude(store, key, state, outcome)
-                lost += self._slash(store, key, votes, outcome, frozenset())
+                lost += self.costs.slash(store, key, votes, outcome, frozenset())
         else:
-            lost += self._slash(store, key, votes, outcome, before.wrong(outcome))
+            lost += self.costs.slash(store, key, votes, outcome, before.wrong(outcome))
         state = replace(votes.written(state), lost=U128(state.lost + lost))
         self.disputes.put(store, key, state)
 
@@ -436,7 +418,9 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         """Nobody has a supermajority. Those who vouched for the candidate have wasted the others'
         time (A63). If it is included here, votes still count: without an outcome it is not
         accepted. If not, nobody waits for it."""
-        lost = state.lost + self._punish(store, Misconduct.DISTRACTION, key, Votes.of(state).valid)
+        lost = state.lost + self.costs.punish(
+            store, Misconduct.DISTRACTION, key, Votes.of(state).valid
+        )
         state = replace(state, lost=U128(lost))
         if not self.included.included.contains(store, key):
             self._count_opened(store, key, state, -1)
@@ -462,35 +446,9 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             self.slashing.reward(store, key[0], those, share)
         else:
             silent = [index for index in votes.silent(validators) if begin <= index < end]
-            lost = state.lost + self._punish(store, Misconduct.NOT_VOTED, key, silent)
+            lost = state.lost + self.costs.punish(store, Misconduct.NOT_VOTED, key, silent)
             self.disputes.put(store, key, replace(state, lost=U128(lost)))
         return settlement.after(end, validators), end - begin
-
-    def _slash(
-        self,
-        store: Overlay,
-        key: CandidateKey,
-        votes: Votes,
-        outcome: DisputeOutcome,
-        punished: frozenset[ValidatorIndex],
-    ) -> int:
-        """Slash those in the wrong who have not been punished for it; gives what they lose."""
-        wrong = votes.wrong(outcome) - punished
-        if outcome is DisputeOutcome.VALID:
-            return self._punish(store, Misconduct.VOTED_AGAINST_VALID, key, wrong)
-        return self._punish(
-            store, Misconduct.BACKED_INVALID, key, wrong & votes.backers
-        ) + self._punish(store, Misconduct.VOTED_FOR_INVALID, key, wrong - votes.backers)
-
-    def _punish(
-        self,
-        store: Overlay,
-        misconduct: Misconduct,
-        key: CandidateKey,
-        validators: Iterable[ValidatorIndex],
-    ) -> int:
-        listed = sorted(validators)
-        return self.slashing.punish(store, misconduct, key[0], listed, key[1]) if listed else 0
 
     def _count_opened(
         self, store: Overlay, key: CandidateKey, state: DisputeState, change: int

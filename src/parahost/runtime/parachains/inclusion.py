@@ -36,24 +36,19 @@ from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.availability_votes import tally
+from parahost.runtime.parachains.bitfield_checks import BitfieldChecks
 from parahost.runtime.parachains.candidate_checks import CandidateChecks, RelayParent
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.groups import Group
 from parahost.runtime.parachains.included import NewlyIncluded
 from parahost.runtime.parachains.inclusion_errors import (
     AlreadyPending,
-    BadBitfieldSignature,
-    BitfieldsOutOfOrder,
     CandidatesOutOfOrder,
     DisabledBacker,
-    DuplicateBitfield,
     ForkFrozen,
     InvalidatedCandidate,
-    TooManyBitfields,
     TooManyUnaccepted,
-    UnknownValidator,
     UnscheduledCandidate,
-    WrongBitfieldLength,
 )
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
@@ -227,67 +222,21 @@ class Inclusion(Module, pallet=Pallet(53, "ParaInclusion")):
         """
         voted_on = frozenset(self.pending_by_core(store, core_lookup))
         given = admission.bitfields(bitfields, voted_on)
-        checked = self._checked_bitfields(store, given, admission)
+        checked = self._bitfield_checks(store).checked(given, admission)
         counted, available = self.apply_bitfields(store, checked, core_lookup)
         for para, pending in available:
             self.include(store, para, pending)
             self.validity.included.note(store, _newly_included(pending))
         return ProcessedBitfields(counted, tuple(pending.core for _, pending in available))
 
-    def _checked_bitfields(
-        self,
-        store: Reader,
-        bitfields: Sequence[SignedAvailabilityBitfield],
-        admission: Admission,
-    ) -> tuple[SignedAvailabilityBitfield, ...]:
-        """Count, order, duplicates; then each on its own (A41)."""
-        validators, context = self.validators(store), self.signing_context(store)
-        cores = len(self.scheduler.availability_cores.get(store))
-        is_frozen = self.validity.disputes.is_frozen(store)
-        checked: list[SignedAvailabilityBitfield] = []
-
-        def judge(signed: SignedAvailabilityBitfield) -> SignedAvailabilityBitfield:
-            if is_frozen:
-                raise ForkFrozen
-            if len(checked) >= len(validators):
-                raise TooManyBitfields(len(bitfields), len(validators))
-            if checked:
-                self._check_order(checked[-1].validator_index, signed.validator_index)
-            self.check_bitfield(signed, cores, validators, context)
-            return signed
-
-        for signed in bitfields:
-            admitted = admission.admit(signed, partial(judge, signed))
-            if admitted is not None:
-                checked.append(admitted)
-        return tuple(checked)
-
-    def _check_order(self, previous: ValidatorIndex, validator: ValidatorIndex) -> None:
-        if validator == previous:
-            raise DuplicateBitfield(validator)
-        if validator < previous:
-            raise BitfieldsOutOfOrder(validator, previous)
-
-    def check_bitfield(
-        self,
-        signed: SignedAvailabilityBitfield,
-        cores: int,
-        validators: Sequence[ValidatorId],
-        context: SigningContext,
-    ) -> None:
-        """Length, validator, signature (A41).
-
-        :raises InvalidBitfield: when one is wrong.
-        """
-        validator = signed.validator_index
-        if len(signed.bitfield) != cores:
-            raise WrongBitfieldLength(validator, len(signed.bitfield), cores)
-        if validator >= len(validators):
-            raise UnknownValidator(validator, len(validators))
-        if not self.verifier.sr25519(
-            validators[validator], signed.payload(context), signed.signature
-        ):
-            raise BadBitfieldSignature(validator)
+    def _bitfield_checks(self, store: Reader) -> BitfieldChecks:
+        return BitfieldChecks(
+            self.verifier,
+            self.validators(store),
+            self.signing_context(store),
+            cores=len(self.scheduler.availability_cores.get(store)),
+            is_frozen=self.validity.disputes.is_frozen(store),
+        )
 
     def apply_bitfields(
         self,
