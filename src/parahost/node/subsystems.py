@@ -109,7 +109,9 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
         node.ports.database, node.ports.keystore, node.ports.verifier
     ),
     DisputeDistribution: lambda node: DisputeDistribution(node.ports.keystore),
-    MisbehaviorArbitration: lambda node: MisbehaviorArbitration(node.ports.database),
+    MisbehaviorArbitration: lambda node: MisbehaviorArbitration(
+        node.ports.database, node.ports.keystore
+    ),
 }
 """In the order in which signals reach them. The same on every node, but for the two sides of
 collation: what a role does not need stays idle without its keys."""

@@ -11,13 +11,16 @@ import trio.testing
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import (
+    DisputeSettled,
     ProvisionMisbehavior,
     ReportMisbehavior,
 )
+from parahost.node.messages.validity import IssueVote
 from parahost.node.overseer import Subsystem
 from parahost.node.utility.evidence import Evidence, EvidenceTable
 from parahost.node.utility.misbehavior_arbitration import TABLE, MisbehaviorArbitration
-from parahost.ports import Batch, DatabaseError
+from parahost.node.utility.verdicts import verdict_of
+from parahost.ports import Batch, DatabaseError, KeyStore
 from parahost.primitives.basic import (
     H256,
     H512,
@@ -41,6 +44,7 @@ from parahost.primitives.consensus import (
     Precommit,
     Prevote,
 )
+from parahost.primitives.disputes import DisputeOutcome
 from parahost.primitives.header import Header, Other
 from parahost.primitives.misbehavior import (
     CandidateValidityDisagreement,
@@ -58,10 +62,22 @@ from parahost.primitives.statements import (
     Valid,
 )
 from parahost.runtime import api
+from parahost.runtime.parachains.dispute_votes import Votes
+from parahost.runtime.slashing import Misconduct
 from parahost.storage.memory import MemoryDatabase
-from tests.node.availability.world import RelayChain, hash_of
+from tests.node.availability.world import RelayChain, hash_of, key_store, plain
 from tests.node.harness import ListJournal, make_overseer, running, scripted_leaf
-from tests.runtime.parachains.world import World
+from tests.runtime.parachains.test_disputes import (
+    CONFIG,
+    LATE,
+    VALIDATORS,
+    candidate,
+    free,
+    outsiders,
+    stakes,
+    votes,
+)
+from tests.runtime.parachains.world import STAKE, World
 
 CHAIN = RelayChain(World(validators=4, parachains=[100]))
 FIRST, _ = CHAIN.candidate(100, b"first")
@@ -111,14 +127,18 @@ def at(number: int, report: DoubleVote, session: int = SESSION) -> DoubleVote:
 
 class Provisioned(Subsystem):
     name = "provisioned"
-    receives = (ProvisionMisbehavior,)
+    receives = (ProvisionMisbehavior, IssueVote)
 
     def __init__(self) -> None:
         self.reports: list[MisbehaviorReport] = []
+        self.disputed: list[IssueVote] = []
 
     def on_message(self, message: Message) -> None:
-        assert isinstance(message, ProvisionMisbehavior)
-        self.reports.append(message.report)
+        match message:
+            case ProvisionMisbehavior(report):
+                self.reports.append(report)
+            case IssueVote():
+                self.disputed.append(message)
 
 
 def in_session(number: int) -> ActiveLeaf:
@@ -134,11 +154,11 @@ def stored(database: MemoryDatabase) -> tuple[MisbehaviorReport, ...]:
 
 
 async def run(
-    database: MemoryDatabase, *reports: MisbehaviorReport
+    database: MemoryDatabase, *reports: MisbehaviorReport, keys: KeyStore | None = None
 ) -> tuple[tuple[MisbehaviorReport, ...], list[MisbehaviorReport]]:
     """What is kept, and what was provisioned, after these reports."""
     provisioned = Provisioned()
-    overseer = make_overseer([MisbehaviorArbitration(database), provisioned])
+    overseer = make_overseer([MisbehaviorArbitration(database, keys or key_store()), provisioned])
     async with running(overseer):
         for report in reports:
             overseer.send(ReportMisbehavior(report))
@@ -295,7 +315,7 @@ async def test_reports_are_pruned_with_their_session() -> None:
     """Kept for six sessions: what happened in session 1 goes when session 7 begins."""
     database = MemoryDatabase()
     later = at(1, DOUBLE, session=2)
-    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned()])
+    overseer = make_overseer([MisbehaviorArbitration(database, key_store()), Provisioned()])
     async with running(overseer):
         for report in (DOUBLE, later):
             overseer.send(ReportMisbehavior(report))
@@ -313,7 +333,7 @@ async def test_rows_of_another_form_are_dropped_and_named() -> None:
     batch = Batch()
     batch.put(TABLE, bytes(7) + b"\x09", encode(DOUBLE, MisbehaviorReport))
     database.write(batch, durable=True)
-    overseer = make_overseer([MisbehaviorArbitration(database), Provisioned()])
+    overseer = make_overseer([MisbehaviorArbitration(database, key_store()), Provisioned()])
     async with running(overseer):
         await trio.testing.wait_all_tasks_blocked()
         assert stored(database) == (DOUBLE,)
@@ -324,7 +344,7 @@ async def test_rows_of_another_form_are_dropped_and_named() -> None:
 
 
 async def test_a_line_says_who_did_what_with_which_candidates() -> None:
-    overseer = make_overseer([MisbehaviorArbitration(MemoryDatabase()), Provisioned()])
+    overseer = make_overseer([MisbehaviorArbitration(MemoryDatabase(), key_store()), Provisioned()])
     journal = overseer._journal
     assert isinstance(journal, ListJournal)
     async with running(overseer, [in_session(1)]):
@@ -342,3 +362,126 @@ async def test_a_line_says_who_did_what_with_which_candidates() -> None:
 
 def _where(validators: str) -> dict[str, object]:
     return {"relay_parent": PARENT, "validators": validators}
+
+
+# Disagreements are settled by disputes
+
+
+@pytest.mark.guide("A109")
+@pytest.mark.parametrize(("own", "disputes"), [(2, True), (0, False), (3, False), (None, False)])
+async def test_who_has_called_it_invalid_disputes_it_when_it_is_included(
+    own: int | None, disputes: bool
+) -> None:
+    """Validator 2 has, 0 has vouched, 3 has said nothing. Nobody else disputes on a liar's word."""
+    chain = RelayChain(World(validators=4, parachains=[100]))
+    backed, _ = chain.candidate(100)
+    disagreement = CandidateValidityDisagreement(
+        SigningContext(SessionIndex(U32(0)), chain.genesis.hash()),
+        hash_of(backed),
+        (says(Valid(hash_of(backed)), 0), says(Invalid(hash_of(backed)), 2)),
+    )
+    keys = key_store(*(() if own is None else (own,)))
+    database, others = MemoryDatabase(), Provisioned()
+    await run(database, disagreement)
+    overseer = make_overseer([MisbehaviorArbitration(database, keys), others])
+    async with running(overseer):
+        for header in (chain.add(backed=[backed]), chain.add(vote=True), chain.add()):
+            overseer.block_imported(chain.leaf(header))
+            await trio.testing.wait_all_tasks_blocked()
+    assert others.disputed == ([IssueVote(SessionIndex(U32(0)), plain(backed))] if disputes else [])
+
+
+@pytest.mark.guide("A109")
+def test_the_verdict_is_what_the_chain_takes_and_gives() -> None:
+    """Two have backed a candidate that nine of the other ten call invalid. One of these says both,
+    too late to change anything; one says nothing. The chain's balances tell the rest."""
+    world = World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4
+    )
+    world.add_block(world.data(candidates=[world.back(world.receipt(1), positions=[0, 1])]))
+    world.add_block(world.data(world.all_vote(world.pending_cores())))
+    record = candidate(world)
+    those = outsiders(record)
+    before = stakes(world), free(world)
+    world.add_block(disputes=[votes(record.key(), against=those[:9])])
+    world.add_block(disputes=[votes(record.key(), valid=those[:1])])
+    world.add_blocks_until(world.number + LATE + 3)
+    state = dict(world.api.disputes(world.state))[record.key()]
+    assert state.outcome is DisputeOutcome.INVALID
+    verdict = verdict_of(Votes.of(state), state.outcome, VALIDATORS)
+    losses = [then - now for then, now in zip(before[0], stakes(world), strict=True)]
+    gains = [now - then for then, now in zip(before[1], free(world), strict=True)]
+    punished = {who: what for what, whos in verdict.misconduct for who in whos}
+    assert {who for who, lost in enumerate(losses) if lost} == set(punished)
+    assert {who for who, gained in enumerate(gains) if gained} == set(verdict.rewarded)
+    assert losses[record.backers[1]] == STAKE, "the minority loses all"
+    assert 0 < losses[those[9]] < STAKE // 1000, "who abstains loses a little"
+
+
+@pytest.mark.guide("A109")
+@pytest.mark.parametrize(
+    ("valid", "invalid", "backers", "outcome", "misconduct", "rewarded"),
+    [
+        (
+            {0, 1, 2},
+            {3, 4, 5, 6, 7},
+            {0, 1},
+            DisputeOutcome.INVALID,
+            {
+                Misconduct.BACKED_INVALID: (0, 1),
+                Misconduct.VOTED_FOR_INVALID: (2,),
+                Misconduct.NOT_VOTED: (8,),
+            },
+            (3, 4, 5, 6, 7),
+        ),
+        (
+            {0, 1, 2, 3, 4, 5, 6},
+            {6, 7},
+            {0, 1},
+            DisputeOutcome.VALID,
+            {
+                Misconduct.VOTED_AGAINST_VALID: (6, 7),
+                Misconduct.DOUBLE_VOTE: (6,),
+                Misconduct.NOT_VOTED: (8,),
+            },
+            (0, 1, 2, 3, 4, 5),
+        ),
+        (
+            {0, 1},
+            {1, 2, 3, 4, 5, 6, 7, 8},
+            {0, 1},
+            DisputeOutcome.INVALID,
+            {Misconduct.BACKED_INVALID: (0, 1), Misconduct.DOUBLE_VOTE: (1,)},
+            (2, 3, 4, 5, 6, 7, 8),
+        ),
+    ],
+)
+def test_minority_majority_and_those_who_abstain(
+    valid: set[int],
+    invalid: set[int],
+    backers: set[int],
+    outcome: DisputeOutcome,
+    misconduct: dict[Misconduct, tuple[int, ...]],
+    rewarded: tuple[int, ...],
+) -> None:
+    sets = (frozenset(ValidatorIndex(U32(it)) for it in each) for each in (valid, invalid, backers))
+    said = Votes(*sets)
+    verdict = verdict_of(said, outcome, 9)
+    assert dict(verdict.misconduct) == misconduct and verdict.rewarded == rewarded
+
+
+async def test_the_verdict_is_in_the_journal() -> None:
+    candidate_hash = hash_of(FIRST)
+    said = Votes(
+        valid=frozenset({ValidatorIndex(U32(0))}),
+        invalid=frozenset(ValidatorIndex(U32(each)) for each in (1, 2, 3)),
+        backers=frozenset({ValidatorIndex(U32(0))}),
+    )
+    overseer = make_overseer([MisbehaviorArbitration(MemoryDatabase(), key_store()), Provisioned()])
+    journal = overseer._journal
+    assert isinstance(journal, ListJournal)
+    async with running(overseer):
+        overseer.send(DisputeSettled(SESSION, candidate_hash, DisputeOutcome.INVALID, said, 4))
+        await trio.testing.wait_all_tasks_blocked()
+    (fields,) = [told for name, told in journal.events if name == "misbehavior.verdict"]
+    assert fields["backed_invalid"] == "0" and fields["rewarded"] == "1,2,3"

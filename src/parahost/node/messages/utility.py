@@ -10,17 +10,25 @@ from parahost.node.messages.base import Message, Request
 from parahost.ports.validation import ExecutionKind
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.availability import SignedAvailabilityBitfield
-from parahost.primitives.basic import BlockNumber, Hash, ValidationCode
+from parahost.primitives.basic import (
+    BlockNumber,
+    CandidateHash,
+    Hash,
+    SessionIndex,
+    ValidationCode,
+)
 from parahost.primitives.candidates import (
     CandidateCommitments,
     CandidateDescriptor,
     PersistedValidationData,
     PoV,
 )
+from parahost.primitives.disputes import DisputeOutcome
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.primitives.statements import BackedCandidate
+from parahost.runtime.parachains.dispute_votes import Votes
 from parahost.runtime.parachains.validity import NoteChecks
 
 T = TypeVar("T")
@@ -150,3 +158,14 @@ class ProvisionMisbehavior(Message):
 @dataclass(slots=True)
 class ReportMisbehavior(Message):
     report: MisbehaviorReport
+
+
+@dataclass(slots=True)
+class DisputeSettled(Message):
+    """A supermajority has said what a disputed candidate is; with the votes that are known."""
+
+    session: SessionIndex
+    candidate: CandidateHash
+    outcome: DisputeOutcome
+    votes: Votes
+    validators: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parahost.primitives.basic import SessionIndex
+from parahost.primitives.basic import CandidateHash, SessionIndex
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.limits import MIB
 from parahost.primitives.misbehavior import (
@@ -107,6 +107,18 @@ class EvidenceTable:
         """Everything that is kept, in the order of its keys."""
         entries = [entry for kept in self._by_weight for entry in kept.values()]
         return [evidence for _, evidence in sorted(entries, key=lambda entry: entry[0])]
+
+    @property
+    def has_disagreements(self) -> bool:
+        return bool(self._by_weight[_WEIGHT[CandidateValidityDisagreement]])
+
+    def disagreement(self, candidate: CandidateHash) -> CandidateValidityDisagreement | None:
+        """What validators have said of a candidate on whose validity they disagree."""
+        for _, evidence in self._by_weight[_WEIGHT[CandidateValidityDisagreement]].values():
+            report = evidence.report
+            if isinstance(report, CandidateValidityDisagreement) and report.candidate == candidate:
+                return report
+        return None
 
     def takes(self, report: MisbehaviorReport) -> bool:
         """Whether the report is to be kept: it proves something, is not known, and one of those

@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.node.messages.availability import QueryChunk
 from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.utility import DisputeSettled
 from parahost.node.messages.validity import (
     BarredCandidates,
     BlockCandidates,
@@ -70,7 +71,14 @@ class Others(Subsystem):
     """Everybody whom the coordinator tells something. ``finds`` says what a check finds."""
 
     name = "others"
-    receives = (CheckCandidate, DistributeVotes, DistributeHolder, DisputeMoved, QueryChunk)
+    receives = (
+        CheckCandidate,
+        DistributeVotes,
+        DistributeHolder,
+        DisputeMoved,
+        DisputeSettled,
+        QueryChunk,
+    )
 
     def __init__(self, finds: CheckVerdict | None) -> None:
         self.finds = finds

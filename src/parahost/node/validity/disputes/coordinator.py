@@ -16,7 +16,12 @@ from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.availability import QueryChunk
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
-from parahost.node.messages.utility import BlockExtrinsics, BlockHeader, RuntimeApiRequest
+from parahost.node.messages.utility import (
+    BlockExtrinsics,
+    BlockHeader,
+    DisputeSettled,
+    RuntimeApiRequest,
+)
 from parahost.node.messages.validity import (
     BarredCandidates,
     BlockCandidates,
@@ -43,6 +48,7 @@ from parahost.node.validity.disputes.effects import (
     CheckFailed,
     DisputeEffect,
     DisputeInput,
+    DisputeStep,
     Distribute,
     Forget,
     InclusionSeen,
@@ -74,6 +80,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.disputes import (
+    DisputeOutcome,
     DisputeStatementSet,
     ExplicitInvalidVote,
     ExplicitVote,
@@ -117,6 +124,7 @@ class DisputeCoordinator(Subsystem):
         DistributeVotes,
         DistributeHolder,
         DisputeMoved,
+        DisputeSettled,
     )
 
     def __init__(self, database: Database, keys: KeyStore, verifier: Verifier) -> None:
@@ -330,6 +338,9 @@ class DisputeCoordinator(Subsystem):
                     self.ctx.send(DistributeVotes(receipt, statements))
                 case TellLeaning((session, candidate), towards_invalid):
                     self.ctx.send(DisputeMoved(session, candidate, towards_invalid))
+                case TellStep(key, DisputeStep.CONCLUDED, DisputeOutcome() as outcome):
+                    self._record(effect)
+                    self._tell_settled(key, outcome)
                 case TellStep() | TellVote() | TellBothWays() | TellVoiceless():
                     self._record(effect)
         self._set_alarm()
@@ -353,6 +364,11 @@ class DisputeCoordinator(Subsystem):
             return None
         kind = VoteValid(ExplicitVote()) if valid else VoteInvalid(ExplicitInvalidVote())
         return kind, wanted.validator, ValidatorSignature(H512(made))
+
+    def _tell_settled(self, key: CandidateKey, outcome: DisputeOutcome) -> None:
+        validators = len(self._sessions.infos[key[0]].validators)
+        votes = self._machine.disputes[key].votes
+        self.ctx.send(DisputeSettled(*key, outcome, votes, validators))
 
     def _record(self, told: DisputeNews) -> None:
         session, candidate = told.key
