@@ -20,7 +20,8 @@ from parahost.chain.importing import Importer
 from parahost.chain.pool import PoolRefused, TransactionGossip, TransactionPool
 from parahost.chain.sync import Sync
 from parahost.consensus.babe.epochs import BabeParameters, EpochView
-from parahost.consensus.grandpa import GrandpaVoter, VotingRule, vote_for_best
+from parahost.consensus.grandpa import GrandpaVoter, VotingRule
+from parahost.consensus.grandpa.blocks import finalized_of
 from parahost.node.authoring.author import Author
 from parahost.node.authoring.proposer import BlockProposer
 from parahost.node.chain_journal import (
@@ -40,6 +41,7 @@ from parahost.node.own_part import OwnPart
 from parahost.node.subsystems import make_subsystems
 from parahost.node.utility.runtime_api import Ask, ask_state
 from parahost.node.validity.viability import Viability
+from parahost.node.validity.voting_limit import VotingLimit
 from parahost.ports import (
     Clock,
     Database,
@@ -145,6 +147,7 @@ class Node:
     chain: Chain
     own_part: OwnPart
     viability: Viability
+    voting_limit: VotingLimit
     grandpa: GrandpaVoter
 
     def __init__(
@@ -156,11 +159,11 @@ class Node:
         collating: Collating | None = None,
         archive: bool = False,
         collator_ban_s: float = FIRST_BAN_S,
-        voting_rule: VotingRule = vote_for_best,
+        voting_rule: VotingRule | None = None,
         tweaks: Tweaks | None = None,
     ) -> None:
         """Opens the chain in the database, or begins it there. ``voting_rule`` says where this
-        node's votes on finality stop (D27).
+        node's votes on finality stop, instead of what it finds itself (D27).
 
         :raises ForeignDatabase: when it holds another chain.
         :raises DamagedDatabase: when it contradicts itself.
@@ -186,6 +189,7 @@ class Node:
             ports.journal, ports.keystore, ports.clock, self.parameters, self.chain
         )
         self.viability = Viability()
+        self.voting_limit = VotingLimit(self.chain, finalized_of(self.chain))
         self.importer = Importer(self.chain, ports.executor)
         self.grandpa = GrandpaVoter(
             self.chain,
@@ -199,7 +203,7 @@ class Node:
             gossip_s=min(1.0, self.parameters.slot_duration_s / GOSSIP_PER_SLOT),
             on_equivocation=self._report,
             on_vote_elsewhere=self.own_part.voted_elsewhere,
-            voting_rule=voting_rule,
+            voting_rule=voting_rule or self.voting_limit.rule,
         )
         self.sync = Sync(
             self.chain,

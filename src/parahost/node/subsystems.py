@@ -30,7 +30,7 @@ from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.node.validity.approval_distribution import ApprovalDistribution
 from parahost.node.validity.approval_voting import ApprovalVoting
 from parahost.node.validity.candidate_checking import CandidateChecking
-from parahost.node.validity.chain_selection import ChainSelection
+from parahost.node.validity.chain_selection import ChainSelection, Consequences
 from parahost.node.validity.disputes.coordinator import DisputeCoordinator
 from parahost.node.validity.disputes.distribution import DisputeDistribution
 from parahost.runtime.parachains.sanitize import sanitize
@@ -97,7 +97,12 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     ApprovalDistribution: lambda node: ApprovalDistribution(
         node.ports.verifier, int(node.parameters.slot_duration_ms), node.chain.finalized.number
     ),
-    ChainSelection: lambda node: ChainSelection(node.viability, node.chain, node.reconsider_forks),
+    ChainSelection: lambda node: ChainSelection(
+        node.chain,
+        node.viability,
+        node.voting_limit,
+        Consequences(node.reconsider_forks, node.grandpa.rule_moved),
+    ),
     BitfieldSigning: lambda node: BitfieldSigning(
         node.ports.keystore, node.parameters.slot_duration_s
     ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parahost.chain.blocks import Execute
-from parahost.consensus.grandpa import VotingRule, vote_for_best
+from parahost.consensus.grandpa import VotingRule
 from parahost.crypto.keystore import KeyRing
 from parahost.node.node import Node, Ports
 from parahost.node.overseer import Interceptor
@@ -38,7 +38,7 @@ class Build:
     interceptors: list[Interceptor] = field(default_factory=list)
     jobs: list[NodeJob] = field(default_factory=list)
     capacity: int = 1024
-    voting_rule: VotingRule = vote_for_best
+    voting_rule: VotingRule | None = None
 
     def with_ports(self, **changed: Any) -> None:
         """Exchange some ports, by their names in ``Ports``."""

@@ -12,10 +12,8 @@ from tests.constructed import constructed_in
 FROM_OUTSIDE = {
     "RequestBlockAuthorshipData": "block authorship asks (A104)",
     "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
-    "IssueVote": "approval voting, which comes with node/validity",
     "DisputesForChain": "the Provisioner will ask",
     "BarredCandidates": "the Provisioner will ask",
-    "UndisputedChain": "chain selection, which comes with node/validity",
 }
 """What no subsystem says, and who does."""
 

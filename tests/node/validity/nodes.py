@@ -26,6 +26,7 @@ from parahost.node.messages.network import (
 )
 from parahost.node.messages.validity import (
     ApprovalNetwork,
+    ApprovalsMoved,
     CheckCandidate,
     CheckOutcome,
     CheckVerdict,
@@ -96,17 +97,17 @@ class Checker(Subsystem):
 
 
 class Coordinator(Subsystem):
-    """The dispute coordinator: what it is told."""
+    """The dispute coordinator, with what it is told; and Chain Selection."""
 
     name = "coordinator"
-    receives = (IssueVote,)
+    receives = (IssueVote, ApprovalsMoved)
 
     def __init__(self) -> None:
         self.disputed: list[CandidateHash] = []
 
     def on_message(self, message: Message) -> None:
-        assert isinstance(message, IssueVote)
-        self.disputed.append(message.receipt.hash())
+        if isinstance(message, IssueVote):
+            self.disputed.append(message.receipt.hash())
 
 
 class Wires(Subsystem):

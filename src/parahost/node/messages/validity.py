@@ -66,12 +66,18 @@ class CheckCandidate(Request[CheckOutcome]):
 
 
 @dataclass(slots=True)
-class DisputeMoved(Message):
-    """What this node holds of a disputed candidate has changed.
+class ApprovalsMoved(Message):
+    """Candidates have their checks in this node's view, or blocks are known to it, that had not or
+    were not: :class:`ApprovedAncestor` may say more than before."""
 
-    ``towards_invalid``: it has itself voted against it, or more than f validators have, and no
-    supermajority has called it valid. Told again after a start, and ``False`` when the dispute is
-    over or forgotten.
+
+@dataclass(slots=True)
+class DisputeMoved(Message):
+    """A dispute has begun, come further or turned.
+
+    ``towards_invalid``: this node has itself voted against the candidate, or more than f validators
+    have, and no supermajority has called it valid. Told again after a start, and ``False`` when the
+    dispute is over or forgotten.
     """
 
     session: SessionIndex

@@ -21,6 +21,7 @@ from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
 from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeApiRequest
 from parahost.node.messages.validity import (
+    ApprovalsMoved,
     ApprovedAncestor,
     CheckCandidate,
     ChecksForChain,
@@ -98,6 +99,7 @@ class ApprovalVoting(Subsystem):
         DistributeAssignment,
         DistributeCheck,
         IssueVote,
+        ApprovalsMoved,
     )
 
     def __init__(
@@ -202,6 +204,7 @@ class ApprovalVoting(Subsystem):
                 return
             self._meet(met)
         self._read_noted(leaf)
+        self.ctx.send(ApprovalsMoved())
 
     async def _recall(self, leaf: ActiveLeaf) -> None:
         """After a start: final candidates of which the chain lacks checks still. Nobody speaks of
@@ -257,7 +260,10 @@ class ApprovalVoting(Subsystem):
                     self._own_checks.forget(key)
                     if (scope_or_none := self._checks.pop(key, None)) is not None:
                         scope_or_none.end()
-                case TellApproved() | TellLate():
+                case TellApproved():
+                    self._tell(effect)
+                    self.ctx.send(ApprovalsMoved())
+                case TellLate():
                     self._tell(effect)
 
     # Own assignments, checks and signatures

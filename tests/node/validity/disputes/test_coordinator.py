@@ -35,7 +35,7 @@ from parahost.node.validity.disputes.effects import VotesBrought, VotesVerdict
 from parahost.node.validity.disputes.participation import CHECK_AGAIN_S
 from parahost.node.validity.disputes.store import READ_BLOCKS, DisputeStore
 from parahost.ports import Batch, KeyStore
-from parahost.primitives.basic import CandidateHash
+from parahost.primitives.basic import CandidateHash, SessionIndex
 from parahost.primitives.disputes import (
     BackingSeconded,
     BackingValid,
@@ -84,6 +84,8 @@ class Others(Subsystem):
         self.finds = finds
         self.checked: list[CheckCandidate] = []
         self.distributed: list[DistributeVotes] = []
+        self.moved: list[tuple[SessionIndex, CandidateHash, bool]] = []
+        """What Chain Selection was told."""
 
     def on_message(self, message: Message) -> None:
         if isinstance(message, CheckCandidate):
@@ -92,6 +94,8 @@ class Others(Subsystem):
                 message.reply.answer(CheckOutcome(self.finds, "a test says so"))
         elif isinstance(message, DistributeVotes):
             self.distributed.append(message)
+        elif isinstance(message, DisputeMoved):
+            self.moved.append((message.session, message.candidate, message.towards_invalid))
 
 
 @dataclass
@@ -362,3 +366,21 @@ async def test_killed_before_any_write_nothing_is_forgotten_or_contradicted(lose
         if survived:
             break
     assert survived and writes > 5
+
+
+async def test_chain_selection_is_told_how_disputes_come_on_and_again_after_a_start() -> None:
+    """Of 12 validators more than three against it are more than may be liars."""
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    own, *others = outsiders(record)
+    async with living(chain, database, own=own) as life:
+        await life.hears(*headers)
+        await life.is_brought(contested(record, others[0]))
+        assert life.others.moved[-1] == (*record.key(), False), "it is disputed"
+        assert not any(leaning for _, _, leaning in life.others.moved)
+        await life.is_brought(contested(record, *others[1:4]))
+        assert life.others.moved[-1] == (*record.key(), True)
+    async with living(chain, database, own=own) as life:
+        assert life.others.moved == [(*record.key(), False)], "its session is not known yet"
+        await life.hears(*headers)
+        assert life.others.moved[-1] == (*record.key(), True)

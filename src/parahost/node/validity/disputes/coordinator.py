@@ -37,7 +37,7 @@ from parahost.node.messages.validity import (
     IssueVote,
     UndisputedChain,
 )
-from parahost.node.overseer import Scope, Subsystem
+from parahost.node.overseer import Context, Scope, Subsystem
 from parahost.node.session import own_index
 from parahost.node.utility.new_blocks import new_blocks
 from parahost.node.validity.disputes.block_votes import BlockVotes, read_block
@@ -139,6 +139,14 @@ class DisputeCoordinator(Subsystem):
         """Of each session that is judged, the checks of its candidates."""
         self._alarm: float | None = None
         self._is_idle = not keys.public_keys(KeyType.PARACHAIN)
+
+    def start(self, ctx: Context) -> None:
+        super().start(ctx)
+        for key in self._machine.disputes:
+            self._tell_moved(key)
+
+    def _tell_moved(self, key: CandidateKey) -> None:
+        self.ctx.send(DisputeMoved(*key, self._machine.leans_to_invalid(key)))
 
     # Signals
 
@@ -338,10 +346,12 @@ class DisputeCoordinator(Subsystem):
                     self.ctx.send(DistributeVotes(receipt, statements))
                 case TellLeaning((session, candidate), towards_invalid):
                     self.ctx.send(DisputeMoved(session, candidate, towards_invalid))
-                case TellStep(key, DisputeStep.CONCLUDED, DisputeOutcome() as outcome):
+                case TellStep(key, _, outcome):
                     self._record(effect)
-                    self._tell_settled(key, outcome)
-                case TellStep() | TellVote() | TellBothWays() | TellVoiceless():
+                    self._tell_moved(key)
+                    if outcome is not None:
+                        self._tell_settled(key, outcome)
+                case TellVote() | TellBothWays() | TellVoiceless():
                     self._record(effect)
         self._set_alarm()
 

@@ -329,6 +329,10 @@ class DisputeMachine:
             both = DisputeStatementSet(candidate, session, (said, contrary))
             self._out.append(Distribute(receipt, both))
 
+    def leans_to_invalid(self, key: CandidateKey) -> bool:
+        """Whether the candidate is, or becomes, invalid, as it was told last."""
+        return key in self._leaning
+
     def _leans_to_invalid(self, dispute: Dispute, validators: int) -> bool:
         """Whether this node has found it invalid, or somebody honest has; and no supermajority says
         the contrary."""
