@@ -48,7 +48,6 @@ from parahost.node.validity.disputes.effects import (
     CheckFailed,
     DisputeEffect,
     DisputeInput,
-    DisputeStep,
     Distribute,
     Forget,
     InclusionSeen,
