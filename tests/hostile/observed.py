@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,7 @@ class ObservedDevnet:
             Path(f"/proc/{pid}/clear_refs").write_text(_FORGET_PEAK)
         self._troubles.clear()
         begun, best, heads = time.monotonic(), self._best, len(self._heads)
-        idle, total = _processors()
+        before = _Ticks.now(self._command.process.pid)
         tallies: dict[str, Any] = {}
         if attacks:
             tallies = self._attack(attacks, slots * SLOT_S)
@@ -65,14 +67,15 @@ class ObservedDevnet:
             time.sleep(slots * SLOT_S)
         self._hear()
         self._look_for_restarts()
-        idle_now, total_now = _processors()
+        ticks = _Ticks.now(self._command.process.pid).since(before)
         return Phase(
             slots=(time.monotonic() - begun) / SLOT_S,
             blocks=self._best - best,
             parablocks=len(self._heads) - heads,
             unfinal=self._best - min(self._final[name] for name in VALIDATORS),
             peak_mb=max(_peak_mb(pid) for pid in self.pids.values()),
-            idle=(idle_now - idle) / max(total_now - total, 1),
+            idle=ticks.idle / ticks.total,
+            foreign=max(0, ticks.total - ticks.idle - ticks.ours) / ticks.total,
             troubles=tuple(self._troubles),
             tallies=tallies,
         )
@@ -151,10 +154,44 @@ def observed_devnet(base: Path) -> Iterator[ObservedDevnet]:
             eventually(lambda: not processes_with(f"{base}/"), "the end of the devnet")
 
 
-def _processors() -> tuple[int, int]:
-    """So many ticks were idle, and so many there were: of the whole machine since it runs."""
-    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
-    return ticks[3] + ticks[4], sum(ticks)
+@dataclass(frozen=True)
+class _Ticks:
+    """Of the machine's processors, all together: how many there were, how many of them nobody used,
+    and how many a devnet used with all that it started, and the attackers that have ended."""
+
+    total: int
+    idle: int
+    ours: int
+
+    @classmethod
+    def now(cls, devnet: int) -> _Ticks:
+        """Since the machine runs; ``devnet`` is the process that started all others."""
+        ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n")[0].split()[1:9]]
+        attackers = os.times()
+        seconds = attackers.children_user + attackers.children_system
+        ours = _used_by(devnet) + round(seconds * os.sysconf("SC_CLK_TCK"))
+        return cls(sum(ticks), ticks[3] + ticks[4], ours)
+
+    def since(self, before: _Ticks) -> _Ticks:
+        return _Ticks(
+            max(self.total - before.total, 1), self.idle - before.idle, self.ours - before.ours
+        )
+
+
+def _used_by(ancestor: int) -> int:
+    """Ticks of a process and all that descend from it, the ended ones too."""
+    parents: dict[int, int] = {}
+    used: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            fields = stat.read_text().rpartition(")")[2].split()
+            pid = int(stat.parent.name)
+            parents[pid], used[pid] = int(fields[1]), sum(map(int, fields[11:15]))
+    family, found = {ancestor}, 0
+    while len(family) > found:
+        found = len(family)
+        family |= {pid for pid, parent in parents.items() if parent in family}
+    return sum(used.get(pid, 0) for pid in family)
 
 
 def _peak_mb(pid: int) -> float:

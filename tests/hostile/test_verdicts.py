@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.verdicts import Calm, Phase, broken, lost
+from tests.hostile.verdicts import Calm, Phase, broken, had_room, lost
 
 QUIET = Phase(slots=20, blocks=20, parablocks=19, unfinal=1, peak_mb=80)
 CALM = Calm.of([QUIET])
@@ -38,8 +38,10 @@ def test_a_machine_that_is_slow_in_calm_too_is_no_loss() -> None:
 
 
 def test_a_busy_machine_judges_no_loss() -> None:
-    assert CALM.has_room
-    assert not Calm.of([QUIET, replace(QUIET, idle=0.3), QUIET]).has_room
+    assert had_room(CALM, QUIET)
+    assert had_room(CALM, replace(QUIET, idle=0.0)), "what attackers take is theirs to take"
+    assert not had_room(Calm.of([QUIET, replace(QUIET, idle=0.3), QUIET]), QUIET)
+    assert not had_room(CALM, replace(QUIET, foreign=0.3))
 
 
 def test_memory_troubles_and_attackers_that_stay_are_told() -> None:

@@ -19,7 +19,10 @@ MEMORY = 1.3
 """Of the peak in calm."""
 MUST_BE_IDLE = 0.5
 """Of the machine in calm: the devnet needs a fifth of two processors, and attackers run beside it.
-Where others take more, blocks that are lost say nothing about the chain."""
+On a machine with less room, blocks that are lost say nothing about the chain."""
+MOST_FOREIGN = 0.2
+"""Of the machine, under attack: where others than devnet and attackers take more, they do not
+either."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Phase:
 
     ``unfinal``: how far the slowest validator's finality is behind at the end. ``peak_mb``: the
     largest memory of a process. ``idle``: the part of the machine's processors that nobody used.
-    ``troubles``: what must never happen. ``tallies``: how each attack
-    fared, by its name."""
+    ``foreign``: the part that others used than the devnet and the attackers. ``troubles``: what
+    must never happen. ``tallies``: how each attack fared, by its name."""
 
     slots: float
     blocks: int
@@ -37,6 +40,7 @@ class Phase:
     unfinal: int
     peak_mb: float
     idle: float = 1.0
+    foreign: float = 0.0
     troubles: Sequence[str] = ()
     tallies: Mapping[str, Mapping[str, Any]] | None = None
 
@@ -50,11 +54,6 @@ class Calm:
     peak_mb: float
     idle: float
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the machine was free enough to judge what is lost."""
-        return self.idle >= MUST_BE_IDLE
-
     @classmethod
     def of(cls, phases: Sequence[Phase]) -> Calm:
         slots = sum(phase.slots for phase in phases)
@@ -64,6 +63,11 @@ class Calm:
             phases[-1].peak_mb,
             min(phase.idle for phase in phases[-2:]),
         )
+
+
+def had_room(calm: Calm, attacked: Phase) -> bool:
+    """Whether chain and attackers had enough of the machine to judge what is lost."""
+    return calm.idle >= MUST_BE_IDLE and attacked.foreign <= MOST_FOREIGN
 
 
 def lost(calm: Calm, attacked: Phase, must_end: Collection[str] = ()) -> list[str]:
