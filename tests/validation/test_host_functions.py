@@ -1,5 +1,6 @@
 """Host functions as guests call them, against the libraries they stand for."""
 
+import ast
 import hashlib
 import json
 from pathlib import Path
@@ -15,7 +16,7 @@ from parahost.crypto.hashing import blake2_256, keccak_256
 from parahost.ports.validation import ExecutionKind, Failed, Returned
 from parahost.primitives import scale
 from parahost.trie import HashFunction, StateVersion, Trie, ordered_root
-from parahost.validation import InProcessHost
+from parahost.validation import InProcessHost, host_functions
 from parahost.validation.host_functions import HOST_FUNCTIONS
 from parahost.validation.metering import MAX_INSTRUCTIONS
 from tests.validation.guests import ECHO, IMPORTED_MEMORY, guest, imported, span
@@ -429,3 +430,22 @@ def test_trie_roots_answer_as_other_hosts(case: dict[str, Any]) -> None:
 def test_ordered_roots_answer_as_other_hosts(case: dict[str, Any]) -> None:
     params = scale.encode([value.encode() for value in case["values"]], tuple[bytes, ...])
     assert roots_by_both_versions("blake2_256_ordered_root", params) == {case["root"]}
+
+
+def test_what_is_imported_when_called_is_known() -> None:
+    """A confined worker can open no file: it must have imported it before."""
+    known = set(host_functions._IMPORTED_WHEN_CALLED)
+    room = Path(host_functions.__file__).parent
+    for file in room.glob("*.py"):
+        tree = ast.parse(file.read_text())
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        for node in (inner for function in functions for inner in ast.walk(function)):
+            if isinstance(node, ast.Import):
+                found = {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                module = str(node.module)
+                named = {f"{module}.{alias.name}" for alias in node.names}
+                found = named if named & known else {module}
+            else:
+                continue
+            assert found <= known, f"{file.name}:{node.lineno}"

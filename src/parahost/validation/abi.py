@@ -41,7 +41,11 @@ from parahost.validation.errors import (
 from parahost.validation.host_functions import HOST_FUNCTIONS, HostContext, HostFunction
 from parahost.validation.memory import GuestMemory
 from parahost.validation.metering import INSTRUCTIONS_PER_BYTE, Meter
-from parahost.validation.wasm.stack_limit import COUNTER_NAME, MAX_STACK_VALUES
+from parahost.validation.wasm.stack_limit import (
+    COUNTER_AND_START_NAME,
+    COUNTER_NAME,
+    MAX_STACK_VALUES,
+)
 from parahost.validation.wasm.structure import MAX_TABLE_ELEMENTS
 from parahost.validation.wire import MAX_RESULT_SIZE
 
@@ -89,7 +93,7 @@ class ValidationFunction:
         self._module = module
         self._context: HostContext | None = None
         self._meter: Meter
-        self._stack_counter = _counter_name(module)
+        self._stack_counter, self._start = _own_exports(module)
         self._stack_values: Callable[[], int] | None = None
         self._imported_memory: wasmtime.Limits | None = None
         self._allocator_imports: set[str] = set()
@@ -167,6 +171,8 @@ class ValidationFunction:
             counter = exports[self._stack_counter]
             self._stack_values = lambda: int(counter.value(store))
         try:
+            if self._start is not None:
+                exports[self._start](store)
             heap_base = exports["__heap_base"].value(store) & 0xFFFFFFFF
             if fast is not None:
                 fast.open(heap_base, self._memory_limit)
@@ -292,11 +298,13 @@ def _have_memory(size: int) -> None:
         raise MachineTrouble(f"{size} bytes of memory cannot be had: {error.strerror}") from None
 
 
-def _counter_name(module: wasmtime.Module) -> str | None:
-    """The export that tells how deep calls are; ``None`` where no function of the module's own has
-    them counted."""
-    name = module.exports[-1].name if module.exports else None
-    return name if name and name.startswith(COUNTER_NAME) else None
+def _own_exports(module: wasmtime.Module) -> tuple[str | None, str | None]:
+    """The export that tells how deep calls are, and that of the start function, if there is one:
+    see :mod:`stack_limit`. None in a module whose calls are not counted."""
+    names = [export.name for export in module.exports]
+    if not names or not names[-1].startswith(COUNTER_NAME):
+        return None, None
+    return names[-1], names[-2] if names[-1].startswith(COUNTER_AND_START_NAME) else None
 
 
 def _signature(kind: wasmtime.FuncType) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from parahost.validation.wire import MAX_ARTIFACT_SIZE
 MAX_ARTIFACTS = 256
 """The most that are kept; beyond it the least lately used goes."""
 
-_FORM = 3
+_FORM = 4
 """Goes up when the same code is compiled to something else by the same engine."""
 _DIGEST_SIZE = 32
 _SUFFIX = ".artifact"

@@ -174,10 +174,45 @@ def run(code: bytes) -> ExecutionOutcome:
 
 
 def test_a_start_function_is_counted_too() -> None:
+    """And told by its name, not as the trap in which it ends."""
     memory = '(memory (export "memory") 1) (func $s (call $s)) (start $s)'
-    assert isinstance(run(guest(ECHO, memory=memory)), Failed)
+    outcome = run(guest(ECHO, memory=memory))
+    assert isinstance(outcome, Failed) and "stack limit" in outcome.reason
 
 
-def test_code_without_functions_of_its_own_is_left_alone() -> None:
+def test_a_guest_may_export_what_its_start_function_would_be_called() -> None:
+    """It runs its own start function, once, and nothing that only has the name."""
+    names = ("parahost start", "parahost start_", "parahost stack", "parahost stack and start")
+    exports = " ".join(f'(export "{name}" (func $trap))' for name in names)
+    others = f'(memory (export "memory") 1) (func $trap unreachable) {exports}'
+    once = (
+        "(func $s (i32.store (i32.const 0) (i32.add (i32.const 1) (i32.load (i32.const 0)))))"
+        " (start $s)"
+    )
+    check = "(if (i32.ne (i32.load (i32.const 0)) (i32.const {})) (then unreachable)) "
+    for memory, starts in ((others, 0), (f"{others} {once}", 1)):
+        outcome = run(guest(check.format(starts) + ECHO, memory=memory))
+        assert not isinstance(outcome, Failed), outcome
+
+
+def test_code_without_functions_may_export_what_the_counter_would_be_called() -> None:
+    """It is not asked how deep calls were, whatever that is."""
+    for text in (
+        '(export "parahost stack" (memory 0))',
+        '(global $g f64 (f64.const nan)) (export "parahost stack" (global $g))',
+        '(global $g i32 (i32.const 7)) (export "parahost stack and start" (global $g))',
+    ):
+        code = wasm(
+            '(import "env" "memory" (memory 1)) (import "env" "none" (func $f'
+            ' (param i32 i32) (result i64))) (global (export "__heap_base") i32 (i32.const 8))'
+            f' (export "validate_block" (func $f)) {text}'
+        )
+        outcome = run(code)
+        assert isinstance(outcome, Failed) and "not provided" in outcome.reason
+
+
+def test_code_without_functions_of_its_own_has_a_counter_too() -> None:
+    """So that the last export is never the guest's."""
     text = '(import "env" "f" (func $f)) (export "f" (func $f))'
-    assert limit_stack(read_module(wasm(text))) == wasm(text)
+    counted = read_module(limit_stack(read_module(wasm(text))))
+    assert (counted.exports, counted.globals) == (2, 1)

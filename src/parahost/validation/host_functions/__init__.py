@@ -23,6 +23,7 @@ HOST_FUNCTIONS: dict[str, HostFunction] = {
 _IMPORTED_WHEN_CALLED = (
     "Crypto.Hash.keccak",
     "coincurve",
+    "parahost.crypto.ecdsa",
     "parahost.crypto.ed25519",
     "parahost.crypto.hashing",
     "parahost.crypto.sr25519",

@@ -10,7 +10,9 @@ keep their targets; ``return`` becomes a branch to the new block. No function is
 and names stay what they are. The cost is paid by the function that is called, from wherever that
 is: other functions, tables, or the host.
 
-The global is the last export. What it holds after a trap tells whether the limit was the cause.
+The global is the last export. What it holds after a trap tells whether the limit was the cause. So
+that there is something to ask when the start function traps too, that is exported before the
+global, whose name then says so, and the host calls it first.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ MAX_STACK_VALUES = 65_536
 """As in Polkadot's executor parameters (``StackLogicalMax``)."""
 COUNTER_NAME = "parahost stack"
 """How the counter's export begins: underscores follow where the module has that name itself."""
+COUNTER_AND_START_NAME = COUNTER_NAME + " and start"
+"""How it begins when the export before it is the start function."""
+_START_NAME = "parahost start"
 FRAME_COST = 2
 """Of a function without locals or operands, in values."""
 
@@ -38,7 +43,7 @@ _I32, _MUTABLE, _NO_RESULT, _FUNCTION_TYPE = b"\x7f", b"\x01", b"\x40", b"\x60"
 _UNREACHABLE, _BLOCK, _IF, _END, _BR = b"\x00", b"\x02", b"\x04", b"\x0b", b"\x0c"
 _GLOBAL_GET, _GLOBAL_SET, _I32_CONST = b"\x23", b"\x24", b"\x41"
 _I32_GT_U, _I32_ADD, _I32_SUB = b"\x4b", b"\x6a", b"\x6b"
-_GLOBAL_EXPORT = b"\x03"
+_FUNCTION_EXPORT, _GLOBAL_EXPORT = b"\x00", b"\x03"
 _NAMES = b"\x04name"
 _BEFORE_GLOBALS = {
     SectionId.TYPE,
@@ -50,15 +55,13 @@ _BEFORE_GLOBALS = {
 
 
 def limit_stack(module: WasmModule) -> bytes:
-    """The module with its calls counted. It must be valid. Of its custom sections only the names
+    """The module with its calls counted, and without a start function: it is for the host to call
+    the one that is exported as such. It must be valid. Of its custom sections only the names
     stay, as the others point into bodies that have moved.
 
     :raises MalformedModule: when a body has an instruction that is not known.
     """
-    content = module.content(SectionId.CODE)
-    if content is None:
-        return WASM_HEADER + b"".join(map(_encode, module.sections))
-    limiter = _Limiter(module, content)
+    limiter = _Limiter(module, module.content(SectionId.CODE) or b"")
     code = _vector([limiter.body(index) for index in range(len(module.bodies))])
     changed = {
         SectionId.TYPE: limiter.types(),
@@ -131,15 +134,27 @@ def _globals(module: WasmModule) -> bytes:
 
 
 def _exports(module: WasmModule) -> bytes | None:
-    """The exports, and the counter behind them."""
+    """The exports, and behind them the start function, if there is one, and the counter."""
     old = module.content(SectionId.EXPORT)
     if old is None:
         return None
-    name = COUNTER_NAME.encode()
-    while name in old:
-        name += b"_"
-    counter = u32(len(name)) + name + _GLOBAL_EXPORT + u32(module.globals)
-    return u32(module.exports + 1) + old[_size_of_count(old) :] + counter
+    counter = _GLOBAL_EXPORT + u32(module.globals)
+    start = module.content(SectionId.START)
+    if start is None:
+        new = [_export(COUNTER_NAME, counter, old)]
+    else:
+        new = [
+            _export(_START_NAME, _FUNCTION_EXPORT + start, old),
+            _export(COUNTER_AND_START_NAME, counter, old),
+        ]
+    return u32(module.exports + len(new)) + old[_size_of_count(old) :] + b"".join(new)
+
+
+def _export(name: str, what: bytes, others: bytes) -> bytes:
+    own = name.encode()
+    while own in others:
+        own += b"_"
+    return u32(len(own)) + own + what
 
 
 def _size_of_count(content: bytes) -> int:
@@ -149,7 +164,7 @@ def _size_of_count(content: bytes) -> int:
 
 def _in_order(sections: list[Section]) -> list[Section]:
     """What stays of them, with a section for globals where one has to be."""
-    kept = [s for s in sections if s.id != SectionId.CUSTOM]
+    kept = [s for s in sections if s.id not in (SectionId.CUSTOM, SectionId.START)]
     if all(s.id != SectionId.GLOBAL for s in kept):
         place = sum(s.id in _BEFORE_GLOBALS for s in kept)
         kept.insert(place, Section(SectionId.GLOBAL, b""))
