@@ -12,8 +12,6 @@ from tests.constructed import constructed_in
 FROM_OUTSIDE = {
     "RequestBlockAuthorshipData": "block authorship asks (A104)",
     "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
-    "DisputesForChain": "the Provisioner will ask",
-    "BarredCandidates": "the Provisioner will ask",
 }
 """What no subsystem says, and who does."""
 

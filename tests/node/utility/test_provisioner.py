@@ -21,7 +21,12 @@ from parahost.node.messages.utility import (
     ProvisionMisbehavior,
     RequestBlockAuthorshipData,
 )
-from parahost.node.messages.validity import ChecksForChain
+from parahost.node.messages.validity import (
+    BarredCandidates,
+    ChainDisputes,
+    ChecksForChain,
+    DisputesForChain,
+)
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.utility.provisioner import (
     MAX_MISBEHAVIOR,
@@ -44,6 +49,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.consensus import BabeEquivocationProof
+from parahost.primitives.disputes import DisputeOutcome
 from parahost.primitives.header import Header
 from parahost.primitives.misbehavior import DoubleVote, MisbehaviorReport
 from parahost.primitives.statements import (
@@ -58,7 +64,16 @@ from tests.node.availability.world import RelayChain, hash_of
 from tests.node.harness import ListJournal, make_overseer, running
 from tests.node.validity.nodes import SLOT_S, Network, include
 from tests.node.validity.nodes import relay_chain as checking_chain
-from tests.runtime.parachains.world import World
+from tests.runtime.parachains.test_disputes import CONFIG, votes
+from tests.runtime.parachains.test_disputes import VALIDATORS as DISPUTING
+from tests.runtime.parachains.test_remote_disputes import (
+    bring,
+    brought,
+    held,
+    receipt,
+    remote_world,
+)
+from tests.runtime.parachains.world import World, para
 
 VALIDATORS = 6
 
@@ -67,23 +82,38 @@ def relay_chain() -> RelayChain:
     return RelayChain(World(validators=VALIDATORS, parachains=[100, 101]))
 
 
-class Voting(Subsystem):
-    """Approval voting: what it knows of checks that the chain lacks."""
+class Validity(Subsystem):
+    """Approval voting and the dispute coordinator: what they know that the chain lacks."""
 
-    name = "voting"
-    receives = (ChecksForChain,)
+    name = "validity"
+    receives = (ChecksForChain, DisputesForChain, BarredCandidates)
 
-    def __init__(self, checks: Sequence[SecondaryChecks] = ()) -> None:
-        self.checks = tuple(checks)
+    def __init__(
+        self,
+        checks: Sequence[SecondaryChecks] = (),
+        disputes: ChainDisputes = ChainDisputes(),
+        barred: Sequence[CandidateHash] = (),
+    ) -> None:
+        self.checks, self.disputes, self.barred = tuple(checks), disputes, frozenset(barred)
 
     def on_message(self, message: Message) -> None:
-        assert isinstance(message, ChecksForChain)
-        message.reply.answer(self.checks)
+        match message:
+            case ChecksForChain():
+                message.reply.answer(self.checks)
+            case DisputesForChain():
+                message.reply.answer(self.disputes)
+            case BarredCandidates(candidates):
+                message.reply.answer(self.barred.intersection(candidates))
 
 
-def node(chain: RelayChain, checks: Sequence[SecondaryChecks] = ()) -> Overseer:
+def node(
+    chain: RelayChain,
+    checks: Sequence[SecondaryChecks] = (),
+    disputes: ChainDisputes = ChainDisputes(),
+    barred: Sequence[CandidateHash] = (),
+) -> Overseer:
     provisioner = Provisioner(partial(sanitize, chain.world.host))
-    return make_overseer([provisioner, Voting(checks)])
+    return make_overseer([provisioner, Validity(checks, disputes, barred)])
 
 
 async def provide(
@@ -269,3 +299,48 @@ async def test_it_hands_out_of_the_checks_what_the_chain_takes(autojump_clock: M
     assert len(good) == 2
     assert data.checks == NoteChecks(good)
     chain.on(head).add_block(data.inherent, checks=data.checks.checks)
+
+
+@pytest.mark.guide("A58")
+async def test_disputes_are_brought_and_the_block_is_accepted_whatever_they_conclude() -> None:
+    """The author has a candidate for the core of one that is found invalid in that very block, and
+    one more that is disputed elsewhere."""
+    chain = RelayChain(
+        World(validators=DISPUTING, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4)
+    )
+    pending, _ = chain.candidate(1)
+    head = chain.add(backed=[pending])
+    world = chain.world
+    key = SessionIndex(U32(0)), hash_of(pending)
+    concluded = votes(key, against=range(9))
+    occupant = world.host.inclusion.pending_availability.get(world.state, para(1))
+    assert occupant is not None
+    again = world.back(world.receipt(1, head=b"again"), group=occupant.backing_group)
+    candidates = [again, *(chain.candidate(number)[0] for number in (2, 3))]
+    known = ChainDisputes((votes((SessionIndex(U32(9)), key[1]), against=[1]), concluded))
+    overseer = node(chain, disputes=known, barred=[hash_of(candidates[2])])
+    async with running(overseer, [chain.leaf(head)]):
+        for index in range(DISPUTING):
+            overseer.send(ProvisionBitfield(head.hash(), world.bitfield(index, [0])))
+        for backed in candidates:
+            overseer.send(ProvisionBackable(head.hash(), backed))
+        data = await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+    assert data.inherent.disputes == (concluded,), "the other session is not known"
+    assert data.inherent.backed_candidates == tuple(candidates[:2])
+    world.add_block(data.inherent)
+    assert dict(world.api.disputes(world.state))[key].outcome is DisputeOutcome.INVALID
+
+
+@pytest.mark.guide("A60")
+async def test_who_holds_what_is_disputed_elsewhere_is_brought_beside_checks() -> None:
+    chain = RelayChain(remote_world())
+    key = bring(chain.world, brought(chain.world, receipt(chain.world), against=[11]))
+    chain.headers[chain.world.parent] = chain.world.header
+    chain.states[chain.world.parent] = chain.world.state
+    head = chain.world.header
+    known = ChainDisputes(availability=(held(key, 0, 1, 2),))
+    overseer = node(chain, disputes=known)
+    async with running(overseer, [chain.leaf(head)]):
+        data = await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+    assert data.checks == NoteChecks((), known.availability)
+    chain.world.add_block(data.inherent, availability=data.checks.availability)

@@ -1,9 +1,9 @@
 """The Provisioner: what a block author finds ready (A103, A104, D15).
 
 It collects signed bitfields and backable candidates per relay parent, and misbehaviour; and it
-asks for the checks of included candidates. What it hands out is what the runtime of that parent
-accepts; when in doubt it is nothing, and the block is a block all the same. Disputes will have
-their place beside them.
+asks for the checks of included candidates, and for the votes in disputes that this fork lacks
+(D25). What it hands out is what the runtime of that parent accepts; when in doubt it is nothing,
+and the block is a block all the same. A candidate that is found invalid, or may be, stays out.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.base import Message, Request, Unanswered
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import (
     BlockAuthorshipData,
@@ -22,7 +23,12 @@ from parahost.node.messages.utility import (
     ProvisionMisbehavior,
     RequestBlockAuthorshipData,
 )
-from parahost.node.messages.validity import ChecksForChain
+from parahost.node.messages.validity import (
+    BarredCandidates,
+    ChainDisputes,
+    ChecksForChain,
+    DisputesForChain,
+)
 from parahost.node.overseer import Subsystem
 from parahost.node.utility.evidence import weight_of
 from parahost.primitives.availability import SignedAvailabilityBitfield
@@ -33,6 +39,8 @@ from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.parachains.sanitize import Sanitized
 from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.storage import State
+
+T = TypeVar("T")
 
 Sanitize = Callable[[State, ParachainsInherentData, NoteChecks], Sanitized]
 """What of an inherent and of checks the runtime of a child of the state's block accepts."""
@@ -85,7 +93,7 @@ class Provisioner(Subsystem):
         RequestBlockAuthorshipData,
     )
 
-    sends = (ChecksForChain,)
+    sends = (ChecksForChain, DisputesForChain, BarredCandidates)
 
     def __init__(self, sanitize: Sanitize) -> None:
         self._sanitize = sanitize
@@ -132,26 +140,44 @@ class Provisioner(Subsystem):
         return tuple(report for weight in weights for report in self._misbehavior[weight])
 
     async def _collect(self, job: ProvisioningJob) -> Sanitized:
-        state = job.leaf.state
+        leaf = job.leaf
+        disputes = await self._known(DisputesForChain(leaf.hash), ChainDisputes())
+        checks = NoteChecks(await self._known(ChecksForChain(leaf.hash), ()), disputes.availability)
         collected = ParachainsInherentData(
             tuple(job.bitfields[index] for index in sorted(job.bitfields)),
-            job.all_backable(),
-            (),
-            job.leaf.header,
+            await self._not_barred(job.all_backable()),
+            disputes.disputes,
+            leaf.header,
         )
-        checks = await self._checks(job)
-        sanitized = await self.ctx.executor.run(lambda: self._sanitize(state, collected, checks))
+        sanitized = await self.ctx.executor.run(
+            lambda: self._sanitize(leaf.state, collected, checks)
+        )
         for backed in sanitized.inherent.backed_candidates:
             self._record("provisioner.provided", backed)
         for each in sanitized.dropped:
             self._record("provisioner.dropped", each.backed, reason=each.reason)
         return sanitized
 
-    async def _checks(self, job: ProvisioningJob) -> NoteChecks:
+    async def _not_barred(
+        self, candidates: tuple[BackedCandidate, ...]
+    ) -> tuple[BackedCandidate, ...]:
+        """Those that nobody has found invalid, on any fork."""
+        hashes = tuple(backed.candidate.hash() for backed in candidates)
+        barred = await self._known(BarredCandidates(hashes), frozenset())
+        for backed, candidate in zip(candidates, hashes, strict=True):
+            if candidate in barred:
+                self._record("provisioner.dropped", backed, reason="it is disputed")
+        return tuple(
+            backed
+            for backed, candidate in zip(candidates, hashes, strict=True)
+            if candidate not in barred
+        )
+
+    async def _known(self, request: Request[T], otherwise: T) -> T:
         try:
-            return NoteChecks(await self.ctx.ask(ChecksForChain(job.leaf.hash)))
+            return await self.ctx.ask(request)
         except Unanswered:  # the next block came in between
-            return NoteChecks(())
+            return otherwise
 
     def _record(self, event: str, backed: BackedCandidate, **fields: object) -> None:
         self.ctx.journal.record(
