@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
-.PHONY: devnet test lint guide-coverage hunt hostile mutants fuzz bench wasm clean
+.PHONY: devnet test lint guide-coverage hunt hostile mutants fuzz bench rpc-clients wasm clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,14 @@ bench: $(STAMP)
 		name=$$(basename $$file .py); echo "== $$name"; \
 		$(BIN)/python -m bench.$$name || exit 1; \
 	done
+
+rpc-clients: $(STAMP)
+	for client in substrate_interface async_substrate_interface; do \
+		$(PYTHON) -m venv build/rpc-clients/$$client && \
+		build/rpc-clients/$$client/bin/pip install --quiet --disable-pip-version-check \
+			--only-binary :all: --require-hashes -r docs/rpc/$$client.txt || exit 1; \
+	done
+	cd docs/rpc && npm install --no-package-lock --no-audit --no-fund --silent
 
 wasm:
 	$(MAKE) -C src/parahost/parachains

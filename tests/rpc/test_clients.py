@@ -1,0 +1,77 @@
+"""People's own tools do a small job on a running devnet, each by its page in ``docs/rpc``.
+
+``make rpc-clients`` installs them, each Python one in an environment of its own, as they contradict
+one another; one that is not installed is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command import PATIENCE_S, eventually, parahost
+
+pytestmark = pytest.mark.devnet
+
+ROOT = Path(__file__).parents[2]
+JOBS = ROOT / "docs/rpc"
+PARA = 2000
+HEAD = re.compile(r"0x(2101)?(..){72}")
+"""The adder's head has 72 bytes; some tools show its length before it."""
+
+
+def python_of(client: str) -> Path:
+    return ROOT / f"build/rpc-clients/{client}/bin/python"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a devnet's first node serves JSON-RPC. It has one validator, so that no fork retracts
+    a block: async-substrate-interface takes that for a failure."""
+    base = tmp_path_factory.mktemp("devnet")
+    arguments = ["--validators", "1", "--parachain", "adder", "--slot", "2"]
+    with parahost(
+        base / "printed", "devnet", *arguments, "--base-path", str(base / "net"), "--plain"
+    ):
+        output = base / "net/validator-1/output.log"
+        eventually(lambda: output.exists() and "JSON-RPC" in output.read_text())
+        found = re.search(r"JSON-RPC on (\S+)", output.read_text())
+        assert found is not None
+        yield found[1]
+
+
+def done(url: str, *command: str) -> None:
+    """Run a client's job, which ends with a line that says what it has done."""
+    job = subprocess.run(
+        [*command, url, str(PARA)],
+        capture_output=True,
+        text=True,
+        timeout=5 * PATIENCE_S,
+        check=False,
+    )
+    assert job.returncode == 0, job.stderr
+    told = json.loads(job.stdout.splitlines()[-1])
+    assert HEAD.fullmatch(told.pop("head"))
+    assert told.pop("included") >= 1
+    assert told == {"transferred": 10**12, "transfer": True, "registered": True}
+
+
+@pytest.mark.parametrize("client", ["substrate_interface", "async_substrate_interface"])
+def test_a_python_client_reads_watches_transfers_and_registers(url: str, client: str) -> None:
+    python = python_of(client)
+    if not python.exists():
+        pytest.skip(f"{client} is not installed: make rpc-clients")
+    done(url, str(python), str(JOBS / f"{client}_job.py"))
+
+
+@pytest.mark.parametrize("client", ["polkadot_js", "polkadot_api"])
+def test_a_javascript_client_reads_watches_transfers_and_registers(url: str, client: str) -> None:
+    if shutil.which("node") is None or not (JOBS / "node_modules").is_dir():
+        pytest.skip(f"{client} is not installed: make rpc-clients, which needs node")
+    done(url, "node", str(JOBS / f"{client}.mjs"))
