@@ -14,6 +14,7 @@ from enum import IntEnum
 from typing import Any
 
 from parahost.devnet.condition import UntilCondition, UntilKind
+from parahost.devnet.verdicts import Verdicts
 from parahost.process.journal import JournalLine
 
 BLOCKS_KEPT = 4096
@@ -31,7 +32,8 @@ class CandidateStage(IntEnum):
     BACKABLE = 3
     PENDING_AVAILABILITY = 4
     INCLUDED = 5
-    TIMED_OUT = 6
+    ACCEPTED = 6
+    TIMED_OUT = 7
 
     def __str__(self) -> str:
         if self is CandidateStage.PENDING_AVAILABILITY:
@@ -45,6 +47,7 @@ STAGE_OF_EVENT = {
     "backing.backable": CandidateStage.BACKABLE,
     "chain.backed": CandidateStage.PENDING_AVAILABILITY,
     "chain.included": CandidateStage.INCLUDED,
+    "chain.accepted": CandidateStage.ACCEPTED,
     "chain.timed_out": CandidateStage.TIMED_OUT,
 }
 """The journal events that move a candidate on."""
@@ -167,6 +170,7 @@ class Observer:
         """The candidate that occupies a core; empty when none does."""
         self.recent: deque[RecentBlock] = deque(maxlen=RECENT_BLOCKS)
         """The newest best blocks, oldest first."""
+        self.verdicts = Verdicts()
         self.boot_s: float | None = None
         self.best_number = 0
         self.finalized_number = 0
@@ -191,6 +195,7 @@ class Observer:
                 self._move_on(line, stage)
             if handler is not None:
                 handler(node, line)
+            self.verdicts.hear(node, line)
         except (KeyError, ValueError):
             return
 

@@ -37,6 +37,7 @@ def report_of(observer: Observer, usage: dict[str, Usage]) -> dict[str, Any]:
             }
             for para, picture in observer.paras.items()
         },
+        "verdicts": observer.verdicts.report(),
         "relay_chain": {"best": observer.best_number, "finalized": observer.finalized_number},
         "processes": {
             name: {

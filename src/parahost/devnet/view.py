@@ -11,6 +11,8 @@ from rich.text import Text
 
 from parahost.devnet.observer import CandidateStage, Observer, ParaPicture
 from parahost.devnet.processes import Usage
+from parahost.devnet.verdicts import Verdicts
+from parahost.runtime.balances import UNIT
 
 WIDE = 96
 """Columns from which on the paras' heads are shown too."""
@@ -19,6 +21,8 @@ _NODE_WIDTH = 40
 _OTHER_LINES = 8
 """Lines beside the rows of nodes and paras: two titles, two headers, two blanks, cores, a hint."""
 _LEAST_PARAS = 3
+SHOWN_VERDICTS = 3
+"""So many disputes, and so many punishments."""
 
 STAGE_STYLES = {
     CandidateStage.WAITING: "dim",
@@ -27,6 +31,7 @@ STAGE_STYLES = {
     CandidateStage.BACKABLE: "blue",
     CandidateStage.PENDING_AVAILABILITY: "yellow",
     CandidateStage.INCLUDED: "green",
+    CandidateStage.ACCEPTED: "bold green",
     CandidateStage.TIMED_OUT: "red",
 }
 
@@ -41,12 +46,13 @@ def render(
     told: Sequence[str] = (),
 ) -> RenderableType:
     """The whole picture, ``now_s`` seconds after the start, for a terminal of that size. Where
-    there is room left: the paras' last refusals, and of what was told the last lines."""
+    there is room left: checks, disputes and what they cost, the paras' last refusals, and of what
+    was told the last lines."""
     room = max(height - _OTHER_LINES, 2)
     paras = min(len(observer.paras), max(_LEAST_PARAS, room // 2))
     nodes, node_rows = _nodes(observer, usage, width, room - paras)
     left = max(room - paras - node_rows, 0)
-    notes = _refusals(observer, now_s)[:left]
+    notes = [*_verdicts(observer.verdicts), *_refusals(observer, now_s)][:left]
     left -= len(notes)
     notes += [_line(words) for words in told[len(told) - min(left, len(told)) :]]
     return Group(
@@ -188,6 +194,23 @@ def _para(para: ParaPicture, now_s: float) -> list[Text | str]:
         f"#{last.relay_number}" if last else "",
         last.head if last else "",
     ]
+
+
+def _verdicts(verdicts: Verdicts) -> list[Text]:
+    """Checks, if there were any; the last disputes, and the last punishments."""
+    lines = []
+    if verdicts.tranches:
+        tranches = ", ".join(f"{n} in {at}" for at, n in sorted(verdicts.tranches.items()))
+        late = f"{verdicts.no_shows} were late, {verdicts.undelivered} not awaited"
+        lines.append(_line(f"{verdicts.accepted} accepted; checks by tranche: {tranches}; {late}"))
+    for candidate, dispute in list(verdicts.disputes.items())[-SHOWN_VERDICTS:]:
+        words = f"{candidate} disputed, {dispute.outcome}: by {dispute.invalid} against "
+        style = "yellow" if dispute.outcome == "open" else "red"
+        lines.append(_line(words + dispute.valid, style))
+    for deed in verdicts.punishments[-SHOWN_VERDICTS:]:
+        words = f"validator {deed.validator} has lost {deed.lost / UNIT:.2f} of its stake, "
+        lines.append(_line(f"{words}{deed.left / UNIT:.2f} are left: {deed.misconduct}", "red"))
+    return lines
 
 
 def _refusals(observer: Observer, now_s: float) -> list[Text]:
