@@ -49,8 +49,9 @@ class Backing:
 @dataclass(frozen=True, slots=True)
 class LedgerStep:
     """What a block did, and what is pending after it. ``doubled``: candidates that the block backs
-    although another one of the same para is pending. ``counted``: what was pending before it, with
-    the votes that it brings; of ``needed`` votes each is included."""
+    although another one of the same para is pending. ``counted``: what was pending before it, but
+    for what it brings a dispute's end of, with the votes that it brings; of ``needed`` votes each
+    is included."""
 
     needed: int = 0
     counted: tuple[LedgerCandidate, ...] = ()
@@ -88,7 +89,12 @@ def _step(before: LedgerStep, parent: RecordedBlock, block: RecordedBlock) -> Le
     inherent = reading.inherent(block)
     assert inherent is not None, "only genesis has none"
     validators = len(reading.validators(parent.state))
-    pending = {one.core: one for one in before.pending}
+    session = reading.session(parent.state)
+    pending = {
+        one.core: one
+        for one in before.pending
+        if not reading.is_found_invalid(block.state, session, one.candidate)
+    }
     for bitfield in inherent.bitfields:
         ones = bitfield.bitfield.ones()
         if all(core in pending for core in ones):
@@ -104,7 +110,7 @@ def _step(before: LedgerStep, parent: RecordedBlock, block: RecordedBlock) -> Le
     for one in timed_out:
         del pending[one.core]
     heads = {one.para: one.receipt.commitments.head_data for one in included}
-    ends_session = reading.session(block.state) != reading.session(parent.state)
+    ends_session = reading.session(block.state) != session
     backings: list[Backing] = []
     doubled: list[Backing] = []
     taken = {one.para for one in pending.values()}

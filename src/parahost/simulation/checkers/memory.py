@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.checker import Checker
 from parahost.simulation.memory import Held
 from parahost.simulation.record import RecordedBlock
@@ -30,10 +31,11 @@ class BoundedMemory(Checker):
     Reckoned, in entries, are besides what every node has: for each block that is remembered its
     answers, and the candidate of each core; for each peer what it works on, and the blocks and
     votes that it is known to have; for each head in view or not yet final what each validator says
-    of it, and for each core of its candidate. Bytes go with entries, but for what has a limit in
-    bytes. An undisturbed network comes
-    to less than half of the bound. Where a node lets things wait for others, its limits would
-    allow more; but what waits for long is forgotten with its head.
+    of it, and for each core of its candidate and the checks of another; for each dispute that can
+    still be judged what each validator has signed. Bytes go with entries, but for what has a limit
+    in bytes. An undisturbed network comes to less than half of the bound. Where a node lets things
+    wait for others, its limits would allow more; but what waits for long is forgotten with its
+    head.
     """
 
     name = "bounded_memory"
@@ -75,6 +77,7 @@ class BoundedMemory(Checker):
             + min(blocks, BLOCKS_REMEMBERED) * (16 + 8 * shape.cores)
             + peers * (64 + min(blocks, BLOCKS_KNOWN_OF_PEER))
             + peers * shape.validators * VOTES_KNOWN_OF_PEER
-            + heads * shape.validators * (4 + shape.cores)
+            + heads * shape.validators * (4 + 3 * shape.cores)
+            + len(reading.disputes(record.best().state)) * (16 + 4 * shape.validators)
         )
         return Held(entries, entries * BYTES_PER_ENTRY)

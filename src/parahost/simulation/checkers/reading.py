@@ -23,7 +23,7 @@ from parahost.primitives.basic import (
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.configuration import HostConfiguration
 from parahost.primitives.consensus import BabeAuthorities, BabePreDigest
-from parahost.primitives.disputes import DisputeState
+from parahost.primitives.disputes import DisputeOutcome, DisputeState
 from parahost.primitives.header import BABE_ENGINE, PreRuntime
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
@@ -217,6 +217,12 @@ def dispute(state: State, session: int, candidate: bytes) -> DisputeState | None
     return found
 
 
+def is_found_invalid(state: State, session: int, candidate: bytes) -> bool:
+    """Whether a supermajority has found the candidate invalid: its core is free then."""
+    found = dispute(state, session, candidate)
+    return found is not None and found.outcome is DisputeOutcome.INVALID
+
+
 def disputes(state: State) -> dict[tuple[int, CandidateHash], DisputeState]:
     """All that are remembered, by session and candidate."""
     found = {}
@@ -266,6 +272,7 @@ __all__ = [
     "groups",
     "head",
     "inherent",
+    "is_found_invalid",
     "is_unaccepted",
     "issued",
     "key",
