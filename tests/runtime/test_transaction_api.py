@@ -21,7 +21,7 @@ from parahost.runtime.system import ExtrinsicSuccess
 from parahost.runtime.timestamp import SetTimestamp
 from parahost.runtime.transaction_api import FeeDetails, InclusionFee, RuntimeDispatchInfo
 from parahost.runtime.transaction_payment import TransactionFeePaid
-from parahost.runtime.transaction_validity import Taken, TransactionValidity
+from parahost.runtime.transaction_validity import TransactionOk, TransactionValidity
 from parahost.runtime.weights import Weight
 from tests.runtime.test_balances import TO_BOB
 from tests.runtime.world import Chain, account
@@ -47,7 +47,7 @@ def test_a_valid_transaction() -> None:
     alice = account("Alice")
     for source in range(3):
         told: Any = decode(TransactionValidity, validity(now, source))
-        assert isinstance(told, Taken)
+        assert isinstance(told, TransactionOk)
         assert (told.valid.requires, told.valid.provides) == ((), (alice + b"\1\0\0\0",))
         assert told.valid.priority == (7 << 16) // len(now)
         assert told.valid.longevity == 1 << 32

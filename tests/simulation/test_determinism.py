@@ -30,7 +30,7 @@ def in_processes(tmp_path: Path, *, seed: int, hash_seeds: tuple[str, ...]) -> l
         )
         for report, hash_seed in reports.items()
     ]
-    assert [process.wait(timeout=120) for process in running] == [0] * len(running)
+    assert [process.wait(timeout=600) for process in running] == [0] * len(running)
     return [json.loads(report.read_text()) for report in reports]
 
 

@@ -18,7 +18,7 @@ new best chain is searched."""
 
 
 @dataclass(frozen=True, slots=True)
-class IncludedAt:
+class TransactionPlace:
     """The block that has a transaction, and its place in the body."""
 
     block: Hash
@@ -40,7 +40,7 @@ class InclusionWatch:
     def hash(self) -> Hash:
         return self._hash
 
-    def included(self) -> IncludedAt | None:
+    def included(self) -> TransactionPlace | None:
         """Where it is on the best chain, searched back to where the watch began."""
         block = self._chain.best_hash
         for _ in range(SEARCHED_BLOCKS):
@@ -48,7 +48,7 @@ class InclusionWatch:
             if header is None or header.number <= self._begun:
                 return None
             if (index := self._index_in(block)) is not None:
-                return IncludedAt(block, index)
+                return TransactionPlace(block, index)
             block = header.parent_hash
         return None
 

@@ -17,9 +17,9 @@ from parahost.runtime.extrinsic import open_envelope
 from parahost.runtime.storage import State
 from parahost.runtime.transaction_payment import BASE_FEE, BYTE_FEE, fee
 from parahost.runtime.transaction_validity import (
-    Refused,
     Tag,
-    Taken,
+    TransactionErr,
+    TransactionOk,
     TransactionSource,
     TransactionValidity,
     ValidTransactionForm,
@@ -44,16 +44,18 @@ def validate_transaction(
         claim = _RUNTIME.preview_transaction(tx)
         valid = _RUNTIME.validate_in_child(state, number, block_hash, tx)
     except InvalidTransaction as why:
-        return Refused(refusal_form(why.reason))
+        return TransactionErr(refusal_form(why.reason))
     longevity = U64(min(valid.longevity, _MAX_U64))
     if claim is None:
         assert valid.deed is not None, "what is valid and nobody has signed is a report"
-        return Taken(ValidTransactionForm(U64(_MAX_U64), (), (valid.deed,), longevity, True))
+        return TransactionOk(
+            ValidTransactionForm(U64(_MAX_U64), (), (valid.deed,), longevity, True)
+        )
     due = _RUNTIME.standing(state, claim.signer).nonce
     requires = (_tag(claim, claim.nonce - 1),) if claim.nonce > due else ()
     worth = U64(min(priority(claim.tip, len(tx)), _MAX_U64))
     provides = (_tag(claim, claim.nonce),)
-    return Taken(ValidTransactionForm(worth, requires, provides, longevity, True))
+    return TransactionOk(ValidTransactionForm(worth, requires, provides, longevity, True))
 
 
 def _tag(claim: TransactionClaim, nonce: int) -> Tag:

@@ -111,7 +111,7 @@ class ValidTransactionForm:
 
 @variant(0, name="Ok", unnamed=True)
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TransactionOk:
     """The transaction may be in a block."""
 
     valid: ValidTransactionForm
@@ -119,13 +119,13 @@ class Taken:
 
 @variant(1, name="Err", unnamed=True)
 @dataclass(frozen=True, slots=True)
-class Refused:
+class TransactionErr:
     """The transaction may not."""
 
     error: TransactionValidityError
 
 
-TransactionValidity = Taken | Refused
+TransactionValidity = TransactionOk | TransactionErr
 """The verdict on a transaction, as Rust's ``Result``."""
 
 _INVALID = {

@@ -37,7 +37,7 @@ def test_the_same_in_every_process(drawn: list[Scenario]) -> None:
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert other.stdout == "".join(map(as_python, drawn)) + "\n"
 

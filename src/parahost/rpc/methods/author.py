@@ -23,7 +23,7 @@ from parahost.rpc.params import HexBytes, TransactionBytes
 from parahost.rpc.served import CallContext, ServedNode
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of
-from parahost.rpc.watching import SEARCHED_BLOCKS, IncludedAt, InclusionWatch
+from parahost.rpc.watching import SEARCHED_BLOCKS, InclusionWatch, TransactionPlace
 from parahost.runtime.errors import InvalidTransaction, MalformedExtrinsic
 from parahost.runtime.transaction_validity import UnknownReason
 
@@ -119,7 +119,7 @@ class _Story:
     def __init__(self, served: ServedNode, watch: InclusionWatch) -> None:
         self._served = served
         self._watch = watch
-        self._at: IncludedAt | None = None
+        self._at: TransactionPlace | None = None
         self._since = served.chain.best.number
         self._was_ready = False
         self.is_over = False
@@ -151,7 +151,7 @@ class _Story:
             self.is_over = True
             yield "dropped" if self._watch.why_gone() is None else "invalid"
 
-    def _ending(self, at: IncludedAt) -> Iterator[Json]:
+    def _ending(self, at: TransactionPlace) -> Iterator[Json]:
         chain = self._served.chain
         if chain.is_final(at.block):
             self.is_over = True

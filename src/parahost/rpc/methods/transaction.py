@@ -14,7 +14,7 @@ from parahost.rpc.served import CallContext, ServedNode
 from parahost.rpc.session import ClientSession
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of
-from parahost.rpc.watching import IncludedAt, InclusionWatch
+from parahost.rpc.watching import InclusionWatch, TransactionPlace
 
 TRANSACTION = Family()
 
@@ -94,7 +94,7 @@ def submit_and_watch(context: CallContext, transaction: TransactionBytes) -> Sub
 
 
 async def _tell_of(served: ServedNode, watch: InclusionWatch, tell: Tell) -> None:
-    told: IncludedAt | None = None
+    told: TransactionPlace | None = None
     with served.feed.reading() as reader:
         while True:
             at = watch.included()
@@ -117,5 +117,5 @@ def _end_of(watch: InclusionWatch) -> Json:
     return {"event": "dropped", "error": "there was no room for it in the pool"}
 
 
-def _block_form(at: IncludedAt | None) -> Json:
+def _block_form(at: TransactionPlace | None) -> Json:
     return None if at is None else {"hash": hex_of(at.block), "index": at.index}
