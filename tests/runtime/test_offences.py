@@ -20,8 +20,9 @@ from parahost.primitives.consensus import (
 )
 from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime, Seal
 from parahost.primitives.scale import encode
+from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
-from parahost.runtime.errors import UnprovenReport
+from parahost.runtime.errors import DisabledAuthor, UnprovenReport
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.offences import OffenceKind, OffenceReported, Report
@@ -95,6 +96,20 @@ def test_two_blocks_in_a_slot(chain: Chain) -> None:
     assert OffenceReported(b"babe:equivocatio", time_slot) in chain.events()
 
 
+def test_the_blocks_of_who_is_disabled_are_refused(chain: Chain) -> None:
+    """The others go on; the offender itself finds that it need not try."""
+    chain.step(inherent(ReportBabeEquivocation(two_blocks())))
+    assert api.disabled_authors(chain.state) == {session_keys(OFFENDER).babe}
+    authorities = [public for public, _ in api.babe_authorities(chain.state)]
+    for slot in range(chain.slot + 1, chain.slot + 1 + len(authorities)):
+        if authorities[slot % len(authorities)] == session_keys(OFFENDER).babe:
+            with pytest.raises(DisabledAuthor) as refused:
+                chain.step(slot=slot)
+            assert refused.value.author == account(OFFENDER)
+        else:
+            chain.step(slot=slot)
+
+
 def test_two_votes_in_a_round(chain: Chain) -> None:
     chain.step(inherent(ReportGrandpaEquivocation(two_votes(vote(1), vote(2)))))
     [kept] = reports(chain)
@@ -157,9 +172,9 @@ def test_old_deeds_are_forgotten_and_cannot_be_reported_again(chain: Chain) -> N
     report = inherent(ReportBabeEquivocation(two_blocks()))
     chain.step(report)
     for _ in range(SESSIONS_KEPT):
-        chain.step(slot=chain.slot + EPOCH_SLOTS)
+        chain.step(slot=chain.next_slot(EPOCH_SLOTS))
         assert len(reports(chain)) == 1
-    chain.step(slot=chain.slot + EPOCH_SLOTS)
+    chain.step(slot=chain.next_slot(EPOCH_SLOTS))
     assert reports(chain) == []
     with pytest.raises(UnprovenReport, match="epochs ago"):
         chain.builder().apply(report)

@@ -32,7 +32,7 @@ from parahost.primitives.header import (
 )
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.scale import encode
-from parahost.runtime import inherents
+from parahost.runtime import api, inherents
 from parahost.runtime.babe import slot_transcript
 from parahost.runtime.balances import UNIT
 from parahost.runtime.executive import BlockBuilder, Executed, Runtime
@@ -154,7 +154,7 @@ class Chain:
         primary: bool = True,
         data: ParachainsInherentData | None = None,
     ) -> BlockBuilder:
-        slot = self.slot + 1 if slot is None else slot
+        slot = self.next_slot() if slot is None else slot
         builder = self.runtime.new_block(
             self.state, self.header, (pre_digest(self.claim(slot, primary=primary)),)
         )
@@ -162,6 +162,14 @@ class Chain:
             builder.apply(self.timestamp(slot))
             builder.apply(self.parachains(data))
         return builder
+
+    def next_slot(self, after: int = 1) -> int:
+        """The first one so many slots on, or later, whose author is not disabled."""
+        authorities = self.runtime.modules.babe.authorities.get(self.state)
+        disabled, slot = api.disabled_authors(self.state), self.slot + after
+        while authorities[slot % len(authorities)][0] in disabled:
+            slot += 1
+        return slot
 
     def timestamp(self, slot: int) -> Extrinsic:
         return inherents.timestamp(slot * self.genesis.slot_duration_ms)
@@ -176,8 +184,8 @@ class Chain:
         primary: bool = True,
         data: ParachainsInherentData | None = None,
     ) -> Block:
-        """The next block, in the next slot unless told otherwise."""
-        slot = self.slot + 1 if slot is None else slot
+        """The next block, in the next slot of which a block is taken unless told otherwise."""
+        slot = self.next_slot() if slot is None else slot
         builder = self.builder(slot=slot, primary=primary, data=data)
         for extrinsic in extrinsics:
             builder.apply(extrinsic)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.primitives.basic import H256, U32, U64, SessionIndex, Slot
+from parahost.primitives.basic import H256, U32, U64, BabeId, SessionIndex, Slot
 from parahost.primitives.consensus import (
     AllowedSlots,
     BabeAuthorities,
@@ -162,6 +162,15 @@ def validators_of(state: Reader, session: SessionIndex) -> Validators:
 def stake(state: Reader, account: AccountId) -> int:
     """All that an account can lose by misconduct."""
     return MODULES.staking.stake(state, account)
+
+
+def disabled_authors(state: Reader) -> frozenset[BabeId]:
+    """The keys of those who may not author a child of the state's block."""
+    disabled = MODULES.authorship.disabled(state)
+    if not disabled:
+        return frozenset()
+    everybody = (*MODULES.session.current(state), *MODULES.session.queued(state))
+    return frozenset(each.keys.babe for each in everybody if each.account in disabled)
 
 
 def queued_validators(state: Reader) -> Validators:

@@ -98,6 +98,14 @@ class InvalidPreDigest(InvalidBlock):
     """What consensus wrote into the digest before execution is absent, twice there, or wrong."""
 
 
+class DisabledAuthor(InvalidBlock):
+    """The block is of a validator that may not take part for a while."""
+
+    def __init__(self, author: bytes) -> None:
+        super().__init__(f"the author 0x{author.hex()} is disabled")
+        self.author = author
+
+
 class InvalidExtrinsic(InvalidBlock):
     """The extrinsic at ``index`` of the body may not be in this block."""
 

@@ -127,7 +127,7 @@ class Modules:
         self.babe = Babe(self.system, self.session, self.offences, verifier)
         self.contradictions = Contradictions(self.session, self.offences, verifier)
         self.timestamp = Timestamp(self.babe)
-        self.authorship = Authorship(self.babe, self.session)
+        self.authorship = Authorship(self.babe, self.session, self.slashing)
         self.grandpa = Grandpa(self.system, self.session, self.offences, verifier)
         self.parachains = Parachains(
             self.system,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from parahost.chain.importing import Importer
 from parahost.consensus.babe.digests import pre_digest_of
 from parahost.node.authoring.author import Author
-from parahost.primitives.basic import Hash, Slot
+from parahost.ports import KeyType
+from parahost.primitives.basic import H256, BabeId, Hash, Slot
 from parahost.primitives.header import Block, PreRuntime
+from parahost.runtime import api
 from tests.chain.world import PARAMETERS, Forge, HeldExecutor, ManualClock, open_chain
 from tests.consensus.babe.world import NAMES, key_store
 
@@ -44,3 +47,18 @@ async def test_an_author_builds_on_what_is_being_imported() -> None:
         assert proposer.parents == []
         executor.let_go.set()
     assert proposer.parents == [block.header.hash()]
+
+
+async def test_who_is_disabled_does_not_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its block would be refused."""
+    forge, chain = Forge(), open_chain()
+    own = forge.block(forge.genesis, b"b1")
+    slot = pre_digest_of(own.header).slot
+    importer, proposer = Importer(chain, HeldExecutor()), Recording()
+    keys = key_store(*NAMES)
+    author = Author(chain, importer, PARAMETERS, keys, ManualClock(), proposer, ready=lambda: True)
+    everybody = frozenset(BabeId(H256(key)) for key in keys.public_keys(KeyType.BABE))
+    monkeypatch.setattr(api, "disabled_authors", lambda state: everybody)
+    assert await author.author(slot) is None and proposer.parents == []
+    monkeypatch.setattr(api, "disabled_authors", lambda state: frozenset())
+    assert await author.author(slot) is None and proposer.parents == [forge.genesis]

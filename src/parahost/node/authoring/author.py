@@ -22,6 +22,7 @@ from parahost.consensus.babe.epochs import BabeParameters
 from parahost.ports import Clock, ContradictionRefused, KeyStore
 from parahost.primitives.basic import Hash, Slot
 from parahost.primitives.header import Block, PreRuntime
+from parahost.runtime import api
 from parahost.runtime.errors import InvalidBlock
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Author:
         if not self._ready() or (parent_slot is not None and parent_slot >= slot):
             return None
         claim = claim_slot(slot, self._chain.epoch_of_child(parent, slot), self._keys)
-        if claim is None:
+        if claim is None or claim.public in api.disabled_authors(self._chain.state(parent)):
             return None
         end = self._parameters.start_of(slot) + self._parameters.slot_duration_s
         deadline = end - self._parameters.slot_duration_s / 3
