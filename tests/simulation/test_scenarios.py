@@ -224,7 +224,11 @@ EMPTY = '[[adversary]]\nkind = "empty_author"\n'
             1,
             "there is no DoubleVoet; there are CandidateValidityDisagreement, ",
         ),
-        ('[[expect]]\nkind = "luck"', 2, "kind 'luck' is none of finalized, included, reported"),
+        (
+            '[[expect]]\nkind = "luck"',
+            2,
+            "kind 'luck' is none of accepted, disputed, finalized",
+        ),
         ('[[expect]]\nkind = "included"', 1, "`at_least` is lacking"),
     ],
 )

@@ -32,6 +32,7 @@ from parahost.rpc.server import USUAL_PORT
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
 from parahost.runtime.development import (
+    VALIDITY,
     collator_uri,
     endowments,
     local_validator,
@@ -208,6 +209,7 @@ def local_chain(options: DevnetOptions, balances: tuple[Endowment, ...] = ()) ->
         ),
         balances=(*endowments(validators, map(_collator_name, options.paras)), *balances),
         stakes=stakes(validators),
+        validity=VALIDITY,
         slot_duration_ms=round(options.slot_s * 1000),
         epoch_length=EPOCH_SLOTS,
     )

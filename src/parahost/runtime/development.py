@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from parahost.crypto.keystore import keypair_from_uri
 from parahost.ports import KeyType
-from parahost.primitives.basic import H256, BabeId, GrandpaId, ValidatorId
+from parahost.primitives.approval import ApprovalParameters
+from parahost.primitives.basic import H256, U32, BabeId, GrandpaId, ValidatorId
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.origin import AccountId
 from parahost.runtime.session import SessionKeys, Validator
+from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
 
 SUDO_URI = "//Alice"
 """Whose key governs a local chain."""
@@ -19,6 +22,21 @@ ENDOWMENT = 1_000_000 * UNIT
 """What each account has at the genesis of a local chain: some hundred million small fees."""
 STAKE = 100_000 * UNIT
 """What each validator of a local chain has at stake of it."""
+
+VALIDITY = replace(
+    DEFAULT_VALIDITY_CONFIGURATION,
+    approval=ApprovalParameters(
+        needed_approvals=U32(2),
+        relay_vrf_modulo_samples=U32(1),
+        n_delay_tranches=U32(6),
+        zeroth_delay_tranche_width=U32(0),
+        tranches_per_slot=U32(12),
+        no_show_slots=U32(2),
+    ),
+)
+"""How a local chain's candidates are checked: by two validators that have not backed them, as far
+as there are so many, whose time comes within half a slot. In a small network groups are large and
+draws are few."""
 
 
 def validator_name(index: int) -> str:

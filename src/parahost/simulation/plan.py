@@ -16,6 +16,7 @@ from parahost.primitives.errors import InputError
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.limits import MAX_VALIDATORS
 from parahost.runtime.development import (
+    VALIDITY,
     collator_uri,
     endowments,
     local_validator,
@@ -221,6 +222,7 @@ def _genesis(
         ),
         balances=endowments(validators, map(collator_name, (*chains, *threads))),
         stakes=stakes(validators),
+        validity=VALIDITY,
         slot_duration_ms=round(shape.slot_s * 1000),
         epoch_length=shape.epoch_slots,
     ).build()
