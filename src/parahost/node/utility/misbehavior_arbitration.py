@@ -23,7 +23,7 @@ from parahost.node.messages.validity import IssueVote
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.session import own_index
 from parahost.node.utility.evidence import Evidence, EvidenceTable, offenders_of, session_of
-from parahost.node.utility.verdicts import Verdict, verdict_of
+from parahost.node.utility.verdicts import DisputeVerdict, verdict_of
 from parahost.ports import Batch, Database, DatabaseError, KeyStore
 from parahost.primitives.basic import U32, CandidateHash, SessionIndex
 from parahost.primitives.candidates import CandidateReceipt
@@ -123,7 +123,7 @@ class MisbehaviorArbitration(Subsystem):
         session: SessionIndex,
         candidate: CandidateHash,
         outcome: DisputeOutcome,
-        verdict: Verdict,
+        verdict: DisputeVerdict,
     ) -> None:
         done = {what.name.lower(): _listed(who) for what, who in verdict.misconduct}
         self.ctx.journal.record(

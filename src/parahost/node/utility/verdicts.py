@@ -15,7 +15,7 @@ from parahost.runtime.slashing import Misconduct
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DisputeVerdict:
     """Who has done what, by validator index; each list ascends."""
 
     misconduct: tuple[tuple[Misconduct, tuple[ValidatorIndex, ...]], ...]
@@ -24,7 +24,7 @@ class Verdict:
     """Who has said what is right, and nothing else."""
 
 
-def verdict_of(votes: Votes, outcome: DisputeOutcome, validators: int) -> Verdict:
+def verdict_of(votes: Votes, outcome: DisputeOutcome, validators: int) -> DisputeVerdict:
     """The verdict by what has been said until now, of so many validators. Late votes change it."""
     wrong = votes.wrong(outcome)
     if outcome is DisputeOutcome.VALID:
@@ -39,7 +39,7 @@ def verdict_of(votes: Votes, outcome: DisputeOutcome, validators: int) -> Verdic
         Misconduct.DOUBLE_VOTE: votes.both_ways,
         Misconduct.NOT_VOTED: frozenset(votes.silent(validators)),
     }
-    return Verdict(
+    return DisputeVerdict(
         tuple((what, tuple(sorted(who))) for what, who in done.items() if who),
         tuple(sorted(votes.right(outcome))),
     )
