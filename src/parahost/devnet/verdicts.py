@@ -8,7 +8,7 @@ from typing import Any
 
 from parahost.process.journal import JournalLine
 
-KEPT = 4096
+KEPT_LINES = 4096
 """Lines that are remembered, so that what many nodes tell counts once."""
 SHOWN_DISPUTES = 64
 
@@ -65,7 +65,7 @@ class Verdicts:
         if told in self._seen:
             return False
         self._seen[told] = None
-        if len(self._seen) > KEPT:
+        if len(self._seen) > KEPT_LINES:
             del self._seen[next(iter(self._seen))]
         return True
 
