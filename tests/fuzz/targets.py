@@ -12,6 +12,9 @@ import zstandard
 
 from parahost import erasure
 from parahost.erasure import ErasureError
+from parahost.node.validity.disputes.effects import AnswerVotes, VotesBrought
+from parahost.node.validity.disputes.machine import DisputeMachine
+from parahost.node.validity.disputes.wire import DisputeRequest, TakeVotes
 from parahost.parachains.code import example_code
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import U32, ChunkIndex
@@ -36,9 +39,18 @@ from parahost.validation.wasm.stack_limit import limit_stack
 from tests.fuzz import connections
 from tests.fuzz.forms import damaged, form_of
 from tests.fuzz.target import Broken, Draw, Refused, Target
+from tests.node.validity.disputes import world as disputing
 from tests.primitives.test_bounds import read_types
+from tests.verifying import VERIFIER
 
 ENGINE = wasmtime.Engine()
+ONE = disputing.receipt(1)
+HONEST = TakeVotes(
+    ONE,
+    ONE.hash(),
+    disputing.SESSION,
+    (disputing.denies(ONE, 2), disputing.backs(ONE, 0), disputing.approves(ONE, 3)),
+)
 VALIDATORS = 5
 CHUNKS = erasure.encode(b"what is to be available", VALIDATORS)
 ROOT, PROOFS = erasure.root_and_proofs(CHUNKS)
@@ -64,6 +76,7 @@ def _of_the_chain() -> Iterator[Target]:
     yield Target("extrinsic", _extrinsic, _read_extrinsic, (MalformedExtrinsic, UnknownAddress))
     yield Target("chunk", _chunk, _verify, (ScaleDecodeError, Refused))
     yield Target("recovery", _available_data, _recover, (ScaleDecodeError, ErasureError))
+    yield Target("dispute votes", _dispute_votes, _judge_votes, (ScaleDecodeError, Refused))
     yield Target("zstd", _like(compressed), _decompress, (BadCompression,))
     adder = bytes(example_code("adder"))
     yield Target("wasm", _like(adder), _instrument, (MalformedModule, StructureExceeded))
@@ -158,6 +171,33 @@ def _recover(data: bytes) -> None:
     recovered = erasure.recover_value(AvailableData, some, VALIDATORS, root)
     if encode(recovered) != data.ljust(len(encode(recovered)), b"\0")[: len(encode(recovered))]:
         raise Broken("recovery")
+
+
+# Disputes
+
+
+def _dispute_votes(random: Random) -> bytes:
+    """What a validator brings; or something of that form."""
+    if random.random() < 0.3:
+        return damaged(random, form_of(random, shape_of(DisputeRequest)))
+    return damaged(random, encode(HONEST, DisputeRequest))
+
+
+def _judge_votes(data: bytes) -> None:
+    """A machine that knows the session takes what is signed, and nothing else."""
+    request = decode(DisputeRequest, data)
+    if not isinstance(request, TakeVotes):
+        raise Refused
+    machine = DisputeMachine((), testimony=lambda key: None, verifier=VERIFIER)
+    machine.handle(disputing.judged(own=None), now=0.0)
+    effects = machine.handle(VotesBrought(request.receipt, request.statement_set()), now=0.0)
+    (verdict,) = [each.verdict for each in effects if isinstance(each, AnswerVotes)]
+    if verdict.is_taken != bool(machine.disputes):
+        raise Broken("dispute votes: what is refused is kept")
+    if not verdict.is_taken:
+        raise Refused
+    if request.receipt != ONE or not set(request.statements) <= set(HONEST.statements):
+        raise Broken("dispute votes: what nobody has signed is taken")
 
 
 # Code

@@ -33,6 +33,7 @@ OF_OUR_OWN = (
     "consensus.grandpa.store",
     "node.availability.archive",
     "node.utility.misbehavior_arbitration",
+    "node.validity.disputes.store",
     "runtime.storage.cell",
     "runtime.storage.declarations",
 )

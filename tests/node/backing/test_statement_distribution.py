@@ -110,6 +110,7 @@ from tests.node.backing.world import (
     valid,
     validator,
 )
+from tests.node.harness import scripted_leaf
 
 A, B, C = candidate(1), candidate(2), candidate(3)
 SIGNING = SigningContext(SESSION, RELAY_PARENT)
@@ -762,3 +763,21 @@ async def test_what_is_heard_of_others_is_told_once_and_what_we_share_is_not() -
         (payload,) = messages(RELAY_PARENT, [proof])
         await stage.say(StatementNetwork(PeerMessage(P, payload)))
         assert heard[1:] == [(0, B.hash())]
+
+
+async def test_our_own_statement_is_no_news_when_a_leaf_is_taken_up_again() -> None:
+    """A fork that was left comes back, and peers tell what this node had said there: nobody else
+    uses its key."""
+    heard: list[int] = []
+    subject = StatementDistribution(
+        VERIFIER, lambda _session, validator, _candidate: heard.append(validator)
+    )
+    own, others = seconded(2, candidate()), valid(0, candidate())
+    async with on_stage(subject) as stage:
+        await stage.say(*peers("a"), Share(RELAY_PARENT, own))
+        stage.overseer.fork_reverted([RELAY_PARENT], None)
+        await stage.rest()
+        stage.overseer.fork_reverted([], scripted_leaf(RELAY_PARENT, answers=runtime_answers()))
+        await stage.rest()
+        await stage.say(*from_peer(PeerId("a"), own, others))
+    assert heard == [0]

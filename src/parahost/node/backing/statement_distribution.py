@@ -47,6 +47,9 @@ def _read(payload: bytes) -> tuple[Hash, list[GossipItem[StatementMessage]]]:
     return relay_parent, [item_of(each) for each in said]
 
 
+REMEMBERED_SHARED = 256
+
+
 class StatementDistribution(Subsystem):
     """Gossip of statements among the nodes that work on the same leaves."""
 
@@ -66,6 +69,9 @@ class StatementDistribution(Subsystem):
         self._verifier = verifier
         self._on_heard = on_heard
         self._leaves: dict[Hash, StatementRules] = {}
+        self._shared: dict[tuple[Hash, CandidateHash, ValidatorIndex], None] = {}
+        """What this node has stated lately: it is no news when a leaf that was left is taken up
+        again, and peers tell of it."""
         wire = Wire(STATEMENT_DISTRIBUTION, StatementNetwork, _read, messages)
         self._gossip: Gossip[StatementMessage, Heard] = Gossip(wire, self._on_news)
 
@@ -107,11 +113,17 @@ class StatementDistribution(Subsystem):
             return
         if self._gossip.publish(relay_parent, item_of(said)):
             self._leaves[relay_parent].take(signed)
+            said_of = relay_parent, signed.statement.candidate_hash(), signed.validator_index
+            self._shared[said_of] = None
+            if len(self._shared) > REMEMBERED_SHARED:
+                del self._shared[next(iter(self._shared))]
 
     def _on_news(self, relay_parent: Hash, heard: Heard, peer: PeerId) -> None:
         said = heard if isinstance(heard, SignedStatement) else heard.second
         session, candidate = self._leaves[relay_parent].session, said.statement.candidate_hash()
-        self._on_heard(session, said.validator_index, candidate)
+        author = said.validator_index
+        if (relay_parent, candidate, author) not in self._shared:
+            self._on_heard(session, author, candidate)
         if isinstance(heard, SignedStatement):
             self._on_statement(relay_parent, heard, peer)
         else:

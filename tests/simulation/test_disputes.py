@@ -1,0 +1,79 @@
+"""Whole nodes dispute a candidate: all vote within seconds, and the next block has the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import trio
+
+from parahost.node.messages.validity import IssueVote
+from parahost.node.node import Node
+from parahost.primitives.disputes import DisputeOutcome, DisputeState
+from parahost.primitives.runtime_api import IncludedCandidate
+from parahost.runtime import api
+from parahost.simulation import Scenario, Shape, Simulation
+from parahost.simulation.checkers import OK
+from parahost.simulation.faults.crashes import Crash
+from parahost.simulation.faults.fault import Moment
+
+SHAPE = Shape(validators=7, parachains=2, parathreads=0)
+LIAR = "validator-1"
+
+
+@dataclass
+class Course:
+    """What a liar's node sees of its dispute."""
+
+    record: IncludedCandidate | None = None
+    begun_in: int = 0
+    concluded_in: int = 0
+    state: DisputeState | None = None
+
+    async def lie(self, node: Node) -> None:
+        """Call a candidate of another group invalid, and watch the chain."""
+        while node.chain.best.number < 6:
+            await trio.sleep(0.5)
+        state = node.chain.state(node.chain.best_hash)
+        info = api.session_info(state, api.session_index_for_child(state))
+        assert info is not None
+        own = info.validators.index(api.session_validators(state)[0].keys.para_validator)
+        self.record = next(
+            record
+            for record in reversed(api.included_candidates(state))
+            if own not in info.groups[record.backing_group]
+        )
+        self.begun_in = node.chain.best.number
+        node.overseer.send(IssueVote(self.record.session, self.record.receipt))
+        while not self.concluded_in:
+            await trio.sleep(0.5)
+            disputes = dict(api.disputes(node.chain.state(node.chain.best_hash)))
+            self.state = disputes.get(self.record.key())
+            if self.state is not None and self.state.outcome is not None:
+                self.concluded_in = node.chain.best.number
+
+
+@pytest.mark.guide("A56", "A62")
+def test_a_lone_liar_is_outvoted_in_the_next_block_and_pays() -> None:
+    course = Course()
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=14), seed=1)
+    simulation.nodes[LIAR].alterations.append(lambda build: build.jobs.append(course.lie))
+    outcome = simulation.run()
+    assert course.state is not None and course.state.outcome is DisputeOutcome.VALID
+    assert course.state.validators_against.count() == 1
+    assert course.state.validators_for.count() == 6, "everybody else"
+    assert course.concluded_in <= course.begun_in + 2
+    wrong = {name: said for name, said in outcome.verdicts.items() if said != OK}
+    assert set(wrong) == {"no_honest_slashed"} and LIAR in wrong["no_honest_slashed"]
+
+
+def test_a_voter_that_crashes_in_mid_dispute_votes_all_the_same_and_once() -> None:
+    """It dies when the dispute begins, and comes back."""
+    course = Course()
+    crash = Crash(who=("validator-3", "validator-4"), at=Moment(seconds=36.6), lasts_s=8)
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=20, faults=(crash,)), seed=1)
+    simulation.nodes[LIAR].alterations.append(lambda build: build.jobs.append(course.lie))
+    outcome = simulation.run()
+    assert course.state is not None and course.state.outcome is DisputeOutcome.VALID
+    wrong = {name: said for name, said in outcome.verdicts.items() if said != OK}
+    assert set(wrong) == {"no_honest_slashed"} and LIAR in wrong["no_honest_slashed"]
