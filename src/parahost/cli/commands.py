@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from parahost import __version__
-from parahost.cli import chain_spec, devnet, hunt, inspect, keys, node, pvf, simulate
+from parahost.cli import (
+    call,
+    chain_spec,
+    devnet,
+    hunt,
+    inspect,
+    keys,
+    node,
+    para,
+    pvf,
+    query,
+    simulate,
+)
 
 app = typer.Typer(
     name="parahost",
@@ -38,6 +50,10 @@ def _parahost(
 
 app.command("devnet")(devnet.devnet)
 app.command("node")(node.node)
+app.command("call")(call.call)
+app.command("query")(query.query)
+app.command("events")(query.events)
+app.add_typer(para.app, name="para")
 simulate.app.command("hunt")(hunt.hunt)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(pvf.app, name="pvf")

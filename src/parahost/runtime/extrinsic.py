@@ -266,10 +266,11 @@ def signing_payload(call_bytes: bytes, extra: Extra, genesis_hash: Hash, era_has
 
 def encode_extra(extra: Extra) -> bytes:
     """Era, compact nonce, compact tip."""
-    return _encode_era(extra.era) + encode(_Counts(extra.nonce, extra.tip))
+    return encode_era(extra.era) + encode(_Counts(extra.nonce, extra.tip))
 
 
-def _encode_era(era: Era) -> bytes:
+def encode_era(era: Era) -> bytes:
+    """One byte for an immortal era, two for a mortal one."""
     if era is None:
         return b"\x00"
     logarithm = era.period.bit_length() - 2

@@ -1,0 +1,28 @@
+"""A client of any node with Substrate's JSON-RPC, which learns all that it says and reads from the
+chain's metadata. The commands ``call``, ``query``, ``events`` and ``para`` are made of it.
+
+>>> chain = ChainClient("http://127.0.0.1:9944")
+>>> chain.query("System", "Account", ["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"])
+"""
+
+from parahost.client.chain import CallOutcome, ChainClient, NamedEvent
+from parahost.client.codec import MetadataCodec
+from parahost.client.metadata import RuntimeMetadata, UnknownName, UnreadableMetadata
+from parahost.client.rpc import RpcClient, RpcFailed
+from parahost.client.signer import Scheme, Signer
+from parahost.client.writing import BadValue
+
+__all__ = [
+    "BadValue",
+    "CallOutcome",
+    "ChainClient",
+    "MetadataCodec",
+    "NamedEvent",
+    "RpcClient",
+    "RpcFailed",
+    "RuntimeMetadata",
+    "Scheme",
+    "Signer",
+    "UnknownName",
+    "UnreadableMetadata",
+]

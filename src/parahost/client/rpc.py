@@ -1,0 +1,103 @@
+"""JSON-RPC over HTTP: one question, one answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from parahost.primitives.errors import InputError, OperationalError
+
+ANSWER_TIMEOUT_S: Final = 60.0
+LARGEST_ANSWER: Final = 64 << 20
+_PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
+
+
+class BadUrl(InputError):
+    """The text names no node."""
+
+
+class Unreachable(OperationalError):
+    """The node does not answer, or with something else than JSON-RPC."""
+
+
+class RpcFailed(OperationalError):
+    """The node has answered with an error: its ``code``, ``message`` and ``data``."""
+
+    def __init__(self, method: str, code: int, message: str, data: Any) -> None:
+        detail = "" if data is None else f": {data}"
+        super().__init__(f"{method}: {message}{detail} ({code})")
+        self.method = method
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class RpcClient:
+    """Asks one node. The connection is kept from one question to the next."""
+
+    def __init__(self, url: str) -> None:
+        """:raises BadUrl: when it is none of ``http``, ``https``, ``ws`` and ``wss``."""
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise BadUrl(f"{url} is no address of a node; write http://127.0.0.1:9944")
+        secure = parts.scheme in ("https", "wss")
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        try:
+            port = parts.port or _PORTS[parts.scheme]
+        except ValueError as error:
+            raise BadUrl(f"{url}: {error}") from error
+        self._url = url
+        self._path = parts.path or "/"
+        self._connection = kind(parts.hostname, port, timeout=ANSWER_TIMEOUT_S)
+        self._asked = 0
+
+    def ask(self, method: str, *params: Any) -> Any:
+        """The result of a method.
+
+        :raises RpcFailed: when the node says why not.
+        :raises Unreachable: when it says nothing that can be understood.
+        """
+        self._asked += 1
+        question = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
+        answer = self._exchange(json.dumps(question).encode())
+        error = answer.get("error")
+        if isinstance(error, dict):
+            code, message = error.get("code", 0), str(error.get("message"))
+            raise RpcFailed(method, code, message, error.get("data"))
+        if "result" not in answer or answer.get("id") != self._asked:
+            raise Unreachable(f"{self._url} does not speak JSON-RPC 2.0")
+        return answer["result"]
+
+    def _exchange(self, body: bytes) -> dict[str, Any]:
+        try:
+            text = self._posted(body)
+            answer = json.loads(text)
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise Unreachable(f"{self._url} does not answer: {error}") from error
+        except ValueError as error:
+            raise Unreachable(f"{self._url} does not speak JSON-RPC: {error}") from error
+        if not isinstance(answer, dict):
+            raise Unreachable(f"{self._url} does not speak JSON-RPC 2.0")
+        return answer
+
+    def _posted(self, body: bytes) -> bytes:
+        """What comes back. A connection that the node has closed meanwhile is made anew."""
+        headers = {"Content-Type": "application/json"}
+        for attempt in (1, 2):
+            try:
+                self._connection.request("POST", self._path, body, headers)
+                response = self._connection.getresponse()
+                text = response.read(LARGEST_ANSWER + 1)
+            except (ConnectionError, http.client.BadStatusLine):
+                self._connection.close()
+                if attempt == 2 or self._asked == 1:
+                    raise
+            else:
+                if len(text) > LARGEST_ANSWER:
+                    self._connection.close()
+                    raise Unreachable(f"{self._url} answers with more than {LARGEST_ANSWER} bytes")
+                return text
+        raise AssertionError("the second attempt gives an answer or an error")
