@@ -1,7 +1,8 @@
 """``python -m tests.hostile --genesis HASH --node ADDRESS --seconds 15 ATTACK...``
 
-Carries out attacks of the repertoire at once against nodes that are yours, for so long, and prints
-as JSON how each fared. At a low priority: an attacker's processor is not the chain's.
+Carries out attacks of the repertoire at once against nodes that are yours, for so long: a first
+line says that they begin, a second one as JSON how each fared. At a low priority: an attacker's
+processor is not the chain's.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from parahost.primitives.basic import H256
 from tests.hostile.peer import Tally, Target
 from tests.hostile.repertoire import ATTACKS
 
+BEGINS = "the attack begins"
 _LOW_PRIORITY = 5
 
 
@@ -30,6 +32,7 @@ def main() -> None:
     os.nice(_LOW_PRIORITY)
     nodes = tuple(map(parse_address, options.node))
     target = Target(H256(bytes.fromhex(options.genesis.removeprefix("0x"))), nodes)
+    print(BEGINS, flush=True)
     tallies = trio.run(attack, target, options.attack, options.seconds)
     print(json.dumps({name: vars(tally) for name, tally in tallies.items()}))
 

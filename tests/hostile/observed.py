@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from parahost.primitives.basic import H256
 from parahost.process.journal import JournalLine
 from parahost.process.run_node import read_chain_spec
 from tests.e2e.command import Command, eventually, parahost, processes_with
+from tests.hostile.__main__ import BEGINS
 from tests.hostile.verdicts import Phase
 
 SLOT_S = 1.0
@@ -54,17 +55,19 @@ class ObservedDevnet:
 
     def phase(self, slots: int, attacks: Sequence[str] = ()) -> Phase:
         """Let so many slots pass, calm ones or with attacks, and tell how the chain fared."""
-        self._hear()
-        for pid in self.pids.values():
-            Path(f"/proc/{pid}/clear_refs").write_text(_FORGET_PEAK)
-        self._troubles.clear()
-        begun, best, heads = time.monotonic(), self._best, len(self._heads)
-        before = _Ticks.now(self._command.process.pid)
-        tallies: dict[str, Any] = {}
-        if attacks:
-            tallies = self._attack(attacks, slots * SLOT_S)
-        else:
-            time.sleep(slots * SLOT_S)
+        seconds = slots * SLOT_S
+        with self._attackers(attacks, seconds) if attacks else nullcontext() as attackers:
+            self._hear()
+            for pid in self.pids.values():
+                Path(f"/proc/{pid}/clear_refs").write_text(_FORGET_PEAK)
+            self._troubles.clear()
+            begun, best, heads = time.monotonic(), self._best, len(self._heads)
+            before = _Ticks.now(self._command.process.pid)
+            tallies: dict[str, Any] = {}
+            if attackers is None:
+                time.sleep(seconds)
+            else:
+                tallies = _outcome(attackers, seconds)
         self._hear()
         self._look_for_restarts()
         ticks = _Ticks.now(self._command.process.pid).since(before)
@@ -100,19 +103,24 @@ class ObservedDevnet:
             if self._pid(name) != pid:
                 self._troubles.append(f"{name} was started again")
 
-    def _attack(self, attacks: Sequence[str], seconds: float) -> dict[str, Any]:
+    @contextmanager
+    def _attackers(self, attacks: Sequence[str], seconds: float) -> Iterator[subprocess.Popen[str]]:
+        """They begin when the block does: a busy machine takes long to start them."""
         nodes = [word for address in self.addresses for word in ("--node", str(address))]
         argv = ["--genesis", self.genesis.hex(), *nodes, "--seconds", str(seconds), *attacks]
-        done = subprocess.run(
+        with subprocess.Popen(
             [sys.executable, "-m", "tests.hostile", *argv],
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=seconds + 60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        tallies: dict[str, Any] = json.loads(done.stdout)
-        return tallies
+        ) as attackers:
+            try:
+                assert attackers.stdout is not None and attackers.stderr is not None
+                if attackers.stdout.readline().strip() != BEGINS:
+                    raise AssertionError(attackers.stderr.read())
+                yield attackers
+            finally:
+                attackers.kill()
 
     # Reading the journals
 
@@ -152,6 +160,13 @@ def observed_devnet(base: Path) -> Iterator[ObservedDevnet]:
         finally:
             command.process.terminate()
             eventually(lambda: not processes_with(f"{base}/"), "the end of the devnet")
+
+
+def _outcome(attackers: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
+    printed, errors = attackers.communicate(timeout=seconds + 60)
+    assert attackers.returncode == 0, errors
+    tallies: dict[str, Any] = json.loads(printed)
+    return tallies
 
 
 @dataclass(frozen=True)
