@@ -364,6 +364,17 @@ def test_that_the_chain_accepts_a_candidate_approves_it_nowhere() -> None:
     assert node.approved() == []
 
 
+def test_what_a_supermajority_vouches_for_in_a_dispute_is_approved() -> None:
+    """Those who dispute it do not deliver: without this they would hold up finality for ever."""
+    node = Node()
+    node.hears(ONE)
+    for who in (1, 2, 3):
+        node.hears_assignment(ONE, who)
+    accepted = replace(noted({1: 0, 2: 0}, [1]), accepted_in=BlockNumber(U32(2)))
+    node.hears(ChecksNoted(ONE.hash, {A.key(): accepted}, frozenset([A.key()])))
+    assert node.approved() == [A.key()]
+
+
 def test_who_comes_late_hears_others_first() -> None:
     """After a start everybody's time has come; but it is not the first to know of the block."""
     node = Node(me=5, draws={0: 3}, now=start_of(150))

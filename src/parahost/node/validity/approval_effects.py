@@ -65,10 +65,12 @@ class OwnApprovalSigned:
 
 @dataclass(frozen=True, slots=True)
 class ChecksNoted:
-    """What the chain says at a block of the checks of candidates of its fork."""
+    """What the chain says at a block of the checks of candidates of its fork. ``vouched``: those
+    that a supermajority has called valid in a dispute."""
 
     block: Hash
     noted: Mapping[CandidateKey, CheckState]
+    vouched: frozenset[CandidateKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -353,6 +353,7 @@ class ApprovalMachine:
             approvals = self._candidates[checking.record.key()].approvals
             for validator in state.approved:
                 approvals.setdefault(validator, None)
+            checking.is_vouched |= checking.record.key() in event.vouched
             self._touch(place)
 
     def _checked(self, key: CandidateKey, verdict: CheckVerdict, now_ms: int) -> None:
@@ -431,7 +432,7 @@ class ApprovalMachine:
         if standing.late > checking.late:
             self._out.append(TellLate(place, key, standing.late - checking.late))
         checking.late = standing.late
-        if standing.is_approved and not checking.is_approved:
+        if (standing.is_approved or checking.is_vouched) and not checking.is_approved:
             checking.is_approved = True
             checks = len(checking.counted(candidate.approvals))
             by_third = 3 * checks > len(checking.session.validators)

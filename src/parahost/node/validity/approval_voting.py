@@ -76,6 +76,7 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.disputes import DisputeOutcome
 from parahost.primitives.runtime_api import SessionInfo
 from parahost.runtime import api
 from parahost.runtime.parachains.validity import MAX_CHECKED
@@ -188,7 +189,9 @@ class ApprovalVoting(Subsystem):
         open_ = dict.fromkeys(it.record.key() for it, _ in fork if not it.is_approved)
         if open_:
             noted = {key: leaf.read(api.candidate_checks, key) for key in open_}
-            self._handle(ChecksNoted(leaf.hash, noted))
+            accepted = [key for key, state in noted.items() if state.accepted_in is not None]
+            vouched = _vouched_for(leaf) if accepted else frozenset()
+            self._handle(ChecksNoted(leaf.hash, noted, vouched.intersection(accepted)))
 
     async def _walk(self, leaf: ActiveLeaf) -> None:
         """Meet the blocks up to a leaf whose parent is not known."""
@@ -340,6 +343,12 @@ class ApprovalVoting(Subsystem):
                 late=told.late,
                 by_third=told.by_third,
             )
+
+
+def _vouched_for(leaf: ActiveLeaf) -> frozenset[CandidateKey]:
+    """The candidates that a supermajority has called valid in a dispute on this fork."""
+    disputes = leaf.read(api.disputes)
+    return frozenset(key for key, state in disputes if state.outcome is DisputeOutcome.VALID)
 
 
 def draw_all(keys: KeyStore, draws: Sequence[Draw]) -> dict[int, OwnAssignment]:

@@ -73,6 +73,9 @@ class Checking:
     told: bool = False
     """Whether it has said that it found the candidate valid."""
     is_approved: bool = False
+    is_vouched: bool = False
+    """Whether a supermajority has called the candidate valid in a dispute, by what the chain says:
+    then it needs no checks any more."""
     late: int = 0
     """Checkers that do not deliver, as they were counted last."""
     due_ms: int | None = None
