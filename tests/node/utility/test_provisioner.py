@@ -153,6 +153,39 @@ async def test_it_hands_out_bitfields_and_the_first_candidate_of_each_para() -> 
     world.add_block(data.inherent)
 
 
+async def test_what_is_pending_and_may_be_invalid_is_not_included() -> None:
+    """Who includes it makes a block on which nobody builds."""
+    chain = relay_chain()
+    barred, _ = chain.candidate(100)
+    other, _ = chain.candidate(101)
+    head = chain.add(backed=[barred, other])
+    world = chain.world
+    overseer = node(chain, barred=[hash_of(barred)])
+    async with running(overseer, [chain.leaf(head)]):
+        for index in range(len(world.validators)):
+            overseer.send(ProvisionBitfield(head.hash(), world.bitfield(index, [0, 1])))
+        data = await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+    assert data.inherent.bitfields == ()
+    world.add_block(data.inherent)
+    assert world.api.included_candidates(world.state) == ()
+
+
+async def test_votes_for_others_are_brought_beside_what_may_be_invalid() -> None:
+    chain = relay_chain()
+    barred, _ = chain.candidate(100)
+    other, _ = chain.candidate(101)
+    head = chain.add(backed=[barred, other])
+    world = chain.world
+    overseer = node(chain, barred=[hash_of(barred)])
+    async with running(overseer, [chain.leaf(head)]):
+        for index in range(len(world.validators)):
+            overseer.send(ProvisionBitfield(head.hash(), world.bitfield(index, [1])))
+        data = await overseer.ask(RequestBlockAuthorshipData(head.hash()))
+    world.add_block(data.inherent)
+    (included,) = world.api.included_candidates(world.state)
+    assert included.receipt.hash() == hash_of(other)
+
+
 @pytest.mark.guide("A103")
 async def test_a_backing_with_more_votes_replaces_its_like() -> None:
     chain = relay_chain()

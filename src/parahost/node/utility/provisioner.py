@@ -35,6 +35,7 @@ from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import CandidateHash, Hash, ParaId, ValidatorIndex
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import MisbehaviorReport
+from parahost.primitives.runtime_api import OccupiedCore
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.parachains.sanitize import Sanitized
 from parahost.runtime.parachains.validity import NoteChecks
@@ -75,6 +76,10 @@ class ProvisioningJob:
                 of_para[candidate] = backed
         elif len(backed.validity_votes) > len(held.validity_votes):
             of_para[candidate] = backed
+
+    def all_bitfields(self) -> tuple[SignedAvailabilityBitfield, ...]:
+        """Ascending by validator."""
+        return tuple(self.bitfields[index] for index in sorted(self.bitfields))
 
     def all_backable(self) -> tuple[BackedCandidate, ...]:
         return tuple(
@@ -144,7 +149,7 @@ class Provisioner(Subsystem):
         disputes = await self._known(DisputesForChain(leaf.hash), ChainDisputes())
         checks = NoteChecks(await self._known(ChecksForChain(leaf.hash), ()), disputes.availability)
         collected = ParachainsInherentData(
-            tuple(job.bitfields[index] for index in sorted(job.bitfields)),
+            await self._without_barred(leaf, job.all_bitfields()),
             await self._not_barred(job.all_backable()),
             disputes.disputes,
             leaf.header,
@@ -157,6 +162,24 @@ class Provisioner(Subsystem):
         for each in sanitized.dropped:
             self._record("provisioner.dropped", each.backed, reason=each.reason)
         return sanitized
+
+    async def _without_barred(
+        self, leaf: ActiveLeaf, bitfields: tuple[SignedAvailabilityBitfield, ...]
+    ) -> tuple[SignedAvailabilityBitfield, ...]:
+        """Those that do not help to include what nobody should build on: the block would be left
+        at once. What is pending was not available before, so without them it is not now."""
+        pending = {
+            index: core.candidate_hash
+            for index, core in enumerate(leaf.cores)
+            if isinstance(core, OccupiedCore)
+        }
+        barred = await self._known(BarredCandidates(tuple(pending.values())), frozenset())
+        cores = [core for core, candidate in pending.items() if candidate in barred]
+        return tuple(
+            signed
+            for signed in bitfields
+            if not any(core < len(signed.bitfield) and signed.bitfield[core] for core in cores)
+        )
 
     async def _not_barred(
         self, candidates: tuple[BackedCandidate, ...]
