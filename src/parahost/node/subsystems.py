@@ -33,6 +33,7 @@ from parahost.node.validity.candidate_checking import CandidateChecking
 from parahost.node.validity.chain_selection import ChainSelection, Consequences
 from parahost.node.validity.disputes.coordinator import DisputeCoordinator
 from parahost.node.validity.disputes.distribution import DisputeDistribution
+from parahost.node.validity.disputes.remote import RemoteDisputing
 from parahost.runtime.parachains.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     CollationGeneration: _collation_generation,
     Provisioner: lambda node: Provisioner(partial(sanitize, node.runtime.modules.parachains)),
     DisputeCoordinator: lambda node: DisputeCoordinator(
-        node.ports.database, node.ports.keystore, node.ports.verifier
+        node.ports.database,
+        node.ports.keystore,
+        node.ports.verifier,
+        RemoteDisputing(node.ports.keystore, node.chain.genesis_hash, node.submit),
     ),
     DisputeDistribution: lambda node: DisputeDistribution(node.ports.keystore),
     MisbehaviorArbitration: lambda node: MisbehaviorArbitration(

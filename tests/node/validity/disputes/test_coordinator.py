@@ -10,6 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.messages.availability import QueryChunk
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.utility import DisputeSettled
@@ -33,8 +34,9 @@ from parahost.node.utility.runtime_api import RuntimeApi
 from parahost.node.validity.disputes.coordinator import DisputeCoordinator
 from parahost.node.validity.disputes.effects import VotesBrought, VotesVerdict
 from parahost.node.validity.disputes.participation import CHECK_AGAIN_S
+from parahost.node.validity.disputes.remote import RemoteDisputing
 from parahost.node.validity.disputes.store import READ_BLOCKS, DisputeStore
-from parahost.ports import Batch, KeyStore
+from parahost.ports import Batch, KeyStore, KeyType
 from parahost.primitives.basic import CandidateHash, SessionIndex
 from parahost.primitives.disputes import (
     BackingSeconded,
@@ -47,14 +49,17 @@ from parahost.primitives.disputes import (
     VoteInvalid,
     VoteValid,
 )
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.runtime_api import IncludedCandidate
+from parahost.runtime.extrinsic import decode_extrinsic
+from parahost.runtime.parachains.remote_disputes import DisputeRemotely
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.storage.memory import MemoryDatabase
 from tests.node.availability.world import RelayChain, key_store
 from tests.node.harness import make_overseer, running
 from tests.runtime.parachains.test_disputes import CONFIG, VALIDATORS, outsiders, signed, votes
-from tests.runtime.parachains.world import World
+from tests.runtime.parachains.test_remote_disputes import FOREIGN, bring
+from tests.runtime.parachains.world import World, keypair, validator_name
 from tests.verifying import VERIFIER
 
 AGAINST, FOR = VoteInvalid(ExplicitInvalidVote()), VoteValid(ExplicitVote())
@@ -105,6 +110,7 @@ class Life:
     overseer: Overseer
     others: Others
     chain: RelayChain
+    submitted: list[Extrinsic]
 
     async def hears(self, *headers: Header) -> None:
         for header in headers:
@@ -133,13 +139,15 @@ async def living(
     initial: Sequence[Header] = (),
 ) -> AsyncIterator[Life]:
     keys = keys or key_store(*(() if own is None else (own,)))
-    coordinator = DisputeCoordinator(database, keys, VERIFIER)
+    submitted: list[Extrinsic] = []
+    remote = RemoteDisputing(keys, chain.genesis.hash(), submitted.append)
+    coordinator = DisputeCoordinator(database, keys, VERIFIER, remote)
     others = Others(finds)
     subsystems = [coordinator, others, ChainApi(chain), RuntimeApi(chain.state_of)]
     overseer = make_overseer(subsystems)
     async with running(overseer, [chain.leaf(header) for header in initial]):
         await wait_all_tasks_blocked()
-        yield Life(overseer, others, chain)
+        yield Life(overseer, others, chain, submitted)
 
 
 def with_included(chain: RelayChain) -> tuple[list[Header], IncludedCandidate]:
@@ -245,6 +253,55 @@ async def test_votes_of_all_forks_are_read_and_brought_to_each_that_lacks_them()
         assert state.outcome is DisputeOutcome.INVALID
         assert state.validators_against.ones() == sorted(against)
         assert state.backers.ones() == sorted(record.backers), "who backed it pays here too"
+
+
+def with_account(validator: int) -> KeyStore:
+    """The keys of a validator, with that of its account."""
+    ring = KeyRing()
+    for role in (KeyType.PARACHAIN, KeyType.ACCOUNT):
+        ring.add(role, keypair(validator_name(validator)))
+    return ProtectedKeyStore(ring, MemoryDatabase())
+
+
+@pytest.mark.guide("A59")
+async def test_what_is_undecided_elsewhere_is_disputed_by_a_transaction() -> None:
+    """Once in its lifetime, on the fork that lacks it, with all that the chain wants to know."""
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    own = outsiders(record)[0]
+    chain.on(chain.genesis)
+    others = [chain.add(salt=1)]
+    others.append(chain.add(salt=1))
+    async with living(chain, database, keys=with_account(own)) as life:
+        await life.hears(*headers)
+        life.overseer.send(IssueVote(record.session, record.receipt))
+        await wait_all_tasks_blocked()
+        assert not life.submitted, "here it is included: blocks bring it"
+        await life.hears(*others)
+        (submitted,) = life.submitted
+    extrinsic = decode_extrinsic(submitted)
+    assert extrinsic.signature is not None and extrinsic.signature.extra.era is not None
+    assert isinstance(extrinsic.call, DisputeRemotely)
+    dispute = extrinsic.call.dispute
+    assert (dispute.receipt, dispute.session) == (record.receipt, record.session)
+    assert dispute.including_header == headers[1] and dispute.core == record.core
+    assert {validator for _, validator, _ in dispute.statements} == {*record.backers, own}
+    brought = replace(dispute, including_header=FOREIGN)
+    bring(chain.on(others[-1]), brought)
+    ((key, _),) = chain.world.api.remote_disputes(chain.world.state)
+    assert key == record.key()
+
+
+async def test_without_an_account_nobody_disputes_remotely() -> None:
+    chain = relay_chain()
+    headers, record = with_included(chain)
+    chain.on(chain.genesis)
+    other = chain.add(salt=1)
+    async with living(chain, MemoryDatabase(), own=outsiders(record)[0]) as life:
+        await life.hears(*headers)
+        life.overseer.send(IssueVote(record.session, record.receipt))
+        await life.hears(other)
+        assert not life.submitted
 
 
 async def test_nobody_is_told_to_build_on_what_is_disputed() -> None:

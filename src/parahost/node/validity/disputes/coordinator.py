@@ -67,6 +67,8 @@ from parahost.node.validity.disputes.effects import (
 from parahost.node.validity.disputes.fork import ForkView, votes_for_fork
 from parahost.node.validity.disputes.holders import Holders
 from parahost.node.validity.disputes.machine import DisputeMachine
+from parahost.node.validity.disputes.record import Dispute
+from parahost.node.validity.disputes.remote import RemoteDisputing
 from parahost.node.validity.disputes.sessions import JudgedSessions
 from parahost.node.validity.disputes.store import DisputeStore
 from parahost.node.validity.disputes.wire import TakeHolder
@@ -126,7 +128,10 @@ class DisputeCoordinator(Subsystem):
         DisputeSettled,
     )
 
-    def __init__(self, database: Database, keys: KeyStore, verifier: Verifier) -> None:
+    def __init__(
+        self, database: Database, keys: KeyStore, verifier: Verifier, remote: RemoteDisputing
+    ) -> None:
+        self._remote = remote
         self._store = DisputeStore(database)
         self._keys = keys
         self._machine = DisputeMachine(
@@ -157,6 +162,7 @@ class DisputeCoordinator(Subsystem):
                 self._learn_sessions(leaf)
                 self._learn_remote(leaf)
                 self.ctx.spawn(leaf.hash, partial(self._read_blocks, leaf), "read disputes")
+                self.ctx.spawn(leaf.hash, partial(self._dispute_remotely, leaf), "dispute remotely")
             case BlockFinalized(_, number):
                 self._store.read_up_to(number)
             case _:
@@ -309,6 +315,29 @@ class DisputeCoordinator(Subsystem):
         if self._holders.take(held, self._sessions.infos) is VotesVerdict.NEW:
             self.ctx.send(DistributeHolder(session, candidate, own, signature))
 
+    async def _dispute_remotely(self, leaf: ActiveLeaf) -> None:
+        """Bring to this fork what this node disputes on others, and nobody has decided (A59)."""
+        own = [each for each in self._machine.disputes.values() if self._disputes_itself(each)]
+        for dispute in self._remote.lacked(leaf, own):
+            known = self._store.testimony(dispute.key)
+            if known is None or not known.included_in:
+                continue
+            included = known.included_in[-1]
+            header = await self.ctx.ask(BlockHeader(included.block))
+            wanted = known.receipt.descriptor.validation_code_hash
+            code = leaf.read(api.validation_code_by_hash, wanted)
+            elsewhere = RuntimeApiRequest(included.block, api.validation_code_by_hash, (wanted,))
+            foreign = await self.ctx.ask(elsewhere) if code is None else None
+            if header is not None and (code is not None or foreign is not None):
+                self._remote.bring(leaf, dispute, included, header, foreign)
+
+    def _disputes_itself(self, dispute: Dispute) -> bool:
+        """Whether it is undecided, and this node has voted against it."""
+        judged = self._machine.sessions.get(dispute.key[0])
+        if judged is None or dispute.outcome is not None:
+            return False
+        return judged.own in dispute.votes.invalid
+
     async def _wake(self, at: float) -> None:
         await self.ctx.clock.sleep(max(at - self.ctx.clock.now(), 0.0))
         if self._alarm == at:
@@ -346,12 +375,12 @@ class DisputeCoordinator(Subsystem):
                 case TellLeaning((session, candidate), towards_invalid):
                     self.ctx.send(DisputeMoved(session, candidate, towards_invalid))
                 case TellStep(key, _, outcome):
-                    self._record(effect)
+                    self._tell(effect)
                     self._tell_moved(key)
                     if outcome is not None:
                         self._tell_settled(key, outcome)
                 case TellVote() | TellBothWays() | TellVoiceless():
-                    self._record(effect)
+                    self._tell(effect)
         self._set_alarm()
 
     def _set_alarm(self) -> None:
@@ -379,20 +408,19 @@ class DisputeCoordinator(Subsystem):
         votes = self._machine.disputes[key].votes
         self.ctx.send(DisputeSettled(*key, outcome, votes, validators))
 
-    def _record(self, told: DisputeNews) -> None:
-        session, candidate = told.key
-        name, fields = _told(told)
-        self.ctx.journal.record(name, candidate=candidate, session=session, **fields)
+    def _tell(self, told: DisputeNews) -> None:
+        """Write it down."""
+        match told:
+            case TellStep(key, step, outcome):
+                fields = {} if outcome is None else {"outcome": outcome.name.lower()}
+                self._record(f"dispute.{step.value}", key, **fields)
+            case TellVote(key, validator, valid):
+                self._record("dispute.vote", key, validator=validator, valid=valid)
+            case TellBothWays(key, validator):
+                self._record("dispute.both_ways", key, validator=validator)
+            case TellVoiceless(key):
+                self._record("dispute.voiceless", key)
 
-
-def _told(told: DisputeNews) -> tuple[str, dict[str, object]]:
-    """An event's name and fields."""
-    match told:
-        case TellStep(_, step, outcome):
-            return f"dispute.{step.value}", {} if outcome is None else {"outcome": outcome.name}
-        case TellVote(_, validator, valid):
-            return "dispute.vote", {"validator": validator, "valid": valid}
-        case TellBothWays(_, validator):
-            return "dispute.both_ways", {"validator": validator}
-        case TellVoiceless():
-            return "dispute.voiceless", {}
+    def _record(self, event: str, key: CandidateKey, **fields: object) -> None:
+        session, candidate = key
+        self.ctx.journal.record(event, candidate=candidate, session=session, **fields)
