@@ -185,9 +185,9 @@ def test_events_of_a_block(console: Console) -> None:
 def test_paras_are_registered_listed_upgraded_and_deregistered(
     console: Console, tmp_path: Path
 ) -> None:
-    console.lines("para", "register", "adder", "--parathread")
+    console.lines("para", "register", "adder", "--parathread", "--id", "3001")
     listed = {each["para"]: each for each in console.lines("para", "list")}
-    coming = next(each for number, each in listed.items() if number not in (100, 101, 200))
+    coming = listed[3001]
     assert (coming["kind"], coming["state"]) == ("parathread", "comes with the next session")
     assert listed[100]["kind"] == "parachain" and listed[200]["kind"] == "parathread"
     console.lines("para", "deregister", "101")
@@ -197,8 +197,9 @@ def test_paras_are_registered_listed_upgraded_and_deregistered(
     code = tmp_path / "code.wasm"
     code.write_bytes(b"\0asm new")
     console.lines("call", "Registrar.schedule_code_upgrade", "100", f"@{code}", "--sudo")
+    console.lines("para", "upgrade", "adder", "--id", "200")
     listed = {each["para"]: each for each in console.lines("para", "list")}
-    assert listed[100]["upgrade_at"] > 0
+    assert listed[100]["upgrade_at"] > 0 and listed[200]["upgrade_at"] > 0
     assert "root key" in console.refusal("para", "deregister", "100", "--signer", "//Bob")
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Register, upgrade and list a running chain's paras.", no_args_is_help=True)
 
 Spec = Annotated[str, typer.Argument(help="An example's name or a TOML file.")]
+Number = Annotated[
+    int | None, typer.Option("--id", help="The para's number, where its spec names none.")
+]
 ParaNumber = Annotated[int, typer.Argument(metavar="ID", help="The para's number.")]
 
 
@@ -35,6 +38,7 @@ def register(
     parathread: Annotated[
         bool, typer.Option("--parathread", help="Blocks by claims, not on a core of its own.")
     ] = False,
+    id_: Number = None,
     url: Url = DEFAULT_URL,
     signer: SignerUri = None,
     key_file: KeyFile = None,
@@ -42,7 +46,7 @@ def register(
     finalized: OfFinalized = False,
 ) -> None:
     """Let a para come with the next session. It takes the root key."""
-    para = _spec(spec)
+    para = _spec(spec, id_)
     arguments = [int(para.id), bytes(para.genesis_head), bytes(para.code), not parathread]
     _govern(url, "register", arguments, signer, key_file, dry_run, finalized)
 
@@ -63,6 +67,7 @@ def deregister(
 @app.command()
 def upgrade(
     spec: Spec,
+    id_: Number = None,
     url: Url = DEFAULT_URL,
     signer: SignerUri = None,
     key_file: KeyFile = None,
@@ -70,7 +75,7 @@ def upgrade(
     finalized: OfFinalized = False,
 ) -> None:
     """Give a running para the code that its spec has now. It takes the root key."""
-    para = _spec(spec)
+    para = _spec(spec, id_)
     arguments = [int(para.id), bytes(para.code)]
     _govern(url, "schedule_code_upgrade", arguments, signer, key_file, dry_run, finalized)
 
@@ -135,10 +140,10 @@ def _by_para(chain: ChainClient, item: str, at: str) -> list[tuple[int, Any]]:
     return [(each["keys"][0], each["value"]) for each in chain.query("Paras", item, [], at)]
 
 
-def _spec(text: str) -> ParachainSpec:
-    from parahost.parachains import load_specs
+def _spec(text: str, para_id: int | None) -> ParachainSpec:
+    from parahost.parachains import load_spec, load_specs
 
-    return load_specs([text])[0]
+    return load_specs([text])[0] if para_id is None else load_spec(text, para_id)
 
 
 def _govern(
