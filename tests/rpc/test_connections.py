@@ -315,7 +315,7 @@ async def test_who_has_missed_a_head_is_sent_away_and_not_told_the_next(
         for _ in range(2 * MAX_UNSENT_MESSAGES):
             heads[await client.call("chain_subscribeNewHeads")] = []
         await trio.sleep(SEND_S / 2)
-        with pytest.raises(trio.EndOfChannel):
+        with trio.fail_after(2 * SEND_S), pytest.raises(trio.EndOfChannel):
             while True:
                 note = (await client.note())["params"]
                 heads[note["subscription"]].append(int(note["result"]["number"], 16))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -148,7 +149,63 @@ async def test_a_read_proof_proves_what_is_there_and_what_is_not() -> None:
         assert proof["at"] == f"0x{world.node.chain.genesis_hash.hex()}"
         nodes = [bytes_of(node) for node in proof["proof"]]
         assert read_proof(STATE.root, nodes, key) == STATE.get_raw(key)
+        assert walked(STATE.root, nodes, key) == STATE.get_raw(key)
         assert read_proof(STATE.root, nodes, b"\x01\x02") is None
+
+
+def walked(root: bytes, nodes: list[bytes], key: bytes) -> bytes | None:
+    """What is under a key by the Polkadot specification's trie, read without our code: from the
+    root's node down, by the hash of each."""
+    by_hash = {blake2b(node, digest_size=32).digest(): node for node in nodes}
+    digits = [digit for byte in key for digit in (byte >> 4, byte & 15)]
+    node = by_hash[root]
+    while True:
+        kind, length_bits = node[0] >> 6, 6
+        hashed = kind == 0
+        if hashed:
+            kind, length_bits = (1, 5) if node[0] & 0x20 else (3, 4)
+        length, at = node[0] & ((1 << length_bits) - 1), 1
+        if length == (1 << length_bits) - 1:
+            while True:
+                length, at = length + node[at], at + 1
+                if node[at - 1] != 255:
+                    break
+        size = (length + 1) // 2
+        partial = [digit for byte in node[at : at + size] for digit in (byte >> 4, byte & 15)]
+        partial, at = partial[length % 2 :], at + size
+        if digits[:length] != partial:
+            return None
+        digits = digits[length:]
+        is_branch = kind in (2, 3) and not (hashed and kind == 1)
+        bitmap = 0
+        if is_branch:
+            bitmap, at = int.from_bytes(node[at : at + 2], "little"), at + 2
+        has_value = kind in (1, 3)
+        value: bytes | None = None
+        if has_value and hashed:
+            value, at = by_hash[node[at : at + 32]], at + 32
+        elif has_value:
+            value, at = scale_bytes(node, at)
+        if not digits:
+            return value
+        for child in range(16):
+            if not bitmap >> child & 1:
+                continue
+            reference, at = scale_bytes(node, at)
+            if child == digits[0]:
+                node = by_hash[reference] if len(reference) == 32 else reference
+                break
+        else:
+            return None
+        digits = digits[1:]
+
+
+def scale_bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    """Bytes with their compact length before them, and where they end."""
+    mode = data[at] & 3
+    width = 1 << mode
+    length = int.from_bytes(data[at : at + width], "little") >> 2
+    return data[at + width : at + width + length], at + width + length
 
 
 async def test_the_runtime_is_asked_by_name() -> None:
@@ -244,6 +301,22 @@ async def test_heads_are_told_without_a_gap(autojump_clock: MockClock) -> None:
             assert await client.call(end, subscription) is True
             assert await client.call(end, subscription) is False
             assert await _silent_for(client, world.blocks, 2)
+
+
+async def test_finalised_heads_have_no_gap(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        chain = world.node.chain
+        subscription = await client.call("chain_subscribeFinalizedHeads")
+        told = [int((await client.told(subscription))["number"], 16)]
+        hold = chain.finalize
+        chain.finalize = lambda block, justification: None  # type: ignore[method-assign]
+        await world.blocks(5)
+        chain.finalize = hold  # type: ignore[method-assign]
+        chain.finalize(chain.best_hash, None)
+        while told[-1] < chain.finalized.number:
+            told.append(int((await client.told(subscription))["number"], 16))
+        assert told == list(range(told[0], told[0] + len(told)))
+        assert len(told) > 5
 
 
 async def _silent_for(client: Client, blocks: Any, count: int) -> bool:

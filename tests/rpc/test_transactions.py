@@ -15,6 +15,7 @@ from parahost.primitives.ss58 import ss58_encode
 from parahost.rpc.limits import MAX_BROADCASTS
 from parahost.runtime.development import account_of
 from parahost.runtime.extrinsic import signed
+from parahost.runtime.read_only import MODULES
 from parahost.runtime.system import Remark
 from tests.rpc.world import World, serving
 
@@ -112,6 +113,21 @@ async def test_a_transaction_is_watched_until_it_is_final(autojump_clock: MockCl
         assert await client.call("author_unwatchExtrinsic", watch) is False, "it is over"
 
 
+async def test_a_transaction_is_final_when_its_block_is(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        chain = world.node.chain
+        finalize = chain.finalize
+        chain.finalize = lambda block, justification: None  # type: ignore[method-assign]
+        watch = await client.call("author_submitAndWatchExtrinsic", on_wire(remark(world, 0)))
+        assert await client.told(watch) == "ready"
+        included = (await client.told(watch))["inBlock"]
+        await world.blocks(3)
+        await client.call("system_name")
+        assert not client.notes
+        finalize(chain.best_hash, None)
+        assert await client.told(watch) == {"finalized": included}
+
+
 async def test_a_transaction_that_waits_for_another_is_told_when_it_is_ready(
     autojump_clock: MockClock,
 ) -> None:
@@ -197,3 +213,19 @@ async def test_keys_are_told_of_to_the_operator() -> None:
         assert await client.call("author_hasKey", babe.hex(), "babe") is True
         assert await client.call("author_hasKey", babe.hex(), "gran") is False
         assert (await client.refused("author_hasKey", babe.hex(), "none"))["code"] == -32602
+
+
+async def test_what_a_transaction_costs_is_what_it_is_charged(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        one = on_wire(remark(world, 0))
+        info = await client.call("payment_queryInfo", one)
+        assert info["class"] == "normal"
+        details = (await client.call("payment_queryFeeDetails", one))["inclusionFee"]
+        assert sum(int(part, 16) for part in details.values()) == int(info["partialFee"])
+        alice = account_of("//Alice")
+        before = MODULES.system.account.get(world.served.state(None), alice).data.free
+        await client.call("author_submitExtrinsic", one)
+        await world.blocks(3)
+        after = MODULES.system.account.get(world.served.state(None), alice).data.free
+        assert before - after == int(info["partialFee"]) > 0
+        assert (await client.refused("payment_queryInfo", "0x0400"))["code"] == 1001

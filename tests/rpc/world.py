@@ -11,7 +11,14 @@ from typing import Any
 import trio
 import trio.testing
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Ping, Request, TextMessage
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Ping,
+    Request,
+    TextMessage,
+)
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.node import Node, Ports, Role
@@ -131,6 +138,10 @@ class Client:
         """The answer to that message, whatever it is."""
         await self.send(text)
         return await self.answer()
+
+    async def send_bytes(self, message: bytes) -> None:
+        """As a binary message."""
+        await self.stream.send_all(self._protocol.send(BytesMessage(message)))
 
     async def answer(self) -> Any:
         while not self._answers:

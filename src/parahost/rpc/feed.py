@@ -46,19 +46,19 @@ class ChainFeed:
     """Listens to a chain, once for all."""
 
     def __init__(self, chain: Chain) -> None:
-        self._readers: set[EventReader] = set()
+        self.readers: set[EventReader] = set()
         chain.subscribe(self._on_chain)
 
     @contextmanager
     def reading(self) -> Iterator[EventReader]:
         """Every event from now on."""
         reader = EventReader()
-        self._readers.add(reader)
+        self.readers.add(reader)
         try:
             yield reader
         finally:
-            self._readers.remove(reader)
+            self.readers.remove(reader)
 
     def _on_chain(self, event: ChainEvent) -> None:
-        for reader in self._readers:
+        for reader in self.readers:
             reader.put(event)

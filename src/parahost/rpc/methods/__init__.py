@@ -8,6 +8,7 @@ from parahost.rpc.methods.chain import CHAIN
 from parahost.rpc.methods.chain_head import CHAIN_HEAD
 from parahost.rpc.methods.chain_spec import CHAIN_SPEC
 from parahost.rpc.methods.grandpa import GRANDPA
+from parahost.rpc.methods.payment import PAYMENT
 from parahost.rpc.methods.rpc import rpc_family
 from parahost.rpc.methods.state import STATE
 from parahost.rpc.methods.system import SYSTEM
@@ -18,6 +19,7 @@ FAMILIES = (
     CHAIN,
     STATE,
     AUTHOR,
+    PAYMENT,
     SYSTEM,
     GRANDPA,
     CHAIN_HEAD,
