@@ -88,19 +88,20 @@ def test_nobody_is_needed_where_the_chain_asks_for_no_checks() -> None:
 
 
 def test_a_check_counts_wherever_its_maker_was_drawn_but_not_its_backers() -> None:
-    """The same candidate on two forks: on one of them, validator 2 is among its backers."""
+    """The same candidate on two forks: on one of them, validator 2 is among its backers. Four of
+    ten validators are more than a third; there, it is only three."""
     here = checked("here", 1, GENESIS, candidate("a", backers=(0,)))
     there = checked("there", 1, GENESIS, candidate("a", backers=(0, 2), slot=101))
     node = Node()
-    for block in (here, there):
-        node.hears(block)
-        node.hears_assignment(block, 1)
-        node.hears_assignment(block, 3)
-    node.hears_assignment(here, 2)
-    node.hears_check(here, 1)
-    node.hears_check(here, 2)
-    assert node.approved() == []
-    node.hears_check(here, 3)
+    node.hears(here, there)
+    for who in (1, 2, 4, 5):
+        node.hears_assignment(here, who)
+    for who in (1, 3):
+        node.hears_assignment(there, who)
+    for who in (1, 2, 4, 5):
+        node.hears_check(here, who)
+    assert [told.place for told in node.all(TellApproved)] == [(here.hash, 0)]
+    node.hears_check(there, 3)
     assert [told.place for told in node.all(TellApproved)] == [(here.hash, 0), (there.hash, 0)]
 
 
