@@ -69,6 +69,15 @@ def test_garbage_is_refused_or_read(raw: bytes, type_id: int) -> None:
     assert CODEC.encode(type_id, value) == raw
 
 
+def test_a_compact_number_has_the_bits_of_its_type() -> None:
+    """A nonce of 32 bits, in a form in which larger numbers are written too."""
+    extensions = V15.content.extrinsic.signed_extensions
+    nonce = next(each.type for each in extensions if each.identifier == "CheckNonce")
+    assert CODEC.decode(nonce, b"\x03" + b"\xff" * 4) == 2**32 - 1
+    with pytest.raises(ScaleDecodeError, match="more than 32 bits"):
+        CODEC.decode(nonce, b"\x07" + bytes(4) + b"\x01")
+
+
 # By the runtime
 
 
