@@ -31,7 +31,7 @@ from parahost.node.messages.collation import CollationNetwork, CollationRequeste
 from parahost.node.messages.network import (
     PeerSetNetwork,
 )
-from parahost.node.messages.validity import DisputeRequested
+from parahost.node.messages.validity import ApprovalNetwork, DisputeRequested
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.utility.chain_api import ChainApi
 from parahost.node.utility.network_bridge import (
@@ -72,6 +72,7 @@ class Elsewhere(Subsystem):
         PoVRequested,
         CollationRequested,
         DisputeRequested,
+        ApprovalNetwork,
     )
 
     def on_message(self, message: Message) -> None:

@@ -25,6 +25,7 @@ from parahost.node.messages.backing import (
     StatementNetwork,
 )
 from parahost.node.messages.utility import CandidateValid, ValidateCandidate
+from parahost.node.messages.validity import ApprovalNetwork, DisputeRequested
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.utility.candidate_validation import CandidateValidation
 from parahost.node.utility.network_bridge import NetworkBridge
@@ -60,6 +61,8 @@ _BESIDE = (
     PoVRequested,
     ChunkRequested,
     DataRequested,
+    ApprovalNetwork,
+    DisputeRequested,
 )
 
 

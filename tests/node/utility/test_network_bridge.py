@@ -43,7 +43,7 @@ from parahost.node.messages.network import (
     ValidatorPeers,
     View,
 )
-from parahost.node.messages.validity import DisputeRequested
+from parahost.node.messages.validity import ApprovalNetwork, DisputeRequested
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import (
     AVAILABILITY_DISTRIBUTION,
@@ -94,6 +94,7 @@ class Speakers(Subsystem):
         DataRequested,
         CollationRequested,
         DisputeRequested,
+        ApprovalNetwork,
     )
 
     def __init__(self) -> None:
