@@ -1,0 +1,192 @@
+"""CPU time that the checks of one block take a node: 200 candidates, 30 checkers each of 1,000
+validators (D22).
+
+Run: ``python -m bench.bench_approvals``. Rules and machine are the real ones; each assignment and
+each check is judged as it comes from a peer and handed to the machine, which then looks at what has
+changed, 64 items at a time. Decoding, and passing on to peers, is not in it.
+"""
+
+from __future__ import annotations
+
+import time
+
+from bench.figures import figure
+from parahost.approval.criteria import OwnAssignment, certify, own_assignments
+from parahost.crypto.keystore import KeyRing, ProtectedKeyStore, keypair_from_uri
+from parahost.crypto.verifier import DirectVerifier
+from parahost.node.gossip import Acceptance
+from parahost.node.messages.validity import ImportAssignment, ImportCheck
+from parahost.node.validity.approval_machine import ApprovalMachine
+from parahost.node.validity.approval_rules import (
+    ApprovalMessage,
+    ApprovalRules,
+    AssignmentHeard,
+    AssignmentOnWire,
+    CheckHeard,
+    CheckOnWire,
+    TimeNow,
+    item_of,
+)
+from parahost.node.validity.checked_block import CheckedBlock
+from parahost.ports import KeyType
+from parahost.primitives.approval import (
+    Approval,
+    ApprovalParameters,
+    Assignment,
+    RelayVrfStory,
+    approval_payload,
+)
+from parahost.primitives.basic import (
+    FIRST_BLOCK,
+    H256,
+    H512,
+    U32,
+    U64,
+    CollatorId,
+    CollatorSignature,
+    CoreIndex,
+    GroupIndex,
+    Hash,
+    ParaId,
+    SessionIndex,
+    Slot,
+    ValidationCodeHash,
+    ValidatorId,
+    ValidatorIndex,
+    ValidatorSignature,
+    block_at,
+)
+from parahost.primitives.candidates import CandidateDescriptor, CandidateReceipt
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
+from parahost.storage.memory import MemoryDatabase
+
+VALIDATORS = 1000
+CORES = 200
+CHECKERS = 30
+SLOT_MS = 6000
+SLOT = Slot(U64(100))
+STORY = RelayVrfStory(H256(blake2_256(b"story")))
+PARAMETERS = ApprovalParameters(
+    needed_approvals=U32(CHECKERS),
+    relay_vrf_modulo_samples=U32(1),
+    n_delay_tranches=U32(89),
+    zeroth_delay_tranche_width=U32(0),
+    tranches_per_slot=U32(12),
+    no_show_slots=U32(2),
+)
+
+
+def main() -> None:
+    """Judge and count the checks of one block, and tell what that took."""
+    block, said = block_and_checks()
+    late = SLOT * SLOT_MS / 1000 + 60
+    rules = ApprovalRules(block, SLOT_MS, TimeNow(round(late * 1000)), DirectVerifier())
+    machine = ApprovalMachine(SLOT_MS, lambda session: None, lambda key: None, FIRST_BLOCK)
+    machine.handle(block, late)
+    began = time.process_time()
+    heard = [rules.judge(item_of(each)) for each in said]
+    judged = time.process_time() - began
+    assert all(verdict.acceptance is Acceptance.ACCEPT for verdict in heard)
+    began = time.process_time()
+    for count, verdict in enumerate(heard):
+        match verdict.found:
+            case AssignmentHeard(index, assignment, tranche):
+                machine.handle(ImportAssignment(block.hash, index, assignment, tranche), late)
+            case CheckHeard(index, approval):
+                machine.handle(ImportCheck(block.hash, index, approval), late)
+        if count % 64 == 0:
+            machine.advance(late)
+    machine.advance(late)
+    counted = time.process_time() - began
+    base, head = (block.parent, FIRST_BLOCK), (block.hash, block.number)
+    assert machine.approved_ancestor(base, head) == head
+    assignments = sum(isinstance(each, AssignmentOnWire) for each in said)
+    print(f"{assignments} assignments, {len(said) - assignments} checks")
+    figure("checks of a block, 200 cores, 30 checkers each: judged", judged, "s")
+    figure("the same: counted", counted, "s")
+
+
+def block_and_checks() -> tuple[CheckedBlock, list[ApprovalMessage]]:
+    """A block of 200 candidates, and what their checkers say: those with keys are in each."""
+    pairs = [keypair_from_uri(KeyType.PARACHAIN, f"//checker-{n}") for n in range(CHECKERS)]
+    ring = KeyRing()
+    for pair in pairs:
+        ring.add(KeyType.PARACHAIN, pair)
+    keys = ProtectedKeyStore(ring, MemoryDatabase())
+    publics = [ValidatorId(H256(pair.public)) for pair in pairs]
+    others = [ValidatorId(H256(blake2_256(b"%d" % n))) for n in range(VALIDATORS - CHECKERS)]
+    session = SessionInfo(SessionIndex(U32(1)), (*publics, *others), (), U32(CORES), PARAMETERS)
+    candidates = tuple(map(candidate, range(CORES)))
+    block = CheckedBlock(
+        Hash(H256(blake2_256(b"block"))),
+        block_at(1),
+        Hash(H256(bytes(32))),
+        candidates,
+        CORES,
+        (session,),
+        VALIDATORS,
+    )
+    said: list[ApprovalMessage] = []
+    for who, public in enumerate(publics):
+        mine: tuple[OwnAssignment, ...] = own_assignments(
+            keys,
+            public,
+            STORY,
+            PARAMETERS,
+            cores=CORES,
+            candidates=[each.core for each in candidates],
+        )
+        said += [assignment(keys, who, public, own) for own in mine]
+    for who, public in enumerate(publics):
+        said += [check(keys, who, public, each) for each in candidates]
+    return block, said
+
+
+def assignment(
+    keys: ProtectedKeyStore, who: int, public: ValidatorId, own: OwnAssignment
+) -> AssignmentOnWire:
+    """Each candidate has the index of its core."""
+    cert = certify(keys, public, STORY, own)
+    return AssignmentOnWire(U32(own.core), Assignment(ValidatorIndex(U32(who)), cert))
+
+
+def check(
+    keys: ProtectedKeyStore, who: int, public: ValidatorId, of: IncludedCandidate
+) -> CheckOnWire:
+    payload = approval_payload(of.receipt.hash(), of.session)
+    signature = keys.sign(KeyType.PARACHAIN, public, payload, [])
+    return CheckOnWire(
+        U32(of.core), Approval(ValidatorIndex(U32(who)), ValidatorSignature(H512(signature)))
+    )
+
+
+def candidate(number: int) -> IncludedCandidate:
+    digest = H256(blake2_256(b"candidate %d" % number))
+    descriptor = CandidateDescriptor(
+        ParaId(U32(2000 + number)),
+        Hash(digest),
+        CollatorId(digest),
+        digest,
+        digest,
+        digest,
+        CollatorSignature(H512(bytes(64))),
+        digest,
+        ValidationCodeHash(digest),
+    )
+    return IncludedCandidate(
+        session=SessionIndex(U32(1)),
+        receipt=CandidateReceipt(descriptor, digest),
+        core=CoreIndex(U32(number)),
+        backing_group=GroupIndex(U32(0)),
+        backers=tuple(ValidatorIndex(U32(VALIDATORS - 1 - n)) for n in range(5)),
+        relay_parent_number=FIRST_BLOCK,
+        included_in=block_at(1),
+        included_slot=SLOT,
+        parent_hash=Hash(H256(bytes(32))),
+        relay_vrf_story=STORY,
+    )
+
+
+if __name__ == "__main__":
+    main()
