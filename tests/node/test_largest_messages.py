@@ -51,6 +51,8 @@ from parahost.node.protocols import (
 )
 from parahost.node.utility import peer_set_manager as discovery
 from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
+from parahost.node.validity.disputes import wire as dispute_wire
+from parahost.node.validity.disputes.wire import MAX_STATEMENTS
 from parahost.ports.network import NotificationProtocol, RequestProtocol
 from parahost.primitives.availability import ErasureChunk, SignedAvailabilityBitfield
 from parahost.primitives.basic import U8, U32, U64, ChunkIndex, Hash, HeadData, PeerId
@@ -68,6 +70,7 @@ from parahost.primitives.consensus import (
     PrimaryPropose,
     SignedPrecommit,
 )
+from parahost.primitives.disputes import ExplicitInvalidVote, VoteInvalid
 from parahost.primitives.header import Header, Other
 from parahost.primitives.limits import (
     MAX_BODY_BYTES,
@@ -376,6 +379,19 @@ ASKED: list[tuple[str, Made, Made]] = [
         "req_collation",
         lambda: encode(collation.CollationFetch(_32, _4)),
         lambda: encode(WholeCollation(candidate(), PoV(bytes(MAX_POV_BYTES)))),
+    ),
+    (
+        "req_dispute",
+        lambda: encode(
+            dispute_wire.TakeVotes(
+                candidate().to_plain(),
+                _32,
+                _4,
+                ((VoteInvalid(ExplicitInvalidVote()), _4, _64),) * MAX_STATEMENTS,
+            ),
+            dispute_wire.DisputeRequest,
+        ),
+        lambda: encode(dispute_wire.DisputeAnswer.REFUSED),
     ),
 ]
 
