@@ -22,6 +22,7 @@ from parahost.devnet.processes import BAD_INPUT, NodeProcesses
 from parahost.devnet.report import write_report
 from parahost.devnet.view import PlainLines, render
 from parahost.process.journal import JournalLine, parse_line
+from parahost.rpc.access import HOSTED_TOOLS
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -88,6 +89,10 @@ class Devnet:
         if plan.continued:
             self.observer.recall(self._earlier(plan))
             self._tell("the network on this base path goes on where it was")
+        for name, url in plan.rpc.items():
+            self._tell(f"{name} serves JSON-RPC on {url}")
+        first = next(iter(plan.rpc.values()))
+        self._tell(f"in a browser: {HOSTED_TOOLS[0]}/apps/?rpc={first}")
 
     async def run(
         self, *, until: UntilCondition | None, timeout_s: float | None, report: Path | None

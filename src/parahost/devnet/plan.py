@@ -87,12 +87,14 @@ class DevnetOptions:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A devnet that can be started. ``logs`` are the journals of the nodes by name."""
+    """A devnet that can be started. ``logs`` are the journals of the nodes by name, ``rpc`` where
+    they serve JSON-RPC."""
 
     commands: tuple[NodeCommand, ...]
     logs: dict[str, Path]
     paras: dict[int, str]
     continued: bool
+    rpc: dict[str, str]
 
 
 @contextmanager
@@ -179,6 +181,7 @@ def make_plan(options: DevnetOptions) -> Plan:
         {command.name: BasePath(root / command.name).log for command in commands},
         {int(para.id): Path(para.source).stem for para in options.paras},
         continued,
+        {name: f"ws://{LOCALHOST}:{port}" for name, port in rpc_ports.items()},
     )
 
 
