@@ -75,10 +75,10 @@ class VotesBothWays(Adversary):
 
 @dataclass(frozen=True, kw_only=True)
 class VotesLate(Adversary):
-    """When it is asked in a dispute, it takes ``late_s`` seconds longer to find its vote.
+    """Each check takes it ``late_s`` seconds longer, be it drawn or asked in a dispute.
 
-    The dispute concludes without it. Late votes are taken for a while (A57); who has said nothing
-    by then pays (A64).
+    Others cover it, and disputes conclude without it. Late votes are taken for a while (A57); who
+    has said nothing by then pays (A64).
     """
 
     kind: ClassVar[str] = "votes_late"
@@ -169,7 +169,7 @@ class _Late(Insider):
         build.jobs.append(self._deliver)
 
     def intercept(self, sender: str, message: Message) -> Iterable[Message]:
-        if not (isinstance(message, CheckCandidate) and sender == "dispute-coordinator"):
+        if not isinstance(message, CheckCandidate):
             return (message,)
         self._send.send_nowait((trio.current_time() + self._late_s, message))
         return ()

@@ -77,7 +77,7 @@ class BoundedMemory(Checker):
             + min(blocks, BLOCKS_REMEMBERED) * (16 + 8 * shape.cores)
             + peers * (64 + min(blocks, BLOCKS_KNOWN_OF_PEER))
             + peers * shape.validators * VOTES_KNOWN_OF_PEER
-            + heads * shape.validators * (4 + 3 * shape.cores)
+            + heads * shape.validators * (4 + 6 * shape.cores)
             + len(reading.disputes(record.best().state)) * (16 + 4 * shape.validators)
         )
         return Held(entries, entries * BYTES_PER_ENTRY)

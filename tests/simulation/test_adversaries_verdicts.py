@@ -1,0 +1,151 @@
+"""Adversaries in checks and disputes: what they bring about, and that all promises hold.
+
+Of 7 validators 2 may be dishonest; the scenarios of a whole group are shipped ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from parahost.node.validity.approval_rules import COST_NOT_DRAWN
+from parahost.runtime.development import STAKE
+from parahost.simulation import (
+    Adversary,
+    ApprovesUnchecked,
+    AssignsItselfFalsely,
+    DisputesValid,
+    FloodsDisputes,
+    Outcome,
+    Partition,
+    Scenario,
+    Shape,
+    Simulation,
+    VotesBothWays,
+    VotesLate,
+    WithholdsChecks,
+    at,
+)
+from parahost.simulation.checkers import reading
+from parahost.simulation.journal import TraceEvent
+from parahost.simulation.scenario_files import load_scenario
+from tests.simulation.reputations import Reproaches
+
+BAD = ("validator-2",)
+SHAPE = Shape(validators=7, parachains=2)
+
+
+def run(*adversaries: Adversary, blocks: int = 10, **more: Any) -> Outcome:
+    scenario = Scenario(**{"shape": SHAPE, **more}, blocks=blocks, adversaries=adversaries)
+    outcome = Simulation(scenario, 1).run()
+    assert outcome.ok, outcome.verdicts
+    return outcome
+
+
+def losers(outcome: Outcome) -> dict[str, float]:
+    """Who has less at stake than at genesis: which part is left."""
+    stakes = outcome.statistics["stakes"]
+    return {name: stake / STAKE for name, stake in stakes.items() if stake != STAKE}
+
+
+@pytest.mark.guide("A57", "A62", "A65")
+@pytest.mark.parametrize("name", ["dishonest_group", "wrong_data_with_right_proofs"])
+def test_a_group_that_backs_what_is_invalid_loses_all(name: str) -> None:
+    """Also on the fork that goes on, where the candidate never was."""
+    outcome = Simulation(load_scenario(name), 1).run()
+    assert outcome.ok, outcome.verdicts
+    assert losers(outcome) == {"validator-3": 0.0, "validator-4": 0.0}
+    assert outcome.statistics["forks"] > 0, "the fork that included it was left"
+
+
+@pytest.mark.guide("A57", "A64")
+def test_who_disputes_all_is_outvoted_and_pays() -> None:
+    outcome = run(DisputesValid(who=BAD))
+    disputes = outcome.statistics["disputes"]
+    assert disputes["begun"] == disputes["valid"] >= 10
+    (left,) = losers(outcome).values()
+    assert left == pytest.approx(0.99 ** disputes["valid"], rel=1e-6)
+
+
+@pytest.mark.guide("A57")
+def test_who_votes_both_ways_pays_for_each() -> None:
+    outcome = run(VotesBothWays(who=BAD))
+    assert set(losers(outcome)) == {"validator-2"}
+    punished = outcome.statistics["punished"]
+    assert punished["double_vote"] == punished["voted_against_valid"] >= 8
+
+
+@pytest.mark.guide("A54")
+def test_who_never_delivers_is_covered() -> None:
+    outcome = run(WithholdsChecks(who=("validator-2", "validator-5")), blocks=14)
+    checks = outcome.statistics["checks"]
+    assert checks["accepted"] >= 12 and checks["undelivered"] > 0
+    assert max(map(int, outcome.statistics["blocks_to_acceptance"])) >= 2
+
+
+@pytest.mark.guide("A54")
+def test_a_false_assignment_convinces_nobody() -> None:
+    scenario = Scenario(shape=SHAPE, blocks=6, adversaries=(AssignsItselfFalsely(who=BAD),))
+    simulation = Simulation(scenario, 1)
+    reproaches = Reproaches(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    assert COST_NOT_DRAWN.reason in reproaches.against("validator-2")
+
+
+def test_disputes_of_what_never_was_are_not_heard() -> None:
+    """Others ask to be spared, and hold no more than is reckoned (``bounded_memory``)."""
+    outcome = run(FloodsDisputes(who=BAD), blocks=6)
+    assert outcome.statistics["messages"]["req_dispute"] > 100
+    assert outcome.statistics["disputes"]["begun"] == 0
+    assert losers(outcome) == {}
+
+
+@pytest.mark.guide("A57", "A64")
+def test_a_vote_that_is_too_late_is_missed() -> None:
+    """The disputes are concluded without it, unless it has backed the candidate."""
+    adversaries = DisputesValid(who=BAD), VotesLate(who=("validator-5",), late_s=600.0)
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=10, adversaries=adversaries), 1)
+    voters: list[set[str]] = []
+
+    def hear(event: TraceEvent) -> None:
+        if event.event == "chain.dispute_concluded" and event.node == "validator-1":
+            voters.append(set(str(event.fields["valid"]).split(",")))
+
+    simulation.trace.watch(hear)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    keys = reading.validators(simulation.plan.genesis)
+    (late,) = (
+        str(index)
+        for index, key in enumerate(keys)
+        if simulation.plan.owner_of(key) == "validator-5"
+    )
+    assert any(late not in each for each in voters)
+    assert set(losers(outcome)) == set(BAD)
+
+
+@pytest.mark.guide("A63")
+def test_conspirators_of_every_kind_gain_nothing() -> None:
+    bad = ("validator-2", "validator-5")
+    outcome = run(
+        ApprovesUnchecked(who=bad),
+        AssignsItselfFalsely(who=bad[:1]),
+        VotesLate(who=bad, late_s=15.0),
+        DisputesValid(who=bad),
+        FloodsDisputes(who=bad[1:], per_block=5),
+    )
+    assert set(losers(outcome)) <= set(bad)
+
+
+@pytest.mark.guide("A56", "A57")
+def test_disputes_go_on_over_sessions_and_partitions() -> None:
+    cut = Partition(who=("validator-6", "collator-2001"), at=at(20.0), lasts_s=15.0)
+    outcome = run(
+        DisputesValid(who=BAD),
+        blocks=24,
+        shape=Shape(validators=7, parachains=2, epoch_slots=5),
+        faults=(cut,),
+    )
+    assert outcome.statistics["disputes"]["valid"] >= 10
