@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from parahost.node.node import Role
 from parahost.primitives.header import Block, Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime.storage import Overlay, State
 from parahost.simulation.checkers import Checker, Scene
-from parahost.simulation.plan import NetworkPlan, Shape
+from parahost.simulation.plan import NetworkPlan, NodePlan, Shape, node_identity
 from parahost.simulation.record import ChainRecord, RecordedBlock
 from parahost.storage.memory import MemoryDatabase
 from tests.runtime.world import NAMES, Chain, account, grandpa_key, key
@@ -31,8 +32,11 @@ class DoctoredRun:
         owners = {key(name, role).public: name for name in NAMES for role in ("babe", "para")}
         owners |= {grandpa_key(name).public: name for name in NAMES}
         genesis = chain.genesis.build()
+        nodes = tuple(
+            NodePlan(name, Role.VALIDATOR, node_identity(name).peer, ()) for name in NAMES
+        )
         plan = NetworkPlan(
-            Shape(), genesis, (), (), (), owners, {account(name): name for name in NAMES}
+            Shape(), genesis, (), (), nodes, owners, {account(name): name for name in NAMES}
         )
         self.chain = chain
         self.record = ChainRecord(genesis)

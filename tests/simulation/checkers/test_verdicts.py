@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import trio
 
 from parahost.primitives.basic import U32, U128, BlockNumber
 from parahost.primitives.runtime_api import IncludedCandidate
@@ -27,8 +28,10 @@ from parahost.simulation.checkers.verdicts import (
     AcceptedOrDisputed,
     DisputesConclude,
     NothingFinalInvalid,
+    NoWakeUpMissing,
     blocks_to_verdict,
 )
+from parahost.simulation.journal import TraceEvent
 from tests.runtime.test_validity import (
     ALONE,
     CONFIG,
@@ -156,6 +159,32 @@ async def test_a_dispute_that_is_concluded(case: Case) -> None:
     dispute(run, record, *others(record))
     run.steps(VOTES_COME_WITHIN + 1)
     assert run.end() == OK
+
+
+@pytest.mark.parametrize("is_woken", [False, True])
+async def test_a_node_that_does_not_wake_up(
+    case: Case, autojump_clock: object, is_woken: bool
+) -> None:
+    chain, _ = case
+    run = DoctoredRun(NoWakeUpMissing, chain)
+    including = run.tip
+    records = MODULES.parachains.validity.included.included_candidates(chain.state)
+    bound_s = blocks_to_verdict(including) * run.checker.scene.plan.shape.slot_s
+    run.step()
+    await trio.sleep(including.at + bound_s)
+    run.checker.on_import(NAMES[0], run.tip)
+    assert run.checker.is_ok
+    for record in records if is_woken else records[1:]:
+        fields: dict[str, object] = {
+            "relay_parent": including.hash,
+            "candidate": record.receipt.hash(),
+        }
+        run.checker.on_event(TraceEvent(0.0, NAMES[0], "approval.approved", fields))
+    await trio.sleep(1.0)
+    run.checker.on_import(NAMES[0], run.tip)
+    assert run.checker.is_ok is is_woken
+    if not is_woken:
+        assert f"{NAMES[0]} still waits for its checks" in run.checker.verdict
 
 
 # Stakes

@@ -32,6 +32,7 @@ from parahost.simulation.checkers.verdicts import (
     AcceptedOrDisputed,
     DisputesConclude,
     NothingFinalInvalid,
+    NoWakeUpMissing,
 )
 
 ALL: Sequence[type[Checker]] = (
@@ -45,6 +46,7 @@ ALL: Sequence[type[Checker]] = (
     ClaimsGetTheirTries,
     NothingFinalInvalid,
     AcceptedOrDisputed,
+    NoWakeUpMissing,
     DisputesConclude,
     InvalidBackersSlashed,
     NoHonestSlashed,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import trio
+
 from parahost.primitives.basic import CandidateHash, Hash
 from parahost.simulation.checkers import reading
 from parahost.simulation.checkers.candidate_judge import CandidateJudge, Flaw
 from parahost.simulation.checkers.checker import Checker, Scene
 from parahost.simulation.checkers.ledger import CandidateLedger
+from parahost.simulation.journal import TraceEvent
 from parahost.simulation.record import RecordedBlock
 
 VOTES_COME_WITHIN = 12
@@ -99,6 +102,50 @@ def blocks_to_verdict(block: RecordedBlock) -> int:
     dishonest = (len(reading.validators(parent.state)) - 1) // 3
     tranches = approval.n_delay_tranches // approval.tranches_per_slot + 1
     return tranches + (1 + dishonest) * approval.no_show_slots + VOTES_COME_WITHIN
+
+
+class NoWakeUpMissing(Checker):
+    """After the last fault, each honest validator comes to hold each candidate of its chain for
+    checked within the bound, unless its block is final or somebody disputes it: whoever has to join
+    wakes up, and whoever does not deliver is covered (A54, D22)."""
+
+    name = "no_wake_up_missing"
+    events = ("approval.approved",)
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._ledger = CandidateLedger(scene.record)
+        self._approved: dict[tuple[str, object, object], None] = {}
+        self._validators = frozenset(node.name for node in scene.plan.validators)
+
+    def on_event(self, event: TraceEvent) -> None:
+        told = event.node, event.fields["relay_parent"], event.fields["candidate"]
+        self._approved[told] = None
+
+    def on_import(self, node: str, block: RecordedBlock) -> None:
+        if node not in self._validators:
+            return
+        final = self.scene.record.final.get(node, self.scene.record.genesis)
+        for each in block.ancestry():
+            if each.number <= final.number or each.at < self.scene.calm_since():
+                return
+            waited = trio.current_time() - each.at
+            if waited > blocks_to_verdict(each) * self.scene.plan.shape.slot_s:
+                self._look_at(node, each, block)
+
+    def _look_at(self, node: str, block: RecordedBlock, tip: RecordedBlock) -> None:
+        assert block.parent is not None
+        state = block.parent.state
+        if not reading.validity(state).approval.needed_approvals:
+            return
+        if not self.scene.may_be_trusted(reading.validators(state)):
+            return
+        session = reading.session(state)
+        for one in self._ledger.step(block).included:
+            is_approved = (node, block.hash, one.candidate) in self._approved
+            is_disputed = reading.dispute(tip.state, session, one.candidate) is not None
+            if not (is_approved or is_disputed):
+                self.violated(f"para {one.para}: {node} still waits for its checks", block)
 
 
 class DisputesConclude(Checker):
