@@ -119,6 +119,16 @@ def test_all_who_may_check_are_enough() -> None:
     assert is_approved(found, known, {validator(0)}, validators=9, checkers=1)
 
 
+@pytest.mark.guide("A54", "A62")
+def test_what_a_supermajority_vouches_for_waits_for_no_silent_checker() -> None:
+    """Of seven validators four have backed; two of the three who are left deliver nothing."""
+    known = assigned((0, 0), (1, 0), (2, 0))
+    found = required(known, 0, now=40, needed=2, checkers=3)
+    assert not isinstance(found, Enough)
+    assert is_approved(found, known, {validator(0)}, validators=7, checkers=3)
+    assert not is_approved(found, known, set(), validators=7, checkers=3)
+
+
 known_lists = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 60)), max_size=14)
 approvals = st.sets(st.integers(0, 13))
 

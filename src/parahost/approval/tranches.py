@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from parahost.primitives.approval import Tranche
+from parahost.primitives.availability import supermajority_threshold
 from parahost.primitives.basic import U32, ValidatorIndex
 
 
@@ -88,8 +89,14 @@ def is_approved(
     checkers: int,
 ) -> bool:
     """Whether the checks are complete: those that are required have come; or more than a third of
-    all validators have approved, one of whom at least is honest; or everybody who may check has."""
+    all validators have approved, one of whom at least is honest; or everybody who may check has; or
+    a supermajority vouches for the candidate, by backing or checking it, so that a dispute could
+    only conclude the same (A62). Where a group is most of all validators, the few who are left to
+    check could hold up everything else by their silence. Who has not backed it may check it."""
+    vouching = validators - checkers + len(approved)
     if 3 * len(approved) > validators or len(approved) >= checkers:
+        return True
+    if vouching >= supermajority_threshold(validators):
         return True
     if not isinstance(required, Enough):
         return False

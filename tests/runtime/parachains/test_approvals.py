@@ -70,7 +70,7 @@ def checked_world(**config: Any) -> World:
     """Candidates of paras 1 and 2 have been included by block 2."""
     world = World(
         validators=VALIDATORS,
-        parachains=[1, 2],
+        parachains=[1, 2, 3, 4],
         validity=CHECKED,
         acceptance_period=PERIOD,
         **config,
@@ -93,7 +93,7 @@ def drawn(
 ) -> tuple[OwnAssignment, Assignment]:
     """How the validator is drawn for the candidate of that core, and its announcement."""
     public = World(validators=VALIDATORS).validators[validator]
-    (own,) = own_assignments(key_store(), public, story, APPROVAL, cores=2, candidates=[core])
+    (own,) = own_assignments(key_store(), public, story, APPROVAL, cores=4, candidates=[core])
     cert = certify(key_store(), public, story, own)
     return own, Assignment(ValidatorIndex(U32(validator)), cert)
 
@@ -286,7 +286,7 @@ def test_code_and_sessions_live_as_long_as_the_longest_window() -> None:
     """A candidate that nobody checks, code that is replaced right after it, nine sessions later."""
     world = World(
         validators=VALIDATORS,
-        parachains=[1, 2],
+        parachains=[1, 2, 3, 4],
         validity=CHECKED,
         acceptance_period=PERIOD,
         validation_upgrade_delay=3,

@@ -12,7 +12,6 @@ from functools import cached_property
 
 from parahost.node.availability.archive import CHUNKS, DATA
 from parahost.node.node import Role
-from parahost.runtime.development import VALIDITY
 from parahost.simulation.adversaries import (
     KINDS,
     Adversary,
@@ -73,9 +72,6 @@ VERDICT_MAKERS: tuple[type[Adversary], ...] = (
 )
 """Adversaries in checks and disputes: they are drawn apart, so that a seed's other troubles stay
 what they were before there were any."""
-DELIVER_NOTHING: tuple[type[Adversary], ...] = (WithholdsChecks, AssignsItselfFalsely, VotesLate)
-"""Where a group is nearly everybody, hardly anybody may check: it takes no more than these to keep
-a candidate without its checks (found by seed 8)."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +101,6 @@ class TroubleSite:
         """How many may be in one group without being half of it, in the smallest."""
         smallest = len(self.validators) // max(self.cores, 1)
         return (smallest - 1) // 2
-
-    @property
-    def has_checkers(self) -> bool:
-        """Whether enough validators may check who are neither bad nor of the largest group."""
-        largest = -(-len(self.validators) // max(self.cores, 1))
-        return (
-            len(self.validators) - largest - self.may_be_bad >= VALIDITY.approval.needed_approvals
-        )
 
     def moment(self, dice: Dice) -> Moment:
         if dice.chance(0.5):
@@ -167,8 +155,7 @@ def draw_verdict_makers(
     whole = [name for name in stage.validators if name not in bad | lost]
     more = dice.exactly(dice.between(0 if bad else 1, free), whole)
     able = tuple(name for name in stage.validators if name in bad or name in more)
-    kinds = [k for k in VERDICT_MAKERS if stage.has_checkers or k not in DELIVER_NOTHING]
-    return tuple(kind(who=dice.some(able)) for kind in dice.some(kinds, most=3))
+    return tuple(kind(who=dice.some(able)) for kind in dice.some(VERDICT_MAKERS, most=3))
 
 
 def draw_strangers(dice: Dice) -> tuple[Adversary, ...]:
