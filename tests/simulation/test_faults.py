@@ -253,7 +253,7 @@ def test_damaged_chunks_are_not_believed() -> None:
 def test_each_table_that_may_be_damaged_is_known() -> None:
     scenario = Scenario(
         shape=Shape(validators=4, parachains=1, epoch_slots=4),
-        blocks=8,
+        blocks=9,
         adversaries=(SecondsTwo(who=("validator-1",)),),
     )
     simulation = Simulation(scenario, 1)

@@ -81,7 +81,7 @@ def test_every_trick_can_be_said() -> None:
     sizes = [(protocol, len(payload)) for messages in said for protocol, payload in messages]
     for allowed in (*NOTIFICATIONS.values(), ANNOUNCES, TRANSACTIONS):
         assert (allowed.name, allowed.max_size + 1) in sizes
-    assert len(list(tongue.requests())) == 16
+    assert len(list(tongue.requests())) == 20
 
 
 IN_SIMULATION = {

@@ -5,6 +5,8 @@ Every answer given at block b is as b's children see it.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     U32,
@@ -37,6 +39,7 @@ from parahost.primitives.runtime_api import (
     SessionInfo,
     ValidatorGroups,
 )
+from parahost.primitives.scale import MaxLen
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import RuntimeEvent
 from parahost.runtime.parachains.approvals import CheckState
@@ -57,6 +60,9 @@ from parahost.runtime.parachains.scheduler import (
 )
 from parahost.runtime.parachains.windows import CandidateKey
 from parahost.runtime.storage import Overlay, Reader, State
+
+MAX_ASKED_AT_ONCE = 16_384
+"""Candidates that whoever asks from outside may name in one call."""
 
 
 class ParachainsApi:
@@ -242,7 +248,7 @@ class ParachainsApi:
         return tuple(sorted(records, key=lambda record: record.core))
 
     def awaiting_checks(
-        self, state: State, keys: tuple[CandidateKey, ...]
+        self, state: State, keys: Annotated[tuple[CandidateKey, ...], MaxLen(MAX_ASKED_AT_ONCE)]
     ) -> tuple[CandidateKey, ...]:
         """Those of these candidates that are recorded here and not accepted: checks of them may
         be brought."""
@@ -264,7 +270,10 @@ class ParachainsApi:
         )
 
     def may_dispute(self, state: State, session: SessionIndex, validator: ValidatorIndex) -> bool:
-        """Whether a validator of that session may begin a dispute."""
+        """Whether a validator of that session may begin a dispute; not if there is none such."""
+        info = self.session_info(state, session)
+        if info is None or validator >= len(info.validators):
+            return False
         return self._parachains.disputes.may_open(state, session, validator)
 
     def remote_disputes(self, state: State) -> tuple[tuple[CandidateKey, RemoteState], ...]:
