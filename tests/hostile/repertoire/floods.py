@@ -100,8 +100,8 @@ async def transactions_not_signed(target: Target, tally: Tally) -> None:
 
 
 async def transactions_that_are_none(target: Target, tally: Tally) -> None:
-    """Megabytes that are no extrinsic."""
-    dead = b"\x84" + bytes(2**20)
+    """Megabytes that are no extrinsic: no address begins so."""
+    dead = b"\x84" + b"\xff" * 2**20
     await _send_all(target, tally, [encode((dead,), tuple[bytes, ...])])
 
 
