@@ -84,6 +84,7 @@ async def test_what_is_known_comes_to_be_accepted_on_the_chain(autojump_clock: M
 
 
 async def test_checkers_that_fall_silent_are_covered(autojump_clock: MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.05  # threads that verify are no idleness
     chain = relay_chain(validators=8)
     block, (candidate,) = include(chain, 100)
     network = Network(chain, range(8))
