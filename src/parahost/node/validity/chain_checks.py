@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from parahost.approval.tranches import Assigned, is_approved, required_tranches
+from parahost.approval.completeness import completeness
 from parahost.node.validity.checking import Checking
 from parahost.primitives.approval import Approval, SecondaryChecks
 from parahost.primitives.basic import Slot, ValidatorIndex
@@ -35,28 +35,9 @@ def checks_for_chain(
         for validator, approval in found.items()
         if approval is not None and validator not in noted.approved
     )
-    if not (assignments or brought or _is_complete(checking, noted, now)):
+    record, checkers = checking.record, noted.checkers()
+    suffices = completeness(record, checking.session, checkers, noted.approved, now).is_complete
+    if not (assignments or brought or suffices):
         return None
-    session, candidate = checking.record.key()
+    session, candidate = record.key()
     return SecondaryChecks(session, candidate, assignments, brought)
-
-
-def _is_complete(checking: Checking, noted: CheckState, now: int) -> bool:
-    """Whether what the chain has noted suffices by now."""
-    assigned = [Assigned(each.tranche, each.validator, each.since) for each in noted.assigned]
-    parameters, checkers = checking.session.approval, checking.checkers
-    required = required_tranches(
-        assigned,
-        noted.approved,
-        now=now,
-        no_show=parameters.no_show,
-        needed=min(parameters.needed_approvals, checkers),
-        checkers=checkers,
-    )
-    return is_approved(
-        required,
-        assigned,
-        noted.approved,
-        validators=len(checking.session.validators),
-        checkers=checkers,
-    )

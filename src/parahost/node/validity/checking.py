@@ -9,16 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
+from parahost.approval.completeness import completeness
 from parahost.approval.criteria import OwnAssignment
-from parahost.approval.tranches import (
-    Assigned,
-    Enough,
-    Everybody,
-    Required,
-    Waiting,
-    is_approved,
-    required_tranches,
-)
+from parahost.approval.tranches import Assigned, Enough, Everybody, Required, Waiting
 from parahost.primitives.approval import Assignment, Tranche
 from parahost.primitives.basic import Slot, ValidatorIndex
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
@@ -82,11 +75,6 @@ class Checking:
     assigned: dict[ValidatorIndex, Assigned] = field(default_factory=dict)
     proofs: dict[ValidatorIndex, Assignment] = field(default_factory=dict)
 
-    @property
-    def checkers(self) -> int:
-        """How many validators may check it at all."""
-        return len(self.session.validators) - len(self.record.backers)
-
     def announce(self, validator: ValidatorIndex, tranche: Tranche, since: int) -> bool:
         """A validator checks the candidate; ``False`` when that is known. Who announces itself too
         early has until the end of its time."""
@@ -105,28 +93,15 @@ class Checking:
         """``now``: the tranche whose time it is."""
         counted, assigned = self.counted(approved), self.assigned.values()
         no_show = self.session.approval.no_show
-        required = required_tranches(
-            assigned,
-            counted,
-            now=now,
-            no_show=no_show,
-            needed=min(self.session.approval.needed_approvals, self.checkers),
-            checkers=self.checkers,
-        )
-        enough = is_approved(
-            required,
-            assigned,
-            counted,
-            validators=len(self.session.validators),
-            checkers=self.checkers,
-        )
+        found = completeness(self.record, self.session, assigned, counted, now)
+        required = found.required
         late = sum(
             each.since + no_show <= now and each.validator not in counted for each in assigned
         )
         due = min((at for at in self._occasions(required, now) if at > now), default=None)
-        if due is None and not enough:
+        if due is None and not found.is_complete:
             due = now + no_show
-        return CheckStanding(enough, self._joins(required, now), late, due)
+        return CheckStanding(found.is_complete, self._joins(required, now), late, due)
 
     def _joins(self, required: Required, now: int) -> bool:
         """Whether this node's own assignment is wanted: its tranche is, and its time has come."""

@@ -6,13 +6,13 @@ candidate is accepted when its checks are complete.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
+from parahost.approval.completeness import completeness
 from parahost.approval.criteria import AssignmentFault, assigned_tranche
-from parahost.approval.tranches import Assigned, Required, is_approved, required_tranches
+from parahost.approval.tranches import Assigned
 from parahost.ports.verifier import Verifier
 from parahost.primitives.approval import (
     Approval,
@@ -65,6 +65,9 @@ class CheckState:
 
     def is_assigned(self, validator: ValidatorIndex) -> bool:
         return any(each.validator == validator for each in self.assigned)
+
+    def checkers(self) -> list[Assigned]:
+        return [Assigned(each.tranche, each.validator, each.since) for each in self.assigned]
 
 
 UNCHECKED = CheckState()
@@ -242,33 +245,8 @@ class Approvals(Module, pallet=Pallet(75, "Approvals")):
         info = self._session(store, record.key())
         if info is None:
             raise RuntimeBug(f"session {record.session} is forgotten, its candidates are not")
-        state = self.checks.get(store, record.key())
-        assigned = [Assigned(each.tranche, each.validator, each.since) for each in state.assigned]
-        return is_approved(
-            self._required(store, record, info, assigned, state.approved),
-            assigned,
-            state.approved,
-            validators=len(info.validators),
-            checkers=len(info.validators) - len(record.backers),
-        )
-
-    def _required(
-        self,
-        store: Reader,
-        record: IncludedCandidate,
-        info: SessionInfo,
-        assigned: Collection[Assigned],
-        approved: Collection[ValidatorIndex],
-    ) -> Required:
-        checkers = len(info.validators) - len(record.backers)
-        return required_tranches(
-            assigned,
-            approved,
-            now=self._now(store, record, info),
-            no_show=info.approval.no_show,
-            needed=min(info.approval.needed_approvals, checkers),
-            checkers=checkers,
-        )
+        state, now = self.checks.get(store, record.key()), self._now(store, record, info)
+        return completeness(record, info, state.checkers(), state.approved, now).is_complete
 
     def accept(self, store: Overlay, key: CandidateKey) -> None:
         """The candidate's checks are complete."""

@@ -1,0 +1,44 @@
+"""Whether a candidate has the checks that it needs, by the parameters of its session (A54, D22).
+
+Nodes ask it of what they know, authors of what the chain knows, and the chain of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from parahost.approval.tranches import Assigned, Required, is_approved, required_tranches
+from parahost.primitives.basic import ValidatorIndex
+from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """Which tranches are required by now, and whether the checks are complete."""
+
+    required: Required
+    is_complete: bool
+
+
+def completeness(
+    record: IncludedCandidate,
+    session: SessionInfo,
+    assigned: Collection[Assigned],
+    approved: Collection[ValidatorIndex],
+    now: int,
+) -> Completeness:
+    """``approved``: who has found it valid and has not backed it. ``now``: the tranche whose time
+    it is. A candidate needs no more checks than there are validators who may check it."""
+    validators = len(session.validators)
+    checkers = validators - len(record.backers)
+    required = required_tranches(
+        assigned,
+        approved,
+        now=now,
+        no_show=session.approval.no_show,
+        needed=min(session.approval.needed_approvals, checkers),
+        checkers=checkers,
+    )
+    complete = is_approved(required, assigned, approved, validators=validators, checkers=checkers)
+    return Completeness(required, complete)
