@@ -63,6 +63,8 @@ class Bench:
             time_limit_s=1.0,
             validation_code_hash=ValidationCodeHash(ZERO_HASH),
             new_code_allowed_from=number,
+            new_code_expected_at=number,
+            planned_upgrade=None,
         )
         return await self.collator.build(parent, context)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import wasmtime
 
@@ -43,19 +45,30 @@ OLD, NEW = function(1), function(2)
 
 
 class Upgrading(Collator):
-    """Asks for the new function as soon as it may. Its head: how many blocks, and whether it has
-    asked."""
+    """Asks for the new function as soon as it may, and tells what it is told of the function that
+    waits. Its head: how many blocks, and whether it has asked."""
 
     async def build(self, parent_head: HeadData, context: BuildContext) -> ParachainBlock:
         count, asked = int.from_bytes(parent_head[:8], "little"), parent_head[8]
         version = 2 if context.validation_code_hash == blake2_256(NEW) else 1
         number = context.relay_parent_number
         code = NEW if not asked and number >= context.new_code_allowed_from else None
+        planned = context.planned_upgrade
+        if code is not None:
+            self._tell("upgrade.asked", expected_at=context.new_code_expected_at)
+        elif planned is not None:
+            assert planned.code_hash == blake2_256(NEW)
+            self._tell("upgrade.waits", expected_at=planned.expected_at, at=number)
+        elif asked:
+            self._tell("upgrade.holds", version=version, at=number)
         flag = bytes([1 if asked or code else 0])
         head = HeadData((count + 1).to_bytes(8, "little") + flag.ljust(8, b"\0"))
         outputs = encode(ValidationResult(head, code, (), (), U32(0), number))
         data = bytes([version]) + len(outputs).to_bytes(4, "little") + outputs
         return ParachainBlock(data.ljust(DATA_BYTES, b"\0"), head, new_code=code)
+
+    def _tell(self, event: str, **fields: int) -> None:
+        self.services.journal.record(event, **fields)
 
 
 @pytest.mark.guide("A49", "A96")
@@ -75,3 +88,18 @@ def test_no_block_is_refused_over_a_change_of_the_function(monkeypatch: pytest.M
     (changed,) = [event for event in events if event.event == "collation.other_code"]
     made_later = [e for e in events if e.event == "collation.made" and e.at > changed.at]
     assert len(made_later) > 5, "the new function judges, and the para goes on"
+    check_what_was_told(events)
+
+
+def check_what_was_told(events: list[TraceEvent]) -> None:
+    """Asked, it waits until its time, and then it judges every block."""
+    told = [each for each in events if each.event.startswith("upgrade.")]
+    names = [each.event.removeprefix("upgrade.") for each in told]
+    asked, waits, holds = (names.count(name) for name in ("asked", "waits", "holds"))
+    assert asked and waits and holds > 5
+    assert names == ["asked"] * asked + ["waits"] * waits + ["holds"] * holds
+    due: Any = told[asked - 1].fields["expected_at"]
+    assert {each.fields["expected_at"] for each in told[asked : asked + waits]} == {due}
+    assert {each.fields["version"] for each in told[asked + waits :]} == {2}
+    last: Any = told[asked + waits - 1].fields["at"]
+    assert last >= due

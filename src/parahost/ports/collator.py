@@ -18,6 +18,7 @@ from parahost.primitives.basic import (
     ValidationCode,
     ValidationCodeHash,
 )
+from parahost.primitives.runtime_api import PlannedUpgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class BuildContext:
     ``max_pov_size`` is in bytes, of the block data with their length before them. What is not
     ready by ``time_limit_s`` seconds from now is of no use. ``validation_code_hash`` is BLAKE2b-256
     of the code that judges this block. From ``new_code_allowed_from`` on, as the relay parent's
-    number, the relay chain accepts a block with new code.
+    number, the relay chain accepts a block with new code. ``new_code_expected_at`` is the relay
+    parent on which code that this block asks for will be expected, by the delay as it is configured
+    now; ``planned_upgrade`` is code that was asked for before and does not judge this block yet.
     """
 
     relay_parent: Hash
@@ -37,6 +40,8 @@ class BuildContext:
     time_limit_s: float
     validation_code_hash: ValidationCodeHash
     new_code_allowed_from: BlockNumber
+    new_code_expected_at: BlockNumber
+    planned_upgrade: PlannedUpgrade | None
 
 
 @dataclass(frozen=True, slots=True)

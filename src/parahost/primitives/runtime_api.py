@@ -22,6 +22,7 @@ from parahost.primitives.basic import (
     ParaId,
     SessionIndex,
     Slot,
+    ValidationCodeHash,
     ValidatorId,
     ValidatorIndex,
 )
@@ -38,6 +39,18 @@ class OccupiedCoreAssumption(IntEnum):
     """It does not, and its para stays where it is."""
     FREE = 2
     """There is none: no answer when there is one."""
+
+
+# Code
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedUpgrade:
+    """Code that a para has asked for and that does not judge its blocks yet. It will judge those
+    that follow the first one whose relay parent has the number ``expected_at`` or a higher one."""
+
+    code_hash: ValidationCodeHash
+    expected_at: BlockNumber
 
 
 # Groups

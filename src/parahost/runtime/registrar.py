@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parahost.primitives import acceptance
-from parahost.primitives.basic import HeadData, ParaId, ValidationCode, block_at
+from parahost.primitives.basic import HeadData, ParaId, ValidationCode
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
 from parahost.runtime.origin import Root
@@ -145,8 +145,7 @@ class Registrar(Module, pallet=Pallet(70, "Registrar")):
         announced = pending is not None and pending.commitments.new_validation_code is not None
         if announced or self._paras.future_code_upgrades.contains(store, call.para):
             raise UpgradePlanned(call.para)
-        delay = self._configuration.configuration(store).validation_upgrade_delay
-        expected_at = block_at(self._system.block_number(store) + delay)
+        expected_at = self._paras.new_code_expected_at(store, self._system.block_number(store))
         self._paras.schedule_code_upgrade(store, call.para, call.validation_code, expected_at)
 
     # Routines

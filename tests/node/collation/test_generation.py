@@ -46,6 +46,7 @@ from parahost.primitives.runtime_api import (
 )
 from parahost.primitives.scale import encode
 from parahost.runtime import api
+from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parathreads import Claim
 from parahost.storage import MemoryDatabase
 from parahost.validation import InProcessHost
@@ -66,6 +67,7 @@ from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import Chain
 
 HOST = InProcessHost()
+UPGRADE_DELAY = DEFAULT_CONFIGURATION.validation_upgrade_delay
 
 
 class Clocks:
@@ -309,6 +311,8 @@ async def test_the_collator_learns_which_code_judges_its_block() -> None:
     (context,) = seen
     assert context.validation_code_hash == blake2_256(example_code("adder"))
     assert context.new_code_allowed_from == 0
+    assert context.new_code_expected_at == context.relay_parent_number + UPGRADE_DELAY
+    assert context.planned_upgrade is None
 
 
 def told(node: Node, event: str) -> list[str]:

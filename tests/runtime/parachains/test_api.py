@@ -19,6 +19,7 @@ from parahost.primitives.runtime_api import (
     GroupRotationInfo,
     OccupiedCore,
     OccupiedCoreAssumption,
+    PlannedUpgrade,
     ScheduledCore,
 )
 from parahost.primitives.scale import BitVec
@@ -273,6 +274,27 @@ def test_acceptance_criteria_under_assumptions() -> None:
     assert world.api.acceptance_criteria(world.state, para(1), INCLUDED) == included
     assert world.api.acceptance_criteria(world.state, para(1), FREE) is None
     assert world.api.acceptance_criteria(world.state, para(9), TIMED_OUT) is None
+
+
+@pytest.mark.guide("A18", "A96", "A115")
+def test_planned_upgrades_under_assumptions() -> None:
+    """Code that a pending candidate announces is planned for whoever builds on that candidate; it
+    is no more when a block that was made when it was expected is taken as included."""
+    world = World(validators=4, parachains=[1], validation_upgrade_delay=6)
+    assert world.api.new_code_expected_at(world.state) == block(6)
+    world.add_block(world.data(candidates=[world.candidate(1, new_code=code(1, 1))]))
+    planned = PlannedUpgrade(validation_code_hash(code(1, 1)), block(6))
+    assert world.api.new_code_expected_at(world.state) == block(7)
+    assert world.api.planned_upgrade(world.state, para(1), TIMED_OUT) is None
+    assert world.api.planned_upgrade(world.state, para(1), INCLUDED) == planned
+    world.add_block(world.data(world.all_vote([0])))
+    for _ in range(4):
+        world.add_block()
+    assert world.api.planned_upgrade(world.state, para(1), FREE) == planned
+    world.add_block(world.data(candidates=[world.candidate(1)]))  # relay parent 6
+    assert world.api.planned_upgrade(world.state, para(1), TIMED_OUT) == planned
+    assert world.api.planned_upgrade(world.state, para(1), INCLUDED) is None
+    assert world.api.planned_upgrade(world.state, para(9), FREE) is None
 
 
 @pytest.mark.guide("A115")

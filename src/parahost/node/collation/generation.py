@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 from parahost import erasure
-from parahost.node.backing.assignments import Basis
+from parahost.node.backing.assignments import Basis, ParaAssignment
 from parahost.node.collation.building import NoBlock, build_block, tell
 from parahost.node.collation.claims import Claimant, Submit
 from parahost.node.collation.para_standing import Expected, ParaStanding
@@ -194,13 +194,13 @@ class CollationGeneration(Subsystem):
         elif assignment.collator in (None, self._collator_id):
             basis = leaf.basis(assignment)
             if basis is not None:
-                await self._collate(leaf, basis)
+                await self._collate(leaf, assignment, basis)
 
-    async def _collate(self, leaf: ActiveLeaf, basis: Basis) -> None:
+    async def _collate(self, leaf: ActiveLeaf, assignment: ParaAssignment, basis: Basis) -> None:
         relay_parent = leaf.hash
         self._standing.note_obstacle("")
         self._standing.note_code(ValidationCodeHash(blake2_256(basis.code)))
-        block = await self._build(relay_parent, basis)
+        block = await self._build(leaf, assignment, basis)
         if isinstance(block, NoBlock):
             self._standing.note_not_made(block.reason or "the collator has no block")
             if block.reason:
@@ -233,17 +233,21 @@ class CollationGeneration(Subsystem):
         )
         self.ctx.send(DistributeCollation(relay_parent, collation))
 
-    async def _build(self, relay_parent: Hash, basis: Basis) -> ParachainBlock | NoBlock:
+    async def _build(
+        self, leaf: ActiveLeaf, assignment: ParaAssignment, basis: Basis
+    ) -> ParachainBlock | NoBlock:
         """The collator's block, if validators and the relay chain can accept it."""
         data = basis.validation_data
         context = BuildContext(
-            relay_parent=relay_parent,
+            relay_parent=leaf.hash,
             relay_parent_number=data.relay_parent_number,
             relay_parent_storage_root=data.relay_parent_storage_root,
             max_pov_size=data.max_pov_size,
             time_limit_s=self._time_limit_s,
             validation_code_hash=ValidationCodeHash(blake2_256(basis.code)),
             new_code_allowed_from=basis.criteria.new_code_allowed_from,
+            new_code_expected_at=leaf.read(api.new_code_expected_at),
+            planned_upgrade=leaf.read(api.planned_upgrade, self._para_id, assignment.assumption),
         )
         block = await build_block(self._collator, data.parent_head, context)
         if isinstance(block, NoBlock):

@@ -35,6 +35,7 @@ from parahost.primitives.runtime_api import (
     IncludedCandidate,
     OccupiedCore,
     OccupiedCoreAssumption,
+    PlannedUpgrade,
     ScheduledCore,
     SessionInfo,
     ValidatorGroups,
@@ -197,6 +198,19 @@ class ParachainsApi:
         if store is None or not paras.is_registered(store, para):
             return None
         return paras.acceptance_criteria(store, para, self._parachains.system.block_number(state))
+
+    def planned_upgrade(
+        self, state: State, para: ParaId, assumption: OccupiedCoreAssumption
+    ) -> PlannedUpgrade | None:
+        """The code that waits for its time while a candidate made on this block is judged, under
+        an assumption."""
+        store = self._assuming(state, para, assumption)
+        return None if store is None else self._parachains.paras.planned_upgrade(store, para)
+
+    def new_code_expected_at(self, state: State) -> BlockNumber:
+        """When code that a candidate made on this block announces will be expected."""
+        number = self._parachains.system.block_number(state)
+        return self._parachains.paras.new_code_expected_at(state, number)
 
     def validation_code_by_hash(
         self, state: State, code_hash: ValidationCodeHash

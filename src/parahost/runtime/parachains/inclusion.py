@@ -22,7 +22,6 @@ from parahost.primitives.basic import (
     SessionIndex,
     ValidatorId,
     ValidatorIndex,
-    block_at,
 )
 from parahost.primitives.candidates import (
     CandidateCommitments,
@@ -423,12 +422,11 @@ class Inclusion(Module, pallet=Pallet(53, "ParaInclusion")):
         if commitments.new_validation_code is not None:
             # Code that was planned before and is due must not be lost to the new plan.
             self.paras.apply_due_upgrade(store, para, relay_parent_number)
-            delay = self.configuration.configuration(store).validation_upgrade_delay
             self.paras.schedule_code_upgrade(
                 store,
                 para,
                 commitments.new_validation_code,
-                block_at(relay_parent_number + delay),
+                self.paras.new_code_expected_at(store, relay_parent_number),
             )
         self.paras.note_new_head(store, para, commitments.head_data, relay_parent_number)
 

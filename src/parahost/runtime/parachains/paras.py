@@ -20,6 +20,7 @@ from parahost.primitives.basic import (
 from parahost.primitives.candidates import PersistedValidationData
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.limits import MAX_PARACHAINS
+from parahost.primitives.runtime_api import PlannedUpgrade
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.pallets import Pallet
@@ -348,6 +349,21 @@ class Paras(Module, pallet=Pallet(56, "Paras")):
         soonest = last + config.validation_upgrade_frequency - config.validation_upgrade_delay
         planned = self.future_code_upgrades.get(store, para)
         return block_at(max(soonest, planned or 0))
+
+    def new_code_expected_at(self, store: Reader, relay_parent: BlockNumber) -> BlockNumber:
+        """When code that a candidate on that relay parent announces is expected, by the delay as it
+        is configured now (A18)."""
+        return block_at(
+            relay_parent + self.configuration.configuration(store).validation_upgrade_delay
+        )
+
+    def planned_upgrade(self, store: Reader, para: ParaId) -> PlannedUpgrade | None:
+        """The code that the para has asked for and that is not current yet."""
+        expected_at = self.future_code_upgrades.get(store, para)
+        code = self.future_code.get(store, para)
+        if expected_at is None or code is None:
+            return None
+        return PlannedUpgrade(validation_code_hash(code), expected_at)
 
     def acceptance_criteria(
         self, store: Reader, para: ParaId, relay_parent_number: BlockNumber
