@@ -1,6 +1,7 @@
 """The relay chain's blocks: which there are, which is best, what is final, what state each left.
 
 * :mod:`~parahost.chain.chain`: the facade; what other rooms use
+* :mod:`~parahost.chain.reading`: what may be asked of it
 * :mod:`~parahost.chain.tree`: the blocks since the final one, and fork choice
 * :mod:`~parahost.chain.store`: what is on disk
 * :mod:`~parahost.chain.states`: the state after any recent block

@@ -9,9 +9,7 @@ dozen transports, nothing is needed.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from socket import MSG_PEEK
 from typing import TYPE_CHECKING
@@ -40,7 +38,7 @@ from parahost.network.operator_addresses import (
     parse_public,
 )
 from parahost.network.peers import PeerBook
-from parahost.network.places import NoPlace, Place, room_for, share_of
+from parahost.network.places import NoPlace, Places
 from parahost.network.reputation import ReputationBook
 from parahost.network.session import PeerSession, PeerTalk, Protocols
 from parahost.network.transport import open_listeners, upgrade
@@ -116,7 +114,7 @@ class Libp2pNetwork:
         self.incidents = Incidents()
         """What went wrong on connections, and was kept to them."""
         self._sessions: dict[PeerId, PeerSession] = {}
-        self._places: dict[PeerId, Place] = {}
+        self._places = Places(clock, self._limits, self._book, self._reputation, self._is_live)
         """Of those who have sessions."""
         self._establishing: set[PeerId] = set()
         self._told_why: dict[PeerId, str] = {}
@@ -176,7 +174,7 @@ class Libp2pNetwork:
 
     def connected(self) -> Sequence[PeerId]:
         """In ascending order of the peer ids."""
-        return sorted(peer for peer, session in self._sessions.items() if session.is_live)
+        return sorted(filter(self._is_live, self._sessions))
 
     # ports.PeerSteering
 
@@ -243,7 +241,7 @@ class Libp2pNetwork:
         for peer in self._book.due([*self._sessions, *self._establishing]):
             if self._dials >= MAX_DIALS:
                 break
-            if self._reputation.is_banned(peer) or not self._is_wanted(peer):
+            if self._reputation.is_banned(peer) or not self._places.is_wanted(peer):
                 continue
             address = self._book.begin(peer)
             self._dials += 1
@@ -413,7 +411,8 @@ class Libp2pNetwork:
         try:
             await session.run()
         finally:
-            del self._sessions[peer], self._places[peer]
+            del self._sessions[peer]
+            self._places.give_up(peer)
             session.done.set()
             lasted_s = self._clock.now() - begun
             self._book.ended(peer, lasted_s)
@@ -436,7 +435,7 @@ class Libp2pNetwork:
                 return HandshakeVerdict.DUPLICATE
         if session is None:
             try:
-                self._who_leaves_for(peer, theirs.role, host)
+                self._places.who_leaves_for(peer, theirs.role, network_of(host))
             except NoPlace:
                 return HandshakeVerdict.FULL
         return HandshakeVerdict.ACCEPT
@@ -447,40 +446,18 @@ class Libp2pNetwork:
             return 1.0
         return self._budgets.take_burst(network_of(host))
 
-    # Places.
-
-    def _is_wanted(self, peer: PeerId) -> bool:
-        """Whether it is worth dialling: we do not know yet what it is."""
-        taken = Counter(place.role for place in self._taken().values())
-        free = any(taken[role] < share_of(role, self._limits) for role in ObservedRole)
-        return free or self._book.is_protected(peer)
-
-    def _who_leaves_for(self, peer: PeerId, role: ObservedRole, host: str) -> PeerId | None:
-        """:raises NoPlace: when nobody does, and all places are taken."""
-        if self._book.is_protected(peer):
-            return None
-        return room_for(self._place(role, host), self._taken(peer), self._limits)
-
     def _make_place(self, peer: PeerId, role: ObservedRole, host: str) -> None:
         """:raises PeerError: when others have taken all places meanwhile."""
         try:
-            leaves = self._who_leaves_for(peer, role, host)
+            leaves = self._places.take(peer, role, network_of(host))
         except NoPlace:
             raise PeerError("all places were taken meanwhile") from None
         if leaves is not None:
             self._drop(leaves, "its place went to another peer")
-        self._places[peer] = self._place(role, host)
 
-    def _place(self, role: ObservedRole, host: str) -> Place:
-        return Place(role, network_of(host), self._clock.now())
-
-    def _taken(self, but: PeerId | None = None) -> dict[PeerId, Place]:
-        """The places of peers that are not protected."""
-        return {
-            peer: replace(place, reputation=self._reputation.of(peer))
-            for peer, place in self._places.items()
-            if peer != but and self._sessions[peer].is_live and not self._book.is_protected(peer)
-        }
+    def _is_live(self, peer: PeerId) -> bool:
+        session = self._sessions.get(peer)
+        return session is not None and session.is_live
 
     def _drop(self, peer: PeerId, why: str) -> None:
         session = self._sessions.get(peer)

@@ -9,10 +9,13 @@ is from where many are; and who has earned nothing for a while makes room for wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from parahost.network.limits import NetworkLimits
+from parahost.network.peers import PeerBook
+from parahost.network.reputation import ReputationBook
+from parahost.ports.clock import Clock
 from parahost.ports.network import ObservedRole
 from parahost.primitives.addresses import is_loopback
 from parahost.primitives.basic import PeerId
@@ -36,6 +39,62 @@ class Place:
 
 class NoPlace(Exception):
     """All places that the peer could have are taken by others with the same right."""
+
+
+class Places:
+    """The places of a node's peers.
+
+    :param is_live: whether a peer's session goes on. The place of one whose session ends is free.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        limits: NetworkLimits,
+        book: PeerBook,
+        reputation: ReputationBook,
+        is_live: Callable[[PeerId], bool],
+    ) -> None:
+        self._clock = clock
+        self._limits = limits
+        self._book = book
+        self._reputation = reputation
+        self._is_live = is_live
+        self._places: dict[PeerId, Place] = {}
+
+    def is_wanted(self, peer: PeerId) -> bool:
+        """Whether it is worth dialling: we do not know yet what it is."""
+        taken = Counter(place.role for place in self._taken().values())
+        free = any(taken[role] < share_of(role, self._limits) for role in ObservedRole)
+        return free or self._book.is_protected(peer)
+
+    def who_leaves_for(self, peer: PeerId, role: ObservedRole, network: str) -> PeerId | None:
+        """:raises NoPlace: when nobody does, and all places are taken."""
+        if self._book.is_protected(peer):
+            return None
+        newcomer = Place(role, network, self._clock.now())
+        return room_for(newcomer, self._taken(peer), self._limits)
+
+    def take(self, peer: PeerId, role: ObservedRole, network: str) -> PeerId | None:
+        """Give a peer its place; gives who leaves for it.
+
+        :raises NoPlace: when nobody does, and all places are taken.
+        """
+        leaves = self.who_leaves_for(peer, role, network)
+        self._places[peer] = Place(role, network, self._clock.now())
+        return leaves
+
+    def give_up(self, peer: PeerId) -> None:
+        """Its session is over."""
+        del self._places[peer]
+
+    def _taken(self, but: PeerId | None = None) -> dict[PeerId, Place]:
+        """The places of peers that are not protected."""
+        return {
+            peer: replace(place, reputation=self._reputation.of(peer))
+            for peer, place in self._places.items()
+            if peer != but and self._is_live(peer) and not self._book.is_protected(peer)
+        }
 
 
 def share_of(role: ObservedRole, limits: NetworkLimits) -> int:

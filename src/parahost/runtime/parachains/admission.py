@@ -7,6 +7,7 @@ leaves the item out, and goes on as if it had never been there. So what is left 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from parahost.primitives.approval import Approval, Assignment, SecondaryChecks
@@ -31,6 +32,22 @@ InherentItem = (
 
 CoreOf = Callable[[ParaId], CoreIndex | None]
 """The core that is scheduled for a para."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedBitfields:
+    """The bitfields that count, and the cores that they free, ascending."""
+
+    counted: tuple[SignedAvailabilityBitfield, ...]
+    freed: tuple[CoreIndex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedCandidates:
+    """The candidates that were taken, and their cores, ascending."""
+
+    taken: tuple[BackedCandidate, ...]
+    cores: tuple[CoreIndex, ...]
 
 
 class Admission(Protocol):

@@ -48,11 +48,11 @@ from parahost.runtime.parachains.host import Parachains
 from parahost.runtime.parachains.inclusion import (
     CandidateBacked,
     CandidateIncluded,
-    CandidatePendingAvailability,
     CandidateTimedOut,
 )
 from parahost.runtime.parachains.paras import validation_code_hash
 from parahost.runtime.parachains.parathreads import ParathreadEntry, ParathreadQueue
+from parahost.runtime.parachains.pending import CandidatePendingAvailability
 from parahost.runtime.parachains.remote_disputes import RemoteState
 from parahost.runtime.parachains.scheduler import (
     CoreAssignment,

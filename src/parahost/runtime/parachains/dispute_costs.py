@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from parahost.primitives.basic import U32, CandidateHash, SessionIndex, ValidatorIndex
-from parahost.primitives.disputes import DisputeOutcome
+from parahost.primitives.disputes import DisputeOutcome, DisputeState
+from parahost.primitives.validity_configuration import Perbill, part_of
 from parahost.runtime.parachains.dispute_votes import Votes
 from parahost.runtime.parachains.windows import CandidateKey
 from parahost.runtime.slashing import Misconduct, Slashing
 from parahost.runtime.storage import Overlay
 
+MAX_SETTLED: Final = 100
+"""Validators with whom one block settles: their stakes and balances are written."""
 FIRST_VALIDATOR: Final = U32(0)
 
 
@@ -56,6 +59,27 @@ class DisputeCosts:
         return self.punish(
             store, Misconduct.BACKED_INVALID, key, wrong & votes.backers
         ) + self.punish(store, Misconduct.VOTED_FOR_INVALID, key, wrong - votes.backers)
+
+    def settle(
+        self,
+        store: Overlay,
+        settlement: Settlement,
+        state: DisputeState,
+        those: range,
+        reward: Perbill,
+    ) -> int:
+        """Settle with some validators, by index: first the silent pay (A64), then those who were
+        right share ``reward`` of what all have lost. Gives what they lose."""
+        votes = Votes.of(state)
+        if not settlement.is_rewarding:
+            key = settlement.session, settlement.candidate_hash
+            silent = [each for each in votes.silent(len(state.backers)) if each in those]
+            return self.punish(store, Misconduct.NOT_VOTED, key, silent)
+        right = frozenset() if state.outcome is None else votes.right(state.outcome)
+        share = part_of(reward, state.lost) // max(len(right), 1)
+        rewarded = [each for each in sorted(right) if each in those]
+        self._slashing.reward(store, settlement.session, rewarded, share)
+        return 0
 
     def punish(
         self,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from parahost.ports.verifier import Verifier
 from parahost.primitives.availability import supermajority_threshold
 from parahost.primitives.basic import U32, ValidatorIndex
 from parahost.primitives.disputes import (
@@ -15,9 +16,14 @@ from parahost.primitives.disputes import (
     DisputeOutcome,
     DisputeState,
     DisputeStatement,
+    SignedDisputeStatement,
     VoteInvalid,
+    vote_payload,
 )
+from parahost.primitives.runtime_api import SessionInfo
 from parahost.primitives.scale import BitVec
+from parahost.runtime.parachains.dispute_errors import BadVote, BadVoteSignature
+from parahost.runtime.parachains.windows import CandidateKey
 
 Voters = frozenset[ValidatorIndex]
 
@@ -56,6 +62,31 @@ class Votes:
         if isinstance(statement.kind, BackingSeconded | BackingValid):
             backers |= {validator}
         return replace(self, valid=valid, backers=backers)
+
+    def with_signed(
+        self,
+        signed: SignedDisputeStatement,
+        key: CandidateKey,
+        info: SessionInfo,
+        verifier: Verifier,
+    ) -> Votes:
+        """With one signed statement more. The cheap rules first; then the signature.
+
+        :raises InvalidDispute: when it breaks a rule, or says nothing new.
+        """
+        statement, validator, signature = signed
+        session, candidate = key
+        if validator >= len(info.validators):
+            raise BadVote(candidate, validator, "is none of the session")
+        after = self.including(statement, validator)
+        if after == self:
+            raise BadVote(candidate, validator, "has said so already")
+        payload = vote_payload(statement, candidate, session)
+        if payload is None:
+            raise BadVote(candidate, validator, "says it in a form that nobody signs")
+        if not verifier.sr25519(info.validators[validator], payload, signature):
+            raise BadVoteSignature(candidate, validator)
+        return after
 
     def union(self, more: Votes) -> Votes:
         """With others."""

@@ -33,12 +33,10 @@ from parahost.primitives.disputes import (
     DisputeStatementSet,
     Revert,
     SignedDisputeStatement,
-    vote_payload,
 )
 from parahost.primitives.header import Consensus
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
 from parahost.primitives.scale import BitVec, encode
-from parahost.primitives.validity_configuration import part_of
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import (
     Constant,
@@ -53,10 +51,8 @@ from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import Admission
 from parahost.runtime.parachains.approvals import Approvals
-from parahost.runtime.parachains.dispute_costs import DisputeCosts, Settlement
+from parahost.runtime.parachains.dispute_costs import MAX_SETTLED, DisputeCosts, Settlement
 from parahost.runtime.parachains.dispute_errors import (
-    BadVote,
-    BadVoteSignature,
     DisputeClosed,
     MayNotDispute,
     NothingDisputed,
@@ -76,8 +72,6 @@ from parahost.runtime.weights import micros
 
 MAX_OPEN_DISPUTES: Final = 10
 """A validator answers for so many disputes at a time that have no outcome yet."""
-MAX_SETTLED: Final = 100
-"""Validators with whom one block settles: their stakes and balances are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +232,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         votes = Votes.of(before)
         kept: list[SignedDisputeStatement] = []
         for signed in given.statements:
-            more = admission.attempt(partial(self._with_vote, key, info, votes, signed))
+            more = admission.attempt(partial(votes.with_signed, signed, key, info, self.verifier))
             if more is not None:
                 votes = more
                 kept.append(signed)
@@ -275,24 +269,6 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             start=self.system.block_number(store),
             opened_by=None,
         )
-
-    def _with_vote(
-        self, key: CandidateKey, info: SessionInfo, votes: Votes, signed: SignedDisputeStatement
-    ) -> Votes:
-        """The votes with one more. The cheap rules first; then the signature."""
-        statement, validator, signature = signed
-        session, candidate = key
-        if validator >= len(info.validators):
-            raise BadVote(candidate, validator, "is none of the session")
-        after = votes.including(statement, validator)
-        if after == votes:
-            raise BadVote(candidate, validator, "has said so already")
-        payload = vote_payload(statement, candidate, session)
-        if payload is None:
-            raise BadVote(candidate, validator, "says it in a form that nobody signs")
-        if not self.verifier.sr25519(info.validators[validator], payload, signature):
-            raise BadVoteSignature(candidate, validator)
-        return after
 
     def _opener(
         self,
@@ -337,7 +313,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         info, fresh = self._begin(store, key)
         votes = Votes.of(fresh)
         for signed in statements:
-            votes = self._with_vote(key, info, votes, signed)
+            votes = votes.with_signed(signed, key, info, self.verifier)
         if votes.outcome(len(info.validators)) is not None:
             raise NothingDisputed(key[1], "there is a supermajority, blocks take it at once")
         opener = self._answering(store, key, votes)
@@ -347,7 +323,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         """The candidate of another fork is available: its dispute begins, unless it has been
         concluded meanwhile."""
         if not self.disputes.contains(store, key):
-            self._note(store, key, _without_votes(state), Votes.of(state))
+            self._note(store, key, Votes().written(state), Votes.of(state))
 
     def punish_unavailable(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:
         """Nobody has what they have disputed (A60)."""
@@ -431,23 +407,16 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     def _settle(
         self, store: Overlay, settlement: Settlement, most: int
     ) -> tuple[tuple[Settlement, ...], int]:
-        """Settle with the next few validators: first the silent pay (A64), then those who were
-        right are rewarded. Gives what is left of it, and how many that were."""
+        """Settle with the next few validators. Gives what is left of it, and how many that were."""
         key = settlement.session, settlement.candidate_hash
         state = self.disputes.get(store, key)
-        if state is None or state.outcome is None:
+        if state is None:
             return (), 0
-        votes, validators = Votes.of(state), len(state.backers)
-        begin, end = settlement.next_validator, min(settlement.next_validator + most, validators)
-        if settlement.is_rewarding:
-            right = votes.right(state.outcome)
-            share = part_of(self.parameters.current(store).reward, state.lost) // max(len(right), 1)
-            those = [index for index in sorted(right) if begin <= index < end]
-            self.slashing.reward(store, key[0], those, share)
-        else:
-            silent = [index for index in votes.silent(validators) if begin <= index < end]
-            lost = state.lost + self.costs.punish(store, Misconduct.NOT_VOTED, key, silent)
-            self.disputes.put(store, key, replace(state, lost=U128(lost)))
+        begin, validators = settlement.next_validator, len(state.backers)
+        end = min(begin + most, validators)
+        reward = self.parameters.current(store).reward
+        lost = self.costs.settle(store, settlement, state, range(begin, end), reward)
+        self.disputes.put(store, key, replace(state, lost=U128(state.lost + lost)))
         return settlement.after(end, validators), end - begin
 
     def _count_opened(
@@ -529,8 +498,3 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         counted = {opener: count for opener, count in self.opened.iterate(store) if count}
         if counted != opened:
             raise RuntimeBug(f"Disputes: {opened} are open, counted {counted}")
-
-
-def _without_votes(state: DisputeState) -> DisputeState:
-    nobody = BitVec.zeros(len(state.backers))
-    return replace(state, validators_for=nobody, validators_against=nobody, backers=nobody)

@@ -33,13 +33,17 @@ from parahost.primitives.statements import BackedCandidate, SigningContext
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.pallets import Pallet
-from parahost.runtime.parachains.admission import STRICTLY, Admission
+from parahost.runtime.parachains.admission import (
+    STRICTLY,
+    Admission,
+    ProcessedBitfields,
+    ProcessedCandidates,
+)
 from parahost.runtime.parachains.availability_votes import tally
 from parahost.runtime.parachains.bitfield_checks import BitfieldChecks
 from parahost.runtime.parachains.candidate_checks import CandidateChecks, RelayParent
 from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.groups import Group
-from parahost.runtime.parachains.included import NewlyIncluded
 from parahost.runtime.parachains.inclusion_errors import (
     AlreadyPending,
     CandidatesOutOfOrder,
@@ -51,6 +55,10 @@ from parahost.runtime.parachains.inclusion_errors import (
 )
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.paras import Paras
+from parahost.runtime.parachains.pending import (
+    AvailabilityBitfield,
+    CandidatePendingAvailability,
+)
 from parahost.runtime.parachains.scheduler import (
     CoreAssignment,
     Scheduler,
@@ -63,46 +71,7 @@ from parahost.runtime.system import System
 
 # Types
 
-
-@dataclass(frozen=True, slots=True)
-class AvailabilityBitfield:
-    bitfield: BitVec
-    """One bit per core."""
-    submitted_at: BlockNumber
-    """For accounting: what the bits mean may change over time."""
-
-
-@dataclass(frozen=True, slots=True)
-class CandidatePendingAvailability:
-    core: CoreIndex
-    receipt: CandidateReceipt
-    """Without the commitments, which may hold new code: they are kept apart."""
-    availability_votes: BitVec
-    """One bit per validator."""
-    relay_parent_number: BlockNumber
-    backed_in_number: BlockNumber
-    backers: BitVec
-    """One bit per validator."""
-    backing_group: GroupIndex
-
-
 CoreLookup = Callable[[CoreIndex], ParaId | None]
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessedBitfields:
-    """The bitfields that count, and the cores that they free, ascending."""
-
-    counted: tuple[SignedAvailabilityBitfield, ...]
-    freed: tuple[CoreIndex, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessedCandidates:
-    """The candidates that were taken, and their cores, ascending."""
-
-    taken: tuple[BackedCandidate, ...]
-    cores: tuple[CoreIndex, ...]
 
 
 @event(0)
@@ -225,7 +194,7 @@ class Inclusion(Module, pallet=Pallet(53, "ParaInclusion")):
         counted, available = self.apply_bitfields(store, checked, core_lookup)
         for para, pending in available:
             self.include(store, para, pending)
-            self.validity.included.note(store, _newly_included(pending))
+            self.validity.included.note(store, pending.newly_included())
         return ProcessedBitfields(counted, tuple(pending.core for _, pending in available))
 
     def _bitfield_checks(self, store: Reader) -> BitfieldChecks:
@@ -518,16 +487,6 @@ class Inclusion(Module, pallet=Pallet(53, "ParaInclusion")):
         for validator, record in self.bitfields.iterate(store):
             _expect(validator < validators, "a bitfield of nobody", validator)
             _expect(len(record.bitfield) == len(occupied), "a bitfield's length", record)
-
-
-def _newly_included(pending: CandidatePendingAvailability) -> NewlyIncluded:
-    return NewlyIncluded(
-        receipt=pending.receipt,
-        core=pending.core,
-        backing_group=pending.backing_group,
-        backers=tuple(ValidatorIndex(U32(index)) for index in pending.backers.ones()),
-        relay_parent_number=pending.relay_parent_number,
-    )
 
 
 def _expect(holds: bool, what: str, evidence: object) -> None:
