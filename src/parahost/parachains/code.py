@@ -8,9 +8,20 @@ from typing import Literal
 from parahost.primitives.basic import ValidationCode
 
 ExampleName = Literal["adder", "ledger", "load"]
+Language = Literal["c", "rust"]
 
 
 def example_code(name: ExampleName) -> ValidationCode:
     """The Wasm of an example, from its ``validation.c``."""
-    wasm = files("parahost.parachains").joinpath(name, "validation.wasm")
+    return _built(name, "validation.wasm")
+
+
+def counter_code(language: Language) -> ValidationCode:
+    """The Wasm of the counter that new projects begin with, from its source in that language. Both
+    judge alike."""
+    return _built("project", f"{language}.wasm")
+
+
+def _built(*path: str) -> ValidationCode:
+    wasm = files("parahost.parachains").joinpath(*path)
     return ValidationCode(wasm.read_bytes())

@@ -19,6 +19,7 @@ typedef u128 __attribute__((aligned(1))) u128_unaligned;
 
 #define HOST(name) __attribute__((import_module("env"), import_name(#name))) extern
 #define HASH_SIZE 32
+#define SHARED static __attribute__((unused))
 
 static inline void require(int condition) {
     if (!condition) __builtin_trap();
@@ -35,7 +36,7 @@ void *memset(void *to, int value, unsigned long size) {
     return to;
 }
 
-static int equal(const u8 *one, const u8 *other, u32 size) {
+SHARED int equal(const u8 *one, const u8 *other, u32 size) {
     for (u32 i = 0; i < size; i++)
         if (one[i] != other[i]) return 0;
     return 1;
@@ -118,7 +119,7 @@ static struct validation_params read_params(const u8 *data, u32 size) {
 
 /* SCALE ValidationResult with a new head of at most MAX_HEAD_SIZE bytes, no new code, no messages,
  * and the relay parent as HRMP watermark; packed as the host expects it. */
-static u64 return_head(const u8 *head, u32 size, const struct validation_params *params) {
+SHARED u64 return_head(const u8 *head, u32 size, const struct validation_params *params) {
     static u8 result[2 + MAX_HEAD_SIZE + 3 + 4 + 4];
     require(size <= MAX_HEAD_SIZE);
     u8 *at = result;
@@ -132,6 +133,47 @@ static u64 return_head(const u8 *head, u32 size, const struct validation_params 
     at += size;
     memset(at, 0, 7); /* no code, no upward, no horizontal messages; no downward ones processed */
     at += 7;
+    *(u32_unaligned *)at = params->relay_parent_number;
+    at += 4;
+    return (u64)(u32)(at - result) << 32 | (u32)result;
+}
+
+/* Memory that nothing else uses: pages behind the last one. */
+static u8 *new_memory(u32 size) {
+    u32 pages = __builtin_wasm_memory_grow(0, (size + 0xffff) >> 16);
+    require(pages < 1u << 16);
+    return (u8 *)(pages << 16);
+}
+
+/* A compact integer; what comes after it. */
+static u8 *put_compact(u8 *at, u32 value) {
+    u32 mode = value < 1u << 6 ? 0 : value < 1u << 14 ? 1 : value < 1u << 30 ? 2 : 3;
+    if (mode == 3) {
+        *at = 3;
+        *(u32_unaligned *)(at + 1) = value;
+        return at + 5;
+    }
+    for (u32 i = 0; i < 1u << mode; i++) at[i] = (u8)((value << 2 | mode) >> 8 * i);
+    return at + (1u << mode);
+}
+
+static u8 *put_bytes(u8 *at, const u8 *data, u32 size) {
+    at = put_compact(at, size);
+    memcpy(at, data, size);
+    return at + size;
+}
+
+/* As return_head, for heads of any size, and with new code: what the parachain wants to be judged
+ * by from the upgrade on. The relay chain takes it when the upgrade is allowed, or refuses the
+ * block; so return it only when the block asks for it, and only for whom it may. */
+SHARED u64 return_head_and_code(const u8 *head, u32 size, struct slice code,
+                                const struct validation_params *params) {
+    u8 *result = new_memory(5 + size + 1 + 5 + code.size + 3 + 4);
+    u8 *at = put_bytes(result, head, size);
+    *at++ = 1;
+    at = put_bytes(at, code.data, code.size);
+    memset(at, 0, 6); /* no upward, no horizontal messages; no downward ones processed */
+    at += 6;
     *(u32_unaligned *)at = params->relay_parent_number;
     at += 4;
     return (u64)(u32)(at - result) << 32 | (u32)result;
@@ -180,7 +222,7 @@ static void keccak_f(u64 lanes[25]) {
     }
 }
 
-static void keccak_256(const u8 *data, u32 size, u8 hash[HASH_SIZE]) {
+SHARED void keccak_256(const u8 *data, u32 size, u8 hash[HASH_SIZE]) {
     u64 lanes[25] = {0};
     for (; size >= KECCAK_RATE; data += KECCAK_RATE, size -= KECCAK_RATE) {
         for (u32 i = 0; i < KECCAK_RATE / 8; i++) lanes[i] ^= ((const u64_unaligned *)data)[i];
