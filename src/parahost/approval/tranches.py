@@ -10,7 +10,7 @@ block, by whoever asks: a node by its clock, the chain by its slots.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 from parahost.primitives.approval import Tranche
@@ -69,15 +69,16 @@ def required_tranches(
 ) -> Required:
     """``now`` and ``no_show``, which is what a check may take, in tranches. ``checkers``: how many
     validators there are who may check at all."""
-    round_ = _Round(assigned=0, missing=needed)
+    rounds = _Rounds(now, no_show, missing=needed)
     for tranche, members in _whole_tranches(assigned):
-        if tranche > round_.time(now, no_show):
+        if tranche > rounds.time:
             break
-        round_ = round_.joined(members, approved, now=now, no_show=no_show)
-        found = round_.outcome(tranche, needed, checkers, no_show)
-        if not isinstance(found, Waiting):
+        rounds.join(members, approved)
+        found = rounds.suffice(tranche, needed, checkers)
+        if found is not None:
             return found
-    return round_.outcome(round_.time(now, no_show), needed, checkers, no_show)
+    time = rounds.time
+    return rounds.suffice(time, needed, checkers) or rounds.wait(time)
 
 
 def is_approved(
@@ -110,59 +111,73 @@ def _whole_tranches(assigned: Iterable[Assigned]) -> Iterator[tuple[Tranche, lis
     return ((tranche, list(each)) for tranche, each in groupby(ordered, lambda it: it.tranche))
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """The state after some tranches. In round 0 (``depth``) checkers are gathered, in each further
-    one the no-shows of those before it are covered."""
+@dataclass(slots=True)
+class _Rounds:
+    """How far some tranches lead. In round 0 (``depth``) checkers are gathered, in each further one
+    the no-shows of those before it are covered. It is counted anew for each check that is heard of,
+    so it changes in place."""
 
-    assigned: int
+    now: int
+    no_show: int
     missing: int
     """Checkers, or tranches to cover somebody, that this round still waits for."""
+    assigned: int = 0
     depth: int = 0
     covered: int = 0
     uncovered: int = 0
     """No-shows that the next round is to cover."""
     next_no_show: int | None = None
 
-    def time(self, now: int, no_show: int) -> int:
-        """The tranche whose time it is: the rounds before have used up theirs."""
-        return max(now - self.depth * no_show, 0)
+    @property
+    def drift(self) -> int:
+        """What the rounds before have used up."""
+        return self.depth * self.no_show
 
-    def joined(
-        self,
-        members: Sequence[Assigned],
-        approved: Collection[ValidatorIndex],
-        *,
-        now: int,
-        no_show: int,
-    ) -> _Round:
-        """With one tranche more. After round 0 it covers one no-show, however many it has."""
-        begun = self.depth * no_show
-        open_ = [
-            max(each.since, begun) + no_show for each in members if each.validator not in approved
-        ]
-        late = sum(deadline <= now for deadline in open_)
-        upcoming = [deadline for deadline in open_ if deadline > now]
-        if self.next_no_show is not None:
-            upcoming.append(self.next_no_show)
-        filled = len(members) if self.depth == 0 else min(len(members), 1)
-        after = replace(
-            self,
-            assigned=self.assigned + len(members),
-            missing=max(self.missing - filled, 0),
-            covered=self.covered + (filled if self.depth else 0),
-            uncovered=self.uncovered + late,
-            next_no_show=min(upcoming, default=None),
-        )
-        if after.missing or not after.uncovered:
-            return after
-        return replace(after, depth=after.depth + 1, missing=after.uncovered, uncovered=0)
+    @property
+    def time(self) -> int:
+        """The tranche whose time it is in this round."""
+        return max(self.now - self.drift, 0)
 
-    def outcome(self, tranche: int, needed: int, checkers: int, no_show: int) -> Required:
-        to_cover = (self.missing if self.depth else 0) + self.uncovered
+    def join(self, members: Sequence[Assigned], approved: Collection[ValidatorIndex]) -> None:
+        """One tranche more. After round 0 it covers one no-show, however many it has."""
+        self._look_for_no_shows(members, approved)
+        filled = len(members) if self.depth == 0 else 1
+        self.assigned += len(members)
+        self.missing = max(self.missing - filled, 0)
+        if self.depth:
+            self.covered += filled
+        if self.uncovered and not self.missing:
+            self.depth += 1
+            self.missing, self.uncovered = self.uncovered, 0
+
+    def _look_for_no_shows(
+        self, members: Sequence[Assigned], approved: Collection[ValidatorIndex]
+    ) -> None:
+        begun = self.drift
+        for each in members:
+            if each.validator in approved:
+                continue
+            deadline = max(each.since, begun) + self.no_show
+            if deadline <= self.now:
+                self.uncovered += 1
+            elif self.next_no_show is None or deadline < self.next_no_show:
+                self.next_no_show = deadline
+
+    def suffice(self, tranche: int, needed: int, checkers: int) -> Enough | Everybody | None:
+        """What is known once the tranches up to this one have joined; ``None`` if more must."""
+        to_cover = self._to_cover
         if self.depth and self.assigned + to_cover >= checkers:
             return Everybody()
         if self.assigned >= needed and not to_cover:
             return Enough(Tranche(U32(tranche)), self.covered, self.next_no_show)
-        join_upto = Tranche(U32(tranche + to_cover)) if self.depth else None
-        return Waiting(join_upto, self.depth * no_show, self.next_no_show)
+        return None
+
+    def wait(self, tranche: int) -> Waiting:
+        """For those who come after this tranche."""
+        join_upto = Tranche(U32(tranche + self._to_cover)) if self.depth else None
+        return Waiting(join_upto, self.drift, self.next_no_show)
+
+    @property
+    def _to_cover(self) -> int:
+        """The no-shows for whom nobody has come."""
+        return (self.missing if self.depth else 0) + self.uncovered

@@ -17,6 +17,7 @@ from parahost.crypto import ristretto
 from parahost.crypto.merlin import MerlinTranscript
 from parahost.crypto.sr25519 import Keypair
 from parahost.ports.keystore import VrfSignature
+from parahost.primitives.memoize import memoize
 from parahost.primitives.transcript import Transcript
 
 _NO_EXTRA = Transcript(b"VRF")
@@ -102,9 +103,10 @@ def make_bytes(inout: VrfInOut, context: bytes, length: int) -> bytes:
     return transcript.challenge(b"", length)
 
 
+@memoize(64)
 def _input(public: bytes, transcript: Transcript) -> bytes:
     """The transcript as a point, of its own for each public key (schnorrkel's non-malleable
-    hash)."""
+    hash). Remembered, as what a pre-output draws is looked at just before its proof is."""
     hashed = MerlinTranscript.of(transcript)
     hashed.append(b"vrf-nm-pk", public)
     return ristretto.point_from_uniform(hashed.challenge(b"VRFHash", 64))
