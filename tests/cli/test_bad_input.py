@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from parahost.cli.failure import BadInput
 from parahost.cli.main import run
-from parahost.devnet.plan import base_path_taken
+from parahost.devnet.base_path import base_path_taken
 from parahost.network.errors import PeerError
 from parahost.ports import DatabaseError
 from parahost.runtime.errors import InvalidBlock
@@ -157,7 +158,8 @@ def test_a_base_path_of_another_chain(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_devnet_base_path_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with base_path_taken(Path("net")):
         line = refused(DEVNET, capsys)
-    assert line == "net: another devnet runs there; end it, or choose another --base-path"
+    who = f"as process {os.getpid()}"
+    assert line == f"net: another devnet runs there {who}; end it, or choose another --base-path"
 
 
 def test_a_devnet_base_path_of_another_network(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,8 +24,8 @@ def commands_of_devnet(monkeypatch: pytest.MonkeyPatch, *argv: str) -> list[Node
     """The commands of a devnet's nodes."""
     plans: list[Plan] = []
 
-    def make_plan(options: Any) -> None:
-        plans.append(real_make_plan(options))
+    def make_plan(options: Any, ports: Any) -> None:
+        plans.append(real_make_plan(options, ports))
         raise Enough("no node is started")
 
     def launcher() -> AbstractContextManager[None]:

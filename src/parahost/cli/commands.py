@@ -48,7 +48,7 @@ def _parahost(
     pass
 
 
-app.command("devnet")(devnet.devnet)
+app.add_typer(devnet.app, name="devnet")
 app.command("node")(node.node)
 app.command("call")(call.call)
 app.command("query")(query.query)

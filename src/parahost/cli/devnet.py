@@ -7,11 +7,21 @@ from typing import Annotated
 
 import typer
 
+from parahost.cli.default_command import RunsByDefault
 from parahost.cli.failure import BadInput
 from parahost.devnet.condition import UntilCondition
 
+DEFAULT_BASE_PATH = Path("devnet-data")
 
-def devnet(
+app = typer.Typer(
+    cls=RunsByDefault,
+    help="A local network of processes. `parahost devnet [OPTIONS]` is short for `parahost devnet"
+    " run`, whose --help tells the options.",
+)
+
+
+@app.command()
+def run(
     validators: Annotated[int, typer.Option(help="How many validators.")] = 4,
     parachain: Annotated[
         list[str] | None,
@@ -19,9 +29,34 @@ def devnet(
     ] = None,
     parathread: Annotated[list[str] | None, typer.Option(help="A parathread, likewise.")] = None,
     slot: Annotated[float, typer.Option(help="Seconds per slot.")] = 6.0,
-    base_path: Annotated[Path, typer.Option(help="Where the nodes keep their files.")] = Path(
-        "devnet-data"
-    ),
+    epoch: Annotated[
+        int | None, typer.Option(help="Slots per epoch, which is a session. [100]")
+    ] = None,
+    config: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="NAME=NUMBER,...: parameters that the genesis decides, as"
+            " max_pov_size=65536,acceptance_period=20."
+        ),
+    ] = None,
+    base_path: Annotated[
+        Path | None, typer.Option(help="Where the nodes keep their files. [devnet-data]")
+    ] = None,
+    tmp: Annotated[
+        bool, typer.Option("--tmp", help="On a temporary base path, which goes at the end.")
+    ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Begin anew: first delete what an earlier devnet has made on the base path, and"
+            " nothing else.",
+        ),
+    ] = False,
+    no_collator: Annotated[
+        bool,
+        typer.Option("--no-collator", help="Start no collators; tell how to do it by hand."),
+    ] = False,
     until: Annotated[
         str | None, typer.Option(help="Stop at included=K, finalized=K or time=SECONDS.")
     ] = None,
@@ -54,22 +89,45 @@ def devnet(
         raise BadInput(f"--timeout {timeout:g}: not a number of seconds above 0")
     if report is not None and (report.is_dir() or not report.parent.is_dir()):
         raise BadInput(f"--report {report}: name a file in a directory that is there")
+    if tmp and (fresh or base_path is not None):
+        raise BadInput("--tmp: it has a new base path; leave out --base-path and --fresh")
     with Launcher() as launcher:
+        from contextlib import ExitStack
+
         import trio
 
+        from parahost.devnet.base_path import base_path_taken, clear, temporary_base_path
         from parahost.devnet.devnet import Devnet
-        from parahost.devnet.plan import DevnetOptions, base_path_taken, make_plan
+        from parahost.devnet.plan import EPOCH_SLOTS, DevnetOptions, check_options, make_plan
+        from parahost.devnet.ports import PortClaims
+        from parahost.devnet.settings import parse_settings
         from parahost.parachains import load_specs
 
         if parachain is None and parathread is None:
             parachain, parathread = ["adder", "ledger"], ["adder"]
         specs = load_specs([*(parachain or []), *(parathread or [])])
         chains, threads = specs[: len(parachain or [])], specs[len(parachain or []) :]
-        options = DevnetOptions(
-            validators, tuple(chains), tuple(threads), slot, base_path, collator_ban
-        )
-        with base_path_taken(base_path):
-            network = Devnet(make_plan(options), launcher, started_at=begun, plain=plain)
+        with ExitStack() as stack:
+            root = base_path or DEFAULT_BASE_PATH
+            if tmp:
+                root = stack.enter_context(temporary_base_path())
+            options = DevnetOptions(
+                validators,
+                tuple(chains),
+                tuple(threads),
+                slot,
+                root,
+                collator_ban,
+                EPOCH_SLOTS if epoch is None else epoch,
+                parse_settings(config or ()),
+                collators=not no_collator,
+            )
+            check_options(options)
+            stack.enter_context(base_path_taken(root))
+            if fresh:
+                clear(root)
+            plan = make_plan(options, stack.enter_context(PortClaims()))
+            network = Devnet(plan, launcher, started_at=begun, plain=plain)
             status = trio.run(
                 lambda: network.run(until=condition, timeout_s=timeout, report=report)
             )

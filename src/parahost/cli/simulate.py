@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+
+from parahost.cli.default_command import RunsByDefault
 
 if TYPE_CHECKING:
     from parahost.simulation import Outcome, Scenario
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 
 BROKEN = 1
 """The exit status when a verdict is broken."""
-
-
-class RunsByDefault(TyperGroup):
-    """Without the name of a command of its own, ``parahost simulate`` runs a network."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or args[0] not in (*self.commands, "--help"):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(

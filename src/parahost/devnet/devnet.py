@@ -17,12 +17,12 @@ from rich.live import Live
 from parahost.devnet.condition import UntilCondition
 from parahost.devnet.launcher import Launcher
 from parahost.devnet.observer import Observer
+from parahost.devnet.opening import opening_lines
 from parahost.devnet.plan import Plan
 from parahost.devnet.processes import BAD_INPUT, NodeProcesses
 from parahost.devnet.report import write_report
 from parahost.devnet.view import PlainLines, render
 from parahost.process.journal import JournalLine, parse_line
-from parahost.rpc.access import HOSTED_TOOLS
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -88,11 +88,8 @@ class Devnet:
         self._told: list[str] = []
         if plan.continued:
             self.observer.recall(self._earlier(plan))
-            self._tell("the network on this base path goes on where it was")
-        for name, url in plan.rpc.items():
-            self._tell(f"{name} serves JSON-RPC on {url}")
-        first = next(iter(plan.rpc.values()))
-        self._tell(f"in a browser: {HOSTED_TOOLS[0]}/apps/?rpc={first}")
+        for line in opening_lines(plan):
+            self._tell(line)
 
     async def run(
         self, *, until: UntilCondition | None, timeout_s: float | None, report: Path | None

@@ -6,63 +6,47 @@ network goes on where it was.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import random
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from parahost.crypto.keystore import KeyDirectory
+from parahost.devnet.base_path import SPEC_FILE
+from parahost.devnet.errors import BadPlan
+from parahost.devnet.layout import Layout, PlannedNode, Seat, collator_name
+from parahost.devnet.plan_file import AddedNode, PlanFile
+from parahost.devnet.ports import PortClaims
 from parahost.devnet.processes import NodeCommand
-from parahost.network.identity import Identity
+from parahost.devnet.settings import with_settings
 from parahost.node.collation.bans import FIRST_BAN_S
-from parahost.parachains import ParachainSpec
-from parahost.ports import KeyType
+from parahost.node.node import Role
+from parahost.parachains import ParachainSpec, load_spec
 from parahost.primitives.basic import U32
-from parahost.primitives.errors import InputError
 from parahost.primitives.limits import MAX_VALIDATORS
 from parahost.primitives.ss58 import BadAddress, parse_account
-from parahost.process.base_path import BasePath
-from parahost.rpc.server import USUAL_PORT
 from parahost.runtime.balances import UNIT, Endowment
 from parahost.runtime.chain_spec import ChainSpec
 from parahost.runtime.development import (
     VALIDITY,
-    collator_uri,
     endowments,
     local_validator,
-    session_uris,
     stakes,
     sudo_account,
     validator_name,
 )
-from parahost.runtime.genesis import BadGenesis, GenesisConfig
+from parahost.runtime.genesis import MAX_GENESIS_EPOCH_SLOTS, BadGenesis, GenesisConfig
 from parahost.runtime.origin import AccountId
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
-from parahost.validation import confinement
 
-PLAN_FILE = "devnet.json"
-SPEC_FILE = "chain-spec.json"
 EPOCH_SLOTS = 100
-LOCK_FILE = "devnet.lock"
-LOCALHOST = "127.0.0.1"
-PORTS = range(20000, 32000)
-RPC_PORTS = range(USUAL_PORT, PORTS.start)
-
-
-class BadPlan(InputError):
-    """The devnet that was asked for cannot be, or not on this base path; says why."""
+"""Slots in an epoch of a devnet, if not told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class DevnetOptions:
-    """What was asked for. ``slot_s`` in seconds."""
+    """What was asked for. ``slot_s`` in seconds. ``settings``: parameters of the chain by name
+    (:mod:`~parahost.devnet.settings`)."""
 
     validators: int
     parachains: tuple[ParachainSpec, ...]
@@ -70,6 +54,10 @@ class DevnetOptions:
     slot_s: float
     base_path: Path
     collator_ban_s: float = FIRST_BAN_S
+    epoch_slots: int = EPOCH_SLOTS
+    settings: Mapping[str, int] = field(default_factory=dict)
+    collators: bool = True
+    """Whether they are started; if not, somebody does it by hand."""
 
     @property
     def paras(self) -> tuple[ParachainSpec, ...]:
@@ -80,6 +68,8 @@ class DevnetOptions:
         return {
             "validators": self.validators,
             "slot_ms": round(self.slot_s * 1000),
+            "epoch": self.epoch_slots,
+            "config": dict(self.settings),
             "parachains": [[spec.id, spec.source] for spec in self.parachains],
             "parathreads": [[spec.id, spec.source] for spec in self.parathreads],
         }
@@ -87,102 +77,81 @@ class DevnetOptions:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A devnet that can be started. ``logs`` are the journals of the nodes by name, ``rpc`` where
-    they serve JSON-RPC."""
+    """A devnet that can be started. ``by_hand``: nodes that are laid out, and that somebody else
+    starts. ``paras``: their names. ``layout`` is for nodes that come later, ``file`` for what is to
+    be known at the next start."""
 
-    commands: tuple[NodeCommand, ...]
-    logs: dict[str, Path]
+    root: Path
+    nodes: tuple[PlannedNode, ...]
+    by_hand: tuple[PlannedNode, ...]
     paras: dict[int, str]
     continued: bool
-    rpc: dict[str, str]
+    layout: Layout
+    file: PlanFile
+
+    @property
+    def commands(self) -> tuple[NodeCommand, ...]:
+        return tuple(node.command for node in self.nodes)
+
+    @property
+    def logs(self) -> dict[str, Path]:
+        """The journals of the nodes by name."""
+        return {node.name: node.log for node in self.nodes}
+
+    @property
+    def rpc(self) -> dict[str, str]:
+        """Where the nodes serve JSON-RPC, by name."""
+        return {node.name: node.rpc for node in self.nodes}
 
 
-@contextmanager
-def base_path_taken(root: Path) -> Iterator[None]:
-    """This devnet's alone while the block runs; made if it is not there.
-
-    :raises BadPlan: when another devnet runs there, or it is a file.
-    :raises OSError: when it cannot be written.
-    """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise BadPlan(f"{root}: not a directory; choose another --base-path") from None
-    lock = os.open(root / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadPlan(
-                f"{root}: another devnet runs there; end it, or choose another --base-path"
-            ) from None
-        yield
-    finally:
-        os.close(lock)
-
-
-def make_plan(options: DevnetOptions) -> Plan:
+def make_plan(options: DevnetOptions, ports: PortClaims) -> Plan:
     """Lay out the network on its base path, or take up the one that is there. The base path is
-    to be taken (:func:`base_path_taken`).
+    to be taken (:func:`~parahost.devnet.base_path.base_path_taken`).
 
     :raises BadPlan: when it cannot be.
     :raises OSError: when the base path cannot be written.
     """
     check_options(options)
     root = options.base_path
-    continued = _take_up(root / PLAN_FILE, options)
-    spec = root / SPEC_FILE
-    if not continued:
-        spec.write_text(local_chain(options).to_json())
-    names = [validator_name(index) for index in range(options.validators)]
-    collators = {_collator_name(para): para for para in options.paras}
-    ports = _free_ports(len(names) + len(collators))
-    rpc_ports = dict(zip([*names, *collators], _rpc_ports(len(ports)), strict=True))
-    addresses = {
-        name: f"/ip4/{LOCALHOST}/tcp/{port}"
-        for name, port in zip([*names, *collators], ports, strict=True)
-    }
-    bootnodes = []
-    for name in names:
-        base = BasePath(root / name)
-        bootnodes.append(f"{addresses[name]}/p2p/{Identity(base.load_node_key()).peer}")
-        for key_type, uri in session_uris(name).items():
-            KeyDirectory(base.keystore).insert(key_type, uri)
-    for name in collators:
-        KeyDirectory(BasePath(root / name).keystore).insert(KeyType.COLLATOR, collator_uri(name))
-    commands = []
-    for name in [*names, *collators]:
-        argv = ["node", "--chain", str(spec), "--base-path", str(root / name), "--name", name]
-        argv += ["--listen", addresses[name], "--rpc-port", str(rpc_ports[name])]
-        for bootnode in bootnodes:
-            if not bootnode.startswith(addresses[name] + "/"):
-                argv += ["--bootnode", bootnode]
-        if name in collators:
-            argv += ["--role", "collator", "--parachain", collators[name].source]
-            argv += ["--para-id", str(collators[name].id)]
-        else:
-            argv += ["--role", "validator", "--collator-ban", f"{options.collator_ban_s:g}"]
-            if confinement.lacking():  # a devnet's code is its user's own
-                argv.append("--insecure-workers")
-        (root / name).mkdir(parents=True, exist_ok=True)
-        commands.append(NodeCommand(name, tuple(argv), root / name / "output.log"))
-    (root / PLAN_FILE).write_text(
-        json.dumps(
-            {
-                "network": options.fingerprint(),
-                "nodes": {command.name: command.shell() for command in commands},
-            },
-            indent=2,
-        )
-        + "\n"
-    )
+    earlier = _earlier(options)
+    chain_spec = root / SPEC_FILE
+    if earlier is None:
+        chain_spec.write_text(local_chain(options).to_json())
+    file = earlier or PlanFile(options.fingerprint())
+    layout = Layout(root, chain_spec, ports, options.collator_ban_s)
+    first = list(_seats(options))
+    nodes = layout.nodes([*first, *map(_seat, file.added)])
+    file.nodes = {node.name: node.command.shell() for node in nodes}
+    file.write(root)
+    by_hand = [
+        node for node in nodes[: len(first)] if node.seat.para is not None and not options.collators
+    ]
     return Plan(
-        tuple(commands),
-        {command.name: BasePath(root / command.name).log for command in commands},
+        root,
+        tuple(node for node in nodes if node not in by_hand),
+        tuple(by_hand),
         {int(para.id): Path(para.source).stem for para in options.paras},
-        continued,
-        {name: f"ws://{LOCALHOST}:{port}" for name, port in rpc_ports.items()},
+        earlier is not None,
+        layout,
+        file,
     )
+
+
+def _seats(options: DevnetOptions) -> Iterator[Seat]:
+    """The nodes that a network begins with."""
+    for index in range(options.validators):
+        yield Seat(validator_name(index), Role.VALIDATOR)
+    for para in options.paras:
+        yield Seat(collator_name(para), Role.COLLATOR, para)
+
+
+def _seat(added: AddedNode) -> Seat:
+    """A node that came later.
+
+    :raises BadParachainSpec: when what it collates for is no parachain any more.
+    """
+    para = None if added.source is None else load_spec(added.source, added.para)
+    return Seat(added.name, Role(added.role), para)
 
 
 def local_chain(options: DevnetOptions, balances: tuple[Endowment, ...] = ()) -> ChainSpec:
@@ -210,14 +179,15 @@ def local_chain(options: DevnetOptions, balances: tuple[Endowment, ...] = ()) ->
             )
             for para in sorted(options.paras, key=lambda para: para.id)
         ),
-        balances=(*endowments(validators, map(_collator_name, options.paras)), *balances),
+        balances=(*endowments(validators, map(collator_name, options.paras)), *balances),
         stakes=stakes(validators),
         validity=VALIDITY,
         slot_duration_ms=round(options.slot_s * 1000),
-        epoch_length=EPOCH_SLOTS,
+        epoch_length=options.epoch_slots,
     )
     try:
-        return ChainSpec.of("Local devnet", "devnet", config.build())
+        genesis = with_settings(config, options.settings).build()
+        return ChainSpec.of("Local devnet", "devnet", genesis)
     except BadGenesis as error:
         raise BadPlan(str(error)) from error
 
@@ -244,6 +214,10 @@ def check_options(options: DevnetOptions) -> None:
         )
     if not 0.5 <= options.slot_s <= 600:
         raise BadPlan(f"--slot {options.slot_s}: a slot lasts between 0.5 and 600 seconds")
+    if not 1 <= options.epoch_slots <= MAX_GENESIS_EPOCH_SLOTS:
+        raise BadPlan(
+            f"--epoch {options.epoch_slots}: an epoch has 1 to {MAX_GENESIS_EPOCH_SLOTS} slots"
+        )
     cores = len(options.parachains) + min(len(options.parathreads), 1)
     if cores > options.validators:
         raise BadPlan(
@@ -252,52 +226,21 @@ def check_options(options: DevnetOptions) -> None:
         )
 
 
-def _take_up(plan_file: Path, options: DevnetOptions) -> bool:
-    """Whether this same network is on the base path already."""
-    if not plan_file.exists():
-        return False
-    try:
-        before = json.loads(plan_file.read_text())["network"]
-    except (ValueError, KeyError, TypeError):
+def _earlier(options: DevnetOptions) -> PlanFile | None:
+    """What this same network has written down on the base path.
+
+    :raises BadPlan: when it is another network that has.
+    """
+    root = options.base_path
+    file = PlanFile.read(root)
+    if file is None:
+        return None
+    before = {"epoch": EPOCH_SLOTS, "config": {}, **file.network}
+    now = json.loads(json.dumps(options.fingerprint()))
+    if differences := [name for name in now if before.get(name) != now[name]]:
+        then = ", ".join(f"{name} {json.dumps(before.get(name))}" for name in differences)
         raise BadPlan(
-            f"{plan_file}: not a plan of a devnet; delete {plan_file.parent} to begin anew"
-        ) from None
-    if before != json.loads(json.dumps(options.fingerprint())):
-        raise BadPlan(
-            f"{plan_file.parent}: another network lives there; start it with its own options, "
-            "choose another --base-path, or delete the folder"
+            f"{root}: another network lives there; start it with its own options ({then}),"
+            " begin anew with --fresh, or choose another --base-path"
         )
-    return True
-
-
-def _collator_name(para: ParachainSpec) -> str:
-    return f"collator-{para.id}"
-
-
-def _free_ports(count: int) -> Sequence[int]:
-    """Ports that nobody listens on now. They are below those from which the system takes one for
-    each outgoing connection, so that none goes before its node starts, or starts again."""
-    start = random.randrange(PORTS.start, PORTS.stop)
-    found: list[int] = []
-    for port in (*range(start, PORTS.stop), *range(PORTS.start, start)):
-        if len(found) == count:
-            return found
-        if _is_free(port):
-            found.append(port)
-    raise BadPlan(f"fewer than {count} ports of {PORTS.start} to {PORTS.stop - 1} are free")
-
-
-def _rpc_ports(count: int) -> Sequence[int]:
-    """Free ports from the usual one on."""
-    free = (port for port in RPC_PORTS if _is_free(port))
-    return list(islice(free, count))
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOCALHOST, port))
-        except OSError:
-            return False
-    return True
+    return file

@@ -11,6 +11,7 @@ from parahost.primitives.limits import (
     MAX_CODE_BYTES,
     MAX_HEAD_DATA_BYTES,
     MAX_PARATHREAD_CORES,
+    MAX_POV_BYTES,
     MAX_WAITING_CLAIMS,
 )
 
@@ -74,6 +75,8 @@ BOUNDS: Final[Mapping[str, Bounds]] = {
     "scheduling_lookahead": Bounds(1, MAX_WAITING_CLAIMS, "each block goes through all claims"),
 }
 """What each value may be. What several may be together is in :func:`breach`."""
+POV_SIZE_BOUNDS: Final = Bounds(1, MAX_POV_BYTES, "a proof of validity is one answer to a request")
+"""What ``max_pov_size`` may be, which the genesis of a chain decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,13 @@ def breach(config: HostConfiguration) -> Breach | None:
     if config.validation_upgrade_delay <= longest:
         return DelayTooShort(config.validation_upgrade_delay, longest)
     return None
+
+
+def pov_size_breach(max_pov_size: int) -> OutOfBounds | None:
+    """The bound that a chain's ``max_pov_size`` breaks."""
+    if POV_SIZE_BOUNDS.least <= max_pov_size <= POV_SIZE_BOUNDS.greatest:
+        return None
+    return OutOfBounds("max_pov_size", max_pov_size, POV_SIZE_BOUNDS)
 
 
 assert set(BOUNDS) == {field.name for field in fields(HostConfiguration)}

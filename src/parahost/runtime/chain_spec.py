@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from parahost.primitives.basic import Hash
-from parahost.primitives.configuration import breach
+from parahost.primitives.configuration import breach, pov_size_breach
 from parahost.primitives.errors import InputError
 from parahost.primitives.header import Header
 from parahost.primitives.scale import ScaleDecodeError
@@ -41,6 +41,8 @@ _NEEDED: tuple[StorageValue[Any, Any], ...] = (
     Session.queued_keys,
     Configuration.current,
 )
+
+_OPTIONAL: tuple[StorageValue[Any, Any], ...] = (Configuration.pov_size_limit,)
 
 PropertyValue = str | int | bool | None | list[Any]
 PROPERTIES: Final[Mapping[str, PropertyValue]] = MappingProxyType(
@@ -127,10 +129,10 @@ class ChainSpec:
     def _check_genesis(self, source: str) -> None:
         """What a node reads first is there and can be read."""
         state = self.genesis_state()
-        for item in _NEEDED:
+        for item in (*_NEEDED, *_OPTIONAL):
             try:
                 value = item.get(state)
-                present = item.exists(state) and value != ()
+                present = item in _OPTIONAL or (item.exists(state) and value != ())
             except ScaleDecodeError as error:
                 raise BadChainSpec(
                     source,
@@ -144,10 +146,17 @@ class ChainSpec:
                     f"{item} (0x{item.prefix.hex()}) is absent: this is no chain of parahost; "
                     "make one with `parahost chain-spec new`",
                 )
-        if reason := breach(Configuration.current.get(state)):
-            raise BadChainSpec(
-                source, f"genesis.raw.top.0x{Configuration.current.prefix.hex()}", str(reason)
-            )
+        for configured, reason in (
+            (Configuration.current, breach(Configuration.current.get(state))),
+            (
+                Configuration.pov_size_limit,
+                pov_size_breach(Configuration.pov_size_limit.get(state)),
+            ),
+        ):
+            if reason is not None:
+                raise BadChainSpec(
+                    source, f"genesis.raw.top.0x{configured.prefix.hex()}", str(reason)
+                )
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:

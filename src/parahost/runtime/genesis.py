@@ -16,7 +16,11 @@ from parahost.runtime.balances import BadEndowment, Endowment
 from parahost.runtime.errors import DispatchError
 from parahost.runtime.executive import extrinsics_root
 from parahost.runtime.origin import AccountId
-from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION, BadConfiguration
+from parahost.runtime.parachains.configuration import (
+    DEFAULT_CONFIGURATION,
+    MAX_POV_SIZE,
+    BadConfiguration,
+)
 from parahost.runtime.parachains.paras import ParaGenesisArgs, TooManyParachains
 from parahost.runtime.read_only import MODULES
 from parahost.runtime.session import SessionChange, Validators
@@ -54,6 +58,7 @@ class GenesisConfig:
     validators: Validators
     sudo: AccountId | None = None
     configuration: HostConfiguration = field(default=DEFAULT_CONFIGURATION)
+    max_pov_size: U32 = MAX_POV_SIZE
     validity: ValidityConfiguration = field(default=DEFAULT_VALIDITY_CONFIGURATION)
     paras: tuple[tuple[ParaId, ParaGenesisArgs], ...] = ()
     balances: tuple[Endowment, ...] = ()
@@ -97,7 +102,9 @@ class GenesisConfig:
         MODULES.grandpa.genesis(store, self.validators)
         MODULES.sudo.genesis(store, self.sudo)
         try:
-            MODULES.parachains.genesis(store, self.configuration, self.paras)
+            MODULES.parachains.genesis(
+                store, self.configuration, self.paras, max_pov_size=self.max_pov_size
+            )
         except BadConfiguration as error:
             raise BadGenesis("configuration", str(error)) from error
         except TooManyParachains as error:

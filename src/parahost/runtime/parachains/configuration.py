@@ -7,7 +7,12 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final, get_args
 
 from parahost.primitives.basic import U32, BlockNumber
-from parahost.primitives.configuration import Breach, HostConfiguration, breach
+from parahost.primitives.configuration import (
+    Breach,
+    HostConfiguration,
+    breach,
+    pov_size_breach,
+)
 from parahost.primitives.limits import MAX_POV_BYTES
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.module import Constant, Module, RuntimeCall, call, entry_point
@@ -20,7 +25,8 @@ from parahost.runtime.weights import micros
 # Types
 
 MAX_POV_SIZE: Final = U32(MAX_POV_BYTES)
-"""Bytes of a proof of validity. ``HostConfiguration`` has no field for it: it is a constant."""
+"""Bytes that a proof of validity may have, if the genesis does not say fewer.
+``HostConfiguration`` has no field for it."""
 
 
 class BadConfiguration(ModuleError, index=0):
@@ -181,7 +187,7 @@ class Configuration(Module, pallet=Pallet(51, "Configuration")):
     # Constants
 
     max_pov_size = Constant("MaxPovSize", U32, MAX_POV_SIZE)
-    """Bytes of a proof of validity."""
+    """Bytes that a proof of validity may have on any chain."""
 
     # Storage
 
@@ -191,13 +197,21 @@ class Configuration(Module, pallet=Pallet(51, "Configuration")):
     """To be applied when the session changes."""
     active_config = StorageValue("ActiveConfig", AbridgedHostConfiguration)
     """The well-known key that parachains read; follows ``current``."""
+    pov_size_limit = StorageValue("PovSizeLimit", U32, default=MAX_POV_SIZE)
+    """Bytes that a proof of validity may have on this chain. The genesis decides it."""
 
     # Genesis
 
-    def genesis(self, store: Overlay, config: HostConfiguration) -> None:
+    def genesis(
+        self, store: Overlay, config: HostConfiguration, max_pov_size: U32 = MAX_POV_SIZE
+    ) -> None:
         """:raises BadConfiguration: when it is out of its bounds."""
         check_configuration(config)
+        if reason := pov_size_breach(max_pov_size):
+            raise BadConfiguration(reason)
         self._apply(store, config)
+        if max_pov_size != MAX_POV_SIZE:
+            self.pov_size_limit.put(store, max_pov_size)
 
     # Session change
 
@@ -262,6 +276,8 @@ class Configuration(Module, pallet=Pallet(51, "Configuration")):
         for config in (self.configuration(store), self.next_configuration(store)):
             if reason := breach(config):
                 raise RuntimeBug(f"Configuration: {reason}")
+        if reason := pov_size_breach(self.pov_size_limit.get(store)):
+            raise RuntimeBug(f"Configuration: {reason}")
         if self.active_config.get(store) != abridged(self.configuration(store)):
             raise RuntimeBug("ActiveConfig does not follow the configuration")
 

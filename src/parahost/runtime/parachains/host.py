@@ -9,7 +9,7 @@ from parahost.primitives.basic import U32, BlockNumber, Hash, ParaId
 from parahost.primitives.configuration import HostConfiguration
 from parahost.runtime.module import Module
 from parahost.runtime.parachains.approvals import Approvals
-from parahost.runtime.parachains.configuration import Configuration
+from parahost.runtime.parachains.configuration import MAX_POV_SIZE, Configuration
 from parahost.runtime.parachains.disputes import Disputes
 from parahost.runtime.parachains.included import IncludedCandidates, SlotClaims
 from parahost.runtime.parachains.inclusion import Inclusion
@@ -113,6 +113,7 @@ class Parachains:
         store: Overlay,
         configuration: HostConfiguration,
         paras: Iterable[tuple[ParaId, ParaGenesisArgs]],
+        max_pov_size: U32 = MAX_POV_SIZE,
     ) -> None:
         """The configuration and paras of the first session, which :meth:`on_session_change` is to
         announce next.
@@ -120,7 +121,7 @@ class Parachains:
         :raises BadConfiguration: when the configuration is out of its bounds.
         :raises TooManyParachains: when there are more than may have a core.
         """
-        self.configuration.genesis(store, configuration)
+        self.configuration.genesis(store, configuration, max_pov_size)
         self.paras.genesis(store, paras)
 
     def initialize(self, store: Overlay) -> None:

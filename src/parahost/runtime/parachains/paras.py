@@ -24,7 +24,7 @@ from parahost.primitives.runtime_api import PlannedUpgrade
 from parahost.runtime.errors import ModuleError, RuntimeBug
 from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.pallets import Pallet
-from parahost.runtime.parachains.configuration import MAX_POV_SIZE, Configuration
+from parahost.runtime.parachains.configuration import Configuration
 from parahost.runtime.parachains.notification import SessionChangeNotification
 from parahost.runtime.parachains.past_code import GENESIS_BLOCK, ParaPastCodeMeta, UseCurrent
 from parahost.runtime.parachains.windows import Windows
@@ -388,8 +388,9 @@ class Paras(Module, pallet=Pallet(56, "Paras")):
         head = self.heads.get(store, para)
         if head is None:
             return None
+        max_pov_size = self.configuration.pov_size_limit.get(store)
         return PersistedValidationData(
-            head, relay_parent_number, relay_parent_storage_root, MAX_POV_SIZE
+            head, relay_parent_number, relay_parent_storage_root, max_pov_size
         )
 
     def _note_past_code(

@@ -1,0 +1,34 @@
+"""What a devnet tells at its start: where it is reached, whose keys one may use, its paras."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from parahost.devnet.plan import Plan
+from parahost.parachains import ParachainSpec
+from parahost.primitives.ss58 import ss58_encode
+from parahost.rpc.access import HOSTED_TOOLS
+from parahost.runtime.balances import UNIT
+from parahost.runtime.development import ACCOUNT_URIS, ENDOWMENT, SUDO_URI, account_of
+
+
+def opening_lines(plan: Plan) -> Iterator[str]:
+    """For people, in this order."""
+    if plan.continued:
+        yield "the network on this base path goes on where it was"
+    for name, url in plan.rpc.items():
+        yield f"{name} serves JSON-RPC on {url}"
+    yield f"in a browser: {HOSTED_TOOLS[0]}/apps/?rpc={next(iter(plan.rpc.values()))}"
+    for uri in ACCOUNT_URIS:
+        governs = "; it governs" if uri == SUDO_URI else ""
+        address = ss58_encode(account_of(uri))
+        yield f"account {uri} {address}: {ENDOWMENT // UNIT:,} tokens at first{governs}"
+    for para, name in plan.paras.items():
+        collators = [node.name for node in plan.nodes if _collates_for(node.seat.para, para)]
+        yield f"para {para} is {name}; {', '.join(collators) or 'no collator of the devnet'}"
+    for node in plan.by_hand:
+        yield f"to be started by hand: {node.command.shell()}"
+
+
+def _collates_for(spec: ParachainSpec | None, para: int) -> bool:
+    return spec is not None and spec.id == para
