@@ -21,6 +21,9 @@ from parahost.primitives.memoize import memoize
 from parahost.primitives.transcript import Transcript
 
 _NO_EXTRA = Transcript(b"VRF")
+KNOWN = 4096
+"""So many inputs and outputs are remembered. What a pre-output draws is looked at just before its
+proof is, and gossip, blocks and the nodes of one process bring the same ones again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def vrf_inout(public: bytes, transcript: Transcript, pre_output: bytes) -> VrfIn
     return VrfInOut(_input(public, transcript), pre_output)
 
 
+@memoize(KNOWN)
 def make_bytes(inout: VrfInOut, context: bytes, length: int) -> bytes:
     """The VRF's output: that many uniform bytes, others for each context."""
     transcript = MerlinTranscript(b"VRFResult")
@@ -103,10 +107,10 @@ def make_bytes(inout: VrfInOut, context: bytes, length: int) -> bytes:
     return transcript.challenge(b"", length)
 
 
-@memoize(64)
+@memoize(KNOWN)
 def _input(public: bytes, transcript: Transcript) -> bytes:
     """The transcript as a point, of its own for each public key (schnorrkel's non-malleable
-    hash). Remembered, as what a pre-output draws is looked at just before its proof is."""
+    hash)."""
     hashed = MerlinTranscript.of(transcript)
     hashed.append(b"vrf-nm-pk", public)
     return ristretto.point_from_uniform(hashed.challenge(b"VRFHash", 64))
