@@ -156,6 +156,18 @@ async def test_a_full_house_has_places_for_the_protected() -> None:
                 await until(lambda: len(alice.connected()) == 2)
 
 
+async def test_who_is_denied_is_cut_off_until_it_is_not() -> None:
+    """By one side: it neither dials nor lets in; the third of them keeps both."""
+    async with loopback(3, lambda index, one: None) as (alice, bob, carol):
+        bob.deny([alice.local_peer])
+        await until(lambda: alice.connected() == [carol.local_peer])
+        await trio.sleep(0.6)
+        assert bob.connected() == [carol.local_peer]
+        assert sorted(carol.connected()) == sorted([alice.local_peer, bob.local_peer])
+        bob.deny([])
+        await until(lambda: len(alice.connected()) == len(bob.connected()) == 2)
+
+
 async def test_full_nodes_do_not_take_the_places_of_collators_and_validators() -> None:
     """All are at one address, and stay as long as they like."""
     alice = network(1, limits=replace(LIMITS, max_full_nodes=2))

@@ -46,6 +46,23 @@ def at(peer: PeerId, port: int = 1):  # type: ignore[no-untyped-def]
     return parse_address(f"/ip4/192.0.2.1/tcp/{port}/p2p/{peer}")
 
 
+def test_who_is_to_be_tried_again_is_due_at_once() -> None:
+    clock = ManualClock()
+    peers = book(clock)
+    peers.add_permanent(at(FIRST))
+    for _ in range(5):
+        peers.begin(FIRST)
+        peers.ended(FIRST, 0.0)
+    assert peers.due([]) == []
+    peers.retry(FIRST)
+    peers.retry(SECOND)  # nobody knows it
+    assert peers.due([]) == [FIRST]
+    peers.begin(FIRST)
+    peers.ended(FIRST, 0.0)
+    clock.time += 1.5 * 2 * LIMITS.redial_min_s
+    assert peers.due([]) == [FIRST]  # as after a first failure
+
+
 @pytest.mark.guide("A98")
 def test_protected_peers_are_dialled_first() -> None:
     peers = book(ManualClock())

@@ -72,6 +72,14 @@ def node(
             help="Execute validation functions also where the kernel cannot confine them.",
         ),
     ] = False,
+    development_control: Annotated[
+        bool,
+        typer.Option(
+            "--development-control",
+            help="For development only: let the base path's development.json set the clock wrong"
+            " and cut links.",
+        ),
+    ] = False,
     rpc_port: Annotated[
         int | None,
         typer.Option(
@@ -125,6 +133,7 @@ def node(
         log=log,
         collator_ban_s=collator_ban,
         insecure_workers=insecure_workers,
+        development_control=development_control,
         rpc=RpcOptions(
             rpc_port,
             rpc_external,

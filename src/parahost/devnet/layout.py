@@ -104,7 +104,7 @@ class Layout:
 
     def _arguments(self, seat: Seat, place: _Place, base: BasePath) -> Iterable[str]:
         yield from ("node", "--chain", str(self._chain_spec), "--base-path", str(base.root))
-        yield from ("--name", seat.name)
+        yield from ("--name", seat.name, "--development-control")
         yield from ("--listen", place.listen, "--rpc-port", str(place.rpc_port))
         for bootnode in self._bootnodes:
             if bootnode != place.address:

@@ -14,9 +14,9 @@ from parahost.primitives.errors import InputError
 from parahost.primitives.validity_configuration import VALIDITY_BOUNDS, Penalties
 from parahost.runtime.genesis import GenesisConfig
 
-MAX_POV_SIZE: Final = "max_pov_size"
+_POV_SIZE: Final = "max_pov_size"
 SETTINGS: Final[Mapping[str, Bounds]] = MappingProxyType(
-    {**BOUNDS, MAX_POV_SIZE: POV_SIZE_BOUNDS, **VALIDITY_BOUNDS}
+    {**BOUNDS, _POV_SIZE: POV_SIZE_BOUNDS, **VALIDITY_BOUNDS}
 )
 """What may be set, and between what bounds: the fields of ``HostConfiguration`` and of
 ``ValidityConfiguration``, and ``max_pov_size``."""
@@ -68,7 +68,7 @@ def with_settings(genesis: GenesisConfig, settings: Mapping[str, int]) -> Genesi
         genesis,
         configuration=replace(genesis.configuration, **_of(type(genesis.configuration), settings)),
         validity=validity,
-        max_pov_size=U32(settings.get(MAX_POV_SIZE, genesis.max_pov_size)),
+        max_pov_size=U32(settings.get(_POV_SIZE, genesis.max_pov_size)),
     )
 
 

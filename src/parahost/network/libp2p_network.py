@@ -9,7 +9,7 @@ dozen transports, nothing is needed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from socket import MSG_PEEK
 from typing import TYPE_CHECKING
@@ -117,6 +117,7 @@ class Libp2pNetwork:
         self._places = Places(clock, self._limits, self._book, self._reputation, self._is_live)
         """Of those who have sessions."""
         self._establishing: set[PeerId] = set()
+        self._denied: frozenset[PeerId] = frozenset()
         self._told_why: dict[PeerId, str] = {}
         """Why a bootnode was not reached last, as the operator was told."""
         self._budgets = Budgets(clock, self._limits)
@@ -214,6 +215,16 @@ class Libp2pNetwork:
         :raises NetworkError: when it is malformed.
         """
         self._book.add_permanent(parse_permanent(address))
+
+    def deny(self, peers: Collection[PeerId]) -> None:
+        """From now on, have no connections with these peers, and again with those that were denied
+        before."""
+        healed = self._denied - set(peers)
+        self._denied = frozenset(peers)
+        for peer in peers:
+            self._drop(peer, "denied by this node's operator")
+        for peer in healed:
+            self._book.retry(peer)
 
     async def run(self, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take part until cancelled. Started once it listens.
@@ -368,6 +379,8 @@ class Libp2pNetwork:
             while (old := self._sessions.get(peer)) is not None:
                 old.abort("replaced by a newer connection")
                 await old.done.wait()
+            if peer in self._denied:
+                raise PeerError("denied meanwhile by this node's operator")
             self._make_place(peer, theirs.role, host)
             self._sessions[peer] = session
         finally:
@@ -425,7 +438,7 @@ class Libp2pNetwork:
         return self.local_peer < peer
 
     def _judge(self, peer: PeerId, theirs: Hello, host: str) -> HandshakeVerdict:
-        if self._reputation.is_banned(peer):
+        if self._is_refused(peer):
             return HandshakeVerdict.BANNED
         session = self._sessions.get(peer)
         if self._decides_for(peer):
@@ -439,6 +452,10 @@ class Libp2pNetwork:
             except NoPlace:
                 return HandshakeVerdict.FULL
         return HandshakeVerdict.ACCEPT
+
+    def _is_refused(self, peer: PeerId) -> bool:
+        """Whether it has earned a ban, or our operator denies it."""
+        return peer in self._denied or self._reputation.is_banned(peer)
 
     def _burst_of(self, peer: PeerId, host: str) -> float:
         """How much of a full burst a new session's peer may send at once."""

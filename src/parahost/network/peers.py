@@ -174,6 +174,12 @@ class PeerBook:
         jitter = 0.5 + self._random.below(1024) / 1024
         entry.due_at = self._clock.now() + delay * jitter
 
+    def retry(self, peer: PeerId) -> None:
+        """Dial the peer as if it had never failed."""
+        entry = self._entries.get(peer)
+        if entry is not None:
+            entry.failures, entry.due_at = 0, self._clock.now()
+
     def addresses_of(self, peers: Iterable[PeerId]) -> list[PeerAddress]:
         """Where these peers listen, as far as we know it from more than hearsay."""
         return [

@@ -50,6 +50,11 @@ class BasePath:
         return self.root / "node.log"
 
     @property
+    def development(self) -> Path:
+        """What a developer does to this node (``--development-control``)."""
+        return self.root / "development.json"
+
+    @property
     def node_key(self) -> Path:
         """The secret behind the peer id."""
         return self.root / "node-key"

@@ -30,11 +30,12 @@ from parahost.parachains import Collator, ParachainSpec, running
 from parahost.ports import DatabaseDamaged, KeyStore, KeyType
 from parahost.primitives.errors import InputError
 from parahost.process.base_path import BasePath
+from parahost.process.development import DevelopmentControl
 from parahost.process.executor import ThreadExecutor
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.memory import give_back_large_memory
 from parahost.process.promises import open_keys
-from parahost.process.system import SystemClock, SystemRandom
+from parahost.process.system import SkewedClock, SystemClock, SystemRandom
 from parahost.process.watchdog import Watchdog
 from parahost.rpc.served import ServedNode
 from parahost.rpc.server import RpcOptions, RpcServer
@@ -77,6 +78,8 @@ class NodeOptions:
     insecure_workers: bool = False
     """Let a validator execute code where the kernel cannot confine its workers."""
     rpc: RpcOptions = field(default_factory=RpcOptions)
+    development_control: bool = False
+    """Do what the base path's ``development.json`` says: a wrong clock, cut links."""
 
 
 class WorkersUnconfined(InputError):
@@ -159,7 +162,7 @@ async def _run(
     journal: JournalFile,
 ) -> None:
     _tell_of_workers(options, journal)
-    clock, random = SystemClock(), SystemRandom()
+    clock, random = SkewedClock(), SystemRandom()
     network = Libp2pNetwork(
         base.load_node_key(),
         listen=options.listen,
@@ -173,6 +176,9 @@ async def _run(
     )
     for address in options.reserved_peers:
         network.add_reserved(address)
+    control = DevelopmentControl(base.development, clock, network, journal)
+    if options.development_control:
+        control.allow(spec)
     async with AsyncExitStack() as stack:
         host = await stack.enter_async_context(
             ValidationPool(base.artifacts, workers=VALIDATION_WORKERS[options.role])
@@ -214,6 +220,8 @@ async def _run(
                 nursery.start_soon(Watchdog(journal, suspect).run)
             await nursery.start(node.run)
             await nursery.start(network.run)
+            if options.development_control:
+                nursery.start_soon(control.run)
             _tell_of_start(options, node, network, journal)
             await _serve(options, spec, node, nursery)
 

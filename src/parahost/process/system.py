@@ -19,6 +19,16 @@ class SystemClock:
         await trio.sleep(max(seconds, 0.0))
 
 
+class SkewedClock(SystemClock):
+    """The machine's clock, wrong by ``skew_s`` seconds: for development."""
+
+    def __init__(self) -> None:
+        self.skew_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.skew_s
+
+
 class SystemRandom:
     """The operating system's randomness."""
 
