@@ -30,6 +30,7 @@ from parahost.primitives.approval import (
     approval_payload,
 )
 from parahost.primitives.basic import U32, ValidatorIndex, ValidatorSignature
+from parahost.primitives.memoize import remember_results
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.primitives.transcript import Transcript
 from parahost.runtime.origin import NoOrigin
@@ -153,6 +154,15 @@ def main() -> None:
     proofs, signatures, direct = recorder.proofs, recorder.signatures, DirectVerifier()
     world.host.approvals.verifier = direct
 
+    def afresh(body: Callable[[], object]) -> Callable[[], object]:
+        """With nothing remembered of earlier rounds."""
+
+        def run() -> None:
+            remember_results(True)
+            body()
+
+        return run
+
     def bare_proofs() -> None:
         assert all(direct.vrf(*each) for each in proofs)
 
@@ -164,10 +174,10 @@ def main() -> None:
         bare_signatures()
 
     work: dict[str, Callable[[], object]] = {
-        PROOFS: bare_proofs,
-        SIGNATURES: bare_signatures,
-        BARE: bare,
-        CHECKS: execute,
+        PROOFS: afresh(bare_proofs),
+        SIGNATURES: afresh(bare_signatures),
+        BARE: afresh(bare),
+        CHECKS: afresh(execute),
         COMMIT: lambda: stores.pop().commit().root,
     }
     taken = in_turns(work, ROUNDS, time.process_time)

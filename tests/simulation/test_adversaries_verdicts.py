@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from parahost.node.validity.approval_rules import COST_NOT_DRAWN
+from parahost.node.validity.disputes.receiving import COST_SPAM, OUTCOMES
 from parahost.runtime.development import STAKE
 from parahost.simulation import (
     Adversary,
@@ -95,9 +96,20 @@ def test_a_false_assignment_convinces_nobody() -> None:
 
 
 def test_disputes_of_what_never_was_are_not_heard() -> None:
-    """Others ask to be spared, and hold no more than is reckoned (``bounded_memory``)."""
-    outcome = run(FloodsDisputes(who=BAD), blocks=6)
+    """Others ask to be spared, and hold no more than is reckoned (``bounded_memory``). The flood
+    costs; nobody honest pays for it."""
+    simulation = Simulation(
+        Scenario(shape=SHAPE, blocks=6, adversaries=(FloodsDisputes(who=BAD),)), 1
+    )
+    reproaches = Reproaches(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
     assert outcome.statistics["messages"]["req_dispute"] > 100
+    assert COST_SPAM.reason in reproaches.against("validator-2")
+    of_disputes = {change.reason for _, change in OUTCOMES.values() if change is not None}
+    assert not any(
+        name != "validator-2" and reason in of_disputes for name, reason in reproaches.made
+    )
     assert outcome.statistics["disputes"]["begun"] == 0
     assert losers(outcome) == {}
 

@@ -30,12 +30,13 @@ from parahost.node.messages.utility import (
     ReportMisbehavior,
     ValidateCandidate,
 )
+from parahost.node.messages.validity import BarredCandidates
 from parahost.ports import ContradictionRefused, ExecutionKind, KeyType, promises
 from parahost.primitives.approval import approval_payload
-from parahost.primitives.basic import U32, ParaId, SessionIndex
+from parahost.primitives.basic import U32, CandidateHash, ParaId, SessionIndex
 from parahost.primitives.candidates import AvailableData, CommittedCandidateReceipt
 from parahost.primitives.misbehavior import CandidateValidityDisagreement
-from parahost.primitives.runtime_api import OccupiedCoreAssumption
+from parahost.primitives.runtime_api import OccupiedCore, OccupiedCoreAssumption
 from parahost.primitives.statements import (
     BackedCandidate,
     Implicit,
@@ -61,6 +62,7 @@ from tests.node.backing.world import (
     Silent,
     Stage,
     candidate,
+    cores,
     invalid,
     keystore,
     on_stage,
@@ -93,6 +95,10 @@ def neighbours(**changes: Callable[[Any], Any]) -> dict[type[Message], Callable[
         StoreAvailableData: changes.get("store", lambda request: Stored.KEPT),
         FetchPoV: changes.get("fetch", lambda request: POVS[request.descriptor.pov_hash]),
     }
+
+
+def disputed(*candidates: CandidateHash) -> Callable[[BarredCandidates], Any]:
+    return lambda request: frozenset(candidates).intersection(request.candidates)
 
 
 def second(receipt: CommittedCandidateReceipt = A, number: int = 1) -> Second:
@@ -372,6 +378,41 @@ async def test_undecided_signs_nothing() -> None:
         ]
         assert len(stage.heard(ValidateCandidate)) == 2
         assert stage.heard(Share) == []
+
+
+@pytest.mark.guide("A75", "A79")
+async def test_what_is_disputed_is_not_vouched_for() -> None:
+    """Neither seconded nor called valid; and nothing is held against it: a dispute decides that."""
+    answers = {**neighbours(), BarredCandidates: disputed(A.hash())}
+    async with on_stage(CandidateBacking(keystore(0)), answers=answers) as stage:
+        await stage.say(second(), *received(seconded(2, A)))
+        assert stage.heard(CollationUndecided) and not stage.heard(CollationInvalid)
+        assert not stage.heard(Share) and not stage.heard(StoreAvailableData)
+        await stage.say(*received(seconded(2, B)))
+        assert [signed.statement for signed in shared(stage)] == [Valid(B.hash())]
+
+
+async def test_nothing_is_put_on_a_candidate_that_is_disputed() -> None:
+    """It is on the core still; if it is invalid, what is made on it is never included."""
+    (below,) = (core.candidate_hash for core in cores() if isinstance(core, OccupiedCore))
+    ahead = candidate(1, para=OCCUPIED_PARA, assumption=INCLUDED)
+    for barred, said in ((below,), []), ((), [Seconded(ahead)]):
+        answers = {**neighbours(), BarredCandidates: disputed(*barred)}
+        async with on_stage(CandidateBacking(keystore(3)), answers=answers) as stage:
+            await stage.say(second(ahead, 1))
+            assert [signed.statement for signed in shared(stage)] == said
+            (asked,) = stage.heard(BarredCandidates)
+            assert asked.candidates == (ahead.hash(), below)
+
+
+async def test_an_invalid_candidate_is_called_so_though_it_is_disputed() -> None:
+    bad = {
+        **neighbours(validate=lambda request: CandidateInvalid("a trap")),
+        BarredCandidates: disputed(A.hash()),
+    }
+    async with on_stage(CandidateBacking(keystore(0)), answers=bad) as stage:
+        await stage.say(*received(seconded(2, A)))
+        assert [signed.statement for signed in shared(stage)] == [Invalid(A.hash())]
 
 
 # Other validators' candidates

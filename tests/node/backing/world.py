@@ -23,6 +23,7 @@ from parahost.node.messages.network import (
     View,
 )
 from parahost.node.messages.signals import OverseerSignal, StopWork
+from parahost.node.messages.validity import BarredCandidates
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.ports import Database, KeyType, ObservedRole
 from parahost.primitives.acceptance import AcceptanceCriteria
@@ -31,6 +32,7 @@ from parahost.primitives.basic import (
     H512,
     U32,
     BlockNumber,
+    CandidateHash,
     CollatorId,
     CollatorSignature,
     GroupIndex,
@@ -283,7 +285,11 @@ class Stage:
     ) -> None:
         own = {message for subject in subjects for message in subject.receives}
         others = dict.fromkeys(m for subject in subjects for m in subject.sends if m not in own)
-        self.neighbours = Neighbours(tuple(others), answers or {})
+        known: dict[type[Message], Callable[[Any], Any]] = {
+            BarredCandidates: lambda request: frozenset[CandidateHash](),
+            **(answers or {}),
+        }
+        self.neighbours = Neighbours(tuple(others), known)
         self.overseer: Overseer = make_overseer([*subjects, self.neighbours], seed=seed)
 
     async def say(self, *messages: Message) -> None:

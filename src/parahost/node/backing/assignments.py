@@ -15,6 +15,7 @@ from parahost.node.session import ChildSession
 from parahost.primitives.acceptance import AcceptanceCriteria
 from parahost.primitives.basic import (
     U32,
+    CandidateHash,
     CollatorId,
     CoreIndex,
     Hash,
@@ -46,6 +47,8 @@ class ParaAssignment:
     assumption: OccupiedCoreAssumption
     """Under which the para's validation data hold."""
     group: tuple[ValidatorIndex, ...]
+    builds_on: CandidateHash | None = None
+    """The candidate that is on the core still, and is taken as included."""
 
     def misfit(self, relay_parent: Hash, descriptor: CandidateDescriptor) -> str | None:
         """Why the runtime would not accept such a candidate here, whatever its function says
@@ -112,8 +115,9 @@ def assign(groups: ValidatorGroups, cores: Sequence[CoreState]) -> dict[ParaId, 
         if following is None or not groups.groups:
             continue
         scheduled, assumption = following
+        builds_on = state.candidate_hash if isinstance(state, OccupiedCore) else None
         group = groups.groups[groups.rotation.group_for_core(core, len(cores))]
         paras[scheduled.para_id] = ParaAssignment(
-            core, scheduled.para_id, scheduled.collator, assumption, group
+            core, scheduled.para_id, scheduled.collator, assumption, group, builds_on
         )
     return paras

@@ -1,4 +1,8 @@
-"""Candidate Backing: judges candidates, signs statements, and counts everybody's (A72-A80)."""
+"""Candidate Backing: judges candidates, signs statements, and counts everybody's (A72-A80).
+
+It vouches for nothing that is disputed, or made on what is: no author would bring it, and on the
+fork that goes on its para's head may be another.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +37,7 @@ from parahost.node.messages.utility import (
     ReportMisbehavior,
     ValidateCandidate,
 )
+from parahost.node.messages.validity import BarredCandidates
 from parahost.node.overseer import Subsystem
 from parahost.ports import (
     ContradictionRefused,
@@ -129,6 +134,7 @@ class CandidateBacking(Subsystem):
         FetchPoV,
         QueryPoV,
         ValidateCandidate,
+        BarredCandidates,
         StoreAvailableData,
         DistributePoV,
         Share,
@@ -314,6 +320,8 @@ class CandidateBacking(Subsystem):
             return Judgement.INVALID, outcome.reason
         if isinstance(outcome, CandidateUndecided):
             return Judgement.UNDECIDED, outcome.reason
+        if await self._is_barred(duty, candidate):
+            return Judgement.UNDECIDED, "it, or what it is made on, is disputed"
         root = candidate.descriptor.erasure_root
         data = AvailableData(pov, duty.basis.validation_data)
         stored = await self.ctx.ask(
@@ -326,6 +334,14 @@ class CandidateBacking(Subsystem):
                 return Judgement.INVALID, stored.value
             case Stored.REFUSED:  # our trouble is no vote
                 return Judgement.UNDECIDED, stored.value
+
+    async def _is_barred(self, duty: Duty, candidate: CommittedCandidateReceipt) -> bool:
+        """Whether the candidate, or the one that it builds on, is found invalid, or may be. If that
+        has been included here, the fork is left as a whole."""
+        below = duty.assignment.builds_on
+        about = (candidate.hash(),) if below is None else (candidate.hash(), below)
+        barred = await self.ctx.ask(BarredCandidates(about))
+        return bool(barred)
 
     # Routines
 

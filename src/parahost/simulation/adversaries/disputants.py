@@ -45,7 +45,8 @@ class DisputesValid(Adversary):
     own key store allows no vote against these.
 
     The others find the candidate valid, and who disputed it pays each time (D26). It answers for so
-    many disputes at a time, and begins none for six sessions once one is lost.
+    many disputes at a time, and begins none for six sessions once one is lost, but for those that
+    come to a block with their conclusion: there it only loses (A58).
     """
 
     kind: ClassVar[str] = "disputes_valid"
@@ -103,7 +104,7 @@ class FloodsDisputes(Adversary):
     never were, of this session and those before.
 
     Nobody looks at a candidate that is not known on more than one validator's word: such disputes
-    have a few places for each validator, and its further ones are refused.
+    have a few places for each validator; its further ones are refused, and cost who brings them.
     """
 
     kind: ClassVar[str] = "floods_disputes"

@@ -229,7 +229,7 @@ async def test_each_verdict_has_its_answer_and_only_lies_cost_much(verdict: Vote
     if verdict.is_taken:
         assert answer_to(request) is DisputeAnswer.TAKEN and earned >= 0
     elif verdict in later:
-        assert answer_to(request) is DisputeAnswer.LATER and -5 <= earned <= 0
+        assert answer_to(request) is DisputeAnswer.LATER and -5 <= earned < 0
     else:
         assert answer_to(request) is DisputeAnswer.REFUSED and earned <= -100
 

@@ -37,6 +37,8 @@ MAX_PEERS: Final = 2048
 COST_PUSHY = ReputationChange(-5, "dispute votes faster than they are taken")
 COST_LIE = ReputationChange(-200, "dispute votes that are none")
 COST_UNKNOWN_SESSION = ReputationChange(-5, "dispute votes of a session that is not judged here")
+COST_SPAM = ReputationChange(-5, "votes of somebody who disputes more than it may")
+COST_NOT_ASKED = ReputationChange(-5, "holders of a candidate that nobody asks about")
 
 _TAKEN, _LATER, _REFUSED = DisputeAnswer.TAKEN, DisputeAnswer.LATER, DisputeAnswer.REFUSED
 
@@ -44,8 +46,8 @@ OUTCOMES: Final[dict[VotesVerdict, tuple[DisputeAnswer, ReputationChange | None]
     VotesVerdict.NEW: (_TAKEN, BENEFIT_NEW),
     VotesVerdict.KNOWN: (_TAKEN, None),
     VotesVerdict.UNKNOWN_SESSION: (_LATER, COST_UNKNOWN_SESSION),
-    VotesVerdict.TOO_MANY: (_LATER, None),
-    VotesVerdict.NOT_ASKED: (_LATER, None),
+    VotesVerdict.TOO_MANY: (_LATER, COST_SPAM),
+    VotesVerdict.NOT_ASKED: (_LATER, COST_NOT_ASKED),
     VotesVerdict.MISNAMED: (_REFUSED, COST_LIE),
     VotesVerdict.ONE_SIDED: (_REFUSED, COST_LIE),
     VotesVerdict.REPEATED: (_REFUSED, COST_LIE),
@@ -54,7 +56,9 @@ OUTCOMES: Final[dict[VotesVerdict, tuple[DisputeAnswer, ReputationChange | None]
     VotesVerdict.BAD_SIGNATURE: (_REFUSED, COST_LIE),
 }
 """What each verdict means to who has brought it. Nobody honest brings a lie; but honest peers may
-be ahead of us, and may know of a fork that makes a dispute worth more than it seems here."""
+be ahead of us, and may know of a fork that makes a dispute worth more than it seems here. So what
+is not taken now costs little: who asks again as it is told to loses no more than time gives back;
+who floods is banned."""
 
 
 @dataclass(frozen=True, slots=True)
