@@ -7,8 +7,9 @@ in a simulation is only what stands behind the ports.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -22,6 +23,8 @@ from parahost.chain.sync import Sync
 from parahost.consensus.babe.epochs import BabeParameters, EpochView
 from parahost.consensus.grandpa import GrandpaVoter, VotingRule
 from parahost.consensus.grandpa.blocks import finalized_of
+from parahost.metrics.meter import NodeMeter
+from parahost.node import readings
 from parahost.node.authoring.author import Author
 from parahost.node.authoring.proposer import BlockProposer
 from parahost.node.chain_journal import (
@@ -106,6 +109,9 @@ class Ports:
     verifier: Verifier
     validation_host: ValidationHost
     executor: Executor
+    meter: NodeMeter = field(default_factory=NodeMeter)
+    """What is counted in this life of the node; :func:`parahost.node.tallies.counted` has it count
+    from the journal, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +231,10 @@ class Node:
             capacity=tweaks.capacity,
             pick=tweaks.pick,
             interceptors=tweaks.interceptors,
+            meter=ports.meter,
         )
+        ports.meter.declare(*readings.NODE_METRICS)
+        ports.meter.read_from(partial(readings.readings, self))
         self.chain.on_equivocation = self._report
         self.chain.first_unviable = self.viability.first_unviable
         self.chain.reconsider()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from parahost.ports import Clock
+from parahost.ports import Clock, Journal
 
 SHORT_DIGITS = 8
 
@@ -124,7 +124,7 @@ class JournalHandler(logging.Handler):
     """Brings what modules log into the journal: ``log.info``, ``log.warning`` and so on, with the
     traceback where there is one."""
 
-    def __init__(self, journal: JournalFile) -> None:
+    def __init__(self, journal: Journal) -> None:
         super().__init__(logging.INFO)
         self._journal = journal
 

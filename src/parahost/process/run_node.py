@@ -23,11 +23,13 @@ import trio
 from parahost.chain.errors import ForeignDatabase
 from parahost.crypto.keystore import KeyDirectory
 from parahost.crypto.verifier import DirectVerifier
+from parahost.metrics.meter import NodeMeter
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.node.node import Collating, Node, Ports, Role
+from parahost.node.tallies import counted
 from parahost.parachains import Collator, ParachainSpec, running
-from parahost.ports import DatabaseDamaged, KeyStore, KeyType
+from parahost.ports import DatabaseDamaged, Journal, KeyStore, KeyType
 from parahost.primitives.errors import InputError
 from parahost.process.base_path import BasePath
 from parahost.process.development import DevelopmentControl
@@ -135,10 +137,11 @@ async def run_node(options: NodeOptions) -> None:
         base = BasePath(options.base_path)
         try:
             with closing(LmdbDatabase(base.database)) as database:
-                journal = JournalFile(options.log or base.log, SystemClock())
-                with closing(journal), heard_in(journal):
-                    await nursery.start(_reopen_on_signal, journal)
-                    await _run(options, spec, base, database, journal)
+                log, meter = JournalFile(options.log or base.log, SystemClock()), NodeMeter()
+                journal = counted(log, meter)
+                with closing(log), heard_in(journal):
+                    await nursery.start(_reopen_on_signal, log)
+                    await _run(options, spec, base, database, journal, meter)
         except DatabaseDamaged as damage:
             raise DamagedChain(base.database, damage) from damage
 
@@ -159,7 +162,8 @@ async def _run(
     spec: ChainSpec,
     base: BasePath,
     database: LmdbDatabase,
-    journal: JournalFile,
+    journal: Journal,
+    meter: NodeMeter,
 ) -> None:
     _tell_of_workers(options, journal)
     clock, random = SkewedClock(), SystemRandom()
@@ -194,6 +198,7 @@ async def _run(
             DirectVerifier(),
             host,
             ThreadExecutor(),
+            meter,
         )
         collating = None
         if options.parachain is not None:
@@ -222,7 +227,7 @@ async def _run(
             await nursery.start(network.run)
             if options.development_control:
                 nursery.start_soon(control.run)
-            _tell_of_start(options, node, network, journal)
+            _tell_of_start(options, node, network)
             await _serve(options, spec, node, nursery)
 
 
@@ -239,7 +244,7 @@ def _keys(
     options: NodeOptions,
     base: BasePath,
     database: LmdbDatabase,
-    journal: JournalFile,
+    journal: Journal,
     stack: AsyncExitStack,
 ) -> KeyStore:
     """The key store. What is wrong with the keys is told to the journal and to who started the
@@ -267,7 +272,7 @@ def _keys(
     return guarded.store
 
 
-def _tell_of_workers(options: NodeOptions, journal: JournalFile) -> None:
+def _tell_of_workers(options: NodeOptions, journal: Journal) -> None:
     """:raises WorkersUnconfined: when a validator's would be, and nobody has accepted that."""
     lacking = confinement.lacking()
     if lacking and options.role is Role.VALIDATOR and not options.insecure_workers:
@@ -278,10 +283,9 @@ def _tell_of_workers(options: NodeOptions, journal: JournalFile) -> None:
         journal.record("workers.confined")
 
 
-def _tell_of_start(
-    options: NodeOptions, node: Node, network: Libp2pNetwork, journal: JournalFile
-) -> None:
+def _tell_of_start(options: NodeOptions, node: Node, network: Libp2pNetwork) -> None:
     """To the journal, and to who started it: others need the address as their ``--bootnode``."""
+    journal, log = node.ports.journal, options.log or BasePath(options.base_path).log
     best, final = node.chain.best.number, node.chain.finalized.number
     role = options.role.value
     journal.record("node.started", name=options.name, role=role, best=best, final=final)
@@ -289,11 +293,11 @@ def _tell_of_start(
     for address in network.listen_addresses:
         journal.record("node.listening", address=address)
         print(f"{options.name}: listens on {address}")
-    print(f"{options.name}: logs to {journal.path}", flush=True)
+    print(f"{options.name}: logs to {log}", flush=True)
 
 
 @contextmanager
-def heard_in(journal: JournalFile) -> Iterator[None]:
+def heard_in(journal: Journal) -> Iterator[None]:
     """The journal has what modules log, and how the node ended."""
     handler = JournalHandler(journal)
     log = logging.getLogger("parahost")

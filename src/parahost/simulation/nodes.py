@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.metrics.meter import NodeMeter
 from parahost.node.node import Collating, Node, Ports, Tweaks
 from parahost.node.overseer.overseer import Pick
+from parahost.node.tallies import counted
 from parahost.parachains import Collator, running
 from parahost.primitives.basic import PeerId
 from parahost.runtime.storage import State
@@ -57,6 +59,8 @@ class SimulatedNode:
         self.clock = NodeClock()
         self.disk = MemoryDatabase(lambda batch, durable: _call(self.on_write))
         self.lives = 0
+        self.meter = NodeMeter()
+        """What is counted in the present life, or was in the last one."""
         self.failure: ExceptionGroup[Exception] | None = None
         """What brought it down, other than a crash that was asked for."""
         self.alterations: list[Alteration] = []
@@ -159,6 +163,7 @@ class SimulatedNode:
         around, plan = self._around, self.plan
         streams = around.streams.within("node", self.name, f"life {self.lives}")
         journal = NodeJournal(self.name, around.trace)
+        self.meter = NodeMeter()
         self._endpoint = Endpoint(
             around.switch,
             self.name,
@@ -174,7 +179,7 @@ class SimulatedNode:
             Ports(
                 clock=self.clock,
                 random=streams.stream("port"),
-                journal=journal,
+                journal=counted(journal, self.meter),
                 database=self.disk,
                 keystore=WatchedKeyStore(self.name, keystore, around.on_signature),
                 network=self._endpoint,
@@ -182,6 +187,7 @@ class SimulatedNode:
                 verifier=around.sharing.verifier(),
                 validation_host=Workers(around.sharing.validation_host(), self._workers_trouble),
                 executor=InlineExecutor(),
+                meter=self.meter,
             ),
             self._keys,
             streams,

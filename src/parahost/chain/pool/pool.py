@@ -108,6 +108,11 @@ class TransactionPool:
     def __contains__(self, transaction: Hash) -> bool:
         return self.get(transaction) is not None
 
+    @property
+    def ready_count(self) -> int:
+        """How many may be in the next block."""
+        return len(self) - self._future
+
     def get(self, transaction: Hash) -> Extrinsic | None:
         found = self._waiting.get(transaction) or self._reports.get(transaction)
         return None if found is None else found.extrinsic

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from parahost.consensus.grandpa.messages import SignedMessage, payload_of
 from parahost.consensus.grandpa.store import GrandpaStore
-from parahost.consensus.grandpa.votes import stage_of
+from parahost.consensus.grandpa.votes import Stage, stage_of
 from parahost.ports import ContradictionRefused, KeyStore, KeyType, promises
 from parahost.primitives.basic import H256, H512, GrandpaId, GrandpaSignature
 from parahost.primitives.consensus import GrandpaMessage
@@ -21,6 +23,8 @@ class Ballots:
     def __init__(self, store: GrandpaStore, keystore: KeyStore) -> None:
         self._store = store
         self._keystore = keystore
+        self.cast_of: Counter[Stage] = Counter()
+        """Votes that were signed since the start, by stage."""
 
     def keys_held(self) -> list[GrandpaId]:
         """The GRANDPA keys of this node."""
@@ -42,4 +46,5 @@ class Ballots:
             signature = self._keystore.sign(KeyType.GRANDPA, key, payload, [promise])
         except ContradictionRefused:
             return None
+        self.cast_of[stage] += 1
         return SignedMessage(decided, GrandpaSignature(H512(signature)), key)

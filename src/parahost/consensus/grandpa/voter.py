@@ -50,6 +50,7 @@ from parahost.consensus.grandpa.messages import PROTOCOL
 from parahost.consensus.grandpa.recovery import recover
 from parahost.consensus.grandpa.store import GrandpaStore
 from parahost.consensus.grandpa.target import VotingRule, vote_for_best
+from parahost.consensus.grandpa.votes import Stage
 from parahost.consensus.turns import in_turns
 from parahost.ports import (
     Clock,
@@ -139,6 +140,10 @@ class GrandpaVoter:
     def round(self) -> int:
         """The number of the round that runs, counted from 1 in each set."""
         return self._machine.round
+
+    def votes_cast(self, stage: Stage) -> int:
+        """How often this node has voted at that stage of a round since it started."""
+        return self._ballots.cast_of[stage]
 
     def authorities_are(self, peers: Sequence[PeerId]) -> None:
         """Be told which peers are authorities, by verified records; where all are connected, fewer

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import trio
 
+from parahost.metrics.metric import Counter
 from parahost.node.backing.assignments import Basis, ParaAssignment
 from parahost.node.backing.statement_table import StatementTable, Taken
 from parahost.node.leaf import ActiveLeaf
@@ -83,6 +84,16 @@ def statement_promises(relay_parent: Hash, statement: Statement) -> list[Promise
     return [promises.seconded(relay_parent), *bound] if isinstance(statement, Seconded) else bound
 
 
+SIGNED = Counter(
+    "polkadot_parachain_candidate_backing_signed_statements_total",
+    "Statements on candidates that this validator has signed.",
+)
+SECONDED = Counter(
+    "polkadot_parachain_candidate_backing_candidates_seconded_total",
+    "Candidates that this validator has seconded.",
+)
+
+
 class Judgement(Enum):
     """What we think of a candidate (D14). Undecided signs nothing."""
 
@@ -144,6 +155,7 @@ class CandidateBacking(Subsystem):
         CollationSeconded,
         CollationUndecided,
     )
+    metrics = (SIGNED, SECONDED)
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
@@ -366,6 +378,9 @@ class CandidateBacking(Subsystem):
             return False
         signed = SignedStatement(statement, duty.own, ValidatorSignature(H512(signature)))
         job.stated[about] = type(statement)
+        self.ctx.meter.count(SIGNED)
+        if isinstance(statement, Seconded):
+            self.ctx.meter.count(SECONDED)
         self.ctx.send(Share(job.relay_parent, signed))
         self._count(job, signed)
         return True

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from parahost.metrics.meter import NodeMeter
+from parahost.metrics.metric import Metric, Reading
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Reply, Request
 from parahost.node.messages.signals import OverseerSignal
@@ -23,6 +25,7 @@ class Context(Protocol):
     random: Random
     journal: Journal
     executor: Executor
+    meter: NodeMeter
 
     def send(self, message: Message) -> None:
         """Put a message on the bus. It arrives after every signal that was given before, and
@@ -73,12 +76,14 @@ class Context(Protocol):
 class Subsystem(ABC):
     """A state machine on the bus: one input in, effects out, run to completion without waiting.
 
-    ``receives`` and ``sends`` declare its place in the message graph (design, idea 3).
+    ``receives`` and ``sends`` declare its place in the message graph (design, idea 3), ``metrics``
+    what it counts with ``ctx.meter`` or tells in :meth:`readings`.
     """
 
     name: ClassVar[str]
     receives: ClassVar[tuple[type[Message], ...]] = ()
     sends: ClassVar[tuple[type[Message], ...]] = ()
+    metrics: ClassVar[tuple[Metric, ...]] = ()
 
     ctx: Context
 
@@ -92,3 +97,7 @@ class Subsystem(ABC):
     @abstractmethod
     def on_message(self, message: Message) -> None:
         """One of ``receives`` has arrived."""
+
+    def readings(self) -> Iterable[Reading]:
+        """What it holds now, for who looks on."""
+        return ()

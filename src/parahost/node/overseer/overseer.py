@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import trio
 
+from parahost.metrics.meter import NodeMeter
+from parahost.metrics.metric import Reading
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Reply, Request, Unanswered
-from parahost.node.messages.signals import OverseerSignal, StopWork
+from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
+from parahost.node.overseer import bus_metrics as metrics
 from parahost.node.overseer.context import Subsystem
 from parahost.node.overseer.graph import MessageGraph
 from parahost.node.overseer.leaves import ActiveLeaves
@@ -83,6 +86,8 @@ class _Seat:
     stats: QueueStats = field(default_factory=QueueStats)
     jobs: dict[Hash, Scope] = field(default_factory=dict)
     """By relay parent, where there were any."""
+    under_way: int = 0
+    """How many jobs it has, within whatever."""
 
 
 class Overseer:
@@ -103,11 +108,15 @@ class Overseer:
         capacity: int = DEFAULT_CAPACITY,
         pick: Pick | None = None,
         interceptors: Sequence[Interceptor] = (),
+        meter: NodeMeter | None = None,
     ) -> None:
         self.graph = MessageGraph(subsystems)
         self.leaves = ActiveLeaves()
         self._clock, self._random, self._journal = clock, random, journal
         self._executor = executor
+        self._meter = meter or NodeMeter()
+        self._meter.declare(*metrics.BUS_METRICS, *(each for s in subsystems for each in s.metrics))
+        self._meter.read_from(self._readings)
         self._capacity = capacity
         self._pick = pick
         self._interceptors = interceptors
@@ -153,6 +162,17 @@ class Overseer:
             (seat.subsystem, seat.queue, {leaf: len(jobs) for leaf, jobs in seat.jobs.items()})
             for seat in self._seats
         ]
+
+    def _readings(self) -> Iterator[Reading]:
+        yield metrics.RELAYED.of(sum(seat.stats.received for seat in self._seats))
+        yield metrics.ACTIVE_LEAVES.of(len(self.leaves.all))
+        for seat in self._seats:
+            name = seat.subsystem.name
+            yield metrics.MESSAGES.of(seat.stats.received, name)
+            yield metrics.QUEUE.of(len(seat.queue), name)
+            yield metrics.LONGEST_QUEUE.of(seat.stats.longest, name)
+            yield metrics.JOBS.of(seat.under_way, name)
+            yield from seat.subsystem.readings()
 
     def send(self, message: Message) -> None:
         """Put a message on the bus from beside it: block authorship, consensus."""
@@ -201,12 +221,15 @@ class Overseer:
     def _give(self, signals: Sequence[OverseerSignal]) -> None:
         """Each signal reaches every subsystem before anything else is routed (A67)."""
         for signal in signals:
+            if isinstance(signal, StartWork):
+                self._meter.count(metrics.ACTIVATED)
             for seat in self._seats:
                 try:
                     seat.subsystem.on_signal(signal)
                 except Exception as error:
                     raise SubsystemFailed(seat.subsystem.name) from error
             if isinstance(signal, StopWork):
+                self._meter.count(metrics.DEACTIVATED)
                 for seat in self._seats:
                     if (jobs := seat.jobs.pop(signal.relay_parent, None)) is not None:
                         jobs.end()
@@ -310,6 +333,7 @@ class Overseer:
         job: Callable[[], Awaitable[None]],
         reply: Reply[Any] | None,
     ) -> None:
+        seat.under_way += 1
         try:
             await (job() if scope is None else scope.run(job))
         except Unanswered:
@@ -317,6 +341,7 @@ class Overseer:
         except Exception as error:
             raise SubsystemFailed(seat.subsystem.name) from error
         finally:
+            seat.under_way -= 1
             if reply is not None:
                 reply.drop()
 
@@ -331,6 +356,7 @@ class _Hands:
         self.random: Random = overseer._random
         self.journal: Journal = overseer._journal
         self.executor: Executor = overseer._executor
+        self.meter: NodeMeter = overseer._meter
 
     async def ask(self, request: Request[T]) -> T:
         self.send(request)

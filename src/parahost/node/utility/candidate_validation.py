@@ -6,6 +6,7 @@ does leaves it undecided.
 
 from __future__ import annotations
 
+from parahost.metrics.metric import Counter, Histogram
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import (
     CandidateInvalid,
@@ -15,12 +16,36 @@ from parahost.node.messages.utility import (
     ValidationOutcome,
 )
 from parahost.node.overseer import Subsystem
-from parahost.ports import Failed, Undecided, ValidationHost, Verifier
+from parahost.ports import ExecutionOutcome, Failed, Undecided, ValidationHost, Verifier
 from parahost.primitives.acceptance import AcceptanceCriteria, refusal
 from parahost.primitives.candidates import CandidateCommitments, ValidationParams, ValidationResult
 from parahost.primitives.compression import BadCompression, maybe_decompress
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+VALIDATION_REQUESTS = Counter(
+    "polkadot_parachain_validation_requests_total",
+    "Candidates that were judged.",
+    ("validity",),
+    (("valid",), ("invalid",), ("validation failure",)),
+)
+EXECUTION_TIME = Histogram(
+    "polkadot_pvf_execution_time",
+    "Seconds that a validation function has run.",
+    bounds=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 12),
+)
+PREPARATION_TIME = Histogram(
+    "polkadot_pvf_preparation_time",
+    "Seconds that a candidate has waited for its code to be prepared, where it was not.",
+    bounds=(0.1, 0.5, 1, 2, 3, 10, 20, 30, 60, 120, 240, 360, 480),
+)
+ENQUEUED = Counter("polkadot_pvf_execute_enqueued", "Executions that were asked for.")
+FINISHED = Counter("polkadot_pvf_execute_finished", "Executions that have ended.")
+_VALIDITY = {
+    CandidateValid: "valid",
+    CandidateInvalid: "invalid",
+    CandidateUndecided: "validation failure",
+}
 
 
 def check_before_execution(request: ValidateCandidate, verifier: Verifier) -> str | None:
@@ -87,6 +112,7 @@ class CandidateValidation(Subsystem):
 
     name = "candidate-validation"
     receives = (ValidateCandidate,)
+    metrics = (VALIDATION_REQUESTS, EXECUTION_TIME, PREPARATION_TIME, ENQUEUED, FINISHED)
 
     def __init__(self, host: ValidationHost, verifier: Verifier) -> None:
         self._host = host
@@ -97,7 +123,9 @@ class CandidateValidation(Subsystem):
         request = message
 
         async def validate() -> None:
-            request.reply.answer(await self._judge(request))
+            outcome = await self._judge(request)
+            self.ctx.meter.count(VALIDATION_REQUESTS, _VALIDITY[type(outcome)])
+            request.reply.answer(outcome)
 
         self.ctx.spawn(None, validate, "validate candidate")
 
@@ -116,9 +144,20 @@ class CandidateValidation(Subsystem):
             data.relay_parent_number,
             data.relay_parent_storage_root,
         )
-        outcome = await self._host.execute(request.code, encode(params), request.kind)
+        outcome = await self._execute(request, encode(params))
         if isinstance(outcome, Undecided):
             return CandidateUndecided(outcome.reason)
         if isinstance(outcome, Failed):
             return CandidateInvalid(outcome.reason)
         return judge_result(request, outcome.result)
+
+    async def _execute(self, request: ValidateCandidate, params: bytes) -> ExecutionOutcome:
+        meter = self.ctx.meter
+        meter.count(ENQUEUED)
+        outcome = await self._host.execute(request.code, params, request.kind)
+        meter.count(FINISHED)
+        if not isinstance(outcome, Undecided):
+            meter.observe(EXECUTION_TIME, outcome.execute_ms / 1000)
+            if outcome.prepare_ms:
+                meter.observe(PREPARATION_TIME, outcome.prepare_ms / 1000)
+        return outcome

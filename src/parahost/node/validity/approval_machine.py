@@ -108,6 +108,11 @@ class ApprovalMachine:
     def knows(self, block: Hash) -> bool:
         return block in self._blocks
 
+    @property
+    def unapproved(self) -> int:
+        """Candidates in blocks that are not final that do not have the checks that they need."""
+        return sum(not checking.is_approved for checking in self._checkings.values())
+
     def candidate(self, place: CandidatePlace) -> IncludedCandidate:
         """The candidate at a place that is not forgotten."""
         return self._checkings[place].record

@@ -7,7 +7,7 @@ also brings the final candidates that the chain has not accepted yet.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ import trio
 from parahost.approval.criteria import OwnAssignment, certify, own_assignments
 from parahost.consensus.babe.epochs import BabeParameters
 from parahost.consensus.grandpa.alarms import Alarms
+from parahost.metrics.metric import Counter, Gauge, Reading
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
@@ -82,6 +83,21 @@ from parahost.runtime import api
 from parahost.runtime.parachains.validity import MAX_CHECKED
 from parahost.runtime.parachains.windows import CandidateKey
 
+APPROVALS = Counter(
+    "polkadot_parachain_approvals_produced_total",
+    "Own checks that have ended; with success, and an approval signed, or why not.",
+    ("status",),
+    (("success",), ("invalid",), ("unavailable",), ("internal error",)),
+)
+UNAPPROVED = Gauge(
+    "polkadot_parachain_approval_unapproved_candidates_in_unfinalized_chain",
+    "Candidates in blocks that are not final, without the checks that they need.",
+)
+_STATUS = {
+    CheckVerdict.INVALID: "invalid",
+    CheckVerdict.UNAVAILABLE: "unavailable",
+    CheckVerdict.UNDECIDED: "internal error",
+}
 MAX_UNREAD = 4096
 """How far back blocks are read that came unnoticed: those that are not final, after a start."""
 
@@ -102,6 +118,7 @@ class ApprovalVoting(Subsystem):
         IssueVote,
         ApprovalsMoved,
     )
+    metrics = (APPROVALS, UNAPPROVED)
 
     def __init__(
         self,
@@ -299,6 +316,8 @@ class ApprovalVoting(Subsystem):
             verdict = (await self.ctx.ask(asked)).verdict
         except Unanswered:
             verdict = CheckVerdict.UNDECIDED
+        if verdict in _STATUS:
+            self.ctx.meter.count(APPROVALS, _STATUS[verdict])
         self._handle(CandidateChecked(wanted.key, verdict))
 
     def _sign(self, wanted: SignApproval) -> None:
@@ -316,9 +335,13 @@ class ApprovalVoting(Subsystem):
         else:
             approval = Approval(wanted.me, ValidatorSignature(H512(signature)))
             self._own_checks.keep(wanted.key, approval)
+            self.ctx.meter.count(APPROVALS, "success")
         self._handle(OwnApprovalSigned(wanted.key, approval))
 
     # What one sees
+
+    def readings(self) -> Iterable[Reading]:
+        return (UNAPPROVED.of(self._machine.unapproved),)
 
     def _record(self, event: str, place: CandidatePlace, validator: ValidatorIndex) -> None:
         record = self._machine.candidate(place)

@@ -8,10 +8,11 @@ its time or its peers, is in a verdict (D34).
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
+from parahost.metrics.metric import Gauge, Reading
 from parahost.node.messages.availability import RecoverAvailableData, RecoveryFailure
 from parahost.node.messages.base import Message, Reply, Unanswered
 from parahost.node.messages.utility import (
@@ -37,6 +38,9 @@ a gigabyte. The others wait in the order in which they came."""
 OUTCOMES_KEPT = 4096
 """Verdicts that stay known: those of 200 cores, 20 blocks long."""
 
+WAITING = Gauge("parahost_checks_waiting", "Candidates that wait to be checked.")
+UNDER_WAY = Gauge("parahost_checks_under_way", "Candidates that are being checked.")
+
 CheckKey = tuple[SessionIndex, CandidateHash]
 
 
@@ -50,6 +54,7 @@ class CandidateChecking(Subsystem):
         RecoverAvailableData,
         ValidateCandidate,
     )
+    metrics = (WAITING, UNDER_WAY)
 
     def __init__(self) -> None:
         self._asking: dict[CheckKey, list[Reply[CheckOutcome]]] = {}
@@ -77,6 +82,9 @@ class CandidateChecking(Subsystem):
         while self._waiting and self._under_way < CHECKS_AT_ONCE:
             self._under_way += 1
             self.ctx.spawn(None, partial(self._serve, self._waiting.popleft()), "check candidate")
+
+    def readings(self) -> Iterable[Reading]:
+        return WAITING.of(len(self._waiting)), UNDER_WAY.of(self._under_way)
 
     # Jobs
 

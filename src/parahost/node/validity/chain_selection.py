@@ -9,13 +9,14 @@ final is never reverted: then the paras freeze, and the operator is told.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 import trio
 
 from parahost.consensus.grandpa import BlockRef
+from parahost.metrics.metric import Gauge, Reading
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
 from parahost.node.messages.validity import (
@@ -32,6 +33,15 @@ from parahost.primitives.basic import BlockNumber, CandidateHash, Hash, block_at
 from parahost.primitives.header import Header
 from parahost.runtime import api
 from parahost.runtime.storage import State
+
+APPROVAL_LAG = Gauge(
+    "polkadot_parachain_approval_checking_finality_lag",
+    "How many blocks behind the best one this node's votes on finality stop for lack of checks.",
+)
+DISPUTE_LAG = Gauge(
+    "polkadot_parachain_disputes_finality_lag",
+    "How many blocks behind the best one they stop, disputes counted too.",
+)
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +94,7 @@ class ChainSelection(Subsystem):
     name = "chain-selection"
     receives = (ApprovalsMoved, DisputeMoved)
     sends: ClassVar[tuple[type[Message], ...]] = (ApprovedAncestor, UndisputedChain)
+    metrics = (APPROVAL_LAG, DISPUTE_LAG)
 
     def __init__(
         self,
@@ -131,6 +142,13 @@ class ChainSelection(Subsystem):
         if self._viability.note(key, towards_invalid=moved.towards_invalid):
             self._consequences.reconsider_forks()
             self._look_at_finality()
+
+    def readings(self) -> Iterable[Reading]:
+        best = self._chain.best.number
+        return (
+            APPROVAL_LAG.of(max(best - self._approved.number, 0)),
+            DISPUTE_LAG.of(max(best - self._limit.block.number, 0)),
+        )
 
     # Jobs
 
