@@ -229,6 +229,44 @@ def test_a_lack_of_data_is_no_vote_and_is_tried_again() -> None:
     assert node.machine.next_due() is None
 
 
+def test_what_is_tried_again_is_not_due_until_it_has_failed_again() -> None:
+    node = Node(finds={})
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE))
+    node.finds = None
+    node.wait(CHECK_AGAIN_S)
+    assert len(node.checked()) == 2 and node.machine.next_due() is None
+    node.wait(1)
+    node.take(Checked(key_of(ONE), None))
+    assert node.machine.next_due() == node.now + 2 * CHECK_AGAIN_S
+
+
+def test_what_nobody_wants_any_more_is_not_due() -> None:
+    """A vote of an earlier life of this validator comes with a block."""
+    node = Node(finds={})
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE))
+    node.take(VotesInBlock(key_of(ONE), (vouches(ONE, OWN),)))
+    assert node.machine.next_due() is None
+    node.wait(CHECK_AGAIN_S)
+    assert len(node.checked()) == 1
+
+
+def test_what_is_due_waits_for_room() -> None:
+    fillers = [receipt(each) for each in range(20, 20 + MAX_CHECKS)]
+    node = Node(finds={})
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE))
+    node.finds = None
+    for each in fillers:
+        node.include(each, backs(each, 0))
+        node.take(contested(each))
+    node.wait(CHECK_AGAIN_S)
+    assert node.machine.next_due() is None and len(node.checked()) == 1 + MAX_CHECKS
+    node.take(Checked(key_of(fillers[0]), True))
+    assert node.checked()[-1] == key_of(ONE)
+
+
 def test_what_is_neither_confirmed_nor_included_is_not_checked() -> None:
     node = Node(finds={key_of(ONE): True})
     node.take(contested(ONE))

@@ -167,7 +167,9 @@ class Disk:
 
 
 class Node:
-    """Drives a machine. ``finds`` says what checks find, by candidate; nothing else is found."""
+    """Drives a machine. ``finds`` says what checks find, by candidate; nothing else is found, and
+    without it checks stay under way. What is due is done when its time comes, or waits for an
+    input: else a driver would not come to rest."""
 
     def __init__(
         self,
@@ -190,11 +192,18 @@ class Node:
 
     def take(self, event: DisputeInput) -> VotesVerdict | None:
         """Hand an input in and do what follows; gives the verdict on what was brought."""
-        return self._do(self.machine.handle(event, self.now))
+        verdict = self._do(self.machine.handle(event, self.now))
+        self._is_at_rest()
+        return verdict
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
         self._do(self.machine.advance(self.now))
+        self._is_at_rest()
+
+    def _is_at_rest(self) -> None:
+        due = self.machine.next_due()
+        assert due is None or due > self.now
 
     def include(self, made: CandidateReceipt, *statements: SignedDisputeStatement) -> None:
         """A block of some fork has included the candidate, with that backing."""

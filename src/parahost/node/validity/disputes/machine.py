@@ -151,8 +151,10 @@ class DisputeMachine:
         return self._given()
 
     def next_due(self) -> float | None:
-        """When to :meth:`advance` at the latest."""
-        return self._participation.next_due()
+        """When to :meth:`advance` at the latest; what is due now it does, or waits for an input."""
+        return self._participation.next_due(
+            lambda key: key in self._disputes and self._wants_check(self._disputes[key])
+        )
 
     def _given(self) -> Sequence[DisputeEffect]:
         given, self._out = self._out, []
@@ -370,10 +372,13 @@ class DisputeMachine:
 
     def _wanting_check(self) -> Iterator[tuple[Rank, Dispute]]:
         for dispute in self._disputes.values():
-            confirmed = self.is_confirmed(dispute)
-            is_worth_it = dispute.is_disputed() and (confirmed or dispute.is_included)
-            if is_worth_it and dispute.receipt is not None and self._may_speak(dispute):
-                yield rank(dispute, confirmed=confirmed), dispute
+            if self._wants_check(dispute):
+                yield rank(dispute, confirmed=self.is_confirmed(dispute)), dispute
+
+    def _wants_check(self, dispute: Dispute) -> bool:
+        is_worth_it = dispute.is_included or self.is_confirmed(dispute)
+        is_known = dispute.receipt is not None
+        return dispute.is_disputed() and is_worth_it and is_known and self._may_speak(dispute)
 
     def _check_next(self, now: float) -> None:
         while self._participation.has_room:

@@ -6,7 +6,7 @@ few say; then the older before the newer. What is neither is not checked: it may
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -77,6 +77,14 @@ class Participation:
         """Nobody wants it any more. If a check is under way, its end is awaited."""
         self._failed.pop(key, None)
 
-    def next_due(self) -> float | None:
-        """When something that failed may be tried again."""
-        return min((failure.again_at for failure in self._failed.values()), default=None)
+    def next_due(self, wants_check: Callable[[CandidateKey], bool]) -> float | None:
+        """When something that failed, and is wanted still, is tried again. What is under way is not
+        due, and nothing is while there is no room: the end of a check is heard of."""
+        if not self.has_room:
+            return None
+        waiting = (
+            failure.again_at
+            for key, failure in self._failed.items()
+            if key not in self._under_way and wants_check(key)
+        )
+        return min(waiting, default=None)
