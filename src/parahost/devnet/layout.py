@@ -15,7 +15,7 @@ from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
 from parahost.primitives.basic import PeerId
 from parahost.process.base_path import BasePath
-from parahost.runtime.development import collator_uri, session_uris
+from parahost.runtime.development import collator_uri, validator_uris
 from parahost.validation import confinement
 
 
@@ -126,7 +126,7 @@ def collator_name(para: ParachainSpec) -> str:
 def _uris(seat: Seat) -> Iterable[tuple[KeyType, str]]:
     match seat.role:
         case Role.VALIDATOR:
-            yield from session_uris(seat.name).items()
+            yield from validator_uris(seat.name).items()
         case Role.COLLATOR:
             yield KeyType.COLLATOR, collator_uri(seat.name)
         case Role.FULL:

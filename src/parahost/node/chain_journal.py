@@ -25,6 +25,11 @@ from parahost.runtime.parachains.disputes import (
     DisputeTimedOut,
     Frozen,
 )
+from parahost.runtime.parachains.remote_disputes import (
+    RemoteCandidateAvailable,
+    RemoteCandidateUnavailable,
+    RemoteDisputeBrought,
+)
 from parahost.runtime.parachains.windows import CandidateKey
 from parahost.runtime.slashing import ValidatorPunished
 from parahost.runtime.storage import State
@@ -97,6 +102,12 @@ def _verdict(event: RuntimeEvent, state: State) -> tuple[str, dict[str, object]]
         case DisputeTimedOut(session, candidate):
             key = session, candidate
             return "chain.dispute_timed_out", _named(key) | _votes(state, key)
+        case RemoteDisputeBrought(session, candidate):
+            return "chain.disputed_remotely", _named((session, candidate))
+        case RemoteCandidateAvailable(session, candidate):
+            return "chain.remote_available", _named((session, candidate))
+        case RemoteCandidateUnavailable(session, candidate):
+            return "chain.remote_unavailable", _named((session, candidate))
         case Frozen(to):
             return "chain.frozen", {"to": to}
         case ValidatorPunished():

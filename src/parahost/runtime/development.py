@@ -53,6 +53,17 @@ def session_uris(name: str) -> dict[KeyType, str]:
     }
 
 
+def account_uri(name: str) -> str:
+    """The secret URI of a validator's account."""
+    return f"//{name}"
+
+
+def validator_uris(name: str) -> dict[KeyType, str]:
+    """The secret URIs of all that a validator signs with: its session keys, and its account, which
+    pays when it disputes what only another fork has included (A59)."""
+    return session_uris(name) | {KeyType.ACCOUNT: account_uri(name)}
+
+
 def collator_uri(name: str) -> str:
     """The secret URI of a collator's key."""
     return f"//{name}//coll"
@@ -69,7 +80,7 @@ def local_validator(name: str) -> Validator:
         babe=BabeId(public[KeyType.BABE]),
         para_validator=ValidatorId(public[KeyType.PARACHAIN]),
     )
-    return Validator(account_of(f"//{name}"), keys)
+    return Validator(account_of(account_uri(name)), keys)
 
 
 def account_of(uri: str) -> AccountId:

@@ -20,10 +20,10 @@ from parahost.runtime.development import (
     collator_uri,
     endowments,
     local_validator,
-    session_uris,
     stakes,
     sudo_account,
     validator_name,
+    validator_uris,
 )
 from parahost.runtime.genesis import GenesisConfig
 from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
@@ -154,7 +154,9 @@ def plan_network(shape: Shape) -> NetworkPlan:
     chains, threads = specs[: shape.parachains], specs[shape.parachains :]
     names = [validator_name(index) for index in range(shape.validators)]
     validators = [
-        NodePlan(name, Role.VALIDATOR, node_identity(name).peer, tuple(session_uris(name).items()))
+        NodePlan(
+            name, Role.VALIDATOR, node_identity(name).peer, tuple(validator_uris(name).items())
+        )
         for name in names
     ]
     collators = [

@@ -1,0 +1,164 @@
+"""Disputes on a fork where the candidate never appeared, brought there by a transaction (A59)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+
+from parahost.crypto import sr25519
+from parahost.node.node import Node
+from parahost.ports import KeyType
+from parahost.primitives.basic import (
+    H256,
+    H512,
+    U32,
+    BlockNumber,
+    CoreIndex,
+    ValidatorIndex,
+    ValidatorSignature,
+)
+from parahost.primitives.disputes import (
+    BackingSeconded,
+    DisputeStatement,
+    ExplicitInvalidVote,
+    SignedDisputeStatement,
+    VoteInvalid,
+    VoteValid,
+    vote_payload,
+)
+from parahost.primitives.header import Header
+from parahost.primitives.remote_disputes import RemoteDispute
+from parahost.runtime import api
+from parahost.runtime.development import (
+    STAKE,
+    VALIDITY,
+    account_uri,
+    session_uris,
+    validator_name,
+)
+from parahost.runtime.parachains.remote_disputes import DisputeRemotely
+from parahost.runtime.storage import State
+from parahost.simulation import (
+    InvalidCollator,
+    Scenario,
+    Shape,
+    Simulation,
+    VotesLate,
+    VouchesBlindly,
+    plan,
+)
+from tests.simulation.hearing import Hearing, call_signed
+
+GROUP = ("validator-3", "validator-4")
+"""All of one group of 7 validators for 3 parachains, until the first session ends."""
+SLOW = "validator-5"
+
+
+@pytest.mark.guide("A59", "A60", "A61", "A65")
+def test_what_nobody_has_decided_goes_on_where_the_candidate_never_was() -> None:
+    """The group keeps silent in the dispute of what it has backed, and somebody honest is slow: so
+    there is no supermajority while the others build on a fork without the candidate."""
+    scenario = Scenario(
+        shape=Shape(validators=7, parachains=3),
+        blocks=9,
+        adversaries=(
+            InvalidCollator(who=("collator-2001",)),
+            VouchesBlindly(who=GROUP),
+            VotesLate(who=GROUP, late_s=600.0),
+        ),
+    )
+    simulation = Simulation(scenario, 1)
+    slow = VotesLate(who=(SLOW,), late_s=25.0).conspire(simulation)
+    simulation.nodes[SLOW].alterations.append(slow)
+    heard = Hearing(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    (brought,) = heard.of("chain.disputed_remotely", "validator-1")
+    candidate = brought.fields["candidate"]
+    best = {block.hash for block in simulation.record.best().ancestry()}
+    including = {each.fields["block"] for each in heard.of("chain.included", candidate=candidate)}
+    assert including and not including & best
+    course = ("chain.disputed_remotely", "chain.remote_available", "chain.dispute_concluded")
+    steps = [heard.of(step, "validator-1", candidate=candidate) for step in course]
+    assert all(each.fields["block"] in best for step in steps for each in step)
+    numbers = [int(str(step[0].fields["number"])) for step in steps]
+    assert numbers == sorted(set(numbers)), "one after another"
+    assert steps[-1][0].fields["outcome"] == "invalid"
+    assert len(str(steps[-1][0].fields["invalid"]).split(",")) == 5, "the slow one too"
+    stakes = outcome.statistics["stakes"]
+    assert {name for name, left in stakes.items() if left == 0} == set(GROUP)
+    assert sum(stakes.values()) == 5 * STAKE
+
+
+@pytest.mark.guide("A59", "A60")
+def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One liar signs the backing of a candidate that never was, as all of its group, and another
+    disputes it: nobody else votes, and finality goes on."""
+    short = replace(VALIDITY, remote_availability_period=BlockNumber(U32(4)))
+    monkeypatch.setattr(plan, "VALIDITY", short)
+    shape = Shape(validators=4, parachains=3)
+    simulation = Simulation(Scenario(shape=shape, blocks=9), 1)
+    made: list[RemoteDispute] = []
+
+    async def dispute(node: Node) -> None:
+        while not api.included_candidates(state := node.chain.state(node.chain.best_hash)):
+            await trio.sleep(0.5)
+        invention, disputer = _invention(state, node.chain.best)
+        made.append(invention)
+        node.submit(call_signed(node, DisputeRemotely(invention), disputer))
+
+    simulation.nodes["validator-1"].alterations.append(lambda build: build.jobs.append(dispute))
+    heard = Hearing(simulation)
+    outcome = simulation.run()
+    candidate = made[0].receipt.hash()
+    (brought,) = heard.of("chain.disputed_remotely", "validator-2", candidate=candidate)
+    (given_up,) = heard.of("chain.remote_unavailable", "validator-2", candidate=candidate)
+    assert given_up.fields["number"] == int(str(brought.fields["number"])) + 4
+    voters = {each.fields["validator"] for each in heard.of("dispute.vote", candidate=candidate)}
+    assert voters == {validator for _, validator, _ in made[0].statements}, "nobody else votes"
+    (punished,) = heard.of("chain.punished", "validator-2")
+    assert punished.fields["misconduct"] == "disputed_unavailable"
+    assert punished.fields["lost"] == STAKE // 100
+    assert sum(outcome.statistics["stakes"].values()) == 4 * STAKE - STAKE // 100
+    assert outcome.statistics["finalized"] >= 6
+    wrong = {name for name, verdict in outcome.verdicts.items() if verdict != "ok"}
+    assert wrong == {"no_honest_slashed"}, "whose key it is passes for honest"
+
+
+def _invention(state: State, header: Header) -> tuple[RemoteDispute, str]:
+    """A candidate that never was, which says that one validator has backed it and another disputes
+    it; and that one's account."""
+    included = api.included_candidates(state)[0]
+    descriptor = replace(included.receipt.descriptor, pov_hash=H256(bytes(32)))
+    receipt = replace(included.receipt, descriptor=descriptor)
+    info = api.session_info(state, included.session)
+    assert info is not None
+    (backer,) = next(members for members in info.groups if len(members) == 1)
+    disputer = next(ValidatorIndex(U32(index)) for index in range(4) if index != backer)
+    names = [_name_of(key) for key in info.validators]
+
+    def signed(statement: DisputeStatement, validator: ValidatorIndex) -> SignedDisputeStatement:
+        payload = vote_payload(statement, receipt.hash(), included.session)
+        assert payload is not None
+        made = sr25519.sign(_para_key(names[validator]), payload)
+        return statement, validator, ValidatorSignature(H512(made))
+
+    statements = (
+        signed(VoteValid(BackingSeconded(descriptor.relay_parent)), backer),
+        signed(VoteInvalid(ExplicitInvalidVote()), disputer),
+    )
+    invention = RemoteDispute(
+        receipt, included.session, CoreIndex(U32(0)), header, None, statements
+    )
+    return invention, account_uri(names[disputer])
+
+
+def _name_of(public: bytes) -> str:
+    names = map(validator_name, range(4))
+    return next(name for name in names if _para_key(name).public == public)
+
+
+def _para_key(name: str) -> sr25519.Keypair:
+    return sr25519.Keypair.from_uri(session_uris(name)[KeyType.PARACHAIN])
