@@ -28,7 +28,7 @@ from parahost.primitives.statements import (
     statement_payload,
 )
 from parahost.runtime.contradictions import ReportContradiction
-from parahost.runtime.errors import UnprovenReport
+from parahost.runtime.errors import KnownDeed, UnprovenReport
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.offences import OffenceReported
 from parahost.runtime.session import SESSIONS_KEPT
@@ -69,8 +69,9 @@ def test_a_contradiction_costs_a_tenth_of_the_stake_once(proof: Contradiction) -
     assert stake(chain, NAMES[OFFENDER]) == STAKE * 9 // 10
     assert any(isinstance(event, OffenceReported) for event in chain.events())
     turned = replace(proof, first=proof.second, second=proof.first)
-    for again in (proof, turned):
-        with pytest.raises(UnprovenReport):
+    unsigned = replace(proof.second, signature=ValidatorSignature(H512(bytes(64))))
+    for again in (proof, turned, replace(proof, second=unsigned)):
+        with pytest.raises(KnownDeed):
             chain.step(inherent(ReportContradiction(again)))
 
 

@@ -22,7 +22,7 @@ from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime, Seal
 from parahost.primitives.scale import encode
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
-from parahost.runtime.errors import DisabledAuthor, UnprovenReport
+from parahost.runtime.errors import DisabledAuthor, KnownDeed, UnprovenReport
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.offences import OffenceKind, OffenceReported, Report
@@ -125,6 +125,20 @@ def test_a_deed_is_reported_once_whatever_the_proof(chain: Chain) -> None:
         chain.runtime.validate_transaction(chain.state, chain.header, other_proof)
     with pytest.raises(UnprovenReport, match="known already"):
         chain.builder().apply(other_proof)
+
+
+def test_of_a_known_deed_no_signature_is_looked_at(chain: Chain) -> None:
+    """Reports of what is known come again and again: they cost a look into the state."""
+    other = signed_vote(vote(3))
+    unsealed = header(2, sealed_by="Alice")
+    chain.step(inherent(ReportBabeEquivocation(two_blocks())))
+    chain.step(inherent(ReportGrandpaEquivocation(two_votes(vote(1), vote(2)))))
+    for report in (
+        ReportBabeEquivocation(two_blocks(header(1), unsealed)),
+        ReportGrandpaEquivocation(replace(two_votes(vote(1), vote(2)), second_signature=other)),
+    ):
+        with pytest.raises(KnownDeed):
+            chain.builder().apply(inherent(report))
 
 
 @pytest.mark.parametrize(

@@ -254,25 +254,28 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         :raises BadEquivocationProof: when they prove none.
         :raises UnknownOffender: when the author is no validator of a known session.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises AlreadyReported: when the deed is known, whatever they prove.
         """
         kept = SESSIONS_KEPT * self.epoch_duration.get(store)
         if proof.slot + kept < self.current_epoch_start(store):
             raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} epochs ago")
         if proof.first_header.hash() == proof.second_header.hash():
             raise BadEquivocationProof("the headers are the same")
-        for header in (proof.first_header, proof.second_header):
-            self._check_authored(header, proof.offender, proof.slot)
         found = self._session.session_of_key(store, BABE_KEY, proof.offender)
         if found is None:
             raise UnknownOffender(proof.offender)
         session_index, validator = found
-        return Offence(
+        offence = Offence(
             OffenceKind.BABE_EQUIVOCATION,
             session_index,
             validator.account,
             proof.offender,
             proof.slot.to_bytes(8, "little"),
         )
+        self._offences.refuse_known(store, offence)
+        for header in (proof.first_header, proof.second_header):
+            self._check_authored(header, proof.offender, proof.slot)
+        return offence
 
     def foreign_story(
         self, store: Reader, session: SessionIndex, header: Header

@@ -75,6 +75,7 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
         :raises BadContradictionProof: when they prove none.
         :raises UnknownContradictor: when nobody knows the validator.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises AlreadyReported: when the deed is known, whatever they prove.
         """
         session, index = proof.context.session_index, proof.first.validator_index
         if session + SESSIONS_KEPT < self._session.index(store):
@@ -85,14 +86,16 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
         if validators is None or index >= len(validators):
             raise UnknownContradictor(session, index)
         key = validators[index].keys.para_validator
-        for signed in (proof.first, proof.second):
-            if not self._verifier.sr25519(key, signed.payload(proof.context), signed.signature):
-                raise BadContradictionProof(f"a statement is not signed by {key.hex()}")
         about = b"" if isinstance(proof, DoubleVote) else proof.first.statement.candidate_hash()
-        return Offence(
+        offence = Offence(
             OffenceKind.STATEMENT_CONTRADICTION,
             session,
             validators[index].account,
             key,
             proof.context.parent_hash + about,
         )
+        self._offences.refuse_known(store, offence)
+        for signed in (proof.first, proof.second):
+            if not self._verifier.sr25519(key, signed.payload(proof.context), signed.signature):
+                raise BadContradictionProof(f"a statement is not signed by {key.hex()}")
+        return offence

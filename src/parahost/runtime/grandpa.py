@@ -128,6 +128,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         :raises BadVoteProof: when they prove none.
         :raises UnknownVoter: when the voter is no validator of a known session.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises AlreadyReported: when the deed is known, whatever they prove.
         """
         if type(proof.first) is not type(proof.second):
             raise BadVoteProof("the votes are of different stages")
@@ -138,6 +139,18 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         in_office = self.set_id_session.get(store, proof.set_id)
         if in_office is None or in_office + SESSIONS_KEPT < self._session.index(store):
             raise TooLongAgo(f"voters {proof.set_id} left more than {SESSIONS_KEPT} sessions ago")
+        found = self._session.session_of_key(store, GRANDPA_KEY, proof.offender)
+        if found is None:
+            raise UnknownVoter(proof.offender)
+        session_index, validator = found
+        offence = Offence(
+            OffenceKind.GRANDPA_EQUIVOCATION,
+            session_index,
+            validator.account,
+            proof.offender,
+            proof.set_id.to_bytes(8, "little") + proof.round.to_bytes(8, "little"),
+        )
+        self._offences.refuse_known(store, offence)
         for vote, signature in (
             (proof.first, proof.first_signature),
             (proof.second, proof.second_signature),
@@ -145,17 +158,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
             payload = grandpa_payload(encode(vote, GrandpaMessage), proof.round, proof.set_id)
             if not self._verifier.ed25519(proof.offender, payload, signature):
                 raise BadVoteProof(f"a vote is not signed by {proof.offender.hex()}")
-        found = self._session.session_of_key(store, GRANDPA_KEY, proof.offender)
-        if found is None:
-            raise UnknownVoter(proof.offender)
-        session_index, validator = found
-        return Offence(
-            OffenceKind.GRANDPA_EQUIVOCATION,
-            session_index,
-            validator.account,
-            proof.offender,
-            proof.set_id.to_bytes(8, "little") + proof.round.to_bytes(8, "little"),
-        )
+        return offence
 
 
 def grandpa_authorities(validators: Validators) -> GrandpaAuthorities:

@@ -107,16 +107,20 @@ class Offences(Module, pallet=Pallet(8, "Offences")):
 
     # Routines
 
-    def is_known(self, store: Reader, offence: Offence) -> bool:
-        return self.reports.contains(store, offence.id())
+    def refuse_known(self, store: Reader, offence: Offence) -> None:
+        """What is known needs no proof: to be asked before signatures are looked at.
+
+        :raises AlreadyReported: when the deed is kept already.
+        """
+        if self.reports.contains(store, offence.id()):
+            raise AlreadyReported(offence)
 
     def report(self, store: Overlay, offence: Offence) -> None:
         """Keep an offence whose proof has been checked, and punish the offender.
 
         :raises AlreadyReported: when it is kept already.
         """
-        if self.is_known(store, offence):
-            raise AlreadyReported(offence)
+        self.refuse_known(store, offence)
         report = Report(offence, self._system.block_number(store))
         self.reports.put(store, offence.id(), report)
         self._system.deposit_event(store, OffenceReported(_NAMES[offence.kind], offence.time_slot))

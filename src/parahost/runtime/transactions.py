@@ -29,7 +29,7 @@ from parahost.runtime.extrinsic import (
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.module import RuntimeCall, name_of
 from parahost.runtime.modules import AUTHORS_CALLS, Modules
-from parahost.runtime.offences import Offence
+from parahost.runtime.offences import AlreadyReported, Offence
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Reader
 from parahost.runtime.system import BLOCK_HASH_COUNT
@@ -131,23 +131,22 @@ class TransactionChecks:
         """The deed that a report proves, if nobody has reported it yet.
 
         :raises UnsignedNotAllowed: when the call is no report.
-        :raises UnprovenReport: when it proves nothing new.
+        :raises KnownDeed: when the deed is known; no signature has been looked at.
+        :raises UnprovenReport: when it proves nothing.
         """
         modules = self._modules
         try:
             if isinstance(call, ReportBabeEquivocation):
-                offence = modules.babe.offence_of(store, call.proof)
-            elif isinstance(call, ReportGrandpaEquivocation):
-                offence = modules.grandpa.offence_of(store, call.proof)
-            elif isinstance(call, ReportContradiction):
-                offence = modules.contradictions.offence_of(store, call.proof)
-            else:
-                raise UnsignedNotAllowed(f"{name_of(call)} needs a signature")
+                return modules.babe.offence_of(store, call.proof)
+            if isinstance(call, ReportGrandpaEquivocation):
+                return modules.grandpa.offence_of(store, call.proof)
+            if isinstance(call, ReportContradiction):
+                return modules.contradictions.offence_of(store, call.proof)
+            raise UnsignedNotAllowed(f"{name_of(call)} needs a signature")
+        except AlreadyReported as error:
+            raise KnownDeed(str(error)) from error
         except DispatchError as error:
             raise UnprovenReport(str(error)) from error
-        if modules.offences.is_known(store, offence):
-            raise KnownDeed(f"the deed of {offence.offender.hex()} is known already")
-        return offence
 
     def _genesis_hash(self, store: Reader) -> Hash:
         genesis = self._modules.system.block_hash(store, GENESIS)

@@ -17,6 +17,8 @@ from parahost.primitives.header import BABE_ENGINE, Block, Consensus, Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import CandidateValidityDisagreement, MisbehaviorReport
 from parahost.runtime import inherents
+from parahost.runtime.contradictions import ReportContradiction
+from parahost.runtime.extrinsic import inherent, open_envelope
 from parahost.runtime.parachains.approvals import CandidateAccepted
 from parahost.runtime.parachains.sanitize import NO_CHECKS
 from parahost.runtime.parachains.validity import NoteChecks
@@ -235,6 +237,19 @@ async def test_contradictions_are_brought_to_the_chain_and_cost_their_author() -
     assert len(made.extrinsics) == 5, "two inherents, two reports, a transaction"
     chain.state = chain.execute(made).state
     assert stake(chain, NAMES[OFFENDER]) == STAKE * 9 // 10 * 9 // 10
+
+
+async def test_what_this_fork_knows_is_not_reported_again() -> None:
+    """The node keeps reports for other forks; here nobody is told of them."""
+    chain = Chain(STAKED)
+    chain.step(inherent(ReportContradiction(BOTH_WAYS)))
+    chain.step(slot=chain.next_slot(2))  # the next slot is not the offender's
+    made = await proposed(chain, misbehavior=(BOTH_WAYS, TWO_SECONDED), journal=Silence())
+    assert made is not None
+    reported = [open_envelope(extrinsic).call() for extrinsic in made.extrinsics]
+    assert [call.proof for call in reported if isinstance(call, ReportContradiction)] == [
+        TWO_SECONDED
+    ]
 
 
 @pytest.mark.guide("A104")

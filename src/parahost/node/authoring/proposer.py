@@ -30,7 +30,13 @@ from parahost.primitives.misbehavior import (
 from parahost.runtime import inherents
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.contradictions import ReportContradiction
-from parahost.runtime.errors import BlockTooHeavy, BodyTooLong, InvalidBlock, InvalidTransaction
+from parahost.runtime.errors import (
+    BlockTooHeavy,
+    BodyTooLong,
+    InvalidBlock,
+    InvalidTransaction,
+    KnownDeed,
+)
 from parahost.runtime.executive import BlockBuilder, Runtime
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
@@ -158,6 +164,8 @@ class BlockProposer:
                 unfit += 1
                 if unfit == MAX_UNFIT:
                     return
+            except KnownDeed:  # this fork has punished it; another may have to
+                continue
             except (InvalidTransaction, InvalidBlock) as why:
                 self._journal.record("author.extrinsic_skipped", reason=str(why))
 
