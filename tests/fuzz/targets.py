@@ -12,6 +12,8 @@ import zstandard
 
 from parahost import erasure
 from parahost.erasure import ErasureError
+from parahost.node.gossip import Acceptance
+from parahost.node.validity.approval_rules import ApprovalGossip, ApprovalMessage, read
 from parahost.node.validity.disputes.effects import AnswerVotes, VotesBrought
 from parahost.node.validity.disputes.machine import DisputeMachine
 from parahost.node.validity.disputes.wire import DisputeRequest, TakeVotes
@@ -39,6 +41,7 @@ from parahost.validation.wasm.stack_limit import limit_stack
 from tests.fuzz import connections
 from tests.fuzz.forms import damaged, form_of
 from tests.fuzz.target import Broken, Draw, Refused, Target
+from tests.node.validity import test_approval_rules as checking
 from tests.node.validity.disputes import world as disputing
 from tests.primitives.test_bounds import read_types
 from tests.verifying import VERIFIER
@@ -51,6 +54,10 @@ HONEST = TakeVotes(
     disputing.SESSION,
     (disputing.denies(ONE, 2), disputing.backs(ONE, 0), disputing.approves(ONE, 3)),
 )
+CHECKS: list[ApprovalMessage] = [
+    *(checking.assignment(who) for who in range(1, checking.VALIDATORS)),
+    *(checking.check(who) for who in range(1, checking.VALIDATORS)),
+]
 VALIDATORS = 5
 CHUNKS = erasure.encode(b"what is to be available", VALIDATORS)
 ROOT, PROOFS = erasure.root_and_proofs(CHUNKS)
@@ -77,6 +84,7 @@ def _of_the_chain() -> Iterator[Target]:
     yield Target("chunk", _chunk, _verify, (ScaleDecodeError, Refused))
     yield Target("recovery", _available_data, _recover, (ScaleDecodeError, ErasureError))
     yield Target("dispute votes", _dispute_votes, _judge_votes, (ScaleDecodeError, Refused))
+    yield Target("checks", _checks, _judge_checks, (ScaleDecodeError, Refused))
     yield Target("zstd", _like(compressed), _decompress, (BadCompression,))
     adder = bytes(example_code("adder"))
     yield Target("wasm", _like(adder), _instrument, (MalformedModule, StructureExceeded))
@@ -198,6 +206,33 @@ def _judge_votes(data: bytes) -> None:
         raise Refused
     if request.receipt != ONE or not set(request.statements) <= set(HONEST.statements):
         raise Broken("dispute votes: what nobody has signed is taken")
+
+
+# Checks
+
+
+def _checks(random: Random) -> bytes:
+    """What checkers say of one block; or something of that form."""
+    if random.random() < 0.2:
+        return damaged(random, form_of(random, shape_of(ApprovalGossip)))
+    said = random.sample(CHECKS, random.randrange(1, 4))
+    return damaged(random, encode(ApprovalGossip(checking.A.parent_hash, tuple(said))))
+
+
+def _judge_checks(data: bytes) -> None:
+    """Only what was drawn and signed is news, wherever the damage is."""
+    _, items = read(data)
+    rules = checking.rules(now_ms=checking.LATE)
+    verdicts = [(item.content, rules.judge(item)) for item in items]
+    for _, verdict in verdicts:
+        earned = 0 if verdict.change is None else verdict.change.value
+        if earned == 0 or (verdict.acceptance is Acceptance.ACCEPT) != (earned > 0):
+            raise Broken("checks: a refusal costs nothing")
+    taken = [said for said, verdict in verdicts if verdict.acceptance is Acceptance.ACCEPT]
+    if not taken:
+        raise Refused
+    if not all(said in CHECKS for said in taken):
+        raise Broken("checks: what nobody has signed is taken")
 
 
 # Code
