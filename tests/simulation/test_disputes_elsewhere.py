@@ -59,9 +59,10 @@ SLOW = "validator-5"
 @pytest.mark.guide("A59", "A60", "A61", "A65")
 def test_what_nobody_has_decided_goes_on_where_the_candidate_never_was() -> None:
     """The group keeps silent in the dispute of what it has backed, and somebody honest is slow: so
-    there is no supermajority while the others build on a fork without the candidate."""
+    there is no supermajority while the others build on a fork without the candidate, into the next
+    session."""
     scenario = Scenario(
-        shape=Shape(validators=7, parachains=3),
+        shape=Shape(validators=7, parachains=3, epoch_slots=4),
         blocks=9,
         adversaries=(
             InvalidCollator(who=("collator-2001",)),
