@@ -74,8 +74,9 @@ async def test_a_new_block_reaches_everybody_over_others(
 
 
 async def test_a_node_that_was_away_for_hundreds_of_blocks_is_back_with_finality(
-    long_line: list[Block], autojump_clock: MockClock
+    long_line: list[Block], autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "parahost.chain.sync")
     async with wire() as net:
         nodes = [start(net, name, open_chain()) for name in "abc"]
         for node in nodes:
@@ -89,6 +90,9 @@ async def test_a_node_that_was_away_for_hundreds_of_blocks_is_back_with_finality
         await until(lambda: late.chain.best == long_line[399].header)
         await until(lambda: late.chain.finalized.number == 400)
         assert not late.port.reports
+        first, *_, last = [record.getMessage() for record in caplog.records]
+        assert first.startswith("catching up: at 0, ") and first.endswith(" says 400")
+        assert last.startswith("catching up: got to 400 with ")
         helped = [node for node in nodes if node.chain.justification(nodes[0].chain.best_hash)]
         assert len(helped) == 3
         nodes[1].chain.import_block(long_line[400])

@@ -168,6 +168,14 @@ def test_a_devnet_base_path_of_another_network(capsys: pytest.CaptureFixture[str
     assert refused(DEVNET, capsys).startswith("net: another network lives there; start it with")
 
 
+def test_a_collator_without_its_key(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--role", "collator", "--parachain", "adder", "--para-id", "2000")
+    assert refused((*NODE, "--chain", "spec.json", *options), capsys) == (
+        "a collator signs with its collator key, and there is none in base/keystore:"
+        " `parahost keys insert --base-path base --purpose collator -`"
+    )
+
+
 def test_a_node_key_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
     Path("base").mkdir()
     Path("base/node-key").write_text("secret")

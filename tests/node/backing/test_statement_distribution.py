@@ -535,6 +535,15 @@ async def test_whoever_sees_a_contradiction_tells_all() -> None:
         await stage.say(*from_peer(P, first, second))
         assert all(proofs_told(stage, PeerId(name)) == [proof] for name in names)
         assert proofs_told(stage, late) == [], "it does not work on the head"
+        assert stage.told("statement.contradiction") == [
+            {
+                "relay_parent": RELAY_PARENT,
+                "candidate": B.hash(),
+                "other": A.hash(),
+                "validator": 0,
+                "kind": "DoubleVote",
+            }
+        ]
         await stage.say(*from_peer(P, invalid(0, A)))
         assert proofs_told(stage, PeerId(names[0])) == [proof], "once"
 

@@ -316,9 +316,16 @@ class Stage:
         return [message for message in self.neighbours.heard if isinstance(message, kind)]
 
     def journal(self) -> list[str]:
+        return self._events().names()
+
+    def told(self, event: str) -> list[dict[str, object]]:
+        """The fields of each record of an event."""
+        return [fields for name, fields in self._events().events if name == event]
+
+    def _events(self) -> ListJournal:
         journal = self.overseer._journal
         assert isinstance(journal, ListJournal)
-        return journal.names()
+        return journal
 
 
 @asynccontextmanager
