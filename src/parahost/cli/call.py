@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -63,7 +63,7 @@ def make(
 ) -> None:
     """Send the call, or tell what would be sent."""
     if sudo:
-        call = as_sudo(chain, call)
+        call = chain.as_root(call)
     extrinsic = chain.signed(call, signer, tip=tip)
     chain.check(extrinsic)
     if dry_run:
@@ -86,9 +86,3 @@ def make(
             "events": [{each.name: each.fields} for each in found.events],
         }
     )
-
-
-def as_sudo(chain: ChainClient, call: bytes) -> bytes:
-    """The call that has governance make a call."""
-    inner: Any = chain.codec.decode(chain.metadata.calls_type, call)
-    return chain.codec.encode_call("Sudo", "sudo", [inner])

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from parahost.cli import devnet_ctl
 from parahost.cli.default_command import RunsByDefault
 from parahost.cli.failure import BadInput
 from parahost.devnet.condition import UntilCondition
@@ -18,6 +19,7 @@ app = typer.Typer(
     help="A local network of processes. `parahost devnet [OPTIONS]` is short for `parahost devnet"
     " run`, whose --help tells the options.",
 )
+app.add_typer(devnet_ctl.app, name="ctl")
 
 
 @app.command()

@@ -196,6 +196,11 @@ class ChainClient:
         )
         return sign(self.metadata, call, signer, promises)
 
+    def as_root(self, call: bytes) -> bytes:
+        """The call that has governance make a call."""
+        inner: Any = self.codec.decode(self.metadata.calls_type, call)
+        return self.codec.encode_call("Sudo", "sudo", [inner])
+
     def check(self, extrinsic: Extrinsic) -> None:
         """Whether the next block could have the extrinsic.
 

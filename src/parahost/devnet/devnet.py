@@ -15,7 +15,10 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from parahost.devnet.condition import UntilCondition
+from parahost.devnet.control import DevnetControl
+from parahost.devnet.control_socket import ControlSocket
 from parahost.devnet.launcher import Launcher
+from parahost.devnet.layout import PlannedNode
 from parahost.devnet.observer import Observer
 from parahost.devnet.opening import opening_lines
 from parahost.devnet.plan import Plan
@@ -86,6 +89,8 @@ class Devnet:
         self.processes = NodeProcesses(plan.commands, launcher, self._tell)
         self._live = False
         self._told: list[str] = []
+        self._control = DevnetControl(plan, self.processes, self.observer, self._follow)
+        self._socket = ControlSocket(plan.root, self._control.handle)
         if plan.continued:
             self.observer.recall(self._earlier(plan))
         for line in opening_lines(plan):
@@ -103,6 +108,7 @@ class Devnet:
         async with trio.open_nursery() as nursery:
             await nursery.start(self._stop_on_signal)
             await nursery.start(self.processes.run)
+            await nursery.start(self._socket.run)
             status, why = await self._watch(until, timeout_s)
             nursery.cancel_scope.cancel()
         self._hear()
@@ -179,6 +185,13 @@ class Devnet:
             self._told.append(line)
         else:
             self._console.print(line, highlight=False, soft_wrap=True)
+
+    def _follow(self, node: PlannedNode) -> None:
+        """A node comes later."""
+        para = node.seat.para
+        self.observer.add(node.name, None if para is None else (int(para.id), para.name))
+        self._logs[node.name] = node.log
+        self._tails[node.name] = JournalTail(node.log)
 
     def _hear(self) -> None:
         _hear(self.observer, self._tails)

@@ -89,6 +89,7 @@ class Layout:
 
     def _node(self, seat: Seat, place: _Place) -> PlannedNode:
         base = BasePath(self._root / seat.name)
+        base.development.unlink(missing_ok=True)
         for key_type, uri in _uris(seat):
             KeyDirectory(base.keystore).insert(key_type, uri)
         return PlannedNode(

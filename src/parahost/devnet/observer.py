@@ -215,6 +215,12 @@ class Observer:
         for name, node in self.nodes.items():
             node.best, node.final = earlier.nodes[name].best, earlier.nodes[name].final
 
+    def add(self, node: str, para: tuple[int, str] | None) -> None:
+        """A node comes later, perhaps with a para that nobody has collated for."""
+        self.nodes.setdefault(node, NodePicture())
+        if para is not None:
+            self.paras.setdefault(para[0], ParaPicture(para[1]))
+
     def candidate(self, hash_: str) -> Candidate | None:
         """What is known of a candidate of late."""
         return self._candidates.get(hash_)

@@ -7,7 +7,7 @@ network goes on where it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -130,7 +130,7 @@ def make_plan(options: DevnetOptions, ports: PortClaims) -> Plan:
         root,
         tuple(node for node in nodes if node not in by_hand),
         tuple(by_hand),
-        {int(para.id): Path(para.source).stem for para in options.paras},
+        {int(para.id): para.name for para in _paras(nodes)},
         earlier is not None,
         layout,
         file,
@@ -143,6 +143,13 @@ def _seats(options: DevnetOptions) -> Iterator[Seat]:
         yield Seat(validator_name(index), Role.VALIDATOR)
     for para in options.paras:
         yield Seat(collator_name(para), Role.COLLATOR, para)
+
+
+def _paras(nodes: Iterable[PlannedNode]) -> Iterator[ParachainSpec]:
+    """Those that have collators, in the order of these."""
+    for node in nodes:
+        if node.seat.para is not None:
+            yield node.seat.para
 
 
 def _seat(added: AddedNode) -> Seat:

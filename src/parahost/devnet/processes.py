@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,10 +71,32 @@ class Broken:
     bad_input: bool
 
 
+class NodeState(StrEnum):
+    """What a node's process does."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DOWN = "down"
+    """It was killed, and waits to be started."""
+
+
 @dataclass(slots=True)
 class _Managed:
+    """``asked``: the launcher was asked to start it, and has not answered. ``wanted``: it is
+    started again when it ends. ``lives``: how many processes it has had. ``by_order``: somebody
+    looks after it, so that the devnet goes on when it cannot run; ``why`` not."""
+
     command: NodeCommand
     pid: int | None = None
+    asked: bool = False
+    wanted: bool = True
+    lives: int = 0
+    last_pid: int = 0
+    paused: bool = False
+    by_order: bool = False
+    why: str = ""
+    changed: trio.Event = field(default_factory=trio.Event)
     since: float = 0.0
     restarts: int = 0
     failures: int = 0
@@ -84,6 +107,31 @@ class _Managed:
     @property
     def used(self) -> ProcessUsage:
         return self.earlier + self.now
+
+    @property
+    def state(self) -> NodeState:
+        if self.pid is not None:
+            return NodeState.PAUSED if self.paused else NodeState.RUNNING
+        return NodeState.STARTING if self.wanted else NodeState.DOWN
+
+    def runs_as(self, pid: int | None) -> None:
+        """It has another process now, or none."""
+        self.pid, self.asked, self.paused = pid, False, False
+        if pid is not None:
+            self.lives, self.last_pid = self.lives + 1, pid
+        self.changed.set()
+        self.changed = trio.Event()
+
+    async def until_gone(self, pid: int) -> None:
+        """Wait until that is not its process any more."""
+        while self.pid == pid:
+            await self.changed.wait()
+
+    async def until_lived(self, lives: int) -> int:
+        """Wait until it has had one more process than those, be it gone already; gives it."""
+        while self.lives <= lives:
+            await self.changed.wait()
+        return self.last_pid
 
     def sample(self) -> None:
         """Look at what its processes use now."""
@@ -146,6 +194,61 @@ class NodeProcesses:
             for name, node in self._nodes.items()
         }
 
+    # By order
+
+    def state(self, name: str) -> NodeState:
+        """What the node's process does now."""
+        return self._nodes[name].state
+
+    def why_down(self, name: str) -> str:
+        """Why the node cannot run; empty when it was killed, or runs."""
+        return self._nodes[name].why
+
+    async def add(self, command: NodeCommand) -> None:
+        """Start one more node; returns when it has its process."""
+        node = self._nodes[command.name] = _Managed(command, by_order=True)
+        await self._start(node)
+        await node.until_lived(0)
+
+    def pause(self, name: str) -> None:
+        """Let a running node stand still."""
+        node = self._nodes[name]
+        if node.pid is not None:
+            node.paused = True
+            _signal(node.pid, signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a paused node go on."""
+        node = self._nodes[name]
+        if node.pid is not None:
+            node.paused = False
+            _signal(node.pid, signal.SIGCONT)
+
+    async def kill(self, name: str) -> None:
+        """End a node as a crash does; it stays down until it is started again."""
+        node = self._nodes[name]
+        node.wanted = False
+        if (pid := node.pid) is not None:
+            _signal(pid, signal.SIGKILL)
+            await node.until_gone(pid)
+
+    async def restart(self, name: str) -> int:
+        """End a node if it runs, and start it; returns its new process."""
+        node = self._nodes[name]
+        node.wanted = node.by_order = True
+        node.failures, node.why = 0, ""
+        lives = node.lives
+        if (pid := node.pid) is not None:
+            _signal(pid, signal.SIGTERM)
+            _signal(pid, signal.SIGCONT)
+            with trio.move_on_after(GRACE_S):
+                await node.until_gone(pid)
+            if node.pid == pid:
+                _signal(pid, signal.SIGKILL)
+                await node.until_gone(pid)
+        await self._start(node)
+        return await node.until_lived(lives)
+
     # Starting and watching
 
     async def _watch(self) -> None:
@@ -153,7 +256,7 @@ class NodeProcesses:
         with self._watching:
             while not self._ending:
                 async with trio.open_nursery() as starts:
-                    for node in self._nodes.values():
+                    for node in [*self._nodes.values()]:
                         await self._start(node)
                     async for event in self._launcher.events():
                         if isinstance(event, NodeStarted):
@@ -164,11 +267,18 @@ class NodeProcesses:
                 self._on_zygote_gone()
 
     async def _start(self, node: _Managed) -> None:
+        """Unless it has its process, or is to have none."""
+        if not node.wanted or node.asked or node.pid is not None:
+            return
+        node.asked = True
         await self._launcher.start(node.command.name, node.command.argv, node.command.output)
 
     def _on_started(self, node: _Managed, pid: int) -> None:
-        node.pid, node.since = pid, time.monotonic()
-        if self._ending:
+        node.since = time.monotonic()
+        node.runs_as(pid)
+        if not node.wanted:
+            _signal(pid, signal.SIGKILL)
+        elif self._ending:
             _signal(pid, signal.SIGTERM)
 
     def _on_exited(self, starts: trio.Nursery, pid: int, status: int) -> None:
@@ -177,8 +287,16 @@ class NodeProcesses:
         if self._ending:
             return
         name, how = node.command.name, _how(status)
-        if self._count_failure(node, status):
-            self._tell(f"{name} ended with {how}")
+        if not node.wanted:
+            self._tell(f"{name} ended with {how}, as it was told, and stays down")
+            return
+        if (broken := self._count_failure(node, status)) is not None:
+            node.wanted, node.why = False, broken.why
+            if node.by_order:
+                self._tell(f"{name} stays down: {broken.why}")
+            else:
+                self._tell(f"{name} ended with {how}")
+                self.broken = self.broken or broken
             return
         self._tell(f"{name} ended with {how}; it is started again")
         node.restarts += 1
@@ -189,26 +307,24 @@ class NodeProcesses:
 
         starts.start_soon(restart)
 
-    def _count_failure(self, node: _Managed, status: int) -> bool:
-        """Whether the node is broken."""
+    def _count_failure(self, node: _Managed, status: int) -> Broken | None:
+        """Why the node is broken, if it is."""
         command = node.command
         if status == BAD_INPUT:
-            why = _last_words(command.output)
-            self.broken = self.broken or Broken(command.name, why, bad_input=True)
-            return True
+            return Broken(command.name, _last_words(command.output), bad_input=True)
         if status == 0 or -status in _ASKED_TO_END:
-            return False
+            return None
         lasted = time.monotonic() - node.since
         node.failures = node.failures + 1 if lasted < STABLE_S else 1
         if node.failures < MAX_RESTARTS:
-            return False
+            return None
         why = f"it failed {node.failures} times in a row; {command.output} says why"
-        self.broken = self.broken or Broken(command.name, why, bad_input=False)
-        return True
+        return Broken(command.name, why, bad_input=False)
 
     def _on_zygote_gone(self) -> None:
         """Its nodes were killed with it."""
         for node in self._nodes.values():
+            node.asked = False
             if node.pid is not None:
                 self._is_gone(node)
                 node.restarts += 1
@@ -218,7 +334,7 @@ class NodeProcesses:
             self._launcher = Launcher()
 
     def _is_gone(self, node: _Managed) -> None:
-        node.pid = None
+        node.runs_as(None)
         node.earlier, node.now = node.used, ProcessUsage()
         if all(other.pid is None for other in self._nodes.values()):
             self._all_gone.set()
@@ -231,6 +347,7 @@ class NodeProcesses:
         self.sample()
         self._all_gone = trio.Event()
         self._signal_all(signal.SIGTERM)
+        self._signal_all(signal.SIGCONT)
         with trio.move_on_after(GRACE_S):
             if any(node.pid is not None for node in self._nodes.values()):
                 await self._all_gone.wait()

@@ -71,6 +71,11 @@ class ParachainSpec:
     genesis_head: HeadData
     search_path: Path | None
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return Path(self.source).stem
+
     def make_collator(self) -> Collator:
         """:raises BadCollator: when the module has changed since the spec was read."""
         return load_collator(self.collator, self.args, self.search_path)

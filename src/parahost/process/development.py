@@ -15,7 +15,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import trio
 
@@ -23,7 +23,9 @@ from parahost.ports import Journal
 from parahost.primitives.basic import PeerId
 from parahost.primitives.errors import InputError
 from parahost.process.system import SkewedClock
-from parahost.runtime.chain_spec import ChainSpec
+
+if TYPE_CHECKING:
+    from parahost.runtime.chain_spec import ChainSpec
 
 LOOK_S: Final = 0.25
 _MAX_FILE_BYTES: Final = 1024 * 1024
