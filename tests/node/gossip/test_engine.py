@@ -98,6 +98,23 @@ async def test_who_lacks_what_an_item_depends_on_is_told_that_first() -> None:
         assert reached >= RELAY_FANOUT * len(checks)
 
 
+async def test_who_lacks_what_an_item_depends_on_gets_both_in_one_message() -> None:
+    async with checking(P, Q, R) as node:
+        topic = node.open(1)
+        for peer in (P, Q):
+            await node.view(peer, topic)
+        await node.hear(P, topic, assigned(0, 5))
+        await node.hear(Q, topic, assigned(0, 6))
+        before = {peer: len(node.messages(peer)) for peer in (P, Q)}
+        await node.publish(topic, approved(0, 5, 6))
+        for peer in (P, Q):
+            (message,) = node.messages(peer)[before[peer] :]
+            assert message[1][-1] == approved(0, 5, 6)
+            told = {check for _, check in node.told(peer)}
+            own = assigned(0, 5 if peer == P else 6)
+            assert told == {assigned(0, 5), assigned(0, 6), approved(0, 5, 6)} - {own}
+
+
 async def test_who_comes_late_gets_in_order_and_in_few_messages_what_it_lacks() -> None:
     async with checking(P, Q) as node:
         topic = node.open(1)

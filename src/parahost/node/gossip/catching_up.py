@@ -43,7 +43,8 @@ class CatchingUp:
             while self._behind:
                 await ctx.room()
                 self._serve_one()
-                await trio.lowlevel.checkpoint()  # others' turn
+                if self._behind:
+                    await trio.lowlevel.checkpoint()  # others' turn
 
     def _serve_one(self) -> None:
         (peer, topic), (first, end) = next(iter(self._behind.items()))

@@ -245,11 +245,15 @@ class Gossip(Generic[C, F]):
         self._tell(topic, item, few)
 
     def _tell(self, topic: Topic[C, F], item: GossipItem[C], peers: Sequence[PeerId]) -> None:
-        """Send an item, and before it what it depends on to those who lack that."""
-        for subject in item.depends_on:
-            ignorant = [p for p in peers if subject not in topic.knows(p).introduced]
-            self._send(topic, (topic.introductions[subject],), ignorant)
-        self._send(topic, (item,), peers)
+        """Send an item; who lacks what it depends on gets that too, before it in one message."""
+        lacking: dict[tuple[Hashable, ...], list[PeerId]] = {}
+        for peer in peers:
+            known = topic.knows(peer).introduced
+            missing = tuple(subject for subject in item.depends_on if subject not in known)
+            lacking.setdefault(missing, []).append(peer)
+        for missing, ignorant in lacking.items():
+            needed = (topic.introductions[subject] for subject in missing)
+            self._send(topic, (*needed, item), ignorant)
 
     def _send(
         self, topic: Topic[C, F], items: Sequence[GossipItem[C]], peers: Sequence[PeerId]
