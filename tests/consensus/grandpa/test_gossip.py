@@ -37,6 +37,7 @@ from parahost.consensus.grandpa.validity import (
 from parahost.consensus.grandpa.voters import VoterSet
 from parahost.consensus.grandpa.votes import RoundState, RoundVotes, commit_of
 from parahost.crypto import ed25519
+from parahost.ports.network import ObservedRole
 from parahost.primitives.basic import (
     H256,
     H512,
@@ -304,7 +305,7 @@ class Sends:
             pause_s=PAUSE,
         )
         for name, view in peers.items():
-            self.gossip.connected(PeerId(name))
+            self.gossip.connected(PeerId(name), ObservedRole.AUTHORITY)
             self.gossip.heard(PeerId(name), neighbour(*view), 0.0)
         self.gossip.authorities_are(list(self.gossip.peers))
         self.sent.clear()
@@ -322,7 +323,7 @@ class Sends:
 def test_votes_go_to_those_who_take_them_once() -> None:
     views = {"same": (1, 5, 10), "next": (1, 6, 10), "far": (1, 7, 10), "old": (1, 4, 10)}
     world = Sends(views | {"set": (2, 5, 10)})
-    world.gossip.connected(PeerId("silent"))
+    world.gossip.connected(PeerId("silent"), ObservedRole.AUTHORITY)
     world.sent.clear()
     world.gossip.add_vote(1, 5, b"vote", None, MANY)
     assert world.receivers() == ["same", "next"]
@@ -337,6 +338,28 @@ def test_votes_go_to_those_who_take_them_once() -> None:
     assert world.receivers() == []
     world.gossip.heard(PeerId("silent"), neighbour(1, 5, 10), 1.0 + PAUSE)
     assert world.receivers() == ["silent"]
+
+
+def test_a_collator_is_told_what_is_final_and_nothing_of_rounds(tree: Tree, rounds: Rounds) -> None:
+    commit = CommitMessage(U64(5), U64(1), compact(rounds.current.votes.commit(ref(MAIN[3]))))
+    world, collator = Sends({"p": (1, 5, 4)}), PeerId("collator")
+    world.gossip.connected(collator, ObservedRole.COLLATOR)
+    assert world.receivers() == []
+    world.gossip.add_vote(1, 5, b"ours", None, MANY)
+    assert world.receivers() == ["p"]
+    world.gossip.add_vote(1, 5, b"theirs", PeerId("p"), MANY)
+    world.gossip.heard(collator, neighbour(1, 5, 3), 1.0)
+    assert world.receivers() == []
+    world.gossip.pass_on_commit(commit)
+    assert world.receivers() == ["collator"]
+    world.commits[1] = commit
+    world.gossip.heard(collator, neighbour(1, 5, 3), 1.0 + PAUSE)
+    assert world.receivers() == ["collator"], "it says the same again: it has lost the commit"
+    world.gossip.move(VoterView(U64(1), U64(6), BlockNumber(U32(11))))
+    assert world.receivers() == ["p"]
+    world.gossip.disconnected(collator)
+    world.gossip.announce()
+    assert world.receivers() == ["p"]
 
 
 def test_votes_of_others_are_passed_on_to_a_few() -> None:
@@ -364,11 +387,13 @@ def test_where_all_voters_are_connected_few_pass_a_vote_on() -> None:
     world.gossip.add_vote(1, 5, b"the mesh has a hole", PeerId("p7"), 21)
     receivers = world.receivers()
     assert len(set(receivers)) == RELAY_FANOUT and not {"p3", "p7"} & set(receivers)
-    world.gossip.connected(PeerId("stranger"))  # in its stead, but it does not count
+    world.gossip.connected(
+        PeerId("stranger"), ObservedRole.AUTHORITY
+    )  # in its stead, but it does not count
     world.receivers()
     world.gossip.add_vote(1, 5, b"still", PeerId("p7"), 21)
     assert len(set(world.receivers())) == RELAY_FANOUT
-    world.gossip.connected(PeerId("p3"))
+    world.gossip.connected(PeerId("p3"), ObservedRole.AUTHORITY)
     world.receivers()
     world.gossip.add_vote(1, 5, b"full again", PeerId("p7"), 21)
     assert len(world.receivers()) <= 1

@@ -4,6 +4,9 @@ Votes go to the peers whose view says that they run the vote's round or have jus
 commits to those who have not finalised as much; both once. Who casts a vote sends it to all such
 peers; who passes it on, to a few of them. A peer that says twice in a row that it is where it was
 is taken to have lost what it was sent: it gets everything again.
+
+A collator gets commits alone, and is not told of rounds either: it needs to know what is final, and
+not how that is agreed on.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from parahost.consensus.grandpa.validity import (
     judge_neighbour,
 )
 from parahost.ports import Random
+from parahost.ports.network import ObservedRole
 from parahost.primitives.basic import U8, PeerId
 from parahost.primitives.scale import encode
 
@@ -47,7 +51,8 @@ class GrandpaGossip:
         pause_s: float,
     ) -> None:
         self.peers: dict[PeerId, PeerRecord] = {}
-        self._order: list[PeerId] = []
+        self._in_rounds: list[PeerId] = []
+        """Those who are told of votes and rounds, in the order in which they came."""
         self._authorities = frozenset[PeerId]()
         self._authorities_connected = 0
         self.view = view
@@ -65,17 +70,19 @@ class GrandpaGossip:
         self._authorities = frozenset(peers)
         self._authorities_connected = sum(peer in self._authorities for peer in self.peers)
 
-    def connected(self, peer: PeerId) -> None:
-        self.peers[peer] = PeerRecord()
-        self._order.append(peer)
+    def connected(self, peer: PeerId, role: ObservedRole) -> None:
+        self.peers[peer] = PeerRecord(follows=role is ObservedRole.COLLATOR)
         self._authorities_connected += peer in self._authorities
-        self._emit(Send([peer], self._neighbour_packet()))
+        if role is not ObservedRole.COLLATOR:
+            self._in_rounds.append(peer)
+            self._emit(Send([peer], self._neighbour_packet()))
 
     def disconnected(self, peer: PeerId) -> None:
         record = self.peers.pop(peer, None)
         if record is not None:
             self._authorities_connected -= peer in self._authorities
-            self._order.remove(peer)
+            if not record.follows:
+                self._in_rounds.remove(peer)
 
     def move(self, view: VoterView) -> None:
         """We are elsewhere now: forget what is over, and tell the peers."""
@@ -84,8 +91,8 @@ class GrandpaGossip:
         self.announce()
 
     def announce(self) -> None:
-        """Tell all peers where we are."""
-        self._emit(Send(list(self.peers), self._neighbour_packet()))
+        """Tell where we are."""
+        self._emit(Send(list(self._in_rounds), self._neighbour_packet()))
 
     def has(self, payload: bytes, source: PeerId) -> bool:
         """Whether the vote message has been taken before; notes that its source has it too."""
@@ -114,10 +121,10 @@ class GrandpaGossip:
             )
 
         if source is None:
-            ready = [peer for peer in self.peers if lacks(peer)]
+            ready = [peer for peer in self._in_rounds if lacks(peer)]
         else:
             fanout = relay_fanout(self._random, self._authorities_connected, voters)
-            ready = a_few(self._random, self._order, fanout, lacks) if fanout else []
+            ready = a_few(self._random, self._in_rounds, fanout, lacks) if fanout else []
         for peer in ready:
             self._mark(peer, key, payload)
         if ready:
@@ -160,11 +167,12 @@ class GrandpaGossip:
         if stuck:
             record.sent.clear()
             record.commit_sent = (-1, -1)
-        news = [view.round - 1, view.round] if stuck or record.view is None else [view.round]
+        is_new = stuck or record.view is None
         record.view, record.viewed_at = view, now
         record.sent = {key: sent for key, sent in record.sent.items() if _in_reach(view, key)}
-        for round_number in news:
-            self._send_votes(peer, record, (view.set_id, round_number))
+        if not record.follows:
+            for round_number in [view.round - 1, view.round] if is_new else [view.round]:
+                self._send_votes(peer, record, (view.set_id, round_number))
         if self.held is None:
             self._send_commit(peer, record, view)
         return verdict

@@ -114,8 +114,8 @@ class GrandpaMachine:
             case Notification(peer, _, payload):
                 if peer in self._gossip.peers:
                     self._blame(peer, self._receive(peer, payload, now))
-            case PeerConnected(peer):
-                self._gossip.connected(peer)
+            case PeerConnected(peer, role):
+                self._gossip.connected(peer, role)
             case PeerDisconnected(peer):
                 self._gossip.disconnected(peer)
                 self._catching_up.answered(peer)  # who is gone owes nothing

@@ -82,6 +82,8 @@ class VoterView:
 class PeerRecord:
     """What is known of a peer. Times are the node's clock's, in seconds."""
 
+    follows: bool = False
+    """Whether it follows finality by commits alone: votes and rounds are not for it."""
     view: VoterView | None = None
     viewed_at: float = float("-inf")
     asked_us_at: float = float("-inf")
