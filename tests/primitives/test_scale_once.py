@@ -14,6 +14,7 @@ from parahost.primitives.scale import (
     decode,
     decode_once,
     encode,
+    read_once,
 )
 from parahost.primitives.scale.once import LONG_BYTES, SHORT_BYTES
 
@@ -63,6 +64,24 @@ def test_it_can_be_turned_off() -> None:
     remember_results(False)
     assert decode_once(Message, data) == decode_once(Message, data)
     assert decode_once(Message, data) is not decode_once(Message, data)
+
+
+def test_a_protocol_reads_a_message_once() -> None:
+    read: list[bytes] = []
+
+    @read_once
+    def first_byte(payload: bytes) -> int:
+        read.append(payload)
+        return payload[0]
+
+    for length, times in ((1, 1), (SHORT_BYTES + 1, 1), (LONG_BYTES + 1, 2)):
+        read.clear()
+        assert [first_byte(b"\x07" * length) for _ in range(2)] == [7, 7]
+        assert len(read) == times
+    remember_results(False)
+    read.clear()
+    assert [first_byte(b"\x07") for _ in range(2)] == [7, 7]
+    assert len(read) == 2
 
 
 def test_a_function_that_remembers() -> None:

@@ -20,7 +20,7 @@ from parahost.node.session import ChildSession
 from parahost.ports import Verifier
 from parahost.primitives.availability import SignedAvailabilityBitfield
 from parahost.primitives.basic import Hash
-from parahost.primitives.scale import MaxLen, decode_once, encode
+from parahost.primitives.scale import MaxLen, decode, encode, read_once
 from parahost.primitives.values import dataclass
 
 COST_WRONG_LENGTH = ReputationChange(-50, "a bitfield that has not one bit for each core")
@@ -39,10 +39,11 @@ def item_of(signed: SignedAvailabilityBitfield) -> GossipItem[SignedAvailability
     return GossipItem(signed.validator_index, signed, is_relayed=bool(signed.bitfield.count()))
 
 
-def read(payload: bytes) -> tuple[Hash, list[GossipItem[SignedAvailabilityBitfield]]]:
+@read_once
+def read(payload: bytes) -> tuple[Hash, tuple[GossipItem[SignedAvailabilityBitfield], ...]]:
     """:raises ScaleDecodeError: when it is no message of this protocol."""
-    gossip: BitfieldGossip = decode_once(BitfieldGossip, payload)
-    return gossip.relay_parent, [item_of(signed) for signed in gossip.bitfields]
+    gossip: BitfieldGossip = decode(BitfieldGossip, payload)
+    return gossip.relay_parent, tuple(map(item_of, gossip.bitfields))
 
 
 def messages(

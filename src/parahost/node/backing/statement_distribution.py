@@ -36,15 +36,16 @@ from parahost.node.session import ChildSession
 from parahost.ports import Verifier
 from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorIndex
 from parahost.primitives.misbehavior import Contradiction
-from parahost.primitives.scale import ScaleEncodeError, encode
+from parahost.primitives.scale import ScaleEncodeError, encode, read_once
 from parahost.primitives.statements import Invalid, Seconded, SignedStatement
 
 OnHeard = Callable[[ChildSession, ValidatorIndex, CandidateHash], None]
 
 
-def _read(payload: bytes) -> tuple[Hash, list[GossipItem[StatementMessage]]]:
+@read_once
+def _read(payload: bytes) -> tuple[Hash, tuple[GossipItem[StatementMessage], ...]]:
     relay_parent, said = read(payload)
-    return relay_parent, [item_of(each) for each in said]
+    return relay_parent, tuple(map(item_of, said))
 
 
 REMEMBERED_SHARED = 256

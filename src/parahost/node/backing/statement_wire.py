@@ -16,7 +16,14 @@ from parahost.primitives.basic import CandidateHash, Hash, ValidatorIndex, Valid
 from parahost.primitives.candidates import CandidateCommitments, CandidateReceipt
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.limits import MAX_COMMITMENTS_BYTES
-from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode_once, encode, variant
+from parahost.primitives.scale import (
+    MaxLen,
+    ScaleDecodeError,
+    decode,
+    decode_once,
+    encode,
+    variant,
+)
 from parahost.primitives.statements import (
     Invalid,
     Seconded,
@@ -124,6 +131,6 @@ def read(payload: bytes) -> tuple[Hash, tuple[StatementMessage, ...]]:
 
     :raises ScaleDecodeError: when it is none.
     """
-    gossip: StatementGossip = decode_once(StatementGossip, payload)
+    gossip: StatementGossip = decode(StatementGossip, payload)
     said = (gossip,) if isinstance(gossip, ContradictionProof) else gossip.statements
     return gossip.relay_parent, said

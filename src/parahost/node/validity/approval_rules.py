@@ -28,7 +28,7 @@ from parahost.ports import Verifier
 from parahost.primitives.approval import Approval, Assignment, Tranche, approval_payload
 from parahost.primitives.basic import U32, Hash
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
-from parahost.primitives.scale import MaxLen, decode_once, encode, variant
+from parahost.primitives.scale import MaxLen, decode, encode, read_once, variant
 from parahost.primitives.values import dataclass
 
 COST_NO_CANDIDATE = ReputationChange(-50, "a check of a candidate that the block does not have")
@@ -82,10 +82,11 @@ def item_of(said: ApprovalMessage) -> GossipItem[ApprovalMessage]:
             return GossipItem(("check", *subject), said, depends_on=(subject,))
 
 
-def read(payload: bytes) -> tuple[Hash, list[GossipItem[ApprovalMessage]]]:
+@read_once
+def read(payload: bytes) -> tuple[Hash, tuple[GossipItem[ApprovalMessage], ...]]:
     """:raises ScaleDecodeError: when it is no message of this protocol."""
-    gossip: ApprovalGossip = decode_once(ApprovalGossip, payload)
-    return gossip.block, [item_of(said) for said in gossip.said]
+    gossip: ApprovalGossip = decode(ApprovalGossip, payload)
+    return gossip.block, tuple(map(item_of, gossip.said))
 
 
 def messages(block: Hash, said: Sequence[ApprovalMessage]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from parahost.primitives.scale.bitvec import BitVec
 from parahost.primitives.scale.codec import codec_of, decode, decode_prefix, encode
 from parahost.primitives.scale.compact import decode_compact, encode_compact
 from parahost.primitives.scale.errors import ScaleDecodeError, ScaleEncodeError, ScaleTypeError
-from parahost.primitives.scale.once import decode_once
+from parahost.primitives.scale.once import decode_once, read_once
 from parahost.primitives.scale.shapes import Compact, FixedLen, MaxLen, shape_of, variant
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "decode_prefix",
     "encode",
     "encode_compact",
+    "read_once",
     "shape_of",
     "variant",
 ]
