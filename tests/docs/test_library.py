@@ -27,6 +27,7 @@ FACADES = [
     "parahost.primitives",
     "parahost.primitives.scale",
     "parahost.simulation",
+    "parahost.testing",
     "parahost.validation",
 ]
 

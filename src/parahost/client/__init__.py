@@ -8,7 +8,7 @@ chain's metadata. The commands ``call``, ``query``, ``events`` and ``para`` are 
 from parahost.client.chain import CallOutcome, ChainClient, NamedEvent
 from parahost.client.codec import MetadataCodec
 from parahost.client.metadata import RuntimeMetadata, UnknownName, UnreadableMetadata
-from parahost.client.rpc import RpcClient, RpcFailed
+from parahost.client.rpc import JsonRpc, RpcClient, RpcFailed, Unreachable
 from parahost.client.signer import Scheme, Signer
 from parahost.client.writing import BadValue
 
@@ -16,6 +16,7 @@ __all__ = [
     "BadValue",
     "CallOutcome",
     "ChainClient",
+    "JsonRpc",
     "MetadataCodec",
     "NamedEvent",
     "RpcClient",
@@ -24,5 +25,6 @@ __all__ = [
     "Scheme",
     "Signer",
     "UnknownName",
+    "Unreachable",
     "UnreadableMetadata",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +10,7 @@ from typing import Any, Final
 from parahost.client.codec import MetadataCodec
 from parahost.client.extrinsics import Promises, sign
 from parahost.client.metadata import RuntimeMetadata
-from parahost.client.rpc import RpcClient, RpcFailed
+from parahost.client.rpc import JsonRpc, RpcClient, RpcFailed
 from parahost.client.signer import Signer
 from parahost.client.storage import StorageReader
 from parahost.primitives.basic import H256, U32, Hash
@@ -59,9 +58,12 @@ class CallOutcome:
 class ChainClient:
     """One node's chain. What it has, metadata tells; that is read when it is first needed."""
 
-    def __init__(self, url: str) -> None:
-        """:raises BadUrl: when the text names no node."""
-        self.rpc = RpcClient(url)
+    def __init__(self, node: str | JsonRpc) -> None:
+        """``node``: its URL, or what asks it.
+
+        :raises BadUrl: when the text names no node.
+        """
+        self.rpc = RpcClient(node) if isinstance(node, str) else node
 
     @cached_property
     def metadata(self) -> RuntimeMetadata:
@@ -114,6 +116,10 @@ class ChainClient:
         """A block's number."""
         return int(self.rpc.ask("chain_getHeader", block_hash)["number"], 16)
 
+    def parent(self, block_hash: str) -> str:
+        """The hash of a block's parent."""
+        return str(self.rpc.ask("chain_getHeader", block_hash)["parentHash"])
+
     def head(self, *, finalized: bool) -> tuple[int, str]:
         """Number and hash of the newest block."""
         found = self.rpc.ask("chain_getFinalizedHead") if finalized else self.block_hash(None)
@@ -133,7 +139,7 @@ class ChainClient:
                 if told_hash or told is None or number > told:
                     yield number, head
                 told, told_hash = number, head
-            time.sleep(POLL_S)
+            self.rpc.pause(POLL_S)
 
     def events(self, block_hash: str) -> tuple[NamedEvent, ...]:
         """What has happened in a block."""

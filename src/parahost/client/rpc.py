@@ -1,9 +1,11 @@
-"""JSON-RPC over HTTP: one question, one answer."""
+"""JSON-RPC: one question, one answer; over HTTP, or as somebody else brings it."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import time
+from abc import ABC, abstractmethod
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -34,8 +36,53 @@ class RpcFailed(OperationalError):
         self.data = data
 
 
-class RpcClient:
-    """Asks one node. The connection is kept from one question to the next."""
+class JsonRpc(ABC):
+    """Asks one node, which errors call by its ``name``."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._asked = 0
+
+    def ask(self, method: str, *params: Any) -> Any:
+        """The result of a method.
+
+        :raises RpcFailed: when the node says why not.
+        :raises Unreachable: when it says nothing that can be understood.
+        """
+        self._asked += 1
+        question = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
+        answer = self._read(self._exchange(json.dumps(question).encode()))
+        error = answer.get("error")
+        if isinstance(error, dict):
+            code, message = error.get("code", 0), str(error.get("message"))
+            raise RpcFailed(method, code, message, error.get("data"))
+        if "result" not in answer or answer.get("id") != self._asked:
+            raise Unreachable(f"{self._name} does not speak JSON-RPC 2.0")
+        return answer["result"]
+
+    @abstractmethod
+    def pause(self, seconds: float) -> None:
+        """Let time pass, as the node's clock has it."""
+
+    @abstractmethod
+    def _exchange(self, body: bytes) -> bytes:
+        """What the node says to a question.
+
+        :raises Unreachable: when it says nothing.
+        """
+
+    def _read(self, text: bytes) -> dict[str, Any]:
+        try:
+            answer = json.loads(text)
+        except ValueError as error:
+            raise Unreachable(f"{self._name} does not speak JSON-RPC: {error}") from error
+        if not isinstance(answer, dict):
+            raise Unreachable(f"{self._name} does not speak JSON-RPC 2.0")
+        return answer
+
+
+class RpcClient(JsonRpc):
+    """Over HTTP. The connection is kept from one question to the next."""
 
     def __init__(self, url: str) -> None:
         """:raises BadUrl: when it is none of ``http``, ``https``, ``ws`` and ``wss``."""
@@ -48,40 +95,19 @@ class RpcClient:
             port = parts.port or _PORTS[parts.scheme]
         except ValueError as error:
             raise BadUrl(f"{url}: {error}") from error
-        self._url = url
+        super().__init__(url)
         self._path = parts.path or "/"
         self._connection = kind(parts.hostname, port, timeout=ANSWER_TIMEOUT_S)
-        self._asked = 0
 
-    def ask(self, method: str, *params: Any) -> Any:
-        """The result of a method.
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
-        :raises RpcFailed: when the node says why not.
-        :raises Unreachable: when it says nothing that can be understood.
-        """
-        self._asked += 1
-        question = {"jsonrpc": "2.0", "id": self._asked, "method": method, "params": params}
-        answer = self._exchange(json.dumps(question).encode())
-        error = answer.get("error")
-        if isinstance(error, dict):
-            code, message = error.get("code", 0), str(error.get("message"))
-            raise RpcFailed(method, code, message, error.get("data"))
-        if "result" not in answer or answer.get("id") != self._asked:
-            raise Unreachable(f"{self._url} does not speak JSON-RPC 2.0")
-        return answer["result"]
-
-    def _exchange(self, body: bytes) -> dict[str, Any]:
+    def _exchange(self, body: bytes) -> bytes:
         try:
-            text = self._posted(body)
-            answer = json.loads(text)
+            return self._posted(body)
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
-            raise Unreachable(f"{self._url} does not answer: {error}") from error
-        except ValueError as error:
-            raise Unreachable(f"{self._url} does not speak JSON-RPC: {error}") from error
-        if not isinstance(answer, dict):
-            raise Unreachable(f"{self._url} does not speak JSON-RPC 2.0")
-        return answer
+            raise Unreachable(f"{self._name} does not answer: {error}") from error
 
     def _posted(self, body: bytes) -> bytes:
         """What comes back. A connection that the node has closed meanwhile is made anew."""
@@ -98,6 +124,6 @@ class RpcClient:
             else:
                 if len(text) > LARGEST_ANSWER:
                     self._connection.close()
-                    raise Unreachable(f"{self._url} answers with more than {LARGEST_ANSWER} bytes")
+                    raise Unreachable(f"{self._name} answers with more than {LARGEST_ANSWER} bytes")
                 return text
         raise AssertionError("the second attempt gives an answer or an error")

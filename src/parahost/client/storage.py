@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from parahost.client.codec import MetadataCodec
-from parahost.client.rpc import RpcClient
+from parahost.client.rpc import JsonRpc
 from parahost.client.writing import BadValue
 from parahost.crypto.hashing import (
     blake2_128,
@@ -48,7 +48,7 @@ _READABLE_AFTER: Final = {
 class StorageReader:
     """Finds items by the names in metadata."""
 
-    def __init__(self, rpc: RpcClient, codec: MetadataCodec) -> None:
+    def __init__(self, rpc: JsonRpc, codec: MetadataCodec) -> None:
         self._rpc = rpc
         self._codec = codec
 

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,9 +40,9 @@ class JournalFile:
     def record(self, event: str, **fields: object) -> None:
         at = datetime.fromtimestamp(self._clock.now(), UTC)
         stamp = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        words = [stamp, event, *(f"{name}={_text(value)}" for name, value in fields.items())]
+        texts = {name: field_text(value) for name, value in fields.items()}
         try:
-            self._file.write(" ".join(words) + "\n")
+            self._file.write(f"{stamp} {_words(event, texts)}\n")
         except OSError:
             return
 
@@ -74,12 +75,18 @@ def _ends_whole(path: Path) -> bool:
         return file.read() in (b"", b"\n")
 
 
-def _text(value: object) -> str:
+def field_text(value: object) -> str:
+    """A field's value as logs tell it."""
     if isinstance(value, bytes):
         return short(value)
-    if isinstance(value, float):
-        return f"{value:.3f}"
-    text = str(value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _words(event: str, fields: Mapping[str, str]) -> str:
+    return " ".join([event, *(f"{name}={_quoted(text)}" for name, text in fields.items())])
+
+
+def _quoted(text: str) -> str:
     plain = text and text.isprintable() and not any(mark in text for mark in ' "=')
     return text if plain else json.dumps(text)
 
@@ -91,6 +98,10 @@ class JournalLine:
     at: float
     event: str
     fields: dict[str, str]
+
+    def __str__(self) -> str:
+        """As it stands in the log, without the time."""
+        return _words(self.event, self.fields)
 
 
 def parse_line(line: str) -> JournalLine | None:

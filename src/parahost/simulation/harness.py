@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any, TextIO
@@ -156,17 +156,32 @@ class Simulation:
         """
         if progress is not None:
             self.record.on_block.append(progress)
-        blocks = self.scenario.blocks
-        limit_s = self.scenario.limit_s
+        blocks, limit_s = self.scenario.blocks, self.scenario.limit_s
+        done = trio.Event()
+
+        def look_for_end(block: RecordedBlock) -> None:
+            if block.number >= blocks:
+                done.set()
+
+        self.record.on_block.append(look_for_end)
+
+        async def last_block() -> None:
+            with trio.move_on_after(limit_s):
+                await done.wait()
+
+        outcome = self.run_while(last_block)
+        if done.is_set():
+            return outcome
+        best = self.record.best().number
+        reached = f"block {blocks} did not come in {limit_s:.0f} s, but {best} did"
+        return replace(outcome, verdicts={**outcome.verdicts, REACHED: reached})
+
+    def run_while(self, work: Callable[[], Awaitable[None]]) -> Outcome:
+        """Run for as long as ``work`` takes, which is a task of the world beside its nodes."""
         begun = perf_counter()
-        reached, virtual_s = run_virtual(
-            lambda: self._main(blocks, limit_s), self.streams.seed_of("scheduler")
-        )
+        virtual_s = run_virtual(lambda: self._main(work), self.streams.seed_of("scheduler"))
         real_s = perf_counter() - begun
         verdicts = {checker.name: checker.verdict for checker in self.checkers}
-        if not reached:
-            best = self.record.best().number
-            verdicts[REACHED] = f"block {blocks} did not come in {limit_s:.0f} s, but {best} did"
         statistics = {**self.statistics.summary(), "faults_not_over": self._trouble_ahead}
         for expectation in self.scenario.expects:
             verdicts[expectation.name] = expectation.judge(statistics)
@@ -179,14 +194,8 @@ class Simulation:
             real_s,
         )
 
-    async def _main(self, blocks: int, limit_s: float) -> tuple[bool, float]:
-        done = trio.Event()
-
-        def look_for_end(block: RecordedBlock) -> None:
-            if block.number >= blocks:
-                done.set()
-
-        self.record.on_block.append(look_for_end)
+    async def _main(self, work: Callable[[], Awaitable[None]]) -> float:
+        """When it ended, in virtual seconds."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self.switch.run)
@@ -199,13 +208,12 @@ class Simulation:
                 if isinstance(adversary, Outsider):
                     for name in adversary.who:
                         nursery.start_soon(adversary.take_part, self, name)
-            with trio.move_on_after(limit_s):
-                await done.wait()
+            await work()
             ended_at = trio.current_time()
             self._observatory.end()
             self.trace.close()
             nursery.cancel_scope.cancel()
-        return done.is_set(), ended_at
+        return ended_at
 
     def _on_signature(self, signature: SignatureMade) -> None:
         self._observatory.hear_signature(signature)

@@ -50,7 +50,9 @@ class BadSimulation(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The network's form. ``configuration`` overrides fields of the host's configuration."""
+    """The network's form. ``configuration`` overrides fields of the host's configuration.
+    ``specs``: what the paras are, parachains first, each an example's name or a TOML file; without
+    them, all are adders."""
 
     validators: int = 4
     parachains: int = 2
@@ -58,6 +60,7 @@ class Shape:
     slot_s: float = 6.0
     epoch_slots: int = 100
     configuration: Mapping[str, int] = field(default_factory=dict)
+    specs: tuple[str, ...] = ()
 
     @property
     def cores(self) -> int:
@@ -77,6 +80,12 @@ class Shape:
         if self.parathreads > MAX_PARATHREADS:
             raise BadSimulation(
                 f"{self.parathreads} parathreads: at most {MAX_PARATHREADS} can be", "parathreads"
+            )
+        if self.specs and len(self.specs) != self.parachains + self.parathreads:
+            raise BadSimulation(
+                f"{len(self.specs)} specs for {self.parachains} parachains and "
+                f"{self.parathreads} parathreads",
+                "specs",
             )
         if self.cores > self.validators:
             raise BadSimulation(
@@ -199,8 +208,8 @@ def collator_name(spec: ParachainSpec) -> str:
 
 
 def _specs(shape: Shape) -> list[ParachainSpec]:
-    """Parachains first; ids ascend from 2000."""
-    return load_specs(["adder"] * (shape.parachains + shape.parathreads))
+    """Parachains first; where they do not say their ids, these ascend from 2000."""
+    return load_specs(shape.specs or ["adder"] * (shape.parachains + shape.parathreads))
 
 
 def _genesis(

@@ -44,3 +44,16 @@ def seeded_task_order(seed: int) -> Iterator[None]:
     finally:
         inside._ALLOW_DETERMINISTIC_SCHEDULING = before
         inside._r.setstate(state)
+
+
+@contextmanager
+def others_draw_meanwhile() -> Iterator[None]:
+    """Within it, the run stands still, and others in this process may draw the order of theirs.
+    What comes after it is as if they had not."""
+    inside: Any = _run
+    state = inside._r.getstate()
+    try:
+        yield
+    finally:
+        inside._ALLOW_DETERMINISTIC_SCHEDULING = True
+        inside._r.setstate(state)
