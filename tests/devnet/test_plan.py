@@ -105,7 +105,9 @@ def test_what_is_told_at_the_start(options: DevnetOptions, ports: PortClaims) ->
     plan = make_plan(options, ports)
     rpc = plan.rpc["validator-1"]
     lines = list(opening_lines(plan))
-    assert f"validator-1 serves JSON-RPC on {rpc}" in lines
+    metrics = plan.nodes[0].metrics
+    assert metrics.startswith("http://127.0.0.1:") and metrics.endswith("/metrics")
+    assert f"validator-1 serves JSON-RPC on {rpc}, metrics on {metrics}" in lines
     assert f"in a browser: https://polkadot.js.org/apps/?rpc={rpc}" in lines
     alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
     assert f"account //Alice {alice}: 1,000,000 tokens at first; it governs" in lines

@@ -25,7 +25,8 @@ from parahost.rpc.limits import (
     REQUEST_BYTES_TOGETHER,
     SEND_S,
 )
-from parahost.rpc.server import PortTaken, RpcOptions
+from parahost.rpc.listening import PortTaken
+from parahost.rpc.server import RpcOptions
 from tests.rpc.world import Client, serving
 
 REQUEST = b'{"jsonrpc":"2.0","id":1,"method":"system_chain"}'

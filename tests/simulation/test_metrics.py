@@ -13,6 +13,7 @@ from parahost.node.subsystems import SUBSYSTEMS
 from parahost.node.tallies import TALLIES
 from parahost.simulation import Scenario, Shape, Simulation
 from parahost.simulation.journal import TraceEvent
+from tests.docs.metrics import OF_EVERY_NODE
 
 SCENARIO = Scenario(shape=Shape(validators=4, parachains=1, parathreads=0), blocks=8)
 
@@ -133,3 +134,10 @@ def test_a_metric_is_declared_once() -> None:
     declared = [metric.name for kind in kinds for metric in kind.metrics]
     assert len(declared) == len(set(declared))
     assert {tally.metric.name for tally in TALLIES}.isdisjoint(declared)
+
+
+def test_a_node_declares_what_the_page_has(run: Run) -> None:
+    for node in run.nodes.values():
+        if node.plan.role is not Role.COLLATOR:
+            declared = {metric.name for metric in node.meter.metrics}
+            assert declared == {metric.name for metric in OF_EVERY_NODE}

@@ -103,6 +103,18 @@ def node(
             " https://polkadot.js.org if none is given."
         ),
     ] = None,
+    prometheus_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Where to tell metrics to Prometheus, 0 for any free port; 9615 if none is given,"
+            " or any when that is taken.",
+        ),
+    ] = None,
+    prometheus_external: Annotated[
+        bool, typer.Option("--prometheus-external", help="Tell metrics to other machines too.")
+    ] = False,
 ) -> None:
     """Run one node until it is asked to stop (Ctrl-C, SIGTERM).
 
@@ -113,6 +125,7 @@ def node(
     from parahost.cli.failure import BadInput
     from parahost.node.node import Role
     from parahost.parachains import load_spec
+    from parahost.process.prometheus import PrometheusOptions
     from parahost.process.run_node import NodeOptions, run_node
     from parahost.rpc.access import HOSTED_TOOLS
     from parahost.rpc.server import AllowedMethods, RpcOptions
@@ -140,5 +153,6 @@ def node(
             AllowedMethods(rpc_methods.value),
             HOSTED_TOOLS if rpc_cors is None else tuple(rpc_cors),
         ),
+        prometheus=PrometheusOptions(prometheus_port, prometheus_external),
     )
     trio.run(run_node, options)

@@ -31,12 +31,13 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class PlannedNode:
     """A node that can be started. ``address`` is its multiaddress with its peer id, ``rpc`` where
-    it serves JSON-RPC."""
+    it serves JSON-RPC, ``metrics`` where it tells its metrics."""
 
     seat: Seat
     peer: PeerId
     address: str
     rpc: str
+    metrics: str
     command: NodeCommand
     log: Path
 
@@ -52,6 +53,7 @@ class _Place:
     peer: PeerId
     listen: str
     rpc_port: int
+    metrics_port: int
 
     @property
     def address(self) -> str:
@@ -85,7 +87,7 @@ class Layout:
     def _place(self, name: str) -> _Place:
         peer = Identity(BasePath(self._root / name).load_node_key()).peer
         listen = f"/ip4/{LOCALHOST}/tcp/{self._ports.take_p2p()}"
-        return _Place(peer, listen, self._ports.take_rpc())
+        return _Place(peer, listen, self._ports.take_rpc(), self._ports.take_metrics())
 
     def _node(self, seat: Seat, place: _Place) -> PlannedNode:
         base = BasePath(self._root / seat.name)
@@ -97,6 +99,7 @@ class Layout:
             place.peer,
             place.address,
             f"ws://{LOCALHOST}:{place.rpc_port}",
+            f"http://{LOCALHOST}:{place.metrics_port}/metrics",
             NodeCommand(
                 seat.name, tuple(self._arguments(seat, place, base)), base.root / "output.log"
             ),
@@ -107,6 +110,7 @@ class Layout:
         yield from ("node", "--chain", str(self._chain_spec), "--base-path", str(base.root))
         yield from ("--name", seat.name, "--development-control")
         yield from ("--listen", place.listen, "--rpc-port", str(place.rpc_port))
+        yield from ("--prometheus-port", str(place.metrics_port))
         for bootnode in self._bootnodes:
             if bootnode != place.address:
                 yield from ("--bootnode", bootnode)

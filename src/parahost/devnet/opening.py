@@ -16,8 +16,8 @@ def opening_lines(plan: Plan) -> Iterator[str]:
     """For people, in this order."""
     if plan.continued:
         yield "the network on this base path goes on where it was"
-    for name, url in plan.rpc.items():
-        yield f"{name} serves JSON-RPC on {url}"
+    for node in plan.nodes:
+        yield f"{node.name} serves JSON-RPC on {node.rpc}, metrics on {node.metrics}"
     yield f"in a browser: {HOSTED_TOOLS[0]}/apps/?rpc={next(iter(plan.rpc.values()))}"
     for uri in ACCOUNT_URIS:
         governs = "; it governs" if uri == SUDO_URI else ""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from parahost.devnet.errors import BadPlan
+from parahost.process.prometheus import USUAL_METRICS_PORT
 from parahost.rpc.server import USUAL_PORT
 
 LOCALHOST = "127.0.0.1"
@@ -25,6 +26,8 @@ P2P_PORTS = range(20000, 32000)
 """Below those from which the system takes one for each outgoing connection, so that none goes
 before its node starts, or starts again."""
 RPC_PORTS = range(USUAL_PORT, P2P_PORTS.start)
+METRICS_PORTS = (*range(USUAL_METRICS_PORT, USUAL_PORT), *reversed(RPC_PORTS))
+"""From the usual one on; those of JSON-RPC are left to it as long as there are others."""
 
 
 class PortClaims:
@@ -59,6 +62,13 @@ class PortClaims:
         :raises BadPlan: when none is free.
         """
         return self.take(RPC_PORTS)
+
+    def take_metrics(self) -> int:
+        """The first free port for metrics, from the usual one on.
+
+        :raises BadPlan: when none is free.
+        """
+        return self.take(METRICS_PORTS)
 
     def take(self, ports: Sequence[int]) -> int:
         """The first of these on which nobody listens, and which nobody else has claimed.

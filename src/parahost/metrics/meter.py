@@ -68,15 +68,15 @@ class NodeMeter:
         key = _kept(values, labels)
         values[key] = values.get(key, 0.0) + by
 
-    def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
-        """Note one value."""
+    def observe(self, histogram: Histogram, value: float, *labels: str, times: int = 1) -> None:
+        """Note a value, which has come up so many times."""
         observed = self._family(histogram).observed
         key = _kept(observed, labels)
         found = observed.get(key)
         if found is None:
             found = observed[key] = _Observed([0] * (len(histogram.bounds) + 1))
-        found.counts[bisect_left(histogram.bounds, value)] += 1
-        found.sum += value
+        found.counts[bisect_left(histogram.bounds, value)] += times
+        found.sum += value * times
 
     def samples(self) -> Samples:
         """All numbers as they are now."""

@@ -9,13 +9,14 @@ dozen transports, nothing is needed.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from socket import MSG_PEEK
 from typing import TYPE_CHECKING
 
 import trio
 
+from parahost.metrics.metric import Reading
 from parahost.network import yamux
 from parahost.network.arrivals import Arrival, Arrivals
 from parahost.network.budgets import Budgets
@@ -32,6 +33,7 @@ from parahost.network.holdings import Holdings
 from parahost.network.identity import Identity
 from parahost.network.incidents import Incidents
 from parahost.network.limits import NetworkLimits
+from parahost.network.metrics import network_readings
 from parahost.network.operator_addresses import (
     parse_listen,
     parse_permanent,
@@ -41,6 +43,7 @@ from parahost.network.peers import PeerBook
 from parahost.network.places import NoPlace, Places
 from parahost.network.reputation import ReputationBook
 from parahost.network.session import PeerSession, PeerTalk, Protocols
+from parahost.network.traffic import BytesMoved, CountedStream
 from parahost.network.transport import open_listeners, upgrade
 from parahost.ports.clock import Clock
 from parahost.ports.journal import Journal
@@ -113,6 +116,7 @@ class Libp2pNetwork:
         self._holdings = Holdings(self._limits)
         self.incidents = Incidents()
         """What went wrong on connections, and was kept to them."""
+        self._moved = BytesMoved()
         self._sessions: dict[PeerId, PeerSession] = {}
         self._places = Places(clock, self._limits, self._book, self._reputation, self._is_live)
         """Of those who have sessions."""
@@ -226,6 +230,11 @@ class Libp2pNetwork:
         for peer in healed:
             self._book.retry(peer)
 
+    def readings(self) -> Iterator[Reading]:
+        """What :mod:`parahost.network.metrics` declares, as it is now."""
+        roles = (session.role for session in self._sessions.values() if session.is_live)
+        return network_readings(self._moved, roles, self.incidents, self._holdings)
+
     async def run(self, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Take part until cancelled. Started once it listens.
 
@@ -325,7 +334,8 @@ class Libp2pNetwork:
                 self._arrivals.left(arrival)
 
     async def _upgrade(self, stream: trio.SocketStream, expected: PeerId | None) -> yamux.Yamux:
-        return await upgrade(stream, self._identity, expected, self._limits.yamux, self._holdings)
+        counted = CountedStream(stream, self._moved)
+        return await upgrade(counted, self._identity, expected, self._limits.yamux, self._holdings)
 
     # A connection's life.
 

@@ -40,7 +40,7 @@ async def open_listeners(
 
 
 async def upgrade(
-    stream: trio.SocketStream,
+    stream: trio.abc.Stream,
     identity: Identity,
     expected: PeerId | None,
     limits: YamuxLimits,

@@ -7,7 +7,7 @@ in a simulation is only what stands behind the ports.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ from parahost.node.chain_journal import (
 from parahost.node.clock_watch import ClockWatch
 from parahost.node.collation.bans import FIRST_BAN_S, CollatorBans
 from parahost.node.collation.para_standing import Expected
+from parahost.node.counted_network import CountedNetwork
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, Overseer
@@ -176,6 +177,8 @@ class Node:
         :raises DatabaseError: when it cannot be used.
         """
         tweaks = tweaks or Tweaks()
+        network = CountedNetwork(ports.network, ports.meter, ports.clock)
+        ports = replace(ports, network=network)
         self.role, self.ports, self.collating = role, ports, collating
         self.bans = CollatorBans(ports.database, collator_ban_s)
         self.ask = tweaks.ask

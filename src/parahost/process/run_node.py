@@ -25,6 +25,7 @@ from parahost.crypto.keystore import KeyDirectory
 from parahost.crypto.verifier import DirectVerifier
 from parahost.metrics.meter import NodeMeter
 from parahost.network.libp2p_network import Libp2pNetwork
+from parahost.network.metrics import NETWORK_METRICS
 from parahost.node.collation.bans import FIRST_BAN_S
 from parahost.node.node import Collating, Node, Ports, Role
 from parahost.node.tallies import counted
@@ -36,8 +37,10 @@ from parahost.process.development import DevelopmentControl
 from parahost.process.executor import ThreadExecutor
 from parahost.process.journal import JournalFile, JournalHandler
 from parahost.process.memory import give_back_large_memory
+from parahost.process.prometheus import MetricsServer, PrometheusOptions
 from parahost.process.promises import open_keys
 from parahost.process.system import SkewedClock, SystemClock, SystemRandom
+from parahost.process.vitals import PROCESS_METRICS, vitals
 from parahost.process.watchdog import Watchdog
 from parahost.rpc.served import ServedNode
 from parahost.rpc.server import RpcOptions, RpcServer
@@ -80,6 +83,7 @@ class NodeOptions:
     insecure_workers: bool = False
     """Let a validator execute code where the kernel cannot confine its workers."""
     rpc: RpcOptions = field(default_factory=RpcOptions)
+    prometheus: PrometheusOptions = field(default_factory=PrometheusOptions)
     development_control: bool = False
     """Do what the base path's ``development.json`` says: a wrong clock, cut links."""
 
@@ -178,6 +182,9 @@ async def _run(
         random=random,
         journal=journal,
     )
+    meter.declare(*NETWORK_METRICS, *PROCESS_METRICS)
+    meter.read_from(network.readings)
+    meter.read_from(vitals(options.name, clock.now()))
     for address in options.reserved_peers:
         network.add_reserved(address)
     control = DevelopmentControl(base.development, clock, network, journal)
@@ -232,12 +239,15 @@ async def _run(
 
 
 async def _serve(options: NodeOptions, spec: ChainSpec, node: Node, nursery: trio.Nursery) -> None:
-    """Let clients in, and tell where."""
+    """Let clients in, and who reads the metrics, and tell where."""
     served = ServedNode(node, spec, ThreadExecutor())
     server = RpcServer(served, options.rpc, node.ports.clock)
     port = await nursery.start(server.run)
     node.ports.journal.record("rpc.listening", port=port)
     print(f"{options.name}: serves JSON-RPC on ws://127.0.0.1:{port}", flush=True)
+    port = await nursery.start(MetricsServer(node.ports.meter, options.prometheus).run)
+    node.ports.journal.record("prometheus.listening", port=port)
+    print(f"{options.name}: tells its metrics on http://127.0.0.1:{port}/metrics", flush=True)
 
 
 def _keys(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING
 import trio
 
 from parahost.ports import Clock
-from parahost.primitives.errors import OperationalError
 from parahost.rpc.access import HOSTED_TOOLS, Access
 from parahost.rpc.http import HttpConnection
 from parahost.rpc.limits import MAX_CONNECTIONS
+from parahost.rpc.listening import ClientPort, listen, port_of
 from parahost.rpc.methods import all_methods
 from parahost.rpc.served import ServedNode
 from parahost.rpc.service import Service
@@ -24,8 +23,8 @@ from parahost.rpc.shared import Shared
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
-LOOPBACK = "127.0.0.1"
 USUAL_PORT = 9944
+RPC_PORT = ClientPort("JSON-RPC", "--rpc-port", USUAL_PORT)
 
 _log = logging.getLogger(__name__)
 
@@ -56,16 +55,6 @@ class RpcOptions:
         return self.methods is AllowedMethods.UNSAFE
 
 
-class PortTaken(OperationalError):
-    """Something else listens there."""
-
-    def __init__(self, port: int, why: OSError) -> None:
-        super().__init__(
-            f"cannot listen for JSON-RPC on port {port}: {why.strerror}; choose another --rpc-port"
-        )
-        self.port = port
-
-
 class RpcServer:
     """Serves one node's clients."""
 
@@ -80,19 +69,11 @@ class RpcServer:
 
         :raises PortTaken: when it cannot listen.
         """
-        listeners = await self._listen()
+        options = self._options
+        listeners = await listen(RPC_PORT, options.port, external=options.external)
         async with trio.open_nursery() as nursery:
-            task_status.started(listeners[0].socket.getsockname()[1])
+            task_status.started(port_of(listeners))
             await trio.serve_listeners(self.serve, listeners, handler_nursery=nursery)
-
-    async def _listen(self) -> Sequence[trio.SocketListener]:
-        host, port = None if self._options.external else LOOPBACK, self._options.port
-        try:
-            return await trio.open_tcp_listeners(USUAL_PORT if port is None else port, host=host)
-        except OSError as error:
-            if port is not None:
-                raise PortTaken(port, error) from error
-            return await trio.open_tcp_listeners(0, host=host)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one connection. Whatever goes wrong in it ends it, and nothing else."""
