@@ -2,6 +2,7 @@
 
 from parahost.trie.codec import HashedValue, NodeForm, decode_node
 from parahost.trie.compact_proof import verify_entry
+from parahost.trie.comparison import ChangedValue, difference
 from parahost.trie.errors import (
     CompactProofError,
     IncompleteProofError,
@@ -15,6 +16,7 @@ from parahost.trie.proof import ProofReader, prove, read_proof
 from parahost.trie.trie import Trie, ordered_root
 
 __all__ = [
+    "ChangedValue",
     "CompactProofError",
     "HashFunction",
     "HashedValue",
@@ -29,6 +31,7 @@ __all__ = [
     "TrieError",
     "TrieNode",
     "decode_node",
+    "difference",
     "ordered_root",
     "prove",
     "read_proof",

@@ -79,7 +79,7 @@ class Trie:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with ``prefix``, ascending, with their values; with ``after``, only
         those that come after that key, and none before it is looked at."""
-        found = self._below(prefix)
+        found = self.find_below(prefix.hex())
         if found is None:
             return iter(())
         node, at = found
@@ -88,12 +88,11 @@ class Trie:
     def merkle_value_below(self, prefix: bytes) -> bytes | None:
         """The Merkle value of the uppermost node whose key begins with ``prefix``: it is another
         one when anything under the prefix is."""
-        found = self._below(prefix)
+        found = self.find_below(prefix.hex())
         return None if found is None else found[0].merkle_value(self.version, self.hasher)
 
-    def _below(self, prefix: bytes) -> tuple[TrieNode, str] | None:
-        """The uppermost node whose key begins with ``prefix``, and its full key."""
-        wanted = prefix.hex()
+    def find_below(self, wanted: str) -> tuple[TrieNode, str] | None:
+        """The uppermost node whose key begins with these digits, and its full key."""
         at = ""
         node = self._node
         while node is not None:
@@ -210,10 +209,10 @@ class _Parts:
 def _taken_apart(node: TrieNode | None, changes: Changes, depth: int) -> _Parts:
     """A node opened for changes to enter it: cut where the first of them parts from it."""
     # All keys lie between the first and the last: what these two share, all share.
-    shared = _common_prefix(changes[0][0][depth:], changes[-1][0][depth:])
+    shared = common_prefix(changes[0][0][depth:], changes[-1][0][depth:])
     if node is None:
         return _Parts(shared, None, list(NO_CHILDREN))
-    shared = _common_prefix(shared, node.partial)
+    shared = common_prefix(shared, node.partial)
     if len(shared) == len(node.partial):
         return _Parts(shared, node.value, list(node.children or NO_CHILDREN))
     rest = node.partial[len(shared) :]
@@ -222,7 +221,8 @@ def _taken_apart(node: TrieNode | None, changes: Changes, depth: int) -> _Parts:
     return _Parts(shared, None, children)
 
 
-def _common_prefix(one: str, other: str) -> str:
+def common_prefix(one: str, other: str) -> str:
+    """The digits with which both begin."""
     for index, (left, right) in enumerate(zip(one, other, strict=False)):
         if left != right:
             return one[:index]
