@@ -35,8 +35,18 @@ class SlotClaim:
     pre_digest: BabePreDigest
 
 
-def claim_slot(slot: Slot, epoch: Epoch, keys: KeyStore) -> SlotClaim | None:
-    """Whether a slot is ours: by VRF if it can be, else in turn."""
+@dataclass(frozen=True, slots=True)
+class WonSlot:
+    """A slot that one of our keys has; ``kind`` is the claim that is made of it. ``index``: the
+    key's among the authorities."""
+
+    index: U32
+    public: BabeId
+    kind: type[BabePreDigest]
+
+
+def won_slot(slot: Slot, epoch: Epoch, keys: KeyStore) -> WonSlot | None:
+    """Whether a slot is ours: by VRF if it can be, else in turn. Nothing is signed for it."""
     held = set(keys.public_keys(KeyType.BABE))
     ours = [
         (U32(index), public)
@@ -46,22 +56,31 @@ def claim_slot(slot: Slot, epoch: Epoch, keys: KeyStore) -> SlotClaim | None:
     transcript = slot_transcript(slot, epoch)
     for index, public in ours:
         if own_score(public, transcript, keys) < primary_threshold(epoch, index):
-            vrf = keys.vrf_sign(KeyType.BABE, public, transcript)
-            claim = PrimaryPreDigest(index, slot, H256(vrf.pre_output), H512(vrf.proof))
-            return SlotClaim(public, claim)
+            return WonSlot(index, public, PrimaryPreDigest)
     allowed = epoch.parameters.allowed_slots
     if allowed is AllowedSlots.PRIMARY:
         return None
+    plain = allowed is AllowedSlots.PRIMARY_AND_SECONDARY_PLAIN
     in_turn = secondary_author(slot, epoch)
     for index, public in ours:
-        if index != in_turn:
-            continue
-        if allowed is AllowedSlots.PRIMARY_AND_SECONDARY_PLAIN:
-            return SlotClaim(public, SecondaryPlainPreDigest(index, slot))
-        vrf = keys.vrf_sign(KeyType.BABE, public, transcript)
-        proof = H256(vrf.pre_output), H512(vrf.proof)
-        return SlotClaim(public, SecondaryVrfPreDigest(index, slot, *proof))
+        if index == in_turn:
+            kind = SecondaryPlainPreDigest if plain else SecondaryVrfPreDigest
+            return WonSlot(index, public, kind)
     return None
+
+
+def claim_slot(slot: Slot, epoch: Epoch, keys: KeyStore) -> SlotClaim | None:
+    """The claim to a slot, if it is ours."""
+    won = won_slot(slot, epoch, keys)
+    if won is None:
+        return None
+    if won.kind is SecondaryPlainPreDigest:
+        return SlotClaim(won.public, SecondaryPlainPreDigest(won.index, slot))
+    vrf = keys.vrf_sign(KeyType.BABE, won.public, slot_transcript(slot, epoch))
+    proof = H256(vrf.pre_output), H512(vrf.proof)
+    if won.kind is PrimaryPreDigest:
+        return SlotClaim(won.public, PrimaryPreDigest(won.index, slot, *proof))
+    return SlotClaim(won.public, SecondaryVrfPreDigest(won.index, slot, *proof))
 
 
 def seal(block: Block, claim: SlotClaim, keys: KeyStore) -> Block:

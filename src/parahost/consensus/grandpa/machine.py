@@ -49,6 +49,7 @@ from parahost.consensus.grandpa.validity import (
     GrandpaVerdict,
     judge_vote,
 )
+from parahost.consensus.grandpa.votes import RoundVotes
 from parahost.ports import Notification, PeerConnected, PeerDisconnected, Random, Verifier
 from parahost.primitives.basic import U64, PeerId
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
@@ -107,6 +108,11 @@ class GrandpaMachine:
     def round(self) -> int:
         """The number of the round that runs, counted from 1 in each set."""
         return self._finality.rounds.current.number
+
+    @property
+    def counted(self) -> Sequence[RoundVotes]:
+        """The votes of the round that runs, and those of the one before, if it had any."""
+        return self._finality.rounds.counted
 
     def handle(self, event: Input, now: float) -> Sequence[Effect]:
         """What follows at once from what has happened."""

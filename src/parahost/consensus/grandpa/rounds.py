@@ -107,6 +107,12 @@ class Rounds:
         self._waiting = {key: votes for key, votes in self._waiting.items() if self.has(key[0])}
         self._reported = {key for key in self._reported if self.has(key[0])}
 
+    @property
+    def counted(self) -> Sequence[RoundVotes]:
+        """The votes of the round that runs, and those of the one before, if it had any."""
+        prior = self.prior.votes
+        return (self.current.votes,) if prior is None else (self.current.votes, prior)
+
     def has(self, round_number: int) -> bool:
         """Whether votes of the round are taken."""
         return self.votes(round_number) is not None

@@ -50,7 +50,7 @@ from parahost.consensus.grandpa.messages import PROTOCOL
 from parahost.consensus.grandpa.recovery import recover
 from parahost.consensus.grandpa.store import GrandpaStore
 from parahost.consensus.grandpa.target import VotingRule, vote_for_best
-from parahost.consensus.grandpa.votes import Stage
+from parahost.consensus.grandpa.votes import RoundVotes, Stage
 from parahost.consensus.turns import in_turns
 from parahost.ports import (
     Clock,
@@ -144,6 +144,11 @@ class GrandpaVoter:
     def votes_cast(self, stage: Stage) -> int:
         """How often this node has voted at that stage of a round since it started."""
         return self._ballots.cast_of[stage]
+    @property
+    def counted(self) -> Sequence[RoundVotes]:
+        """The votes of the round that runs, and those of the one before, if it had any. To be read
+        at once: they go on."""
+        return self._machine.counted
 
     def authorities_are(self, peers: Sequence[PeerId]) -> None:
         """Be told which peers are authorities, by verified records; where all are connected, fewer

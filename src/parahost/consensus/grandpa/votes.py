@@ -114,9 +114,13 @@ class RoundVotes:
             for votes in tally.by_voter.values():
                 yield from votes
 
+    def voted(self, stage: Stage) -> int:
+        """The set of voters who have cast a vote of that kind."""
+        return self._tallies[stage].voted
+
     def everyone(self, stage: Stage) -> bool:
         """Whether every voter has cast its vote of that kind."""
-        return self._tallies[stage].voted.bit_count() == len(self.voters)
+        return self.voted(stage).bit_count() == len(self.voters)
 
     def contains(self, vote: SignedMessage) -> bool:
         """Whether exactly this vote, with this signature, has been counted."""
