@@ -23,8 +23,10 @@ from parahost.chain.pool import (
     TooLate,
     TooManyOfSigner,
     TransactionPool,
+    past,
 )
 from parahost.chain.pool import pool as limits
+from parahost.chain.pool.errors import Banned
 from parahost.chain.pool.lane import Lane
 from parahost.chain.pool.pool import (
     FUTURE_BLOCKS,
@@ -192,9 +194,47 @@ def test_a_transaction_is_replaced_by_one_that_pays_a_tenth_more() -> None:
         pool.submit(transaction(b"A", 0, 100))
     assert (taken.value.other, taken.value.least_tip) == (transaction_hash(cheap), 101)
     dear = transaction(b"A", 0, 101)
+    assert pool.usurper_of(transaction_hash(cheap)) is None
     pool.submit(dear)
+    assert pool.usurper_of(transaction_hash(cheap)) == transaction_hash(dear)
     assert pool.ready() == [dear]
     check(pool)
+
+
+def test_what_the_operator_bans_comes_back_after_some_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(past, "BANNED_BLOCKS", 2)
+    forge, chain = Forge(), open_chain()
+    pool = pool_on(chain)
+    one = transaction(b"A", 0)
+    name = transaction_hash(one)
+    assert not pool.ban(name)
+    pool.submit(one)
+    assert pool.ban(name)
+    assert name not in pool
+    blocks = forge.line(forge.genesis, 2)
+    chain.import_block(blocks[0])
+    with pytest.raises(Banned) as banned:
+        pool.submit(one)
+    assert (banned.value.transaction, banned.value.until) == (name, 2)
+    chain.import_block(blocks[1])
+    pool.submit(one)
+    check(pool)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(past, "REMEMBERED", 2)
+    memory = past.Past()
+    names = [transaction_hash(transaction(b"A", nonce)) for nonce in range(3)]
+    for name in names:
+        memory.was_usurped(name, by=name)
+        memory.ban(name, 0)
+        memory.was_invalid(name)
+    assert [memory.usurper_of(name) for name in names] == [None, *names[1:]]
+    memory.check(names[0], 0)
+    with pytest.raises(InvalidTransaction):
+        memory.check(names[2], 0)
 
 
 def test_what_a_fork_leaves_behind_comes_back() -> None:

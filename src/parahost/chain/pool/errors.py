@@ -47,6 +47,15 @@ class TooExpensive(PoolRefused):
         self.funds = funds
 
 
+class Banned(PoolRefused):
+    """The node's operator has taken it out, and lets it in again after block ``until``."""
+
+    def __init__(self, transaction: Hash, until: int) -> None:
+        super().__init__(f"the transaction {transaction.hex()} is banned until block #{until}")
+        self.transaction = transaction
+        self.until = until
+
+
 class TooLate(PoolRefused):
     """It was valid a few blocks ago: whoever passed it on did so in good faith."""
 

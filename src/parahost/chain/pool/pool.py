@@ -13,7 +13,7 @@ time. Reports of equivocations are free, and few.
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict, deque
+from collections import deque
 from typing import Final, Protocol
 
 import trio
@@ -31,6 +31,7 @@ from parahost.chain.pool.errors import (
     TooManyOfSigner,
 )
 from parahost.chain.pool.lane import Lane, WaitingTransaction
+from parahost.chain.pool.past import Past
 from parahost.chain.pool.reports import EquivocationReport, Reports
 from parahost.primitives.basic import H256, Hash
 from parahost.primitives.events import BestBlockEvent, BlockImportEvent
@@ -51,7 +52,6 @@ MAX_FUTURE_OF_SIGNER: Final = 32
 MAX_FUTURE: Final = 512
 FUTURE_BLOCKS: Final = 64
 """So many blocks one waits for a nonce that is not here."""
-INVALID_KEPT: Final = 4096
 LATE_BLOCKS: Final = 3
 """What was valid so many blocks ago is only late. A mortal transaction lives four at least."""
 SLICE: Final = 64
@@ -97,7 +97,7 @@ class TransactionPool:
         """A heap of lanes by rank, with the version of which it is; others are old."""
         self._expiring: list[tuple[int, Hash]] = []
         self._reports = Reports()
-        self._invalid: OrderedDict[Hash, None] = OrderedDict()
+        self._past = Past()
         self._returning: deque[Extrinsic] = deque(maxlen=MAX_RETURNING)
         self._has_returning = trio.Event()
         chain.subscribe(self._on_chain)
@@ -147,15 +147,27 @@ class TransactionPool:
         hash = transaction_hash(extrinsic)
         if hash in self:
             raise AlreadyWaiting(f"the transaction {hash.hex()} is in the pool")
-        if hash in self._invalid:
-            raise InvalidTransaction(f"the transaction {hash.hex()} was found invalid before")
+        self._past.check(hash, self._chain.best.number)
         try:
             self._add(hash, extrinsic)
         except InvalidTransaction as why:
             if not why.retriable:
-                self._remember_invalid(hash)
+                self._past.was_invalid(hash)
             raise
         return hash
+
+    def ban(self, transaction: Hash) -> bool:
+        """Take a transaction out, and let it in again after some blocks only; whether it was
+        here."""
+        if transaction not in self:
+            return False
+        self.remove(transaction)
+        self._past.ban(transaction, self._chain.best.number)
+        return True
+
+    def usurper_of(self, transaction: Hash) -> Hash | None:
+        """The transaction that has taken the place of another, if that was not long ago."""
+        return self._past.usurper_of(transaction)
 
     def ready(self) -> list[Extrinsic]:
         """The transactions that may be in the next block, in an order in which they may be:
@@ -206,6 +218,7 @@ class TransactionPool:
         self._make_room(lane, one, replaced, is_ready=is_ready)
         if replaced is not None:
             self.remove(replaced.hash)
+            self._past.was_usurped(replaced.hash, by=hash)
         self._put(one)
 
     def _lane(self, offer: TransactionClaim) -> Lane:
@@ -427,11 +440,6 @@ class TransactionPool:
                 continue  # An inherent, or included on this fork too.
         if not self._returning:
             self._has_returning = trio.Event()
-
-    def _remember_invalid(self, hash: Hash) -> None:
-        self._invalid[hash] = None
-        if len(self._invalid) > INVALID_KEPT:
-            self._invalid.popitem(last=False)
 
 
 def _is_of_best(event: ChainEvent) -> bool:
