@@ -29,6 +29,7 @@ from parahost.ports.network import (
     RequestHandler,
     RequestProtocol,
 )
+from parahost.primitives.addresses import parse_told
 from parahost.primitives.basic import PeerId
 from parahost.primitives.hashing import blake2_256
 
@@ -162,6 +163,7 @@ class MemoryPort:
         self.disconnected: list[PeerId] = []
         self.prioritised: list[tuple[PeerId, ...]] = []
         self.learned: list[str] = []
+        self.reserved: list[PeerId] = []
         self._network = network
         self._identity = identity
         self._queue: list[tuple[float, int, int, NetworkEvent]] = []
@@ -220,6 +222,16 @@ class MemoryPort:
 
     def learn_addresses(self, addresses: Sequence[str]) -> None:
         self.learned += addresses
+
+    def reserve(self, address: str) -> None:
+        peer = parse_told(address).peer
+        assert peer is not None
+        if peer not in self.reserved:
+            self.reserved.append(peer)
+
+    def release(self, peer: PeerId) -> None:
+        if peer in self.reserved:
+            self.reserved.remove(peer)
 
     # For tests and the network
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import pytest
 import trio
@@ -23,9 +23,11 @@ from parahost.ports.network import (
     ObservedRole,
     PeerConnected,
     PeerDisconnected,
+    PeerSteering,
     RequestFailed,
     RequestProtocol,
 )
+from parahost.primitives.addresses import AddressError
 from parahost.primitives.basic import PeerId
 
 Declare = Callable[[int, Network], None]
@@ -460,6 +462,24 @@ async def check_ban(factory: Factory) -> None:
         assert heard[0].events[1:] == [PeerDisconnected(bob.local_peer)]
 
 
+async def check_reserved_peers(factory: Factory) -> None:
+    """Who is reserved is named, once, until it is released; an address that nobody can dial is
+    refused."""
+    _, declare = listeners(2)
+    async with factory(2, declare) as (alice, bob):
+        steering = cast(PeerSteering, alice)
+        for peer in (STRANGER, bob.local_peer, STRANGER):
+            steering.reserve(f"/ip4/127.0.0.1/tcp/9/p2p/{peer}")
+        assert list(steering.reserved) == [STRANGER, bob.local_peer]
+        for peer in (STRANGER, STRANGER):
+            steering.release(peer)
+        assert list(steering.reserved) == [bob.local_peer]
+        for wrong in ("", "/ip4/127.0.0.1/tcp/9", f"/ip4/0.0.0.0/tcp/9/p2p/{STRANGER}"):
+            with pytest.raises(AddressError):
+                steering.reserve(wrong)
+        assert list(alice.connected()) == [bob.local_peer]
+
+
 CHECKS = [
     check_all_meet,
     check_order,
@@ -475,4 +495,5 @@ CHECKS = [
     check_large_answer,
     check_disconnect_fails_requests,
     check_ban,
+    check_reserved_peers,
 ]

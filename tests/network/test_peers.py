@@ -63,6 +63,31 @@ def test_who_is_to_be_tried_again_is_due_at_once() -> None:
     assert peers.due([]) == [FIRST]  # as after a first failure
 
 
+def test_a_reserved_peer_is_protected_until_it_is_released() -> None:
+    peers = book(ManualClock())
+    peers.learn([at(FIRST)])
+    for peer in (FIRST, BOOT, LOCAL):
+        peers.reserve(at(peer, port=2))
+    assert peers.reserved == (FIRST, BOOT)
+    peers.add_permanent(at(BOOT, port=3))
+    assert peers.is_permanent(FIRST)
+    assert peers.due([]) == [FIRST, BOOT]
+    for peer in (FIRST, BOOT, SECOND):
+        peers.release(peer)
+    assert not peers.reserved
+    assert not peers.is_protected(FIRST), "it is known as any other"
+    assert peers.is_permanent(BOOT), "a bootnode stays one"
+    assert set(peers.due([])) == {FIRST, BOOT}
+
+
+def test_a_bootnode_that_is_reserved_at_its_address_stays_one() -> None:
+    peers = book(ManualClock())
+    peers.add_permanent(at(BOOT))
+    peers.reserve(at(BOOT))
+    peers.release(BOOT)
+    assert peers.is_permanent(BOOT)
+
+
 @pytest.mark.guide("A98")
 def test_protected_peers_are_dialled_first() -> None:
     peers = book(ManualClock())

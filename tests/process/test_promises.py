@@ -10,7 +10,15 @@ import pytest
 
 from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory, ProtectedKeyStore
-from parahost.ports import Batch, ContradictionRefused, DatabaseError, KeyStore, KeyType, promises
+from parahost.ports import (
+    Batch,
+    ContradictionRefused,
+    DatabaseError,
+    KeysNotKept,
+    KeyStore,
+    KeyType,
+    promises,
+)
 from parahost.primitives.basic import H256, U64, CandidateHash, Hash, Slot
 from parahost.process.base_path import BasePath
 from parahost.process.promises import GuardedKeys, open_keys
@@ -194,6 +202,35 @@ def test_a_node_without_keys_gets_some_later(tmp_path: Path) -> None:
         life.sign(KeyType.BABE, b"block A")
     shutil.rmtree(base.promises)
     assert Life(base).__enter__().withholds
+
+
+def test_a_key_that_a_node_takes_in_while_it_runs_stays_with_its_record(tmp_path: Path) -> None:
+    base = BasePath(tmp_path)
+    with Life(base) as life:
+        for role in BOUND:
+            public = life.store.insert(role, "//Alice")
+            assert life.store.public_keys(role) == (public,)
+        life.sign(KeyType.BABE, b"block A")
+    with Life(base) as life, pytest.raises(ContradictionRefused):
+        life.sign(KeyType.BABE, b"block B")
+    shutil.rmtree(base.promises)
+    with Life(base) as life:
+        assert life.withholds, "the first key has marked its record"
+        for role in (*BOUND, KeyType.COLLATOR):
+            with pytest.raises(KeysNotKept, match="may be incomplete"):
+                life.store.insert(role, "//Bob")
+        assert life.withholds
+    assert KeyDirectory(base.keystore).load().public_keys(KeyType.COLLATOR) == ()
+
+
+def test_a_key_that_the_disk_refuses_is_not_held(tmp_path: Path) -> None:
+    base = BasePath(tmp_path)
+    with Life(base) as life:
+        shutil.rmtree(base.keystore, ignore_errors=True)
+        base.keystore.write_text("in the way")
+        with pytest.raises(KeysNotKept):
+            life.store.insert(KeyType.BABE, "//Alice")
+        assert life.withholds
 
 
 def test_the_record_belongs_to_one_process(base: BasePath) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,11 @@ from parahost.primitives.errors import InputError
 from parahost.primitives.transcript import Transcript
 
 Keypair = sr25519.Keypair | ed25519.Keypair
+Keep = Callable[[KeyType, str], None]
+"""Keeps the key of that role that a secret URI names.
+
+:raises KeysNotKept: when it cannot.
+"""
 
 
 class KeyFileError(InputError):
@@ -128,15 +133,29 @@ class KeyDirectory:
         return public
 
 
+def keep_in_memory(key_type: KeyType, uri: str) -> None:
+    """A new key is kept as long as the store is."""
+
+
 class ProtectedKeyStore:
     """The port ``KeyStore``: a key ring whose signatures all pass the protection log."""
 
-    def __init__(self, keys: KeyRing, database: Database) -> None:
+    def __init__(self, keys: KeyRing, database: Database, keep: Keep = keep_in_memory) -> None:
+        """:param keep: puts a new key where it outlasts the store."""
         self._keys = keys
         self._log = ProtectionLog(database)
+        self._keep = keep
 
     def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
         return self._keys.public_keys(key_type)
+
+    def insert(self, key_type: KeyType, uri: str) -> bytes:
+        """See the port."""
+        keypair = keypair_from_uri(key_type, uri)
+        if keypair.public not in self._keys.public_keys(key_type):
+            self._keep(key_type, uri)
+            self._keys.add(key_type, keypair)
+        return keypair.public
 
     def sign(
         self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]

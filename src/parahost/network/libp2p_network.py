@@ -210,6 +210,16 @@ class Libp2pNetwork:
                 continue
         self._book.learn(each for each in known if local or not each.is_loopback)
 
+    @property
+    def reserved(self) -> Sequence[PeerId]:
+        return self._book.reserved
+
+    def reserve(self, address: str) -> None:
+        self._book.reserve(parse_told(address))
+
+    def release(self, peer: PeerId) -> None:
+        self._book.release(peer)
+
     # Beyond the ports: what starts a node needs.
 
     def add_reserved(self, address: str) -> None:
@@ -218,7 +228,7 @@ class Libp2pNetwork:
 
         :raises NetworkError: when it is malformed.
         """
-        self._book.add_permanent(parse_permanent(address))
+        self._book.reserve(parse_permanent(address))
 
     def deny(self, peers: Collection[PeerId]) -> None:
         """From now on, have no connections with these peers, and again with those that were denied

@@ -101,10 +101,34 @@ class PeerBook:
         self._entries: dict[PeerId, _Entry] = {}
         self._told_by: Counter[PeerId] = Counter()
         self._priority: dict[PeerId, int] = {}
+        self._reserved: dict[PeerId, set[PeerAddress]] = {}
+        """With the addresses that are trusted for this reason alone."""
+
+    @property
+    def reserved(self) -> Sequence[PeerId]:
+        return tuple(self._reserved)
 
     def add_permanent(self, address: PeerAddress) -> None:
-        """Add a bootnode or reserved node: it is dialled until this node stops."""
+        """Add a bootnode: it is dialled until this node stops."""
         self._learn(address, Trust.CONFIGURED, None)
+
+    def reserve(self, address: PeerAddress) -> None:
+        """Add a reserved node: it is dialled until it is released."""
+        peer = address.peer
+        if peer is None or peer == self._local:
+            return
+        entry = self._entries.get(peer)
+        addresses = self._reserved.setdefault(peer, set())
+        if entry is None or entry.addresses.get(address) is not Trust.CONFIGURED:
+            addresses.add(address)
+        self.add_permanent(address)
+
+    def release(self, peer: PeerId) -> None:
+        """A reserved node becomes one as any other, unless it is a bootnode too."""
+        entry = self._entries.get(peer)
+        for address in self._reserved.pop(peer, ()):
+            assert entry is not None, "who is reserved is not forgotten"
+            entry.addresses[address] = Trust.SAID
 
     def learn(self, addresses: Iterable[PeerAddress], teller: PeerId | None = None) -> None:
         """Add what was heard. It is a hint: whoever is reached proves who it is.

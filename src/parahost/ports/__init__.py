@@ -6,7 +6,13 @@ from parahost.ports.collator import BuildContext, Collator, ParachainBlock
 from parahost.ports.database import Batch, Database, DatabaseDamaged, DatabaseError
 from parahost.ports.executor import Executor
 from parahost.ports.journal import Journal
-from parahost.ports.keystore import ContradictionRefused, KeyStore, KeyType, VrfSignature
+from parahost.ports.keystore import (
+    ContradictionRefused,
+    KeysNotKept,
+    KeyStore,
+    KeyType,
+    VrfSignature,
+)
 from parahost.ports.network import (
     Network,
     NetworkEvent,
@@ -47,6 +53,7 @@ __all__ = [
     "Journal",
     "KeyStore",
     "KeyType",
+    "KeysNotKept",
     "Network",
     "NetworkEvent",
     "Notification",

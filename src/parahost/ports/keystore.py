@@ -29,6 +29,10 @@ class ContradictionRefused(Exception):
         self.promise = promise
 
 
+class KeysNotKept(Exception):
+    """The store cannot keep a new key; says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class VrfSignature:
     """A VRF's pre-output (32 bytes) and its proof (64 bytes)."""
@@ -43,6 +47,15 @@ class KeyStore(Protocol):
     def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
         """The public keys of that role, in the order in which they were added (keys from a
         directory: in the order of their file names)."""
+        ...
+
+    def insert(self, key_type: KeyType, uri: str) -> bytes:
+        """Take in the key that a secret URI names, and keep it where this store keeps its keys;
+        gives the public key. It may sign at once. One that is held already is held once.
+
+        :raises SecretUriError: when the URI names no key.
+        :raises KeysNotKept: when the store cannot keep it; nothing changes.
+        """
         ...
 
     def sign(

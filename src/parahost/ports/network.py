@@ -159,3 +159,20 @@ class PeerSteering(Protocol):
         """Multiaddresses with ``/p2p/<peer id>`` of nodes that may be worth dialling; what is
         malformed or unreachable is passed over."""
         ...
+
+    @property
+    def reserved(self) -> Sequence[PeerId]:
+        """The peers that the operator wants this node to be connected to, whatever comes."""
+        ...
+
+    def reserve(self, address: str) -> None:
+        """Dial a multiaddress with ``/p2p/<peer id>`` from now on until it is released, and keep a
+        place for who is there.
+
+        :raises AddressError: when it is none that can be dialled.
+        """
+        ...
+
+    def release(self, peer: PeerId) -> None:
+        """Take back that the peer is reserved; it goes on as any other."""
+        ...

@@ -11,11 +11,20 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.crypto.keystore import KeyDirectory, KeyFileError, KeyRing, ProtectedKeyStore
 from parahost.crypto.protection import move_promises, name_verdicts
-from parahost.ports import Batch, Database, DatabaseDamaged, DatabaseError, KeyStore, KeyType
+from parahost.ports import (
+    Batch,
+    Database,
+    DatabaseDamaged,
+    DatabaseError,
+    KeysNotKept,
+    KeyStore,
+    KeyType,
+)
 from parahost.process.base_path import BasePath
 from parahost.storage.lmdb import LmdbDatabase
 from parahost.storage.memory import MemoryDatabase
@@ -69,8 +78,27 @@ def open_keys(base: BasePath, keys: KeyRing, chain: Database, resources: ExitSta
     except PromisesIncomplete as error:
         incomplete = error
     else:
-        return GuardedKeys(ProtectedKeyStore(keys, record))
-    return GuardedKeys(ProtectedKeyStore(keys.without(BOUND), MemoryDatabase()), incomplete)
+        return GuardedKeys(ProtectedKeyStore(keys, record, partial(_keep, base, record)))
+    withheld = keys.without(BOUND)
+    refuse = partial(_refuse, incomplete)
+    return GuardedKeys(ProtectedKeyStore(withheld, MemoryDatabase(), refuse), incomplete)
+
+
+def _keep(base: BasePath, record: Database, key_type: KeyType, uri: str) -> None:
+    """Put a new key into the base path. From the first one on, keys and record belong together.
+
+    :raises KeysNotKept: when the disk refuses.
+    """
+    try:
+        _match(base, record, has_keys=key_type in BOUND)
+        KeyDirectory(base.keystore).insert(key_type, uri)
+    except (DatabaseError, KeyFileError, OSError) as why:
+        raise KeysNotKept(str(why)) from why
+
+
+def _refuse(incomplete: PromisesIncomplete, key_type: KeyType, uri: str) -> None:
+    """Without a record of what it signs, no key is taken in."""
+    raise KeysNotKept(str(incomplete))
 
 
 def reset(base: BasePath) -> Path | None:

@@ -24,6 +24,9 @@ class WatchedKeyStore:
     def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
         return self._keys.public_keys(key_type)
 
+    def insert(self, key_type: KeyType, uri: str) -> bytes:
+        return self._keys.insert(key_type, uri)
+
     def sign(
         self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
     ) -> bytes:

@@ -144,6 +144,7 @@ class GrandpaVoter:
     def votes_cast(self, stage: Stage) -> int:
         """How often this node has voted at that stage of a round since it started."""
         return self._ballots.cast_of[stage]
+
     @property
     def counted(self) -> Sequence[RoundVotes]:
         """The votes of the round that runs, and those of the one before, if it had any. To be read

@@ -41,6 +41,7 @@ class Dialler:
         self._permanent = {peer: None for peer in known if peer != caller.local_peer}
         self._known: dict[PeerId, None] = dict(self._permanent)
         self._priority: dict[PeerId, int] = {}
+        self._reserved: dict[PeerId, None] = {}
         self._failures: dict[PeerId, int] = {}
         self._due: dict[PeerId, float] = dict.fromkeys(self._permanent, 0.0)
         """Peers that are neither connected nor being dialled, and when to dial them."""
@@ -52,11 +53,22 @@ class Dialler:
             if not self._caller.is_connected(peer):
                 self._plan(peer, 0.0)
 
+    @property
+    def reserved(self) -> Sequence[PeerId]:
+        return tuple(self._reserved)
+
+    def reserve(self, peer: PeerId) -> None:
+        self._reserved[peer] = None
+        self.learn(peer)
+
+    def release(self, peer: PeerId) -> None:
+        self._reserved.pop(peer, None)
+
     def prioritise(self, peers: Sequence[PeerId]) -> None:
         self._priority = {peer: rank for rank, peer in enumerate(peers)}
 
     def is_protected(self, peer: PeerId) -> bool:
-        return peer in self._priority or peer in self._permanent
+        return any(peer in some for some in (self._priority, self._permanent, self._reserved))
 
     def dialled(self, peer: PeerId, connected: bool) -> None:
         """What came of dialling a peer."""

@@ -172,6 +172,18 @@ class Endpoint:
             assert peer is not None
             self._dialler.learn(peer)
 
+    @property
+    def reserved(self) -> Sequence[PeerId]:
+        return self._dialler.reserved
+
+    def reserve(self, address: str) -> None:
+        peer = parse_told(address).peer
+        assert peer is not None
+        self._dialler.reserve(peer)
+
+    def release(self, peer: PeerId) -> None:
+        self._dialler.release(peer)
+
     # Beyond the ports
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
