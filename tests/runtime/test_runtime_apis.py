@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parahost.primitives.basic import U8, U32, ParaId, SessionIndex, Slot, ValidatorIndex
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import BoundedExtrinsic
 from parahost.primitives.runtime_api import OccupiedCoreAssumption, SessionInfo
 from parahost.primitives.runtime_version import RuntimeVersion
 from parahost.primitives.scale import ScaleTypeError, decode, encode, shape_of
 from parahost.primitives.validity_configuration import Perbill
 from parahost.runtime import api
-from parahost.runtime.api_trait import ApiMethod, BadApiArguments, UnknownApiFunction
+from parahost.runtime.api_trait import ApiMethod, BadApiArguments, NeedsHost, UnknownApiFunction
 from parahost.runtime.metadata import encode_metadata
 from parahost.runtime.parachains.api import ParachainsApi
 from parahost.runtime.parathreads import Claim
@@ -34,8 +35,15 @@ FUNCTIONS = {
 }
 
 
+class Host:
+    """A node whose new keys are what was asked for."""
+
+    def generate_key(self, key_type: bytes, seed: bytes | None) -> bytes:
+        return blake2_256(key_type + (seed or b""))
+
+
 def ask(name: str, arguments: bytes = b"") -> bytes:
-    return state_call(name, arguments, CHAIN.state)
+    return state_call(name, arguments, CHAIN.state, Host())
 
 
 # By Polkadot's names and forms
@@ -46,7 +54,7 @@ def test_the_version_by_hand() -> None:
     version, state version. The hash of ``Core`` is in each Polkadot runtime."""
     raw = ask("Core_version")
     names = b"\x20parahost" * 2
-    assert raw.startswith(names + bytes(4) + b"\1\0\0\0" + bytes(4) + b"\x20")
+    assert raw.startswith(names + bytes(4) + b"\1\0\0\0" + bytes(4) + b"\x24")
     assert bytes.fromhex("df6acb689907609b") + b"\5\0\0\0" in raw
     assert raw.endswith(b"\1\0\0\0" + b"\1")
     version = decode(RuntimeVersion, raw)
@@ -87,6 +95,18 @@ def test_babe() -> None:
     this, following = ask("BabeApi_current_epoch"), ask("BabeApi_next_epoch")
     assert this[:8] == bytes(8) and following[:8] == b"\1" + bytes(7)
     assert decode(Slot, this[8:16]) < decode(Slot, following[8:16])
+
+
+def test_session_keys() -> None:
+    made = ask("SessionKeys_generate_session_keys", b"\1" + encode(b"//Seed"))
+    grandpa, babe, para = (blake2_256(kind + b"//Seed") for kind in (b"gran", b"babe", b"para"))
+    assert made == b"\x81\x01" + grandpa + babe + para
+    told = ask("SessionKeys_decode_session_keys", made)
+    assert told == b"\1\x0c\x80%bgran\x80%bbabe\x80%bpara" % (grandpa, babe, para)
+    assert ask("SessionKeys_decode_session_keys", b"\x7d\x01" + made[2:-1]) == b"\0"
+    with pytest.raises(NeedsHost) as refused:
+        state_call("SessionKeys_generate_session_keys", b"\0", CHAIN.state)
+    assert refused.value.name == "generate_session_keys"
 
 
 def test_questions_with_arguments() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from parahost.primitives.basic import U32
 from parahost.primitives.scale import ScaleDecodeError, codec_of, decode, encode
@@ -38,13 +38,38 @@ class BadApiArguments(RefusedStateCall):
         self.why = why
 
 
+class NeedsHost(RefusedStateCall):
+    """The function does something to the node, which the caller may not have done."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} changes the node's key store, which is not for every caller")
+        self.name = name
+
+
+class KeyNotGenerated(RefusedStateCall):
+    """The node's key store has not taken in a new key; says why."""
+
+
+class RuntimeHost(Protocol):
+    """The node, for functions that reach beyond a state."""
+
+    def generate_key(self, key_type: bytes, seed: bytes | None) -> bytes:
+        """The public key of a new secret in the node's key store, of a four-letter type.
+
+        :raises KeyNotGenerated: when the store does not take it in.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ApiMethod:
     """One function. ``inputs``: what it takes beside the state, by name, each an annotation with a
-    SCALE form; ``output``: what it gives."""
+    SCALE form; ``output``: what it gives. ``needs_host``: in place of the state it takes the
+    node."""
 
     name: str
     function: Callable[..., Any]
+    needs_host: bool
     inputs: tuple[tuple[str, Any], ...]
     output: Any
     documentation: str
@@ -53,20 +78,25 @@ class ApiMethod:
     def of(cls, name: str, function: Callable[..., Any]) -> ApiMethod:
         """:raises ScaleTypeError: when it takes or gives what has no SCALE form."""
         hints = typing.get_type_hints(function, include_extras=True)
-        _, *parameters = inspect.signature(function).parameters
+        subject, *parameters = inspect.signature(function).parameters
+        needs_host = hints[subject] is RuntimeHost
         inputs = tuple((parameter, hints[parameter]) for parameter in parameters)
         for type_ in (*dict(inputs).values(), hints["return"]):
             codec_of(type_)
-        return cls(name, function, inputs, hints["return"], inspect.getdoc(function) or "")
+        documentation = inspect.getdoc(function) or ""
+        return cls(name, function, needs_host, inputs, hints["return"], documentation)
 
-    def call(self, arguments: bytes, state: State) -> bytes:
+    def call(self, arguments: bytes, state: State, host: RuntimeHost | None = None) -> bytes:
         """The answer in SCALE, on a state.
 
         :raises BadApiArguments: when ``arguments`` are not the inputs one after the other.
+        :raises NeedsHost: when it needs the host, and there is none for the caller.
         """
+        if self.needs_host and host is None:
+            raise NeedsHost(self.name)
         try:
             given = decode(self._inputs_type, arguments)
-            answer = self.function(state, *given)
+            answer = self.function(host if self.needs_host else state, *given)
         except (ScaleDecodeError, MalformedExtrinsic) as error:
             raise BadApiArguments(self.name, str(error)) from error
         return encode(answer, self.output)

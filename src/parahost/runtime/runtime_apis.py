@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from parahost.primitives.basic import U32, Slot, ValidatorIndex
 from parahost.primitives.runtime_version import RuntimeVersion
-from parahost.runtime import api, transaction_api
-from parahost.runtime.api_trait import ApiMethod, ApiTrait, UnknownApiFunction
+from parahost.runtime import api, session_keys_api, transaction_api
+from parahost.runtime.api_trait import ApiMethod, ApiTrait, RuntimeHost, UnknownApiFunction
 from parahost.runtime.metadata import METADATA_VERSIONS, encode_metadata
 from parahost.runtime.parachains.api import ParachainsApi
 from parahost.runtime.read_only import MODULES
@@ -108,6 +108,14 @@ RUNTIME_APIS: Final = (
         {"account_nonce": api.account_nonce},
     ),
     _trait(
+        "SessionKeys",
+        "The keys with which a validator's node signs.",
+        {
+            "generate_session_keys": session_keys_api.generate_session_keys,
+            "decode_session_keys": session_keys_api.decode_session_keys,
+        },
+    ),
+    _trait(
         "TaggedTransactionQueue",
         "Which transactions may be in a block.",
         {"validate_transaction": transaction_api.validate_transaction},
@@ -135,13 +143,21 @@ _METHODS: Final[Mapping[str, ApiMethod]] = MappingProxyType(
 )
 
 
-def state_call(name: str, arguments: bytes, state: State) -> bytes:
-    """The answer of a function such as ``ParachainHost_validators``, in SCALE.
+def needs_host(name: str) -> bool:
+    """Whether a function of that name does something to the node."""
+    method = _METHODS.get(name)
+    return method is not None and method.needs_host
+
+
+def state_call(name: str, arguments: bytes, state: State, host: RuntimeHost | None = None) -> bytes:
+    """The answer of a function such as ``ParachainHost_validators``, in SCALE. ``host``: the node,
+    where the caller may have something done to it.
 
     :raises UnknownApiFunction: when there is no function of that name.
     :raises BadApiArguments: when ``arguments`` are not what it takes.
+    :raises NeedsHost: when it needs the host, and there is none for the caller.
     """
     method = _METHODS.get(name)
     if method is None:
         raise UnknownApiFunction(name)
-    return method.call(arguments, state)
+    return method.call(arguments, state, host)

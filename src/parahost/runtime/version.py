@@ -21,6 +21,7 @@ API_VERSIONS: Final[Mapping[str, U32]] = MappingProxyType(
         "BabeApi": U32(2),
         "GrandpaApi": U32(3),
         "AccountNonceApi": U32(1),
+        "SessionKeys": U32(1),
         "TaggedTransactionQueue": U32(3),
         "TransactionPaymentApi": U32(4),
         "ParachainHost": U32(1),
