@@ -76,7 +76,7 @@ async def test_a_follower_is_told_of_each_block_once_and_in_order(
                             decoded = decode(Header, bytes.fromhex(header[2:]))
                             assert f"0x{decoded.parent_hash.hex()}" == final[-1]
                             final.append(hash)
-            assert await client.call("chainHead_v1_unfollow", subscription) is True
+            assert await client.call("chainHead_v1_unfollow", subscription) is None
 
 
 async def test_the_runtime_is_told_to_who_asks_for_it() -> None:
@@ -169,7 +169,7 @@ async def test_what_is_let_go_is_not_asked_about_any_more() -> None:
 async def test_a_subscription_that_is_over_answers_as_the_specification_has_it() -> None:
     async with serving(role=Role.FULL) as world, world.client() as client:
         subscription, block = await follow(client)
-        assert await client.call("chainHead_v1_unfollow", subscription) is True
+        assert await client.call("chainHead_v1_unfollow", subscription) is None
         limit = {"result": "limitReached"}
         for over in (subscription, "none"):
             assert await client.call("chainHead_v1_header", over, block) is None
@@ -180,15 +180,26 @@ async def test_a_subscription_that_is_over_answers_as_the_specification_has_it()
             assert await client.call("chainHead_v1_unpin", over, block) is None
             assert await client.call("chainHead_v1_continue", over, "1") is None
             assert await client.call("chainHead_v1_stopOperation", over, "1") is None
-            assert await client.call("chainHead_v1_unfollow", over) is False
+            assert await client.call("chainHead_v1_unfollow", over) is None
 
 
 async def test_an_operation_is_stopped_and_none_waits_to_be_continued() -> None:
     async with serving(role=Role.FULL) as world, world.client() as client:
-        subscription, _ = await follow(client)
+        subscription, block = await follow(client)
         await client.told(subscription)
-        error = await client.refused("chainHead_v1_continue", subscription, "none")
-        assert error["code"] == -32803
+        assert await client.call("chainHead_v1_continue", subscription, "none") is None
+        second = f"{2:016x}"  # What the connection names second.
+        started, refused = await client.batch(  # In one, so that the operation has not ended.
+            [
+                {"jsonrpc": "2.0", "id": 1, "method": f"chainHead_v1_{name}", "params": params}
+                for name, params in (
+                    ("body", [subscription, block]),
+                    ("continue", [subscription, second]),
+                )
+            ]
+        )
+        assert started["result"]["operationId"] == second
+        assert refused["error"]["code"] == -32803
         assert await client.call("chainHead_v1_stopOperation", subscription, "none") is None
 
 
@@ -276,6 +287,73 @@ async def test_storage_of_the_past_is_told_item_by_item() -> None:
         wrong = {"key": "0x", "type": "everything"}
         error = await client.refused("archive_v1_storage", genesis, [wrong], None)
         assert error["code"] == -32602
+
+
+async def told_until(client: Client, subscription: str, last: str) -> list[Any]:
+    """All that a subscription tells up to the event of that name, without it."""
+    told: list[Any] = []
+    while True:
+        event = await client.told(subscription)
+        if event["event"] == last:
+            return told
+        told.append(event)
+
+
+async def test_what_is_different_in_two_states_is_told_key_by_key(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(4)
+        chain = world.node.chain
+        blocks = [await client.call("chain_getBlockHash", number) for number in range(4)]
+        states = [dict(chain.state(bytes.fromhex(one[2:])).items_raw()) for one in blocks]  # type: ignore[arg-type]
+        for before, after, named in ((2, 3, ()), (0, 3, (blocks[0],)), (3, 3, (blocks[3],))):
+            old, new = states[before], states[after]
+            watch = await client.call("archive_v1_storageDiff", blocks[after], None, *named)
+            told = await told_until(client, watch, "storageDiffDone")
+            assert told == [
+                {
+                    "event": "storageDiff",
+                    "key": key(name),
+                    "value": key(new[name] if name in new else old[name]),
+                    "type": "added"
+                    if name not in old
+                    else "modified"
+                    if name in new
+                    else "deleted",
+                }
+                for name in sorted(old.keys() | new.keys())
+                if old.get(name) != new.get(name)
+            ]
+        assert await client.call("archive_v1_stopStorageDiff", watch) is None
+
+
+async def test_a_difference_is_told_as_it_is_asked_for(autojump_clock: MockClock) -> None:
+    async with serving() as world, world.client() as client:
+        await world.blocks(2)
+        best = await client.call("chain_getBlockHash", 2)
+        prefix = MODULES.system.number.prefix
+        value = await client.call("state_getStorage", key(prefix), best)
+        items = [
+            {"key": key(prefix), "returnType": "hash"},
+            {"key": key(prefix[:16]), "returnType": "value", "childTrieKey": "0x00"},
+        ]
+        watch = await client.call("archive_v1_storageDiff", best, items)
+        assert await told_until(client, watch, "storageDiffDone") == [
+            {
+                "event": "storageDiff",
+                "key": key(prefix),
+                "hash": key(blake2_256(bytes.fromhex(value[2:]))),
+                "type": "modified",
+            }
+        ]
+        genesis = await client.call("chain_getBlockHash", 0)
+        for wrong in ((NOWHERE,), (genesis, None, best), (best, None, NOWHERE), (genesis,)):
+            watch = await client.call("archive_v1_storageDiff", *wrong)
+            assert await told_until(client, watch, "storageDiffError") == []
+        for item in ("0x", {"key": "0x"}, {"returnType": "both"}, {"returnType": "hash", "no": 1}):
+            error = await client.refused("archive_v1_storageDiff", best, [item])
+            assert error["code"] == -32602
 
 
 async def test_the_chain_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from trio.testing import MockClock
 
 from parahost.chain.pool.pool import transaction_hash
@@ -12,7 +13,9 @@ from parahost.ports import KeyType
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import encode
 from parahost.primitives.ss58 import ss58_encode
+from parahost.rpc import watching
 from parahost.rpc.limits import MAX_BROADCASTS
+from parahost.rpc.methods import author, transaction
 from parahost.runtime.development import account_of
 from parahost.runtime.extrinsic import signed
 from parahost.runtime.read_only import MODULES
@@ -22,7 +25,9 @@ from tests.rpc.world import World, serving
 NOTHING = "0x" + "00" * 32
 
 
-def remark(world: World, nonce: int, text: bytes = b"hello", who: str = "//Alice") -> Extrinsic:
+def remark(
+    world: World, nonce: int, text: bytes = b"hello", who: str = "//Alice", tip: int = 0
+) -> Extrinsic:
     key = keypair_from_uri(KeyType.ACCOUNT, who)
     assert isinstance(key, sr25519.Keypair)
     return signed(
@@ -30,6 +35,7 @@ def remark(world: World, nonce: int, text: bytes = b"hello", who: str = "//Alice
         account_of(who),
         lambda payload: sr25519.sign(key, payload),
         nonce=nonce,
+        tip=tip,
         genesis_hash=world.node.chain.genesis_hash,
     )
 
@@ -128,6 +134,91 @@ async def test_a_transaction_is_final_when_its_block_is(autojump_clock: MockCloc
         assert await client.told(watch) == {"finalized": included}
 
 
+async def test_a_block_that_the_best_chain_leaves_is_followed_by_the_next_that_has_it(
+    autojump_clock: MockClock,
+) -> None:
+    """As in Substrate since its pool knows forks: `retracted` is not told, which a client takes for
+    the end."""
+    async with serving() as one, serving() as other, serving(role=Role.FULL) as world:
+        extrinsic, chain = remark(world, 0), world.node.chain
+        finalize = chain.finalize
+        chain.finalize = lambda block, justification: None  # type: ignore[method-assign]
+        async with world.client() as client:
+            watch = await client.call("author_submitAndWatchExtrinsic", on_wire(extrinsic))
+            assert await client.told(watch) == "ready"
+            one.node.pool.submit(extrinsic)
+            await one.blocks(2)
+            await world.take_chain(one)
+            first = (await client.told(watch))["inBlock"]
+            await other.blocks(1)
+            other.node.pool.submit(extrinsic)
+            await other.blocks(4)
+            await world.take_chain(other)
+            second = (await client.told(watch))["inBlock"]
+            assert second != first
+            assert (
+                on_wire(extrinsic)
+                in (await client.call("chain_getBlock", second))["block"]["extrinsics"]
+            )
+            finalize(chain.best_hash, None)
+            assert await client.told(watch) == {"finalized": second}
+
+
+async def test_a_transaction_whose_place_another_takes_is_usurped(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as maker, serving(role=Role.FULL) as world, world.client() as client:
+        watch = await client.call("author_submitAndWatchExtrinsic", on_wire(remark(world, 0)))
+        newer = await client.call("transactionWatch_v1_submitAndWatch", on_wire(remark(world, 1)))
+        better = [remark(world, nonce, b"better", tip=10**12) for nonce in (0, 1)]
+        for extrinsic in better:
+            await client.call("author_submitExtrinsic", on_wire(extrinsic))
+        await maker.blocks(1)
+        await world.take_chain(maker)
+        told = [(await client.note())["params"] for _ in range(4)]
+        assert [one["result"] for one in told if one["subscription"] == watch] == [
+            "ready",
+            {"usurped": hex_name(better[0])},
+        ]
+        assert [one["result"] for one in told if one["subscription"] == newer] == [
+            {"event": "validated"},
+            {"event": "invalid", "error": "another transaction has taken its place"},
+        ]
+
+
+async def test_a_block_that_does_not_become_final_ends_the_watch(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (author, transaction):
+        monkeypatch.setattr(module, "FINALITY_BLOCKS", 3)
+    monkeypatch.setattr(watching, "SEARCHED_BLOCKS", 2)
+    async with serving() as world, world.client() as client:
+        world.node.chain.finalize = lambda block, justification: None  # type: ignore[method-assign]
+        watch = await client.call("author_submitAndWatchExtrinsic", on_wire(remark(world, 0)))
+        assert await client.told(watch) == "ready"
+        included = (await client.told(watch))["inBlock"]
+        assert await client.told(watch) == {"finalityTimeout": included}
+        newer = await client.call("transactionWatch_v1_submitAndWatch", on_wire(remark(world, 1)))
+        events = [(await client.told(newer))["event"] for _ in range(3)]
+        assert events == ["validated", "bestChainBlockIncluded", "dropped"]
+
+
+async def test_what_the_operator_takes_out_stays_out(autojump_clock: MockClock) -> None:
+    async with serving(role=Role.FULL) as world, world.client() as client:
+        one, two, three = (on_wire(remark(world, nonce)) for nonce in range(3))
+        for each in (one, two):
+            await client.call("author_submitExtrinsic", each)
+        named = [{"hash": hex_name(remark(world, 0))}, {"extrinsic": two}, {"extrinsic": three}]
+        removed = await client.call("author_removeExtrinsic", named)
+        assert removed == [hex_name(remark(world, nonce)) for nonce in range(2)]
+        assert await client.call("author_pendingExtrinsics") == []
+        error = await client.refused("author_submitExtrinsic", one)
+        assert (error["code"], error["message"]) == (1012, "Transaction is temporarily banned")
+        both = {"hash": NOTHING, "extrinsic": one}
+        for wrong in ([one], [{"hash": one}], [{"name": one}], [both], one):
+            assert (await client.refused("author_removeExtrinsic", wrong))["code"] == -32602
+
+
 async def test_a_transaction_that_waits_for_another_is_told_when_it_is_ready(
     autojump_clock: MockClock,
 ) -> None:
@@ -205,14 +296,6 @@ async def test_broadcasts_have_a_limit_and_end_with_the_connection(
             world.node.pool.remove(transaction_hash(remark(world, nonce)))
         await world.blocks(2)
         assert not len(world.node.pool)
-
-
-async def test_keys_are_told_of_to_the_operator() -> None:
-    async with serving(role=Role.FULL) as world, world.client() as client:
-        (babe,) = world.node.ports.keystore.public_keys(KeyType.BABE)
-        assert await client.call("author_hasKey", babe.hex(), "babe") is True
-        assert await client.call("author_hasKey", babe.hex(), "gran") is False
-        assert (await client.refused("author_hasKey", babe.hex(), "none"))["code"] == -32602
 
 
 async def test_what_a_transaction_costs_is_what_it_is_charged(autojump_clock: MockClock) -> None:

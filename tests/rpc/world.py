@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +22,9 @@ from wsproto.events import (
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
 from parahost.node.node import Node, Ports, Role
+from parahost.ports import KeyType
+from parahost.primitives.basic import U32, BlockNumber
+from parahost.primitives.header import Block
 from parahost.rpc.served import ServedNode
 from parahost.rpc.server import RpcOptions, RpcServer
 from parahost.runtime.chain_spec import ChainSpec
@@ -50,9 +53,10 @@ GENESIS = GenesisConfig(
     balances=endowments(_VALIDATORS, []),
     stakes=stakes(_VALIDATORS),
     slot_duration_ms=round(SLOT_S * 1000),
-    epoch_length=1000,
+    epoch_length=100,
 )
 STATE = GENESIS.build()
+SESSION_KEYS = session_uris(NAME)
 SPEC = ChainSpec.of("Test", "test", STATE)
 
 
@@ -97,6 +101,17 @@ class World:
         server = RpcServer(self.served, options, self.node.ports.clock)
         port: int = await self.nursery.start(server.run)
         return port
+
+    async def take_chain(self, of: World) -> None:
+        """Import another node's blocks, as if they had come from it."""
+        theirs = of.node.chain
+        for number in range(1, theirs.best.number + 1):
+            block = theirs.hash_of(BlockNumber(U32(number)))
+            assert block is not None
+            header, body = theirs.header(block), theirs.body(block)
+            assert header is not None
+            assert body is not None
+            await self.node.importer.import_block(Block(header, body))
 
     async def blocks(self, count: int) -> None:
         """Wait until the best chain is that much longer."""
@@ -219,14 +234,17 @@ class Client:
 
 @asynccontextmanager
 async def serving(
-    options: RpcOptions = RpcOptions(), *, role: Role = Role.VALIDATOR
+    options: RpcOptions = RpcOptions(),
+    *,
+    role: Role = Role.VALIDATOR,
+    keys: Mapping[KeyType, str] = SESSION_KEYS,
 ) -> AsyncIterator[World]:
     """A validator that is at work alone, and finalises what it makes; or, of another role, a node
-    that stays at the genesis block."""
+    that stays at the genesis block. ``keys``: secret URIs."""
     net = MemoryNetwork()
     port = net.port(NAME, identity=identity_of(NAME))
     database = MemoryDatabase()
-    ring = KeyRing.of(session_uris(NAME).items())
+    ring = KeyRing.of(keys.items())
     ports = Ports(
         NodeClock(),
         SeededRandom(),

@@ -132,6 +132,15 @@ class StateDiscarded(StateError):
         super().__init__(f"UnknownBlock: State already discarded for 0x{block.hex()}")
 
 
+class BadBlockRange(RpcError):
+    """The second block does not come after the first one on one chain, or too long after it."""
+
+    def __init__(self, first: bytes, last: bytes, why: str) -> None:
+        super().__init__(
+            4001, f"Cannot resolve a block range [0x{first.hex()} ... 0x{last.hex()}]: {why}"
+        )
+
+
 class CallFailed(StateError):
     """A Runtime API cannot be asked this."""
 
@@ -156,6 +165,26 @@ class BadFormat(RpcError):
 
 class TransactionRefused(RpcError):
     """The runtime or the pool does not take it; ``data`` says why."""
+
+
+# The node
+
+
+class MalformedPeer(RpcError):
+    """The text is no address, or no peer's name."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(2002, why)
+
+
+# Keys
+
+
+class KeyRefused(RpcError):
+    """A key, or its purpose, is none that the key store takes or has."""
+
+    def __init__(self, message: str, why: str | None = None) -> None:
+        super().__init__(1040, message, why)
 
 
 # chainHead

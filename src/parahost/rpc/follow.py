@@ -120,8 +120,9 @@ class Follow:
             operation.scope.cancel()
 
     def continue_operation(self, id_: str) -> None:
-        """:raises NotWaiting: always, as none waits."""
-        raise NotWaiting
+        """:raises NotWaiting: when there is an operation of that name, as none waits."""
+        if id_ in self._operations:
+            raise NotWaiting
 
     async def _operate(self, operation: Operation) -> None:
         assert self._tell is not None

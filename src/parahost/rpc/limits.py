@@ -83,6 +83,8 @@ MAX_BROADCASTS: Final = 16
 
 MAX_KEYS: Final = 1000
 """Storage keys in one request, or on one page."""
+MAX_QUERIED_BLOCKS: Final = 256
+"""Of one `state_queryStorage`: as many as a node that is no archive keeps states of."""
 ITEMS_TOLD: Final = 256
 """Storage items in one event."""
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from parahost.primitives.basic import BlockNumber, Hash
+from parahost.primitives.basic import H256, BlockNumber, Hash
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.ss58 import BadAddress, ss58_decode
 from parahost.rpc.errors import InvalidParams
@@ -122,6 +123,8 @@ def _storage_query(value: Json) -> StorageQuery:
     kind = value.get("type")
     if kind not in STORAGE_KINDS or value.keys() - {"key", "type", "paginationStartKey"}:
         raise Unreadable
+    if start is not None and kind not in DESCENDANT_KINDS:
+        raise Unreadable
     return StorageQuery(_hex(value.get("key")), kind, None if start is None else _hex(start))
 
 
@@ -129,14 +132,53 @@ def _one_or_more(value: Json) -> tuple[Hash, ...]:
     return tuple(map(_hash, value)) if isinstance(value, list) else (_hash(value),)
 
 
-STORAGE_KINDS = (
-    "value",
-    "hash",
-    "closestDescendantMerkleValue",
-    "descendantsValues",
-    "descendantsHashes",
-)
+DESCENDANT_KINDS = ("descendantsValues", "descendantsHashes")
+STORAGE_KINDS = ("value", "hash", "closestDescendantMerkleValue", *DESCENDANT_KINDS)
 AskedItem = Annotated[StorageQuery, ParameterShape("storage item", _storage_query)]
+
+
+@dataclass(frozen=True, slots=True)
+class DifferenceQuery:
+    """What is asked of the difference between two states: keys that begin with ``prefix``, with
+    their values or with the hashes of these; of the child trie of that key, if there is one."""
+
+    prefix: bytes
+    hashes: bool
+    child_trie: bytes | None
+
+
+def _difference_query(value: Json) -> DifferenceQuery:
+    if not isinstance(value, dict) or value.keys() - {"key", "returnType", "childTrieKey"}:
+        raise Unreadable
+    if (kind := value.get("returnType")) not in ("value", "hash"):
+        raise Unreadable
+    key, child = (value.get(name) for name in ("key", "childTrieKey"))
+    return DifferenceQuery(
+        b"" if key is None else _hex(key), kind == "hash", None if child is None else _hex(child)
+    )
+
+
+DifferenceItem = Annotated[
+    DifferenceQuery, ParameterShape("item of a difference", _difference_query)
+]
+
+
+def _removed_transaction(value: Json) -> Hash:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise Unreadable
+    ((kind, given),) = value.items()
+    match kind:
+        case "hash":
+            return _hash(given)
+        case "extrinsic":
+            # With its length before it, and so is a transaction's name made.
+            return Hash(H256(blake2_256(_hex(given))))
+    raise Unreadable
+
+
+TransactionName = Annotated[
+    Hash, ParameterShape('{"hash": transaction hash} or {"extrinsic": hex}', _removed_transaction)
+]
 BlockHashes = Annotated[
     tuple[Hash, ...], ParameterShape("block hash, or list of them", _one_or_more)
 ]

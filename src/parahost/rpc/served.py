@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
@@ -16,10 +16,13 @@ from parahost.node.node import Node
 from parahost.ports import Executor
 from parahost.primitives.basic import Hash
 from parahost.primitives.header import Header
+from parahost.primitives.ss58 import SS58_PREFIX, ss58_encode
 from parahost.rpc.errors import AnswerTooLarge, Busy, NoSuchBlock, StateDiscarded
 from parahost.rpc.feed import ChainFeed
+from parahost.rpc.keys import NodeKeys
 from parahost.rpc.limits import ANSWER_S, MAX_ANSWER_BYTES
 from parahost.runtime.chain_spec import ChainSpec
+from parahost.runtime.runtime_apis import needs_host, state_call
 from parahost.runtime.storage import State
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class ServedNode:
         self.spec = spec
         self.feed = ChainFeed(node.chain)
         self.started_at = node.chain.best.number
+        self.keys = NodeKeys(node.ports.keystore, node.ports.random)
         self._executor = executor
         self.transactions_in = lru_cache(_BODIES_KEPT)(self._transactions_in)
         """The names of a block's transactions; many who watch look at the same blocks."""
@@ -69,8 +73,26 @@ class ServedNode:
         except StateUnavailable:
             raise StateDiscarded(block) from None
 
+    def address(self, public: bytes) -> str:
+        """A public key as people of this chain write it."""
+        prefix = self.spec.properties.get("ss58Format", SS58_PREFIX)
+        assert isinstance(prefix, int), "a spec's prefix is a number"
+        return ss58_encode(public, prefix)
+
     def _transactions_in(self, block: Hash) -> tuple[Hash, ...]:
         return tuple(transaction_hash(extrinsic) for extrinsic in self.chain.body(block) or ())
+
+    async def ask_runtime(
+        self, function: str, arguments: bytes, state: State, *, may_change_keys: bool = False
+    ) -> bytes:
+        """What a function of the Runtime API answers on a state. One that changes the key store is
+        called on this thread, which is the key store's.
+
+        :raises RefusedStateCall: when it cannot be asked this.
+        """
+        if may_change_keys and needs_host(function):
+            return state_call(function, arguments, state, self.keys)
+        return await self.work(partial(state_call, function, arguments, state))
 
     async def work(self, work: Callable[[], T]) -> T:
         """What ``work`` returns or raises, on another thread.
@@ -85,10 +107,11 @@ class ServedNode:
 @dataclass(frozen=True, slots=True)
 class CallContext:
     """One call's surroundings. ``session``: the WebSocket that it came over; ``None`` for plain
-    HTTP."""
+    HTTP. ``unsafe``: the caller may do what only the node's operator may."""
 
     served: ServedNode
     session: ClientSession | None
+    unsafe: bool
 
 
 class AnswerRoom:

@@ -103,8 +103,9 @@ class Service:
         return await result if isinstance(result, Awaitable) else result
 
     def _call(self, request: _Request, caller: RpcCaller) -> Json | Awaitable[Json]:
-        if self._table.ends_subscriptions(request.name):
-            return _end_subscription(request, caller.session)
+        if (ended := self._table.ended_by(request.name)) is not None:
+            found = _end_subscription(request, caller.session)
+            return None if ended.ends_quietly else found
         method = self._table.get(request.name)
         if method is None:
             raise MethodNotFound(request.name)
@@ -112,7 +113,7 @@ class Service:
             raise UnsafeMethod
         caller.calls += method.calls - 1
         arguments = method.parameters.read(request.params)
-        context = CallContext(self._served, caller.session)
+        context = CallContext(self._served, caller.session, self._allow_unsafe)
         if method.notifies is None:
             result: Json | Awaitable[Json] = method.function(context, *arguments)
             return result

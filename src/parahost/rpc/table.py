@@ -24,8 +24,8 @@ Subscription = Callable[[Tell], Awaitable[None]]
 class Method:
     """``function`` takes the call's context, then the client's arguments. A subscription's gives
     a :data:`Subscription`, or raises what the client is told instead; ``notifies`` is then the name
-    under which it tells, ``ends`` the methods that end it. ``calls``: how many calls one counts
-    as."""
+    under which it tells, ``ends`` the methods that end it, which answer whether there was one, or,
+    of a family that ends ``quietly``, nothing. ``calls``: how many calls one counts as."""
 
     name: str
     aliases: tuple[str, ...]
@@ -34,6 +34,7 @@ class Method:
     unsafe: bool
     notifies: str | None
     ends: tuple[str, ...]
+    ends_quietly: bool
     calls: int
     documentation: str
 
@@ -45,8 +46,9 @@ class Method:
 class Family:
     """Methods that belong together; filled by its decorators."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_quietly: bool = False) -> None:
         self._methods: list[Method] = []
+        self._ends_quietly = ends_quietly
 
     def __iter__(self) -> Iterator[Method]:
         return iter(self._methods)
@@ -89,6 +91,7 @@ class Family:
                     unsafe,
                     notifies,
                     ends,
+                    self._ends_quietly,
                     calls,
                     inspect.getdoc(function) or "",
                 )
@@ -105,23 +108,24 @@ class MethodTable:
         """:raises ValueError: when a name is there twice."""
         self.methods = tuple(method for family in families for method in family)
         self._by_name: dict[str, Method] = {}
-        self._ends: set[str] = set()
+        self._ends: dict[str, Method] = {}
         for method in self.methods:
             for name in method.names:
                 if name in self._by_name:
                     raise ValueError(f"{name} is declared twice")
                 self._by_name[name] = method
-            self._ends.update(method.ends)
-        if both := self._ends & self._by_name.keys():
+            self._ends.update(dict.fromkeys(method.ends, method))
+        if both := self._ends.keys() & self._by_name.keys():
             raise ValueError(f"{min(both)} is declared twice")
 
     def get(self, name: str) -> Method | None:
         return self._by_name.get(name)
 
-    def ends_subscriptions(self, name: str) -> bool:
-        return name in self._ends
+    def ended_by(self, name: str) -> Method | None:
+        """The subscription that a method of that name ends."""
+        return self._ends.get(name)
 
     @property
     def names(self) -> list[str]:
         """All names, sorted."""
-        return sorted(self._by_name.keys() | self._ends)
+        return sorted(self._by_name.keys() | self._ends.keys())

@@ -13,8 +13,9 @@ from parahost.rpc.served import ServedNode
 from parahost.runtime.errors import InvalidTransaction
 
 SEARCHED_BLOCKS: Final = 512
-"""So long a transaction is watched whose block does not become final, and so many blocks back a
-new best chain is searched."""
+"""So many blocks back a new best chain is searched."""
+FINALITY_BLOCKS: Final = 512
+"""So long a transaction is watched whose block does not become final, as in Substrate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class InclusionWatch:
         self._extrinsic = extrinsic
         self._hash = transaction_hash(extrinsic)
         self._begun: BlockNumber = served.chain.finalized.number
+        self._place: TransactionPlace | None = None
         self._searched: OrderedDict[Hash, int | None] = OrderedDict()
 
     @property
@@ -42,6 +44,18 @@ class InclusionWatch:
 
     def included(self) -> TransactionPlace | None:
         """Where it is on the best chain, searched back to where the watch began."""
+        place, best = self._place, self._chain.best_hash
+        if place is None or not self._chain.is_ancestor(place.block, best):
+            self._place = self._found()
+        return self._place
+
+    def waits_for_finality(self) -> int:
+        """How many blocks have been built on the one that it is in."""
+        assert self._place is not None, "it is in a block"
+        number = self._chain.number(self._place.block)
+        return 0 if number is None else self._chain.best.number - number
+
+    def _found(self) -> TransactionPlace | None:
         block = self._chain.best_hash
         for _ in range(SEARCHED_BLOCKS):
             header = self._chain.header(block)
@@ -55,9 +69,13 @@ class InclusionWatch:
     def is_waiting(self) -> bool:
         return self._hash in self._served.node.pool
 
+    def usurper(self) -> Hash | None:
+        """The transaction that has taken its place in the pool."""
+        return self._served.node.pool.usurper_of(self._hash)
+
     def why_gone(self) -> str | None:
         """Why it is not in the pool any more, ``None`` when it could be: then there was no room for
-        it, or another took its place."""
+        it, or the operator has taken it out."""
         best = self._chain.best
         try:
             state = self._chain.state(best.hash())

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from parahost.primitives.basic import BlockNumber, Hash
-from parahost.rpc.errors import InvalidParams, RpcError
+from parahost.primitives.hashing import blake2_256
+from parahost.rpc.errors import BadBlockRange, InvalidParams, NoSuchBlock, RpcError
 from parahost.rpc.forms import extrinsic_form
 from parahost.rpc.limits import MAX_KEYS
-from parahost.rpc.params import AskedItem, BlockHash, Count, HexBytes
-from parahost.rpc.served import CallContext
+from parahost.rpc.params import (
+    AskedItem,
+    BlockHash,
+    Count,
+    DifferenceItem,
+    DifferenceQuery,
+    HexBytes,
+)
+from parahost.rpc.served import CallContext, ServedNode
 from parahost.rpc.storage_items import storage_items
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of
 from parahost.runtime.api_trait import RefusedStateCall
-from parahost.runtime.runtime_apis import state_call
+from parahost.runtime.storage import State
+from parahost.trie import ChangedValue, difference
 
-ARCHIVE = Family()
+ARCHIVE = Family(ends_quietly=True)
 
 
 @ARCHIVE.method("archive_v1_genesisHash")
@@ -71,7 +78,7 @@ async def call(
         return None
     try:
         state = served.state(hash)
-        output = await served.work(partial(state_call, function, call_parameters, state))
+        output = await served.ask_runtime(function, call_parameters, state)
     except RefusedStateCall as why:
         return {"success": False, "error": str(why)}
     except RpcError as why:
@@ -102,7 +109,64 @@ def storage(
             return
         for item, _ in storage_items(state, asked):
             assert isinstance(item, dict)
-            await tell({"event": "storage", **item, "childTrieKey": None})
+            await tell({"event": "storage", **item})
         await tell({"event": "storageDone"})
 
     return run
+
+
+@ARCHIVE.subscription(
+    "archive_v1_storageDiff",
+    notifies="archive_v1_storageDiffEvent",
+    ends="archive_v1_stopStorageDiff",
+)
+def storage_diff(
+    context: CallContext,
+    hash: BlockHash,
+    items: tuple[DifferenceItem, ...] | None,
+    previous_hash: BlockHash | None,
+) -> Subscription:
+    """Tells what is different in a block's state and in that of an ancestor, or of its parent: a
+    key at a time, and then `storageDiffDone`. There are no child tries."""
+    asked = (DifferenceQuery(b"", hashes=False, child_trie=None),) if items is None else items
+    if len(asked) > MAX_KEYS:
+        raise InvalidParams(f"items: at most {MAX_KEYS}")
+
+    async def run(tell: Tell) -> None:
+        try:
+            before, after = _states_to_compare(context.served, hash, previous_hash)
+        except RpcError as why:
+            await tell({"event": "storageDiffError", "error": why.message})
+            return
+        for query in asked:
+            if query.child_trie is None:
+                for change in difference(before.trie, after.trie, query.prefix):
+                    await tell(_difference_form(change, hashes=query.hashes))
+        await tell({"event": "storageDiffDone"})
+
+    return run
+
+
+def _states_to_compare(
+    served: ServedNode, block: Hash, ancestor: Hash | None
+) -> tuple[State, State]:
+    """:raises RpcError: when one of them is not here, or the second is no ancestor of the first."""
+    header = served.chain.header(block)
+    if header is None:
+        raise NoSuchBlock(block)
+    before = header.parent_hash if ancestor is None else ancestor
+    if ancestor is not None and not served.chain.is_ancestor(ancestor, block):
+        raise BadBlockRange(ancestor, block, "the first one is no ancestor of the other")
+    return served.state(before), served.state(block)
+
+
+def _difference_form(change: ChangedValue, *, hashes: bool) -> Json:
+    """Of a key that is there no more, the value is told that it had."""
+    kind, value = "modified", change.after
+    if change.before is None:
+        kind = "added"
+    elif value is None:
+        kind, value = "deleted", change.before
+    assert value is not None, "what is different was there, or is"
+    shown = {"hash": hex_of(blake2_256(value))} if hashes else {"value": hex_of(value)}
+    return {"event": "storageDiff", "key": hex_of(change.key), "type": kind, **shown}

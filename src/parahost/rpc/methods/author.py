@@ -1,4 +1,4 @@
-"""``author_*``: transactions for the pool, and keys for the key store."""
+"""``author_*``: transactions for the pool. Those for keys are in ``methods/keys.py``."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from parahost.chain.pool.errors import (
     TooManyOfSigner,
 )
 from parahost.chain.pool.pool import transaction_hash
-from parahost.ports import KeyType
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import ScaleDecodeError, decode
-from parahost.rpc.errors import BadFormat, InvalidParams, RpcError, TransactionRefused
+from parahost.rpc.errors import BadFormat, RpcError, TransactionRefused
 from parahost.rpc.forms import extrinsic_form
-from parahost.rpc.params import HexBytes, TransactionBytes
+from parahost.rpc.params import TransactionBytes, TransactionName
 from parahost.rpc.served import CallContext, ServedNode
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of
-from parahost.rpc.watching import SEARCHED_BLOCKS, InclusionWatch, TransactionPlace
+from parahost.rpc.watching import FINALITY_BLOCKS, InclusionWatch, TransactionPlace
 from parahost.runtime.errors import InvalidTransaction, MalformedExtrinsic
 from parahost.runtime.transaction_validity import UnknownReason
 
@@ -93,8 +92,8 @@ def pending_extrinsics(context: CallContext) -> Json:
 )
 def submit_and_watch_extrinsic(context: CallContext, extrinsic: TransactionBytes) -> Subscription:
     """As `author_submitExtrinsic`, and tells what becomes of it: `ready` or `future`, `broadcast`,
-    `inBlock`, `retracted`, and at the end `finalized`, `finalityTimeout`, `usurped`, `dropped` or
-    `invalid`."""
+    `inBlock` (again when a new best chain has it in another block), and at the end `finalized`,
+    `finalityTimeout`, `usurped`, `dropped` or `invalid`."""
     served, read = context.served, read_extrinsic(extrinsic)
     watch = InclusionWatch(served, read)
     submit_to_pool(served, read)
@@ -114,13 +113,13 @@ def submit_and_watch_extrinsic(context: CallContext, extrinsic: TransactionBytes
 
 
 class _Story:
-    """What became of a transaction, in Substrate's words."""
+    """What became of a transaction, in Substrate's words. As there, a block that a new best chain
+    has left is not mentioned again: the next one that has the transaction is told."""
 
     def __init__(self, served: ServedNode, watch: InclusionWatch) -> None:
         self._served = served
         self._watch = watch
         self._at: TransactionPlace | None = None
-        self._since = served.chain.best.number
         self._was_ready = False
         self.is_over = False
 
@@ -134,39 +133,36 @@ class _Story:
 
     def next(self) -> Iterator[Json]:
         """What has happened since."""
-        chain, before = self._served.chain, self._at
-        self._at = self._watch.included()
-        if before is not None and before != self._at:
-            yield {"retracted": hex_of(before.block)}
+        before, self._at = self._at, self._watch.included()
         if self._at is not None:
-            if before != self._at:
-                self._since = chain.best.number
+            if self._at != before:
                 yield {"inBlock": hex_of(self._at.block)}
             yield from self._ending(self._at)
         elif self._watch.is_waiting():
             if not self._was_ready and self._served.node.pool.is_ready(self._watch.hash):
                 self._was_ready = True
                 yield "ready"
-        elif before is None:
+        elif before is None:  # Else the pool has still to take it back.
             self.is_over = True
-            yield "dropped" if self._watch.why_gone() is None else "invalid"
+            yield self._loss()
 
     def _ending(self, at: TransactionPlace) -> Iterator[Json]:
-        chain = self._served.chain
-        if chain.is_final(at.block):
+        if self._served.chain.is_final(at.block):
             self.is_over = True
             yield {"finalized": hex_of(at.block)}
-        elif chain.best.number - self._since >= SEARCHED_BLOCKS:
+        elif self._watch.waits_for_finality() >= FINALITY_BLOCKS:
             self.is_over = True
             yield {"finalityTimeout": hex_of(at.block)}
 
+    def _loss(self) -> Json:
+        if (usurper := self._watch.usurper()) is not None:
+            return {"usurped": hex_of(usurper)}
+        return "dropped" if self._watch.why_gone() is None else "invalid"
 
-@AUTHOR.method("author_hasKey", unsafe=True)
-def has_key(context: CallContext, public_key: HexBytes, key_type: str) -> Json:
-    """Whether the node's key store has the secret of a public key, for a purpose of four letters
-    such as `babe`."""
-    purposes = {kind.value.decode(): kind for kind in KeyType}
-    if key_type not in purposes:
-        raise InvalidParams(f"keyType: one of {', '.join(purposes)}")
-    keystore = context.served.node.ports.keystore
-    return public_key in keystore.public_keys(purposes[key_type])
+
+@AUTHOR.method("author_removeExtrinsic", unsafe=True)
+def remove_extrinsic(context: CallContext, bytes_or_hash: tuple[TransactionName, ...]) -> Json:
+    """Takes transactions out of the pool, and does not let them in again for half an hour of
+    blocks. Gives the hashes of those that were there."""
+    pool = context.served.node.pool
+    return [hex_of(hash) for hash in bytes_or_hash if pool.ban(hash)]

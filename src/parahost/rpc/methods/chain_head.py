@@ -5,8 +5,6 @@ The blocks are pinned: what they hold stays at hand until the client lets them g
 
 from __future__ import annotations
 
-from functools import partial
-
 from parahost.rpc.errors import InvalidParams, TooManyFollows
 from parahost.rpc.follow import Follow, Operation
 from parahost.rpc.forms import extrinsic_form
@@ -17,9 +15,8 @@ from parahost.rpc.storage_items import in_parts, storage_items
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of
 from parahost.runtime.api_trait import RefusedStateCall
-from parahost.runtime.runtime_apis import state_call
 
-CHAIN_HEAD = Family()
+CHAIN_HEAD = Family(ends_quietly=True)
 
 _LIMIT_REACHED: Json = {"result": "limitReached"}
 
@@ -79,9 +76,8 @@ def call(
     following.check_runtime()
 
     async def run(operation: Operation, tell: Tell) -> None:
-        asked = partial(state_call, function, call_parameters, state)
         try:
-            output = await context.served.work(asked)
+            output = await context.served.ask_runtime(function, call_parameters, state)
         except RefusedStateCall as why:
             await tell(operation.event("operationError", error=str(why)))
         else:

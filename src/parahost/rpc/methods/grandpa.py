@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from parahost.consensus.grandpa.votes import RoundVotes, Stage
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.header import Header
@@ -17,6 +18,35 @@ GRANDPA = Family()
 
 _SEARCHED_BLOCKS = 1024
 """So far after a block its proof is looked for; an epoch's last block has one."""
+
+
+@GRANDPA.method("grandpa_roundState")
+def round_state(context: CallContext) -> Json:
+    """The round of votes that runs and the one before, with the voters that have not voted."""
+    served = context.served
+    best, *background = (_round_form(served, votes) for votes in served.node.grandpa.counted)
+    set_id = served.node.grandpa.authorities.set_id
+    return {"setId": set_id, "best": best, "background": background}
+
+
+def _round_form(served: ServedNode, votes: RoundVotes) -> Json:
+    voters = votes.voters
+
+    def stage_form(stage: Stage) -> Json:
+        voted = votes.voted(stage)
+        missing = sorted(key for index, key in enumerate(voters.ids) if not voted >> index & 1)
+        return {
+            "currentWeight": voters.weight(voted),
+            "missing": [served.address(key) for key in missing],
+        }
+
+    return {
+        "round": votes.number,
+        "totalWeight": voters.total,
+        "thresholdWeight": voters.threshold,
+        "prevotes": stage_form(Stage.PREVOTE),
+        "precommits": stage_form(Stage.PRECOMMIT),
+    }
 
 
 @dataclass(frozen=True, slots=True)

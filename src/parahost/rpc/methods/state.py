@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import islice
 
 import trio
@@ -12,15 +11,14 @@ from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import decode
 from parahost.rpc.code import stored_value
-from parahost.rpc.errors import CallFailed, TooManyKeys
+from parahost.rpc.errors import BadBlockRange, CallFailed, NoSuchBlock, TooManyKeys
 from parahost.rpc.forms import version_form
-from parahost.rpc.limits import MAX_KEYS
+from parahost.rpc.limits import MAX_KEYS, MAX_QUERIED_BLOCKS
 from parahost.rpc.params import BlockHash, Count, HexBytes, StorageKey
 from parahost.rpc.served import AnswerRoom, CallContext, ServedNode
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of, optional_hex
 from parahost.runtime.api_trait import RefusedStateCall
-from parahost.runtime.runtime_apis import state_call
 from parahost.runtime.storage import State
 from parahost.runtime.version import RUNTIME_VERSION
 
@@ -33,14 +31,18 @@ STATE = Family()
 @STATE.method("state_call", "state_callAt", calls=10)
 async def call(context: CallContext, method: str, data: HexBytes, hash: BlockHash | None) -> Json:
     """What a function of the Runtime API answers about a block's children, in SCALE. ``data`` are
-    its arguments in SCALE, one after the other."""
-    return hex_of(await _called(context.served, method, data, hash))
+    its arguments in SCALE, one after the other. One that changes the node's keys is unsafe."""
+    return hex_of(await _called(context, method, data, hash))
 
 
-async def _called(served: ServedNode, function: str, arguments: bytes, hash: Hash | None) -> bytes:
-    state = served.state(hash)
+async def _called(
+    context: CallContext, function: str, arguments: bytes, hash: Hash | None
+) -> bytes:
+    state = context.served.state(hash)
     try:
-        return await served.work(partial(state_call, function, arguments, state))
+        return await context.served.ask_runtime(
+            function, arguments, state, may_change_keys=context.unsafe
+        )
     except RefusedStateCall as why:
         raise CallFailed(str(why)) from None
 
@@ -48,7 +50,7 @@ async def _called(served: ServedNode, function: str, arguments: bytes, hash: Has
 @STATE.method("state_getMetadata", calls=10)
 async def get_metadata(context: CallContext, at: BlockHash | None) -> Json:
     """The runtime's metadata, version 14."""
-    answer = await _called(context.served, "Metadata_metadata", b"", at)
+    answer = await _called(context, "Metadata_metadata", b"", at)
     return hex_of(decode(bytes, answer))
 
 
@@ -137,6 +139,54 @@ async def get_pairs(context: CallContext, prefix: StorageKey, hash: BlockHash | 
     return await context.served.work(collect)
 
 
+@STATE.method("state_queryStorage", unsafe=True, calls=100)
+async def query_storage(
+    context: CallContext,
+    keys: tuple[StorageKey, ...],
+    from_block: BlockHash,
+    to_block: BlockHash | None,
+) -> Json:
+    """The values under storage keys at a block, and what has changed of them in each block after it
+    up to another, or to the best one."""
+    _check_count(keys)
+    served = context.served
+    blocks = _range(served, from_block, served.block(to_block))
+    states = [(block, served.state(block)) for block in blocks]
+
+    def collect() -> list[Json]:
+        room = AnswerRoom()
+        told: _Values = {}
+        change_sets: list[Json] = []
+        for block, state in states:
+            changed = _changed(told, _values(state, keys))
+            told.update(changed)
+            if changed:
+                change_sets.append(_change_set(block, changed, room))
+        return change_sets
+
+    return await served.work(collect)
+
+
+def _range(served: ServedNode, first: Hash, last: Hash) -> list[Hash]:
+    """The blocks from one to the other, the oldest first.
+
+    :raises NoSuchBlock:
+    :raises BadBlockRange:
+    """
+    chain = served.chain
+    ends = [chain.header(block) for block in (first, last)]
+    for block, header in zip((first, last), ends, strict=True):
+        if header is None:
+            raise NoSuchBlock(block)
+    numbers = [header.number for header in ends if header is not None]
+    count = numbers[1] - numbers[0]
+    if count >= MAX_QUERIED_BLOCKS:
+        raise BadBlockRange(first, last, f"at most {MAX_QUERIED_BLOCKS} blocks are looked at")
+    if not chain.is_ancestor(first, last):
+        raise BadBlockRange(first, last, "the first one is no ancestor of the other")
+    return [*chain.ancestors(last, count)[::-1], last]
+
+
 @STATE.method("state_queryStorageAt", calls=10)
 def query_storage_at(
     context: CallContext, keys: tuple[StorageKey, ...], at: BlockHash | None
@@ -173,7 +223,7 @@ def subscribe_storage(context: CallContext, keys: tuple[StorageKey, ...]) -> Sub
     others than were told last."""
     _check_count(keys)
     served = context.served
-    _values(served.state(None), keys)
+    _change_set(served.chain.best_hash, _values(served.state(None), keys))
 
     async def run(tell: Tell) -> None:
         with served.feed.reading() as reader:
@@ -188,7 +238,7 @@ def subscribe_storage(context: CallContext, keys: tuple[StorageKey, ...]) -> Sub
                 if state is None:
                     continue  # Finality has left it since.
                 values = _values(state, keys)
-                changed = {key: value for key, value in values.items() if value != told[key]}
+                changed = _changed(told, values)
                 told = values
                 if changed:
                     await tell(_change_set(event.hash, changed))
@@ -201,17 +251,23 @@ def _check_count(keys: tuple[bytes, ...]) -> None:
         raise TooManyKeys(len(keys), MAX_KEYS)
 
 
-def _values(state: State, keys: tuple[bytes, ...]) -> dict[bytes, bytes | None]:
-    """:raises AnswerTooLarge: when they have more bytes than an answer may have."""
-    room = AnswerRoom()
-    values = {}
-    for key in keys:
-        values[key] = stored_value(state, key)
-        room.take(key)
-        room.take(values[key] or b"")
-    return values
+_Values = dict[bytes, bytes | None]
 
 
-def _change_set(block: Hash, values: dict[bytes, bytes | None]) -> Json:
-    changes: list[Json] = [[hex_of(key), optional_hex(value)] for key, value in values.items()]
+def _values(state: State, keys: tuple[bytes, ...]) -> _Values:
+    return {key: stored_value(state, key) for key in keys}
+
+
+def _changed(before: _Values, now: _Values) -> _Values:
+    """Those that are others, or were not there to compare with."""
+    return {key: now[key] for key in now if key not in before or before[key] != now[key]}
+
+
+def _change_set(block: Hash, values: _Values, room: AnswerRoom | None = None) -> Json:
+    """:raises AnswerTooLarge: when they have more bytes than there is room for in the answer."""
+    room = room or AnswerRoom()
+    changes: list[Json] = []
+    for key, value in values.items():
+        told = None if value is None else hex_of(room.take(value))
+        changes.append([hex_of(room.take(key)), told])
     return {"block": hex_of(block), "changes": changes}

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import parahost
 from parahost.node.node import Role
+from parahost.primitives.addresses import AddressError
+from parahost.primitives.basic import PeerId
+from parahost.primitives.peer_ids import is_peer_id
+from parahost.rpc.errors import MalformedPeer
 from parahost.rpc.params import Account
 from parahost.rpc.served import CallContext
 from parahost.rpc.table import Family
@@ -98,6 +102,32 @@ def peers(context: CallContext) -> Json:
         for peer in context.served.node.sync.peers
         if peer.status is not None
     ]
+
+
+@SYSTEM.method("system_reservedPeers")
+def reserved_peers(context: CallContext) -> Json:
+    """The peers that the operator wants this node to be connected to, whatever comes."""
+    return list(context.served.node.ports.steering.reserved)
+
+
+@SYSTEM.method("system_addReservedPeer", unsafe=True)
+def add_reserved_peer(context: CallContext, peer: str) -> Json:
+    """Has the node dial a multiaddress, which ends with `/p2p/` and a peer's name, until the peer
+    is removed or the node stops; and keep a place for it."""
+    try:
+        context.served.node.ports.steering.reserve(peer)
+    except AddressError as why:
+        raise MalformedPeer(str(why)) from None
+    return None
+
+
+@SYSTEM.method("system_removeReservedPeer", unsafe=True)
+def remove_reserved_peer(context: CallContext, peer_id: str) -> Json:
+    """Takes back that a peer is reserved. It goes on as any other; bootnodes stay."""
+    if not is_peer_id(peer_id):
+        raise MalformedPeer(f"{peer_id[:64]!r} is no peer's name")
+    context.served.node.ports.steering.release(PeerId(peer_id))
+    return None
 
 
 @SYSTEM.method("system_accountNextIndex", "account_nextIndex")

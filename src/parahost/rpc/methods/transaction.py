@@ -14,9 +14,9 @@ from parahost.rpc.served import CallContext, ServedNode
 from parahost.rpc.session import ClientSession
 from parahost.rpc.table import Family, Subscription, Tell
 from parahost.rpc.values import Json, hex_of
-from parahost.rpc.watching import InclusionWatch, TransactionPlace
+from parahost.rpc.watching import FINALITY_BLOCKS, InclusionWatch, TransactionPlace
 
-TRANSACTION = Family()
+TRANSACTION = Family(ends_quietly=True)
 
 
 @TRANSACTION.method("transaction_v1_broadcast", calls=20)
@@ -94,24 +94,28 @@ def submit_and_watch(context: CallContext, transaction: TransactionBytes) -> Sub
 
 
 async def _tell_of(served: ServedNode, watch: InclusionWatch, tell: Tell) -> None:
-    told: TransactionPlace | None = None
+    at: TransactionPlace | None = None
     with served.feed.reading() as reader:
         while True:
-            at = watch.included()
+            before, at = at, watch.included()
             if at is not None and served.chain.is_final(at.block):
                 await tell({"event": "finalized", "block": _block_form(at)})
                 return
-            if at != told:
-                told = at
+            if at != before:
                 await tell({"event": "bestChainBlockIncluded", "block": _block_form(at)})
-            if at is None and not watch.is_waiting():
-                await tell(_end_of(watch))
+            if at is not None and watch.waits_for_finality() >= FINALITY_BLOCKS:
+                await tell({"event": "dropped", "error": "its block does not become final"})
+                return
+            if at is before is None and not watch.is_waiting():
+                await tell(_loss(watch))
                 return
             await reader.next()
 
 
-def _end_of(watch: InclusionWatch) -> Json:
+def _loss(watch: InclusionWatch) -> Json:
     why = watch.why_gone()
+    if watch.usurper() is not None:
+        why = "another transaction has taken its place"
     if why is not None:
         return {"event": "invalid", "error": why}
     return {"event": "dropped", "error": "there was no room for it in the pool"}
