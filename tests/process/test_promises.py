@@ -211,8 +211,8 @@ def test_a_key_that_a_node_takes_in_while_it_runs_stays_with_its_record(tmp_path
             public = life.store.insert(role, "//Alice")
             assert life.store.public_keys(role) == (public,)
         life.sign(KeyType.BABE, b"block A")
-    with Life(base) as life, pytest.raises(ContradictionRefused):
-        life.sign(KeyType.BABE, b"block B")
+        with pytest.raises(ContradictionRefused):
+            life.sign(KeyType.BABE, b"block B")
     shutil.rmtree(base.promises)
     with Life(base) as life:
         assert life.withholds, "the first key has marked its record"
