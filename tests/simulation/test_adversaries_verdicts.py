@@ -5,10 +5,13 @@ Of 7 validators 2 may be dishonest; the scenarios of a whole group are shipped o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from parahost.node.messages.base import Message
+from parahost.node.messages.validity import CheckCandidate, DistributeAssignment
 from parahost.node.validity.approval_rules import COST_NOT_DRAWN
 from parahost.node.validity.disputes.receiving import COST_SPAM, OUTCOMES
 from parahost.runtime.development import STAKE
@@ -17,6 +20,7 @@ from parahost.simulation import (
     ApprovesUnchecked,
     AssignsItselfFalsely,
     DisputesValid,
+    EquivocatingAuthor,
     FloodsDisputes,
     Outcome,
     Partition,
@@ -31,6 +35,7 @@ from parahost.simulation import (
 from parahost.simulation.checkers import reading
 from parahost.simulation.journal import TraceEvent
 from parahost.simulation.scenario_files import load_scenario
+from tests.simulation.hearing import Hearing
 from tests.simulation.reputations import Reproaches
 
 BAD = ("validator-2",)
@@ -151,13 +156,106 @@ def test_conspirators_of_every_kind_gain_nothing() -> None:
     assert set(losers(outcome)) <= set(bad)
 
 
-@pytest.mark.guide("A56", "A57")
-def test_disputes_go_on_over_sessions_and_partitions() -> None:
-    cut = Partition(who=("validator-6", "collator-2001"), at=at(20.0), lasts_s=15.0)
-    outcome = run(
-        DisputesValid(who=BAD),
-        blocks=24,
+@pytest.mark.guide("A56", "A57", "A62")
+def test_disputes_go_on_over_sessions_and_are_decided_when_a_partition_has_healed() -> None:
+    """Without the two that are cut off, one is lacking for a supermajority: the liar's own."""
+    cut_s = 20.0, 50.0
+    cut = Partition(
+        who=("validator-6", "validator-7", "collator-2001"),
+        at=at(cut_s[0]),
+        lasts_s=cut_s[1] - cut_s[0],
+    )
+    scenario = Scenario(
         shape=Shape(validators=7, parachains=2, epoch_slots=5),
+        blocks=14,
+        adversaries=(DisputesValid(who=BAD),),
         faults=(cut,),
     )
-    assert outcome.statistics["disputes"]["valid"] >= 10
+    simulation = Simulation(scenario, 1)
+    heard = Hearing(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    begun, decided = (
+        {each.fields["candidate"]: each.at for each in heard.of(event, "validator-1")}
+        for event in ("dispute.begun", "dispute.concluded")
+    )
+    waited = [candidate for candidate, since in begun.items() if cut_s[0] < since < cut_s[1]]
+    assert waited and all(decided[candidate] > cut_s[1] for candidate in waited)
+    concluded = heard.of("chain.dispute_concluded", "validator-1", outcome="valid")
+    assert set(waited) <= {each.fields["candidate"] for each in concluded}
+    assert len({each.fields["session"] for each in concluded}) > 1
+    assert outcome.statistics["disputes"]["valid"] >= 8
+
+
+@pytest.mark.guide("A54")
+def test_as_many_as_may_never_check_anything() -> None:
+    """They do not even announce it: nobody waits for them."""
+    idle = ("validator-2", "validator-5")
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=10), 1)
+    for name in idle:
+        simulation.nodes[name].alterations.append(
+            lambda build: build.interceptors.append(NeverChecks())
+        )
+    heard = Hearing(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    assert not any(heard.of("approval.checked", name) for name in idle)
+    checks = outcome.statistics["checks"]
+    assert checks["accepted"] >= 12
+    assert outcome.statistics["finalized"] >= 6
+
+
+@pytest.mark.guide("A54")
+def test_who_falls_silent_while_it_covers_others_is_covered_too() -> None:
+    """Those who come in later tranches for others that are silent are silent as well."""
+    simulation = Simulation(load_scenario("silent_checkers"), 1)
+    heard = Hearing(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    silent_in = [
+        int(tranche)
+        for each in heard.of("chain.accepted", "validator-1")
+        for who, _, tranche in (one.partition("@") for one in _listed(each, "assigned"))
+        if who not in _listed(each, "approved")
+    ]
+    assert 0 in silent_in and any(silent_in)
+
+
+@pytest.mark.guide("A56", "A58")
+def test_a_candidate_of_two_forks_is_disputed_on_both_and_judged_once() -> None:
+    """An author makes two blocks for its slots, and both include the same candidates. A candidate's
+    session is that of its relay parent, on all forks: it cannot be included in two."""
+    adversaries = EquivocatingAuthor(who=("validator-5",)), DisputesValid(who=BAD)
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=10, adversaries=adversaries), 1)
+    heard = Hearing(simulation)
+    outcome = simulation.run()
+    assert outcome.ok, outcome.verdicts
+    assert _of_several_blocks(heard, "chain.included")
+    disputed = _of_several_blocks(heard, "chain.disputed")
+    assert disputed
+    for candidate in disputed:
+        for node in simulation.plan.validators:
+            assert len(heard.of("checking.valid", node.name, candidate=candidate)) <= 1
+    assert not heard.of("dispute.both_ways")
+    disputes = outcome.statistics["disputes"]
+    assert disputes["begun"] == disputes["valid"] >= 8
+
+
+def _of_several_blocks(heard: Hearing, event: str) -> list[object]:
+    """The candidates to which that happens in more than one block."""
+    found: dict[object, set[object]] = {}
+    for each in heard.of(event):
+        found.setdefault(each.fields["candidate"], set()).add(each.fields["block"])
+    return [candidate for candidate, blocks in found.items() if len(blocks) > 1]
+
+
+class NeverChecks:
+    """Takes no part in checks, and says nothing of it."""
+
+    def intercept(self, sender: str, message: Message) -> Iterable[Message]:
+        is_own = isinstance(message, CheckCandidate | DistributeAssignment)
+        return () if is_own and sender == "approval-voting" else (message,)
+
+
+def _listed(event: TraceEvent, field: str) -> list[str]:
+    return str(event.fields[field]).split(",")

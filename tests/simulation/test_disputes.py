@@ -12,10 +12,12 @@ from parahost.node.node import Node
 from parahost.primitives.disputes import DisputeOutcome, DisputeState
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.runtime import api
+from parahost.runtime.development import STAKE
 from parahost.simulation import Scenario, Shape, Simulation
 from parahost.simulation.checkers import OK
 from parahost.simulation.faults.crashes import Crash
 from parahost.simulation.faults.fault import Moment
+from tests.simulation.hearing import Hearing
 
 SHAPE = Shape(validators=7, parachains=2, parathreads=0)
 LIAR = "validator-1"
@@ -67,13 +69,27 @@ def test_a_lone_liar_is_outvoted_in_the_next_block_and_pays() -> None:
     assert set(wrong) == {"no_honest_slashed"} and LIAR in wrong["no_honest_slashed"]
 
 
-def test_a_voter_that_crashes_in_mid_dispute_votes_all_the_same_and_once() -> None:
-    """It dies when the dispute begins, and comes back."""
+@pytest.mark.guide("A57", "A64")
+def test_voters_that_crash_in_mid_dispute_vote_all_the_same_and_once() -> None:
+    """One dies before it hears of the dispute, and comes back when there is a supermajority without
+    it; one dies amid the votes, and one after its own. All lose their last writes."""
     course = Course()
-    crash = Crash(who=("validator-3", "validator-4"), at=Moment(seconds=36.6), lasts_s=8)
-    simulation = Simulation(Scenario(shape=SHAPE, blocks=20, faults=(crash,)), seed=1)
+    crashes = (
+        Crash(who=("validator-3",), at=Moment(seconds=36.5), lasts_s=13, lose=20),
+        Crash(who=("validator-5",), at=Moment(seconds=36.6), lasts_s=1, lose=1000),
+        Crash(who=("validator-4",), at=Moment(seconds=36.8), lasts_s=1, lose=1000),
+    )
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=11, faults=crashes), seed=1)
     simulation.nodes[LIAR].alterations.append(lambda build: build.jobs.append(course.lie))
+    heard = Hearing(simulation)
     outcome = simulation.run()
-    assert course.state is not None and course.state.outcome is DisputeOutcome.VALID
+    assert course.state is not None and course.record is not None
+    assert course.state.outcome is DisputeOutcome.VALID
+    in_the_end = dict(api.disputes(simulation.record.best().state))[course.record.key()]
+    assert course.state.validators_for.count() < in_the_end.validators_for.count() == 6, "late ones"
+    assert in_the_end.validators_against.count() == 1
+    assert not heard.of("dispute.both_ways") and not heard.of("dispute.voiceless")
     wrong = {name: said for name, said in outcome.verdicts.items() if said != OK}
     assert set(wrong) == {"no_honest_slashed"} and LIAR in wrong["no_honest_slashed"]
+    stakes = outcome.statistics["stakes"]
+    assert {name for name, left in stakes.items() if left != STAKE} == {LIAR}
