@@ -21,7 +21,7 @@ DEVNET = ("devnet", "--plain", "--slot", "1", "--parachain", "adder", "--paracha
 VICTIMS = ("validator-2", "collator-2001")
 
 
-class Network:
+class RunningDevnet:
     """The files of a devnet."""
 
     def __init__(self, base: Path) -> None:
@@ -60,8 +60,8 @@ class Network:
 
 
 @pytest.fixture
-def network(tmp_path: Path) -> Network:
-    return Network(tmp_path / "network")
+def network(tmp_path: Path) -> RunningDevnet:
+    return RunningDevnet(tmp_path / "network")
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def read_report(path: Path) -> dict[str, Any]:
     return found
 
 
-def kill(command: Command, network: Network, node: str) -> None:
+def kill(command: Command, network: RunningDevnet, node: str) -> None:
     """With -9; returns when the node runs again."""
     before = network.pid(node)
     starts = len(network.lines(node, "node.started"))
@@ -79,7 +79,9 @@ def kill(command: Command, network: Network, node: str) -> None:
 
 
 @pytest.mark.guide("A116")
-def test_a_network_is_hurt_and_goes_on_and_is_continued(network: Network, tmp_path: Path) -> None:
+def test_a_network_is_hurt_and_goes_on_and_is_continued(
+    network: RunningDevnet, tmp_path: Path
+) -> None:
     report = tmp_path / "report.json"
     with parahost(tmp_path / "out", *network.arguments("--report", str(report))) as devnet:
         # Parablocks become included, and final.
@@ -123,7 +125,7 @@ def test_a_network_is_hurt_and_goes_on_and_is_continued(network: Network, tmp_pa
     assert not network.pids()
 
 
-def join_by_hand(network: Network, output: Path) -> None:
+def join_by_hand(network: RunningDevnet, output: Path) -> None:
     chain = str(network.base / "chain-spec.json")
     bootnode = network.lines("validator-1", "node.listening")[-1].fields["address"]
     argv = ("node", "--chain", chain, "--base-path", str(network.base / "by-hand"))
@@ -135,7 +137,7 @@ def join_by_hand(network: Network, output: Path) -> None:
         assert node.end(signal.SIGTERM) == 0, node.printed()
 
 
-def included(network: Network, para: int) -> dict[str, None]:
+def included(network: RunningDevnet, para: int) -> dict[str, None]:
     """The para's heads that validator-1 has seen included."""
     lines = network.lines("validator-1", "chain.included")
     return {line.fields["head"]: None for line in lines if line.fields["para"] == str(para)}
@@ -156,7 +158,9 @@ def check_report(report: dict[str, Any]) -> None:
     assert {name for name, used in report["processes"].items() if used["restarts"]} == {*VICTIMS}
 
 
-def test_no_process_is_left_when_the_command_is_killed(network: Network, tmp_path: Path) -> None:
+def test_no_process_is_left_when_the_command_is_killed(
+    network: RunningDevnet, tmp_path: Path
+) -> None:
     with parahost(tmp_path / "out", *network.arguments()) as devnet:
         devnet.wait_for("all 6 nodes are up")
         eventually(lambda: bool(network.workers()), "a worker")
@@ -168,7 +172,7 @@ def test_no_process_is_left_when_the_command_is_killed(network: Network, tmp_pat
 
 
 def test_a_node_that_cannot_start_ends_the_network_at_once(
-    network: Network, tmp_path: Path
+    network: RunningDevnet, tmp_path: Path
 ) -> None:
     damaged = network.base / "validator-3" / "db" / "data.mdb"
     damaged.parent.mkdir(parents=True)

@@ -31,7 +31,7 @@ def sealed_by(header: Header) -> tuple[BabeId, Slot] | None:
     return None if index == STRANGER else (BabeId(H256(bytes((index,)) * 32)), claim.slot)
 
 
-class Network:
+class Authors:
     """Five authors take turns; we hear each block 0.2 s after its slot began."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Network:
 
 
 def test_a_clock_that_is_right_gets_no_line() -> None:
-    network = Network()
+    network = Authors()
     network.blocks(20, off_s=0.0)
     network.blocks(20, off_s=SLOT_S)
     assert network.journal.events == []
@@ -55,7 +55,7 @@ def test_a_clock_that_is_right_gets_no_line() -> None:
 
 @pytest.mark.parametrize(("off_s", "direction"), [(300.0, "ahead"), (-300.0, "behind")])
 def test_off_by_minutes_and_right_again_is_told_once_each(off_s: float, direction: str) -> None:
-    network = Network()
+    network = Authors()
     network.blocks(20, off_s)
     ((name, fields),) = network.journal.events
     assert name == "clock.off" and fields["direction"] == direction
@@ -65,7 +65,7 @@ def test_off_by_minutes_and_right_again_is_told_once_each(off_s: float, directio
 
 
 def test_two_lying_authors_of_five_and_strangers_steer_nothing() -> None:
-    network = Network()
+    network = Authors()
     for _ in range(40):
         network.slot += 1
         network.clock.time = network.slot * SLOT_S
@@ -78,7 +78,7 @@ def test_two_lying_authors_of_five_and_strangers_steer_nothing() -> None:
 
 def test_many_headers_at_once_tell_nothing_about_the_time() -> None:
     """After a cut, blocks of minutes come within a moment."""
-    network = Network()
+    network = Authors()
     network.blocks(5, off_s=0.0)
     network.clock.time += 600
     for slot in range(network.slot + 1, network.slot + 50):

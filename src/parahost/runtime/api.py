@@ -19,7 +19,7 @@ from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.origin import AccountId
 from parahost.runtime.parachains.api import ParachainsApi
 from parahost.runtime.read_only import MODULES
-from parahost.runtime.session import SessionKeys, Validators
+from parahost.runtime.session import Validators
 from parahost.runtime.storage import Reader
 from parahost.runtime.system import EventRecord
 
@@ -180,11 +180,6 @@ def queued_validators(state: Reader) -> Validators:
     return MODULES.session.queued(state)
 
 
-def session_keys(state: Reader, account: AccountId) -> SessionKeys | None:
-    """The keys that an account has registered."""
-    return MODULES.session.next_keys.get(state, account)
-
-
 # System
 
 
@@ -196,8 +191,3 @@ def account_nonce(state: Reader, account: AccountId) -> U32:
 def events(state: Reader) -> tuple[EventRecord, ...]:
     """What has happened in the state's block."""
     return MODULES.system.block_events(state)
-
-
-def timestamp_ms(state: Reader) -> U64:
-    """The time of the state's block, in milliseconds since the Unix epoch."""
-    return MODULES.timestamp.now.get(state)

@@ -11,7 +11,7 @@ from tests.constructed import constructed_in
 
 FROM_OUTSIDE = {
     "RequestBlockAuthorshipData": "block authorship asks (A104)",
-    "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A79)",
+    "RegisterBackingWatcher": "whoever wants to hear of backable candidates (A78)",
 }
 """What no subsystem says, and who does."""
 

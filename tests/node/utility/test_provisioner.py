@@ -62,7 +62,7 @@ from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
 from tests.node.availability.world import RelayChain, hash_of
 from tests.node.harness import ListJournal, make_overseer, running
-from tests.node.validity.nodes import SLOT_S, Network, include
+from tests.node.validity.nodes import SLOT_S, CheckingNetwork, include
 from tests.node.validity.nodes import relay_chain as checking_chain
 from tests.runtime.parachains.test_disputes import CONFIG, votes
 from tests.runtime.parachains.test_disputes import VALIDATORS as DISPUTING
@@ -320,7 +320,7 @@ async def test_it_hands_out_of_the_checks_what_the_chain_takes(autojump_clock: M
     """What is not included here, or is not known of the session, stays out."""
     chain = checking_chain()
     block, _ = include(chain, 100, 101)
-    network = Network(chain, range(VALIDATORS))
+    network = CheckingNetwork(chain, range(VALIDATORS))
     async with network.running(block):
         await trio.sleep(2 * SLOT_S)
         await network.imports(head := chain.add())

@@ -194,7 +194,7 @@ class CheckingNode:
             self.overseer.send(ApprovalNetwork(PeerDisconnected(peer)))
 
 
-class Network:
+class CheckingNetwork:
     """Some of the validators of a relay chain, with its head."""
 
     def __init__(self, chain: RelayChain, who: Sequence[int]) -> None:

@@ -19,8 +19,8 @@ from tests.node.harness import running
 from tests.node.validity.nodes import (
     NO_SHOW_S,
     SLOT_S,
+    CheckingNetwork,
     CheckingNode,
-    Network,
     include,
     relay_chain,
 )
@@ -39,7 +39,7 @@ async def test_included_candidates_are_checked_and_approved_by_all(
 ) -> None:
     chain = relay_chain()
     block, candidates = include(chain, 100, 101)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     async with network.running(block):
         await trio.sleep(SLOT_S + 1)
         for node in network.nodes.values():
@@ -61,7 +61,7 @@ async def test_what_is_known_comes_to_be_accepted_on_the_chain(autojump_clock: M
     """The next author brings it all; the one after it brings nothing again."""
     chain = relay_chain()
     block, candidates = include(chain, 100, 101)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     async with network.running(block):
         node = network.nodes[0]
         await trio.sleep(2 * SLOT_S)
@@ -87,7 +87,7 @@ async def test_checkers_that_fall_silent_are_covered(autojump_clock: MockClock) 
     """Those of the first tranche announce themselves, and deliver nothing."""
     chain = relay_chain(validators=8)
     block, (candidate,) = include(chain, 100)
-    network = Network(chain, range(8))
+    network = CheckingNetwork(chain, range(8))
     for node in network.nodes.values():
         node.checker.answers = False
     async with network.running(block):
@@ -109,7 +109,7 @@ async def test_what_a_check_finds_invalid_goes_to_the_dispute_coordinator(
 ) -> None:
     chain = relay_chain()
     block, (candidate,) = include(chain, 100)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     for node in network.nodes.values():
         node.checker.verdict = CheckVerdict.INVALID
     async with network.running(block):
@@ -127,7 +127,7 @@ async def test_what_a_check_finds_invalid_goes_to_the_dispute_coordinator(
 async def test_nobody_approves_what_it_has_called_invalid(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     block, (candidate,) = include(chain, 100)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     for index, node in network.nodes.items():
         node.keys.sign(
             KeyType.PARACHAIN,
@@ -151,13 +151,13 @@ async def test_a_node_that_starts_again_goes_on(autojump_clock: MockClock) -> No
     """All at once, after some were announced and nobody had checked: nothing is lost."""
     chain = relay_chain()
     block, (candidate,) = include(chain, 100)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     for node in network.nodes.values():
         node.checker.answers = False
     async with network.running(block):
         await trio.sleep(1.5)
         assert any(node.announced() for node in network.nodes.values())
-    again = Network(chain, ())
+    again = CheckingNetwork(chain, ())
     for index, node in network.nodes.items():
         again.nodes[index] = CheckingNode(
             index, chain, again.by_peer, keys=node.keys, database=node.database
@@ -170,10 +170,10 @@ async def test_a_node_that_starts_again_goes_on(autojump_clock: MockClock) -> No
 async def test_a_check_made_before_a_restart_is_not_made_again(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     block, _ = include(chain, 100, 101)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     async with network.running(block):
         await trio.sleep(2 * SLOT_S)
-    again = Network(chain, ())
+    again = CheckingNetwork(chain, ())
     for index, node in network.nodes.items():
         again.nodes[index] = CheckingNode(
             index, chain, again.by_peer, keys=node.keys, database=node.database
@@ -193,7 +193,7 @@ async def test_what_is_final_and_not_accepted_is_brought_after_a_restart(
     """Nobody speaks of it any more: each validator brings its own check, when it authors."""
     chain = relay_chain()
     block, (candidate,) = include(chain, 100)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     async with network.running(block):
         await trio.sleep(2 * SLOT_S)
         network.finalizes(block)
@@ -216,7 +216,7 @@ async def test_what_is_final_and_not_accepted_is_brought_after_a_restart(
 async def test_who_comes_late_is_told(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     block, (candidate,) = include(chain, 100)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     late = network.nodes[5]
     others = [node for node in network.nodes.values() if node is not late]
     async with network.running(block):
@@ -234,7 +234,7 @@ async def test_who_comes_late_is_told(autojump_clock: MockClock) -> None:
 async def test_what_is_final_is_not_spoken_of(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     block, _ = include(chain, 100)
-    network = Network(chain, ALL)
+    network = CheckingNetwork(chain, ALL)
     async with network.running(block):
         await trio.sleep(SLOT_S)
         network.finalizes(block)

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import trio
 
-from parahost.chain.chain import ChainEvent
 from parahost.node.messages.base import Message
 from parahost.node.messages.validity import (
     CheckCandidate,
@@ -29,12 +28,11 @@ from parahost.primitives.disputes import (
     VoteValid,
     dispute_payload,
 )
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.runtime_api import SessionInfo
 from parahost.runtime import api
 from parahost.simulation.adversaries.adversary import Adversary
 from parahost.simulation.adversaries.flooders import invented
-from parahost.simulation.adversaries.insider import Insider
+from parahost.simulation.adversaries.insider import Insider, heads_of
 from parahost.simulation.build import Alteration, Build
 from parahost.simulation.faults import World
 
@@ -189,14 +187,7 @@ class _DisputeFlood(_Disputant):
         build.jobs.append(self._flood)
 
     async def _flood(self, node: Node) -> None:
-        send, receive = trio.open_memory_channel[Hash](64)
-
-        def listen(event: ChainEvent) -> None:
-            if isinstance(event, BlockImportEvent):
-                send.send_nowait(event.hash)
-
-        node.chain.subscribe(listen)
-        async for head in receive:
+        async for head in heads_of(node):
             for message in self._votes(node, head):
                 node.overseer.send(message)
 

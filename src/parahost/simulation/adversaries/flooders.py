@@ -9,7 +9,6 @@ from typing import ClassVar
 
 import trio
 
-from parahost.chain.chain import ChainEvent
 from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.backing.assignments import assign
 from parahost.node.backing.statement_wire import StatementOnWire, messages
@@ -34,12 +33,11 @@ from parahost.primitives.candidates import (
     CandidateDescriptor,
     CommittedCandidateReceipt,
 )
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.scale import BitVec, encode
 from parahost.primitives.statements import Seconded
 from parahost.runtime import api
 from parahost.simulation.adversaries.adversary import Adversary
-from parahost.simulation.adversaries.insider import Insider
+from parahost.simulation.adversaries.insider import Insider, heads_of
 from parahost.simulation.build import Alteration, Build
 from parahost.simulation.faults import World
 
@@ -132,15 +130,8 @@ class _Flood(Insider):
         build.jobs.append(self._flood)
 
     async def _flood(self, node: Node) -> None:
-        send, receive = trio.open_memory_channel[Hash](64)
-
-        def listen(event: ChainEvent) -> None:
-            if isinstance(event, BlockImportEvent):
-                send.send_nowait(event.hash)
-
-        node.chain.subscribe(listen)
         network, protocol = node.ports.network, NOTIFICATIONS[PeerSet.VALIDATION].name
-        async for head in receive:
+        async for head in heads_of(node):
             # Others have heard of the block by now.
             await trio.sleep(node.parameters.slot_duration_s / 4)
             messages = self._flooder.messages(self, node, head)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import trio
+
+from parahost.chain.chain import ChainEvent
 from parahost.crypto import sr25519
 from parahost.node.messages.base import Message
 from parahost.node.node import Node
@@ -17,6 +20,7 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.scale import BitVec
 from parahost.primitives.statements import (
     SignedStatement,
@@ -93,3 +97,15 @@ class Insider:
 
 def _signing(state: State, head: Hash) -> SigningContext:
     return SigningContext(api.session_index_for_child(state), head)
+
+
+def heads_of(node: Node) -> trio.MemoryReceiveChannel[Hash]:
+    """The blocks that a node imports from now on."""
+    send, receive = trio.open_memory_channel[Hash](64)
+
+    def listen(event: ChainEvent) -> None:
+        if isinstance(event, BlockImportEvent):
+            send.send_nowait(event.hash)
+
+    node.chain.subscribe(listen)
+    return receive

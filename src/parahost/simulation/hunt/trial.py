@@ -9,6 +9,7 @@ from typing import Protocol
 
 from parahost.simulation.checkers import OK
 from parahost.simulation.harness import Simulation
+from parahost.simulation.nodes import root_cause
 from parahost.simulation.observatory import CheckerBroke
 from parahost.simulation.scenario import Scenario
 
@@ -72,13 +73,7 @@ def attempt(trial: Trial) -> TrialResult:
 
 def _told(error: BaseException) -> str:
     """The first cause, and where it arose."""
-    while True:
-        if isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        elif error.__cause__ is not None:
-            error = error.__cause__
-        else:
-            break
+    error = root_cause(error)
     (*_, place) = traceback.extract_tb(error.__traceback__) or [None]
     where = "" if place is None else f" ({place.filename}, line {place.lineno})"
     return f"{type(error).__name__}: {error}{where}"

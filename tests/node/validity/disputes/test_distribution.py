@@ -84,7 +84,7 @@ def runtime(current: SessionIndex = SESSION, validators: int = VALIDATORS) -> di
     }
 
 
-class Network:
+class ScriptedNetwork:
     """The bridge and the peer set: who is reachable, and what each answers."""
 
     def __init__(self) -> None:
@@ -116,11 +116,11 @@ class Network:
 
 @asynccontextmanager
 async def stage(
-    network: Network | None = None,
+    network: ScriptedNetwork | None = None,
     take: Callable[[ImportVotes], tuple[VotesVerdict, ...]] | None = None,
     own: int | None = OWN,
 ) -> AsyncIterator[Stage]:
-    network = network or Network()
+    network = network or ScriptedNetwork()
     answers: dict[type[Message], Callable[[Any], Any]] = {
         ResolveValidators: network.resolve,
         SendRequest: network.send,
@@ -140,7 +140,7 @@ async def stage(
 
 
 async def test_each_validator_is_brought_it_once() -> None:
-    network = Network()
+    network = ScriptedNetwork()
     async with stage(network) as node:
         await node.say(DistributeVotes(ONE, SAID))
         held = HOLDER.session, HOLDER.candidate_hash, HOLDER.validator, HOLDER.signature
@@ -153,7 +153,7 @@ async def test_each_validator_is_brought_it_once() -> None:
 async def test_who_was_not_reached_or_has_no_time_is_asked_until_it_has_it(
     autojump_clock: MockClock,
 ) -> None:
-    network = Network()
+    network = ScriptedNetwork()
     network.reachable.discard(3)
     network.answers[peer_of(1)] = [DisputeAnswer.LATER, None, DisputeAnswer.TAKEN]
     network.answers[peer_of(2)] = [DisputeAnswer.REFUSED]
@@ -172,7 +172,7 @@ async def test_who_was_not_reached_or_has_no_time_is_asked_until_it_has_it(
 async def test_validators_of_the_next_session_are_brought_what_is_not_decided(
     autojump_clock: MockClock,
 ) -> None:
-    network = Network()
+    network = ScriptedNetwork()
     network.reachable.discard(3)
     async with stage(network) as node:
         await node.say(DistributeVotes(ONE, SAID))
@@ -185,7 +185,7 @@ async def test_validators_of_the_next_session_are_brought_what_is_not_decided(
 
 
 async def test_so_many_requests_are_under_way_at_a_time_and_one_to_each_peer() -> None:
-    network, under_way, most = Network(), Counter[PeerId](), 0
+    network, under_way, most = ScriptedNetwork(), Counter[PeerId](), 0
 
     def hold(request: SendRequest) -> bytes:
         nonlocal most
@@ -305,7 +305,7 @@ async def test_holders_are_taken_in_beside_votes() -> None:
 
 
 async def test_a_node_without_a_validators_key_neither_sends_nor_answers() -> None:
-    network = Network()
+    network = ScriptedNetwork()
     async with stage(network, own=None) as node:
         await node.say(DistributeVotes(ONE, SAID))
         assert not network.asked and not node.neighbours.heard
