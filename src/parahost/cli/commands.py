@@ -14,6 +14,7 @@ from parahost.cli import (
     hunt,
     inspect,
     keys,
+    new,
     node,
     para,
     pvf,
@@ -50,6 +51,7 @@ def _parahost(
 
 app.add_typer(devnet.app, name="devnet")
 app.command("node")(node.node)
+app.command("new")(new.new)
 app.command("call")(call.call)
 app.command("query")(query.query)
 app.command("events")(query.events)

@@ -1,0 +1,1 @@
+"""The project that `parahost new` writes: each file as it will be, but for its names."""
