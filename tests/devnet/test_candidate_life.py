@@ -75,6 +75,22 @@ def test_what_came_of_it_is_told_at_the_end() -> None:
     ]
 
 
+def test_checkers_of_what_the_chain_has_not_accepted_are_told_by_their_nodes() -> None:
+    lines = list(
+        life(
+            *LIFE[:7],
+            told(3.1, "bob", "approval.assigned", candidate=ONE, validator=3),
+            told(3.2, "eve", "approval.assigned", candidate=ONE, validator=2),
+            told(3.3, "bob", "approval.checked", candidate=ONE, validator=3),
+        ).lines()
+    )
+    assert lines[-5:-2] == [
+        "assigned   by validators 3, 2",
+        "checked    by validators 3",
+        "accepted   -",
+    ]
+
+
 def test_a_dispute_is_told_with_its_outcome_and_what_it_cost() -> None:
     punished = {"session": 0, "validator": 4, "account": "0x99", "misconduct": "backed_invalid"}
     lines = list(

@@ -174,8 +174,8 @@ class CandidateLife:
         vouching = self._fields("validator", "backing.seconded", "backing.valid")
         yield f"backed     {_named(vouching)}"
         yield f"included   {_blocks(self._fields('number', 'chain.included'))}"
-        yield f"assigned   {_named(self._fields('assigned', 'chain.accepted'))}"
-        yield f"checked    {_named(self._fields('approved', 'chain.accepted'))}"
+        yield f"assigned   {_named(self._checkers('assigned', 'approval.assigned'))}"
+        yield f"checked    {_named(self._checkers('approved', 'approval.checked'))}"
         yield f"accepted   {_blocks(self._fields('number', 'chain.accepted'))}"
         disputed = self._fields("number", "chain.disputed")
         outcomes = self._fields("outcome", "chain.dispute_concluded")
@@ -188,6 +188,12 @@ class CandidateLife:
         )
         final = [moment.at for moment in self.moments if moment.event == "chain.finalized"]
         yield f"final      {_when(min(final)).strip() if final else '-'}"
+
+    def _checkers(self, listed: str, event: str) -> list[str]:
+        """As the chain tells when it accepts the candidate; of what it does not accept, or without
+        any checks, as nodes tell of themselves."""
+        on_chain = self._fields(listed, "chain.accepted")
+        return on_chain if any(on_chain) else self._fields("validator", event)
 
     def _fields(self, name: str, *events: str) -> list[str]:
         """The different values of a field in such events."""
