@@ -26,11 +26,11 @@ from parahost.approval.tranches import (
     Enough,
     Everybody,
     Waiting,
-    is_approved,
     required_tranches,
 )
 from parahost.primitives.approval import ApprovalParameters, Tranche
 from parahost.primitives.basic import U32, ValidatorIndex
+from tests.approval.test_tranches import is_approved
 
 WEAK = Attack(
     validators=13,

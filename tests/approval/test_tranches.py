@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,8 @@ from parahost.approval.tranches import (
     Everybody,
     Required,
     Waiting,
-    is_approved,
+    are_enough,
+    have_delivered,
     required_tranches,
 )
 from parahost.primitives.approval import Tranche
@@ -41,6 +44,19 @@ def required(
     return required_tranches(
         known, have, now=now, no_show=NO_SHOW, needed=needed, checkers=checkers
     )
+
+
+def is_approved(
+    found: Required,
+    known: list[Assigned],
+    approved: Collection[ValidatorIndex],
+    *,
+    validators: int,
+    checkers: int,
+) -> bool:
+    """As :mod:`parahost.approval.completeness` has it."""
+    enough = are_enough(approved, validators=validators, checkers=checkers)
+    return enough or have_delivered(found, known, approved)
 
 
 def complete(known: list[Assigned], *approved: int, now: int, needed: int = 3) -> bool:

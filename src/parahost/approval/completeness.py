@@ -8,7 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from parahost.approval.tranches import Assigned, Required, is_approved, required_tranches
+from parahost.approval.tranches import (
+    Assigned,
+    Required,
+    are_enough,
+    have_delivered,
+    required_tranches,
+)
 from parahost.primitives.basic import ValidatorIndex
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
 
@@ -19,6 +25,8 @@ class Completeness:
 
     required: Required
     is_complete: bool
+    is_final: bool
+    """Whether they stay complete, whoever else turns out to be drawn for a tranche that counts."""
 
 
 def completeness(
@@ -40,5 +48,6 @@ def completeness(
         needed=min(session.approval.needed_approvals, checkers),
         checkers=checkers,
     )
-    complete = is_approved(required, assigned, approved, validators=validators, checkers=checkers)
-    return Completeness(required, complete)
+    enough = are_enough(approved, validators=validators, checkers=checkers)
+    complete = enough or have_delivered(required, assigned, approved)
+    return Completeness(required, complete, enough)

@@ -81,24 +81,22 @@ def required_tranches(
     return rounds.suffice(time, needed, checkers) or rounds.wait(time)
 
 
-def is_approved(
-    required: Required,
-    assigned: Iterable[Assigned],
-    approved: Collection[ValidatorIndex],
-    *,
-    validators: int,
-    checkers: int,
-) -> bool:
-    """Whether the checks are complete: those that are required have come; or more than a third of
-    all validators have approved, one of whom at least is honest; or everybody who may check has; or
-    a supermajority vouches for the candidate, by backing or checking it, so that a dispute could
+def are_enough(approved: Collection[ValidatorIndex], *, validators: int, checkers: int) -> bool:
+    """Whether the checks are complete, whoever else is drawn: more than a third of all validators
+    have approved, one of whom at least is honest; or everybody who may check has; or a
+    supermajority vouches for the candidate, by backing or checking it, so that a dispute could
     only conclude the same (A62). Where a group is most of all validators, the few who are left to
     check could hold up everything else by their silence. Who has not backed it may check it."""
     vouching = validators - checkers + len(approved)
     if 3 * len(approved) > validators or len(approved) >= checkers:
         return True
-    if vouching >= supermajority_threshold(validators):
-        return True
+    return vouching >= supermajority_threshold(validators)
+
+
+def have_delivered(
+    required: Required, assigned: Iterable[Assigned], approved: Collection[ValidatorIndex]
+) -> bool:
+    """Whether the checks that are required have come."""
     if not isinstance(required, Enough):
         return False
     due = [each.validator for each in assigned if each.tranche <= required.upto]

@@ -39,6 +39,8 @@ from tests.node.validity.world import (
 )
 
 NO_SHOW_S = NO_SHOW_SLOTS * SLOT_MS / 1000
+HEARING_S = 1.0
+"""A sixth of a slot."""
 A = candidate("a")
 ONE = checked("one", 1, GENESIS, A)
 
@@ -60,10 +62,44 @@ def test_a_candidate_is_approved_when_those_who_are_needed_have_checked() -> Non
     for who in (1, 2):
         node.hears_assignment(ONE, who)
     node.hears_check(ONE, 1)
+    node.waits(start_of() + HEARING_S)
     assert node.approved() == []
     node.hears_check(ONE, 2)
     (told,) = node.all(TellApproved)
     assert (told.key, told.checks, told.late, told.by_third) == (A.key(), 2, 0, False)
+
+
+@pytest.mark.guide("A54")
+def test_liars_are_not_believed_before_the_others_of_their_tranche_are_heard() -> None:
+    """They announce themselves and approve at once. Who was drawn with them announces itself then
+    too, and is waited for: it finds out."""
+    node = Node()
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+        node.hears_check(ONE, who)
+    node.waits(start_of() + 0.3)
+    node.hears_assignment(ONE, 3)
+    node.waits(start_of() + NO_SHOW_S - 0.01)
+    assert node.approved() == []
+    node.hears_check(ONE, 3)
+    assert node.approved() == [A.key()]
+
+
+def test_when_nobody_else_is_heard_those_who_were_suffice_a_while_later() -> None:
+    """Who is of a later tranche than counts puts it off no further."""
+    node = Node()
+    node.hears(ONE)
+    node.waits(start_of() + 0.5)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+        node.hears_check(ONE, who)
+    node.waits(start_of() + 1.0)
+    node.hears_assignment(ONE, 3, tranche=2)
+    node.waits(start_of() + 0.5 + HEARING_S - 0.001)
+    assert node.approved() == []
+    node.waits(start_of() + 0.5 + HEARING_S)
+    assert node.approved() == [A.key()]
 
 
 def test_more_than_a_third_of_all_validators_are_enough_whoever_else_was_drawn() -> None:
@@ -158,6 +194,7 @@ def test_a_no_show_brings_the_next_tranche_in() -> None:
     node.waits(start_of() + NO_SHOW_S + 3 * TRANCHE_S)
     assert node.announced() == [(ONE.hash, 0)]
     node.finds(A.key())
+    node.waits(node.now + HEARING_S)
     assert node.approved() == [A.key()]
 
 
@@ -351,6 +388,7 @@ def test_checks_that_the_chain_has_noted_count() -> None:
     node = Node()
     node.hears(ONE)
     node.hears(ChecksNoted(ONE.hash, {A.key(): noted({1: 0, 2: 0}, [1, 2])}))
+    node.waits(start_of() + HEARING_S)
     assert node.approved() == [A.key()]
 
 

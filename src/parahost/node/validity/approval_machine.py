@@ -192,7 +192,7 @@ class ApprovalMachine:
                     if approval is not None:
                         self._approve(key, approval)
             case ChecksNoted():
-                self._noted(event)
+                self._noted(event, now_ms)
             case CandidatesFinal(block, number):
                 self._finalized(block, number)
             case CandidatesSettled(keys):
@@ -323,7 +323,7 @@ class ApprovalMachine:
         if checking is None:
             return
         validator = heard.assignment.validator_index
-        checking.announce(validator, heard.tranche, checking.time.at(now_ms))
+        checking.announce(validator, heard.tranche, now_ms)
         checking.proofs.setdefault(validator, heard.assignment)
         self._touch(place)
 
@@ -335,7 +335,7 @@ class ApprovalMachine:
         if checking is None or checking.own is None:
             return
         validator = assignment.validator_index
-        checking.announce(validator, checking.own.tranche, checking.time.at(now_ms))
+        checking.announce(validator, checking.own.tranche, now_ms)
         checking.proofs[validator] = assignment
         self._out.append(DistributeAssignment(place[0], place[1], assignment))
         self._touch(place)
@@ -346,7 +346,7 @@ class ApprovalMachine:
         for place in candidate.places:
             self._touch(place)
 
-    def _noted(self, event: ChecksNoted) -> None:
+    def _noted(self, event: ChecksNoted, now_ms: int) -> None:
         """The chain has verified these checks; what it thinks of them is its own affair."""
         for place in self._fork(event.block):
             checking = self._checkings[place]
@@ -354,7 +354,7 @@ class ApprovalMachine:
             if state is None:
                 continue
             for each in state.assigned:
-                checking.announce(each.validator, each.tranche, each.since)
+                checking.announce(each.validator, each.tranche, now_ms, each.since)
             approvals = self._candidates[checking.record.key()].approvals
             for validator in state.approved:
                 approvals.setdefault(validator, None)
@@ -392,7 +392,7 @@ class ApprovalMachine:
         key = checking.record.key()
         candidate = self._candidates[key]
         tranche = checking.time.at(now_ms)
-        standing = checking.standing(candidate.approvals, tranche)
+        standing = checking.standing(candidate.approvals, now_ms)
         wanted = standing.joins or checking.announced
         if wanted and not checking.certified and checking.own is not None:
             assert checking.me is not None
@@ -451,8 +451,8 @@ class ApprovalMachine:
         standing: CheckStanding,
     ) -> None:
         occasions = []
-        if standing.due is not None:
-            occasions.append(checking.time.begins(standing.due))
+        if standing.due_ms is not None:
+            occasions.append(standing.due_ms)
         if checking.announced and candidate.check is OwnCheck.FAILED:
             occasions.append(candidate.again_ms)
         checking.due_ms = min(occasions, default=None)

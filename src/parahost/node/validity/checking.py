@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from parahost.approval.completeness import completeness
 from parahost.approval.criteria import OwnAssignment
@@ -35,15 +36,21 @@ class TrancheTime:
         return self.slot * self.slot_ms - (-tranche * self.slot_ms // self.per_slot)
 
 
+HEARING_PARTS: Final = 6
+"""A tranche counts as known a sixth of a slot after the last of it was heard of: all who are drawn
+announce themselves at the same moment, and liars must not be believed before the others are heard,
+who would find out."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckStanding:
     """How a candidate stands at a moment. ``joins``: this node's own assignment is needed now.
-    ``due``: the tranche in which to look again, if nothing is heard before."""
+    ``due_ms``: when to look again, if nothing is heard before."""
 
     is_approved: bool
     joins: bool
     late: int
-    due: int | None
+    due_ms: int | None
 
 
 @dataclass(slots=True)
@@ -74,13 +81,19 @@ class Checking:
     due_ms: int | None = None
     assigned: dict[ValidatorIndex, Assigned] = field(default_factory=dict)
     proofs: dict[ValidatorIndex, Assignment] = field(default_factory=dict)
+    heard_ms: dict[ValidatorIndex, int] = field(default_factory=dict)
+    """When each of those who are assigned was heard of."""
 
-    def announce(self, validator: ValidatorIndex, tranche: Tranche, since: int) -> bool:
+    def announce(
+        self, validator: ValidatorIndex, tranche: Tranche, now_ms: int, since: int | None = None
+    ) -> bool:
         """A validator checks the candidate; ``False`` when that is known. Who announces itself too
-        early has until the end of its time."""
+        early has until the end of its time. ``since``: in tranches, when it was known elsewhere."""
         if validator in self.assigned:
             return False
-        self.assigned[validator] = Assigned(tranche, validator, max(since, tranche))
+        known = self.time.at(now_ms) if since is None else since
+        self.assigned[validator] = Assigned(tranche, validator, max(known, tranche))
+        self.heard_ms[validator] = now_ms
         if validator == self.me:
             self.announced = True
         return True
@@ -89,19 +102,31 @@ class Checking:
         """Those of who found the candidate valid who may check it here: backers may not."""
         return frozenset(approved).difference(self.record.backers)
 
-    def standing(self, approved: Collection[ValidatorIndex], now: int) -> CheckStanding:
-        """``now``: the tranche whose time it is."""
+    def standing(self, approved: Collection[ValidatorIndex], now_ms: int) -> CheckStanding:
         counted, assigned = self.counted(approved), self.assigned.values()
+        now = self.time.at(now_ms)
         no_show = self.session.approval.no_show
         found = completeness(self.record, self.session, assigned, counted, now)
         required = found.required
         late = sum(
             each.since + no_show <= now and each.validator not in counted for each in assigned
         )
-        due = min((at for at in self._occasions(required, now) if at > now), default=None)
-        if due is None and not found.is_complete:
-            due = now + no_show
-        return CheckStanding(found.is_complete, self._joins(required, now), late, due)
+        due = [self.time.begins(at) for at in self._occasions(required, now) if at > now]
+        is_approved = found.is_complete
+        if found.is_complete and not found.is_final:
+            known_ms = self._known_ms(required)
+            is_approved = known_ms <= now_ms
+            due += [] if is_approved else [known_ms]
+        if not due and not is_approved:
+            due.append(self.time.begins(now + no_show))
+        return CheckStanding(is_approved, self._joins(required, now), late, min(due, default=None))
+
+    def _known_ms(self, required: Required) -> int:
+        """When all of the tranches that suffice have been heard of."""
+        assert isinstance(required, Enough), "nothing else is complete by tranches"
+        due = [who for who, each in self.assigned.items() if each.tranche <= required.upto]
+        last = max((self.heard_ms[who] for who in due), default=0)
+        return last + self.time.slot_ms // HEARING_PARTS
 
     def _joins(self, required: Required, now: int) -> bool:
         """Whether this node's own assignment is wanted: its tranche is, and its time has come."""
