@@ -1,5 +1,5 @@
 """How likely an invalid candidate is accepted: ``python -m bench.acceptance_odds`` prints the
-tables of docs/SECURITY.md, which derives the formulas.
+tables and the plot of docs/SECURITY.md, which derives the formulas.
 
 The attacker owns some validators. It needs a group whose majority is its own (:func:`group_odds`).
 Then every honest checker that is drawn and can deliver finds out, and the backers lose their
@@ -23,6 +23,8 @@ from parahost.primitives.basic import U32
 
 NEGLIGIBLE = 1e-18
 """Ways that are less likely are not followed."""
+LEAST = 10 * NEGLIGIBLE
+"""Odds below these are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class _Course:
         return self.is_covering and self.dishonest + self.honest + self.missing >= checkers
 
 
+@lru_cache(maxsize=256)
 def acceptance_odds(attack: Attack) -> float:
     """The chance that the invalid candidate is accepted once it is backed and included."""
     needed = min(attack.parameters.needed_approvals, attack.checkers)
@@ -217,11 +220,20 @@ def _table(
         yield f"| {share:.1%} | {' | '.join(cells)} |"
 
 
+def plot() -> Iterator[str]:
+    """The odds of acceptance as bars: the longer, the safer; three marks for each power of ten."""
+    yield "dishonest  needed"
+    for share in SHARES:
+        for needed in NEEDED:
+            odds = acceptance_odds(needing(owning(LARGE, share), needed))
+            bar = "#" * round(-3 * log10(max(odds, LEAST)))
+            yield f"{share:>9.1%}  {needed:>6}  {bar} {_power(odds)}"
+
+
 def _power(odds: float) -> str:
     """What one attempt has, as a power of ten."""
-    least = 10 * NEGLIGIBLE
-    return f"10^{log10(odds):.1f}" if odds > least else f"< 10^{log10(least):.0f}"
+    return f"10^{log10(odds):.1f}" if odds > LEAST else f"< 10^{log10(LEAST):.0f}"
 
 
 if __name__ == "__main__":
-    print("\n".join(tables()))
+    print("\n".join([*tables(), "", *plot()]))

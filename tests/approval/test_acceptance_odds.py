@@ -17,6 +17,7 @@ from bench.acceptance_odds import (
     group_odds,
     needing,
     owning,
+    plot,
     tables,
     tranche_odds,
 )
@@ -173,3 +174,4 @@ def test_the_page_says_what_is_computed() -> None:
     lines = list(tables(with_silence=False))
     assert len(lines) > 10
     assert "\n".join(lines[:6]) in page and "\n".join(lines[7:]) in page
+    assert "\n".join(plot()) in page
