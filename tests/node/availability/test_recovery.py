@@ -191,6 +191,20 @@ async def test_what_was_never_data_is_invalid(autojump_clock: MockClock) -> None
         assert await made.nodes[5].recover(bad) is RecoveryFailure.INVALID
 
 
+async def test_a_chunk_that_is_damaged_on_ones_own_disk_is_no_verdict(
+    autojump_clock: MockClock,
+) -> None:
+    """Others' chunks show that the candidate is valid."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in range(5):
+            await made.nodes[index].store(candidate, data)
+        own = StoreChunk(hash_of(candidate), wrong(chunks_of(data)[5]))
+        assert await made.nodes[5].overseer.ask(own)
+        assert await made.nodes[5].recover(candidate) == data
+
+
 async def test_lying_holders_are_reported_and_others_asked(autojump_clock: MockClock) -> None:
     chain = relay_chain()
     candidate, data = chain.candidate(100)

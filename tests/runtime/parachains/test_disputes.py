@@ -419,6 +419,20 @@ def test_a_dispute_that_another_fork_has_concluded_is_resolved_at_once() -> None
         world.add_block(disputes=[late])
 
 
+@pytest.mark.guide("A57", "A58")
+def test_backers_whom_a_conclusion_left_out_pay_when_their_backing_comes() -> None:
+    """An author may bring a supermajority without them; the next one brings what is missing."""
+    world = included_world()
+    against = votes(elsewhere(), against=range(3, 12))
+    world.add_block(disputes=[against])
+    assert stakes(world) == one_loses(each=0)
+    backing = replace(against, statements=tuple(backed_elsewhere(0, 1, 2)))
+    world.add_block(disputes=[backing])
+    assert stakes(world) == one_loses(0, 1, 2, each=STAKE)
+    punished = {event.misconduct for event in told(world, ValidatorPunished)}  # type: ignore[attr-defined]
+    assert punished == {Misconduct.BACKED_INVALID}
+
+
 @pytest.mark.guide("A58")
 def test_checks_made_elsewhere_are_votes_here() -> None:
     world = included_world()

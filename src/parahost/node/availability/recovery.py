@@ -36,6 +36,7 @@ from parahost.node.messages.network import (
 )
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.protocols import AVAILABLE_DATA_REQUEST
+from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import (
     U32,
     CandidateHash,
@@ -166,7 +167,7 @@ class Recovery:
     async def run(self) -> AvailableData | RecoveryFailure:
         """Ask everybody, and again those who had nothing."""
         for chunk in await self.ctx.ask(QueryChunks(self.candidate)):
-            self.chunks[chunk.index] = chunk.chunk
+            self._keep_own(chunk)
         for number in range(ROUNDS):
             if number:
                 await self.ctx.clock.sleep(BETWEEN_ROUNDS_S)
@@ -178,6 +179,17 @@ class Recovery:
             if len(self.chunks) >= self.needed:
                 return await self.ctx.executor.run(self._rebuilt)
         return RecoveryFailure.UNAVAILABLE
+
+    def _keep_own(self, chunk: ErasureChunk) -> None:
+        """A chunk of this node's disk, if it is proven still: else data that nobody made would come
+        of it, and a vote against a valid candidate."""
+        root, validators = self.erasure_root, len(self.validators)
+        if erasure.verify_chunk(root, chunk.index, chunk.chunk, chunk.proof, validators):
+            self.chunks[chunk.index] = chunk.chunk
+        else:
+            self.ctx.journal.record(
+                "recovery.damaged_chunk", candidate=self.candidate, index=chunk.index
+            )
 
     def _rebuilt(self) -> AvailableData | RecoveryFailure:
         return rebuild(self.chunks, len(self.validators), self.erasure_root)
