@@ -101,6 +101,26 @@ def test_a_no_show_brings_one_further_tranche() -> None:
 
 
 @pytest.mark.guide("A55")
+def test_a_tranche_covers_one_no_show_however_many_it_has() -> None:
+    known = assigned((0, 0), (0, 0), (0, 0), (3, 13), (3, 13), (3, 13))
+    assert required(known, 0, now=14) == Waiting(Tranche(U32(5)), NO_SHOW, 23)
+
+
+@pytest.mark.guide("A55")
+def test_who_announced_itself_early_covers_from_when_it_is_needed() -> None:
+    """Its time to deliver begins with the round that it came for."""
+    known = assigned((0, 0), (0, 0), (0, 0), (3, 3))
+    assert required(known, 0, 1, now=14) == Enough(Tranche(U32(3)), 1, NO_SHOW + NO_SHOW)
+
+
+def test_a_third_is_not_more_than_a_third() -> None:
+    """All of them may be dishonest."""
+    have = [validator(index) for index in range(3)]
+    assert not are_enough(have, validators=9, checkers=9)
+    assert are_enough(have, validators=8, checkers=8)
+
+
+@pytest.mark.guide("A55")
 def test_who_delivers_late_has_delivered() -> None:
     known = assigned((0, 0), (0, 0), (0, 0))
     assert not complete(known, 0, 1, now=12)

@@ -213,6 +213,17 @@ def test_an_undecided_candidate_is_kept_and_not_accepted() -> None:
     assert world.api.candidate_checks(world.state, record.key()).accepted_in is None
 
 
+@pytest.mark.guide("A55")
+def test_what_is_disputed_after_it_was_accepted_is_kept() -> None:
+    """As long as votes are taken: to judge them, all that is known of it is needed."""
+    world = included_world()
+    record = candidate(world)
+    assert world.api.candidate_checks(world.state, record.key()).accepted_in is not None
+    world.add_block(disputes=[votes(record.key(), against=outsiders(record)[:1])])
+    world.add_blocks_until(30)
+    assert candidate(world).key() == record.key()
+
+
 # Conclusions
 
 
