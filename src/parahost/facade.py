@@ -9,8 +9,9 @@ from importlib import import_module
 def on_first_use(
     package: str, names: Sequence[str], modules: Sequence[str]
 ) -> Callable[[str], object]:
-    """The ``__getattr__`` of a package whose ``names`` stand in its ``modules``; these are looked
-    through in their order. Who needs one module of the package does not pay for the others."""
+    """The ``__getattr__`` of a package whose ``names`` stand in its ``modules``. These are looked
+    through in their order: those that import little stand first, so that who needs one of them does
+    not pay for the others."""
 
     def find(name: str) -> object:
         if name in names:

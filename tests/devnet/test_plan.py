@@ -14,7 +14,7 @@ from parahost.devnet.opening import opening_lines
 from parahost.devnet.plan import DevnetOptions, make_plan
 from parahost.devnet.plan_file import AddedNode, PlanFile
 from parahost.devnet.ports import PortClaims
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.parachains import load_specs
 
 

@@ -17,7 +17,8 @@ import trio
 from parahost.cli.main import run
 from parahost.crypto.keystore import KeyDirectory
 from parahost.devnet.zygote import serve
-from parahost.node.node import Collating, Node, Ports, Role, Tweaks
+from parahost.node.node import Collating, Node, Ports, Tweaks
+from parahost.node.role import Role
 from parahost.parachains import Collator
 from parahost.process import run_node
 from parahost.process.base_path import BasePath

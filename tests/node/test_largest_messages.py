@@ -40,7 +40,7 @@ from parahost.node.backing.pov_distribution import PoVRequest
 from parahost.node.collation import wire as collation
 from parahost.node.gossip import MAX_BATCH
 from parahost.node.messages.network import MAX_VIEW_HEADS, ProtocolId, View
-from parahost.node.node import Node, Ports, Role
+from parahost.node.node import Node, Ports
 from parahost.node.protocols import (
     AVAILABILITY_DISTRIBUTION,
     BITFIELD_DISTRIBUTION,
@@ -49,6 +49,7 @@ from parahost.node.protocols import (
     STATEMENT_DISTRIBUTION,
     VALIDATOR_DISCOVERY,
 )
+from parahost.node.role import Role
 from parahost.node.utility import peer_set_manager as discovery
 from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
 from parahost.node.validity.disputes import wire as dispute_wire

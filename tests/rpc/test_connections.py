@@ -11,7 +11,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.rpc import limits
 from parahost.rpc.access import Access
 from parahost.rpc.limits import (

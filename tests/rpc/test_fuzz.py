@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.rpc.limits import ANSWER_BYTES_TOGETHER, REQUEST_BYTES_TOGETHER
 from parahost.rpc.methods import all_methods
 from parahost.rpc.table import Method

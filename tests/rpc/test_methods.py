@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode

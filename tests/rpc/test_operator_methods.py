@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from parahost.consensus.babe.digests import pre_digest_of
 from parahost.crypto import ed25519, sr25519
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.ports import KeysNotKept, KeyType
 from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.consensus import PrimaryPreDigest

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.rpc.limits import MAX_BATCHED_CALLS, MAX_VALUES
 from parahost.rpc.server import AllowedMethods, RpcOptions
 from tests.rpc.world import serving

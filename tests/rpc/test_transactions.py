@@ -8,7 +8,7 @@ from trio.testing import MockClock
 from parahost.chain.pool.pool import transaction_hash
 from parahost.crypto import sr25519
 from parahost.crypto.keystore import keypair_from_uri
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.ports import KeyType
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import encode

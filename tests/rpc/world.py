@@ -21,7 +21,8 @@ from wsproto.events import (
 )
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
-from parahost.node.node import Node, Ports, Role
+from parahost.node.node import Node, Ports
+from parahost.node.role import Role
 from parahost.ports import KeyType
 from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.header import Block

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from parahost.metrics.samples import Samples
-from parahost.node.node import Role
 from parahost.node.overseer import Subsystem
+from parahost.node.role import Role
 from parahost.node.subsystems import SUBSYSTEMS
 from parahost.node.tallies import TALLIES
 from parahost.simulation import Scenario, Shape, Simulation

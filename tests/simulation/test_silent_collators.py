@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from parahost.crypto.keystore import keypair_from_uri
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.ports import KeyType
 from parahost.runtime.development import collator_uri
 from parahost.simulation import Included, Scenario, Shape, Simulation, SlowCollator, harness, plan

@@ -123,7 +123,7 @@ def node(
     import trio
 
     from parahost.cli.failure import BadInput
-    from parahost.node.node import Role
+    from parahost.node.role import Role
     from parahost.parachains import load_spec
     from parahost.process.prometheus import PrometheusOptions
     from parahost.process.run_node import NodeOptions, run_node

@@ -36,7 +36,7 @@ from parahost.devnet.requests import (
     TellStatus,
     UnknownNode,
 )
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.parachains import ParachainSpec, load_spec
 from parahost.primitives.errors import InputError, OperationalError
 from parahost.process.base_path import BasePath

@@ -10,7 +10,7 @@ from parahost.crypto.keystore import KeyDirectory
 from parahost.devnet.ports import LOCALHOST, PortClaims
 from parahost.devnet.processes import NodeCommand
 from parahost.network.identity import Identity
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.parachains import ParachainSpec
 from parahost.ports import KeyType
 from parahost.primitives.basic import PeerId

@@ -19,7 +19,7 @@ from parahost.devnet.ports import PortClaims
 from parahost.devnet.processes import NodeCommand
 from parahost.devnet.settings import with_settings
 from parahost.node.collation.bans import FIRST_BAN_S
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.parachains import ParachainSpec, load_spec
 from parahost.primitives.basic import U32
 from parahost.primitives.limits import MAX_VALIDATORS

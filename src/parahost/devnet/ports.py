@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Self
 
 from parahost.devnet.errors import BadPlan
-from parahost.process.prometheus import USUAL_METRICS_PORT
-from parahost.rpc.server import USUAL_PORT
+from parahost.rpc.listening import METRICS_PORT, RPC_PORT
 
 LOCALHOST = "127.0.0.1"
 P2P_PORTS = range(20000, 32000)
 """Below those from which the system takes one for each outgoing connection, so that none goes
 before its node starts, or starts again."""
-RPC_PORTS = range(USUAL_PORT, P2P_PORTS.start)
-METRICS_PORTS = (*range(USUAL_METRICS_PORT, USUAL_PORT), *reversed(RPC_PORTS))
+RPC_PORTS = range(RPC_PORT.usual, P2P_PORTS.start)
+METRICS_PORTS = (*range(METRICS_PORT.usual, RPC_PORT.usual), *reversed(RPC_PORTS))
 """From the usual one on; those of JSON-RPC are left to it as long as there are others."""
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,6 +41,7 @@ from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, Overseer
 from parahost.node.overseer.overseer import Pick
 from parahost.node.own_part import OwnPart
+from parahost.node.role import Role
 from parahost.node.subsystems import make_subsystems
 from parahost.node.utility.runtime_api import Ask, ask_state
 from parahost.node.validity.viability import Viability
@@ -53,7 +53,6 @@ from parahost.ports import (
     Journal,
     KeyStore,
     Network,
-    ObservedRole,
     PeerSteering,
     Random,
     ValidationHost,
@@ -77,23 +76,6 @@ MAX_INITIAL_LEAVES = 5
 GOSSIP_PER_SLOT = 6
 """GRANDPA's T is a slot divided by this, and at most a second: how long a message takes to reach
 everybody."""
-
-
-class Role(Enum):
-    """What a node does for the chain."""
-
-    VALIDATOR = "validator"
-    COLLATOR = "collator"
-    FULL = "full"
-
-    @property
-    def observed(self) -> ObservedRole:
-        """What peers are told."""
-        return {
-            Role.VALIDATOR: ObservedRole.AUTHORITY,
-            Role.COLLATOR: ObservedRole.COLLATOR,
-            Role.FULL: ObservedRole.FULL,
-        }[self]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,10 @@ import trio
 from parahost.metrics.meter import NodeMeter
 from parahost.metrics.text import CONTENT_TYPE, exposition
 from parahost.rpc.access import Access
-from parahost.rpc.listening import ClientPort, listen, port_of
+from parahost.rpc.listening import METRICS_PORT, listen, port_of
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
-
-USUAL_METRICS_PORT: Final = 9615
-METRICS_PORT = ClientPort("Prometheus", "--prometheus-port", USUAL_METRICS_PORT)
 
 MAX_SCRAPERS: Final = 16
 """Connections at a time; who comes beyond is told so."""

@@ -27,7 +27,8 @@ from parahost.metrics.meter import NodeMeter
 from parahost.network.libp2p_network import Libp2pNetwork
 from parahost.network.metrics import NETWORK_METRICS
 from parahost.node.collation.bans import FIRST_BAN_S
-from parahost.node.node import Collating, Node, Ports, Role
+from parahost.node.node import Collating, Node, Ports
+from parahost.node.role import Role
 from parahost.node.tallies import counted
 from parahost.parachains import Collator, ParachainSpec, running
 from parahost.ports import DatabaseDamaged, Journal, KeyStore, KeyType

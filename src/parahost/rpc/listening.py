@@ -21,6 +21,10 @@ class ClientPort:
     usual: int
 
 
+RPC_PORT = ClientPort("JSON-RPC", "--rpc-port", 9944)
+METRICS_PORT = ClientPort("Prometheus", "--prometheus-port", 9615)
+
+
 class PortTaken(OperationalError):
     """Something else listens there."""
 

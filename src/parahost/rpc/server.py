@@ -14,7 +14,7 @@ from parahost.ports import Clock
 from parahost.rpc.access import HOSTED_TOOLS, Access
 from parahost.rpc.http import HttpConnection
 from parahost.rpc.limits import MAX_CONNECTIONS
-from parahost.rpc.listening import ClientPort, listen, port_of
+from parahost.rpc.listening import RPC_PORT, listen, port_of
 from parahost.rpc.methods import all_methods
 from parahost.rpc.served import ServedNode
 from parahost.rpc.service import Service
@@ -22,9 +22,6 @@ from parahost.rpc.shared import Shared
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
-
-USUAL_PORT = 9944
-RPC_PORT = ClientPort("JSON-RPC", "--rpc-port", USUAL_PORT)
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, get_args
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.primitives.misbehavior import MisbehaviorReport
 from parahost.runtime.slashing import Misconduct
 from parahost.simulation.checkers import OK

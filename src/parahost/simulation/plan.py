@@ -8,7 +8,7 @@ from typing import Any
 
 from parahost.crypto.keystore import keypair_from_uri
 from parahost.network.identity import Identity
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.parachains import ParachainSpec, load_specs
 from parahost.ports import KeyType
 from parahost.primitives.basic import U32, PeerId

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.simulation import checkers
 from parahost.simulation.adversaries import Adversary, Outsider
 from parahost.simulation.expectations import Expectation

@@ -37,5 +37,5 @@ __all__ = [
     "ValidationPool",
 ]
 
-__getattr__ = on_first_use(__name__, __all__, ("parahost.ports.validation", "inprocess", "pool"))
+__getattr__ = on_first_use(__name__, __all__, ("parahost.ports.validation", "pool", "inprocess"))
 """The worker process lives in this package, and starts faster without trio."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.primitives.header import Block, Extrinsic
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.runtime.storage import Overlay, State

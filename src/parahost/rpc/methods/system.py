@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import parahost
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.primitives.addresses import AddressError
 from parahost.primitives.basic import PeerId
 from parahost.primitives.peer_ids import is_peer_id

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.simulation.build import Alteration
 from parahost.simulation.faults import World
 

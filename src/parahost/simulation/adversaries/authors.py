@@ -13,7 +13,8 @@ from parahost.consensus.babe.digests import pre_digest_of
 from parahost.crypto import sr25519
 from parahost.node.messages.base import Message
 from parahost.node.messages.utility import ProvisionBackable, ProvisionBitfield
-from parahost.node.node import Node, Role
+from parahost.node.node import Node
+from parahost.node.role import Role
 from parahost.ports import KeyType
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import BABE_ENGINE, Block, PreRuntime, Seal

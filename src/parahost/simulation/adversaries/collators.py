@@ -19,8 +19,9 @@ from parahost.node.collation.wire import Advertise, CollationFetch, CollationGos
 from parahost.node.messages.base import Message
 from parahost.node.messages.collation import CollationRequested, DistributeCollation
 from parahost.node.messages.network import SendMessage
-from parahost.node.node import Node, Role
+from parahost.node.node import Node
 from parahost.node.protocols import COLLATION, COLLATION_REQUEST
+from parahost.node.role import Role
 from parahost.parachains import Collator
 from parahost.parachains.adder.collator import AdderCollator
 from parahost.parachains.collator import Services

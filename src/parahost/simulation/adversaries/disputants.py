@@ -15,7 +15,8 @@ from parahost.node.messages.validity import (
     DistributeVotes,
     IssueVote,
 )
-from parahost.node.node import Node, Role
+from parahost.node.node import Node
+from parahost.node.role import Role
 from parahost.primitives.basic import U32, Hash, ParaId, SessionIndex
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.disputes import (

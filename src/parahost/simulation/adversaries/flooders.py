@@ -13,8 +13,9 @@ from parahost.node.availability.bitfield_rules import BitfieldGossip
 from parahost.node.backing.assignments import assign
 from parahost.node.backing.statement_wire import StatementOnWire, messages
 from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View
-from parahost.node.node import Node, Role
+from parahost.node.node import Node
 from parahost.node.protocols import BITFIELD_DISTRIBUTION, NOTIFICATIONS, STATEMENT_DISTRIBUTION
+from parahost.node.role import Role
 from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
 from parahost.primitives.basic import (
     H256,

@@ -13,7 +13,7 @@ from parahost.chain.pool.gossip import TRANSACTIONS
 from parahost.chain.sync.messages import ANNOUNCES, SYNC
 from parahost.consensus.grandpa.messages import PROTOCOL as GRANDPA
 from parahost.node.messages.network import PeerSet
-from parahost.node.node import Node, Role
+from parahost.node.node import Node
 from parahost.node.protocols import (
     AVAILABILITY_DISTRIBUTION,
     BITFIELD_DISTRIBUTION,
@@ -23,6 +23,7 @@ from parahost.node.protocols import (
     STATEMENT_DISTRIBUTION,
     VALIDATOR_DISCOVERY,
 )
+from parahost.node.role import Role
 from parahost.ports.network import RequestFailed, RequestHandler, RequestProtocol
 from parahost.primitives.basic import PeerId
 from parahost.simulation.adversaries.adversary import Adversary

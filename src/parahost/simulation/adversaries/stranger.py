@@ -13,8 +13,8 @@ from parahost.chain.pool.gossip import TRANSACTIONS
 from parahost.chain.sync.messages import ANNOUNCES, SYNC, Announce, SyncMessage
 from parahost.consensus.grandpa.messages import PROTOCOL as GRANDPA
 from parahost.network.identity import Identity
-from parahost.node.node import Role
 from parahost.node.protocols import NOTIFICATIONS, REQUESTS
+from parahost.node.role import Role
 from parahost.ports.network import (
     NetworkEvent,
     Notification,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.simulation.expectations import Expectation, Finalized, Included
 from parahost.simulation.hunt.dice import Dice
 from parahost.simulation.hunt.troubles import (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from parahost.node.availability.archive import CHUNKS, DATA
-from parahost.node.node import Role
+from parahost.node.role import Role
 from parahost.simulation.adversaries import (
     KINDS,
     Adversary,
