@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parahost.devnet.devnet import JournalTail
+from parahost.devnet.tail import JournalTail
 from parahost.primitives.addresses import PeerAddress, parse_address
 from parahost.primitives.basic import H256
 from parahost.process.journal import JournalLine

@@ -14,6 +14,7 @@ from parahost.cli import (
     hunt,
     inspect,
     keys,
+    logs,
     new,
     node,
     para,
@@ -52,6 +53,7 @@ def _parahost(
 app.add_typer(devnet.app, name="devnet")
 app.command("node")(node.node)
 app.command("new")(new.new)
+app.command("logs")(logs.logs)
 app.command("call")(call.call)
 app.command("query")(query.query)
 app.command("events")(query.events)

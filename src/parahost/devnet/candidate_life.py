@@ -52,11 +52,19 @@ def told_in(source: Path) -> list[Told]:
     """
     if not source.is_dir():
         return list(_in_trace(source))
+    told = [event for name, log in log_files(source).items() for event in _in_log(name, log)]
+    return sorted(told, key=lambda event: event.at)
+
+
+def log_files(source: Path) -> dict[str, Path]:
+    """The logs in a node's or a devnet's base path, by node.
+
+    :raises InputError: when there are none.
+    """
     logs = sorted([*source.glob(NODE_LOG), *source.glob(f"*/{NODE_LOG}")])
     if not logs:
         raise InputError(f"{source}: there is no {NODE_LOG}, neither there nor one folder deeper")
-    told = [event for log in logs for event in _in_log(log)]
-    return sorted(told, key=lambda event: event.at)
+    return {log.resolve().parent.name: log for log in logs}
 
 
 def _in_trace(path: Path) -> Iterator[Told]:
@@ -66,15 +74,26 @@ def _in_trace(path: Path) -> Iterator[Told]:
         yield Told(at, node, event, {name: str(value) for name, value in line.items()})
 
 
-def _in_log(path: Path) -> Iterator[Told]:
+def _in_log(name: str, path: Path) -> Iterator[Told]:
     with path.open(encoding="utf-8", errors="replace") as lines:
         for text in lines:
             line = parse_line(text)
             if line is not None:
-                yield Told(line.at, path.parent.name, line.event, line.fields)
+                yield Told(line.at, name, line.event, line.fields)
 
 
 # What is told
+
+
+def in_full(beginning: str) -> str:
+    """The beginning of a hash as logs have it, if people leave out the 0x."""
+    return "0x" + beginning.lower().removeprefix("0x")
+
+
+def is_called(candidate: str, beginning: str) -> bool:
+    """Whether a candidate's hash, as far as it is told, begins so. Logs know the first eight digits
+    only."""
+    return candidate.startswith(beginning[: len(candidate)])
 
 
 @dataclass(slots=True)
@@ -94,7 +113,7 @@ class CandidateLife:
     """
 
     def __init__(self, beginning: str) -> None:
-        self._beginning = "0x" + beginning.lower().removeprefix("0x")
+        self._beginning = in_full(beginning)
         self._hashes: dict[str, None] = {}
         self._parents: dict[str, str] = {}
         self._included_in: dict[str, None] = {}
@@ -126,7 +145,7 @@ class CandidateLife:
     def hear(self, told: Told) -> None:
         """One event, after all that came before it."""
         candidate = told.fields.get("candidate")
-        if candidate is not None and self._is_it(candidate):
+        if candidate is not None and is_called(candidate, self._beginning):
             self._hashes[candidate] = None
             self.para = self.para or told.fields.get("para", "")
             if told.event == "chain.included":
@@ -138,9 +157,6 @@ class CandidateLife:
             block = self._including(told.fields["block"])
             if block is not None:
                 self._add(told, {"block": block})
-
-    def _is_it(self, candidate: str) -> bool:
-        return candidate.startswith(self._beginning[: len(candidate)])
 
     def _including(self, final: str) -> str | None:
         """The block at or below a final one that includes the candidate."""

@@ -24,8 +24,8 @@ from parahost.devnet.opening import opening_lines
 from parahost.devnet.plan import Plan
 from parahost.devnet.processes import BAD_INPUT, NodeProcesses
 from parahost.devnet.report import write_report
+from parahost.devnet.tail import JournalTail
 from parahost.devnet.view import PlainLines, render
-from parahost.process.journal import JournalLine, parse_line
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -39,35 +39,6 @@ HISTORY_BYTES = 256 * 1024
 """So much of each log is read to know how things stood when an earlier run ended."""
 ALL_LINES = 10_000
 """A screen high enough for everything."""
-
-
-class JournalTail:
-    """Reads what is appended to a log file."""
-
-    def __init__(self, path: Path) -> None:
-        """Begins at the present end of the file: what is older was another run's."""
-        self._path = path
-        self._position = path.stat().st_size if path.exists() else 0
-        self._rest = b""
-
-    def go_back(self, count: int) -> None:
-        """Begin so many bytes before."""
-        self._position = max(0, self._position - count)
-
-    def lines(self) -> Iterator[JournalLine]:
-        """The events since the last call."""
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._position)
-                data = file.read()
-        except FileNotFoundError:
-            return
-        self._position += len(data)
-        *whole, self._rest = (self._rest + data).split(b"\n")
-        for line in whole:
-            event = parse_line(line.decode(errors="replace"))
-            if event is not None:
-                yield event
 
 
 class Devnet:

@@ -14,7 +14,7 @@ from typing import Final
 
 from parahost.client import RpcClient
 from parahost.client.rpc import JsonRpc
-from parahost.devnet.devnet import JournalTail
+from parahost.devnet.tail import JournalTail
 from parahost.parachains import load_specs
 from parahost.primitives.errors import OperationalError
 from parahost.process.journal import JournalLine

@@ -1,0 +1,114 @@
+"""The lines of nodes' logs: one node's, or of all nodes those about one candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from parahost.devnet.candidate_life import (
+    NoSuchCandidate,
+    SeveralCandidates,
+    in_full,
+    is_called,
+    log_files,
+)
+from parahost.devnet.tail import JournalTail
+from parahost.primitives.errors import InputError
+from parahost.process.journal import SHORT_DIGITS, parse_line
+
+READ_AGAIN_S = 0.2
+_CANDIDATE_FIELDS = ("candidate", "other")
+_HEX = frozenset("0123456789abcdef")
+
+Wait = Callable[[float], None]
+"""Waits so many seconds."""
+
+
+class NoSuchNode(InputError):
+    """No log is of a node of that name, and it is no candidate's hash either."""
+
+    def __init__(self, asked: str, names: list[str], source: Path) -> None:
+        super().__init__(
+            f"{asked} is no node in {source}, and no candidate's hash; there are {', '.join(names)}"
+        )
+        self.names = names
+
+
+def lines_about(
+    subject: str, source: Path, *, follow: bool = False, wait: Wait = lambda _: None
+) -> Iterator[str]:
+    """The lines of a node's log, or those about a candidate whose hash begins so, in the order of
+    time and with each line's node; to ``follow``: those that come, without end, too.
+
+    :param source: the base path of a devnet or of a node.
+    :raises NoSuchNode: when it is neither.
+    :raises NoSuchCandidate: when nothing is told of such a candidate.
+    :raises SeveralCandidates: when it is not the only one.
+    :raises InputError: when there are no logs.
+    """
+    files = log_files(source)
+    if subject in files:
+        return _of_node(files[subject], follow, wait)
+    if not _may_be_hash(subject):
+        raise NoSuchNode(subject, list(files), source)
+    return _AboutCandidate(source, in_full(subject)).lines(follow, wait)
+
+
+def _may_be_hash(subject: str) -> bool:
+    digits = in_full(subject).removeprefix("0x")
+    return bool(digits) and set(digits) <= _HEX
+
+
+def _of_node(path: Path, follow: bool, wait: Wait) -> Iterator[str]:
+    tail = JournalTail.whole(path)
+    yield from tail.texts()
+    while follow:
+        wait(READ_AGAIN_S)
+        yield from tail.texts()
+
+
+class _AboutCandidate:
+    """Looks through all logs, and through those of nodes that come later."""
+
+    def __init__(self, source: Path, beginning: str) -> None:
+        self._source = source
+        self._beginning = beginning
+        self._mark = f"={beginning[: SHORT_DIGITS + 2]}"
+        self._tails: dict[str, JournalTail] = {}
+        self._hashes: dict[str, None] = {}
+
+    def lines(self, follow: bool, wait: Wait) -> Iterator[str]:
+        found = self._news()
+        if not self._hashes:
+            raise NoSuchCandidate(f"nothing is told of a candidate {self._beginning}")
+        while True:
+            if len(self._hashes) > 1:
+                raise SeveralCandidates(self._beginning, list(self._hashes)[:4])
+            yield from found
+            if not follow:
+                return
+            wait(READ_AGAIN_S)
+            found = self._news()
+
+    def _news(self) -> list[str]:
+        """Lines since the last time, in their order."""
+        for name, path in log_files(self._source).items():
+            self._tails.setdefault(name, JournalTail.whole(path))
+        width = max(map(len, self._tails))
+        told = [
+            (at, f"{name:<{width}}  {text}")
+            for name, tail in self._tails.items()
+            for at, text in self._about_it(tail)
+        ]
+        return [text for _, text in sorted(told, key=lambda line: line[0])]
+
+    def _about_it(self, tail: JournalTail) -> Iterator[tuple[float, str]]:
+        for text in tail.texts():
+            line = parse_line(text) if self._mark in text else None
+            if line is None:
+                continue
+            named = [line.fields[name] for name in _CANDIDATE_FIELDS if name in line.fields]
+            its_own = [hash for hash in named if is_called(hash, self._beginning)]
+            if its_own:
+                self._hashes.update(dict.fromkeys(its_own))
+                yield line.at, text
