@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
 
@@ -18,9 +16,9 @@ from parahost.process.journal import JournalLine
 from parahost.process.run_node import read_chain_spec
 from parahost.runtime import api
 from parahost.runtime.development import STAKE, local_validator
-from tests.e2e.command import Command, eventually
+from parahost.testing import RunningDevnet, devnet
+from parahost.testing.command import Command
 from tests.e2e.dishonest_nodes import DISHONEST
-from tests.e2e.test_devnet import RunningDevnet
 
 pytestmark = pytest.mark.devnet
 
@@ -28,34 +26,19 @@ ALONE, CORE = "validator-1", 1
 """A validator that is all of its group in the first session, and the core that it has first."""
 WITNESS = "validator-2"
 HONEST = ("validator-2", "validator-3", "validator-4")
-SHAPE = ("--validators", "4", *("--parachain", "adder") * 3, "--slot", "1")
 
 
-@contextmanager
-def dishonest_devnet(
-    folder: Path, kinds: Mapping[str, str]
-) -> Iterator[tuple[Command, RunningDevnet]]:
+def dishonest_devnet(kinds: Mapping[str, str]) -> AbstractContextManager[RunningDevnet]:
     """Four validators for three paras; those that are named are adversaries of those kinds."""
-    network = RunningDevnet(folder / "network")
-    argv = ("devnet", "--plain", *SHAPE, "--base-path", str(network.base))
-    output = folder / "out"
-    with output.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.dishonest_devnet", *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(sys.path),
-                DISHONEST: ",".join(f"{name}={kind}" for name, kind in kinds.items()),
-            },
-        )
-    try:
-        yield Command(process, output), network
-    finally:
-        process.terminate()
-        process.wait()
+    start = partial(
+        Command,
+        program="from tests.e2e.dishonest_devnet import main; main()",
+        environment={
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            DISHONEST: ",".join(f"{name}={kind}" for name, kind in kinds.items()),
+        },
+    )
+    return devnet(parachains=["adder"] * 3, start=start)
 
 
 @pytest.mark.guide("A57", "A65")
@@ -68,30 +51,27 @@ def dishonest_devnet(
     ids=["an invalid block", "a root over other data"],
 )
 def test_a_group_that_backs_what_is_invalid_loses_all_and_the_others_go_on(
-    tmp_path: Path, kinds: Mapping[str, str]
+    kinds: Mapping[str, str],
 ) -> None:
-    with dishonest_devnet(tmp_path, kinds) as (devnet, network):
-        eventually(lambda: bool(told(network, "chain.dispute_concluded", outcome="invalid")))
+    with dishonest_devnet(kinds) as network:
+        network.wait_for_log(WITNESS, r"^chain\.dispute_concluded .*outcome=invalid")
         (punished,) = told(network, "chain.punished")[:1]
         assert punished.fields["misconduct"] == "backed_invalid"
         assert punished.fields["lost"] == str(STAKE) and punished.fields["left"] == "0"
         assert name_of(network, int(punished.fields["validator"])) == ALONE
-        goes_on(network, but=f"{2000 + CORE}")
+        goes_on(network, but=2000 + CORE)
         assert not network.lines(WITNESS, "chain.invalid_is_final")
         (spoilt,) = {line.fields["candidate"] for line in told(network, "chain.dispute_concluded")}
         refused = {name: refusals(network, name, spoilt) for name in HONEST}
         assert sum(refused.values()) >= 2, "checkers who found it out"
-        assert devnet.end(signal.SIGINT) == 0, devnet.printed()
-    assert "Traceback" not in devnet.printed()
+        ends_well(network)
 
 
 @pytest.mark.guide("A57", "A62")
-def test_who_disputes_all_is_outvoted_and_pays_and_what_is_valid_becomes_final(
-    tmp_path: Path,
-) -> None:
-    with dishonest_devnet(tmp_path, {"validator-3": "disputes_valid"}) as (devnet, network):
-        lost = "voted_against_valid"
-        eventually(lambda: len(told(network, "chain.punished", misconduct=lost)) >= 2)
+def test_who_disputes_all_is_outvoted_and_pays_and_what_is_valid_becomes_final() -> None:
+    with dishonest_devnet({"validator-3": "disputes_valid"}) as network:
+        lost = r"^chain\.punished .*misconduct=voted_against_valid"
+        network.wait_for_log(WITNESS, lost, at_least=2)
         goes_on(network)
         punished = told(network, "chain.punished")
         assert {name_of(network, int(line.fields["validator"])) for line in punished} == {
@@ -99,29 +79,25 @@ def test_who_disputes_all_is_outvoted_and_pays_and_what_is_valid_becomes_final(
         }
         concluded = told(network, "chain.dispute_concluded")
         assert {line.fields["outcome"] for line in concluded} == {"valid"}
-        assert devnet.end(signal.SIGINT) == 0, devnet.printed()
-    assert "Traceback" not in devnet.printed()
+        ends_well(network)
 
 
-def told(network: RunningDevnet, event: str, **fields: str) -> list[JournalLine]:
-    """What the witness has of an event, with these values."""
-    lines = network.lines(WITNESS, event)
-    return [line for line in lines if fields.items() <= line.fields.items()]
+def told(network: RunningDevnet, event: str) -> list[JournalLine]:
+    return network.lines(WITNESS, event)
 
 
-def goes_on(network: RunningDevnet, but: str = "") -> None:
+def goes_on(network: RunningDevnet, but: int = 0) -> None:
     """What is final grows, and each other para."""
-    final = network.number(WITNESS, "chain.finalized")
-    lines = network.lines(WITNESS, "chain.included")
-    included = Counter(line.fields["para"] for line in lines if line.fields["para"] != but)
+    final = network.final(WITNESS)
+    heights = {para: network.height(para) for para in network.paras if para != but}
+    network.wait_for_finality(final + 2, node=WITNESS)
+    for para, height in heights.items():
+        network.wait_for_height(para, height + 1)
 
-    def has_gone_on() -> bool:
-        now = Counter(line.fields["para"] for line in network.lines(WITNESS, "chain.included"))
-        is_final = network.number(WITNESS, "chain.finalized") >= final + 2
-        return is_final and all(now[para] > count for para, count in included.items())
 
-    assert included
-    eventually(has_gone_on, "finality, and the other paras' growth")
+def ends_well(network: RunningDevnet) -> None:
+    assert network.command.end(signal.SIGINT) == 0, network.command.printed()
+    assert "Traceback" not in network.command.printed()
 
 
 def refusals(network: RunningDevnet, node: str, candidate: str) -> int:

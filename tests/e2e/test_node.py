@@ -9,7 +9,8 @@ import pytest
 
 from parahost.cli.main import run
 from parahost.process.journal import JournalLine, parse_line
-from tests.e2e.command import eventually, parahost
+from parahost.testing.command import running_command
+from parahost.testing.waiting import eventually
 
 pytestmark = pytest.mark.devnet
 
@@ -39,7 +40,7 @@ def test_a_validator_without_keys_behind_nat_with_a_dead_bootnode(
     node = ("node", "--chain", str(spec), "--base-path", str(base), "--role", "validator")
     bootnode = f"/ip4/127.0.0.1/tcp/1/p2p/{NOBODY}"
     public = "/ip4/198.51.100.7/tcp/30333"
-    with parahost(
+    with running_command(
         output, *node, "--rpc-port", "0", "--bootnode", bootnode, "--public-address", public
     ) as command:
         command.wait_for("serves JSON-RPC")

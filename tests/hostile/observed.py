@@ -7,24 +7,22 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parahost.devnet.tail import JournalTail
 from parahost.primitives.addresses import PeerAddress, parse_address
 from parahost.primitives.basic import H256
-from parahost.process.journal import JournalLine
 from parahost.process.run_node import read_chain_spec
-from tests.e2e.command import Command, eventually, parahost, processes_with
+from parahost.testing import RunningDevnet, devnet
 from tests.hostile.__main__ import BEGINS
 from tests.hostile.verdicts import Phase
 
 SLOT_S = 1.0
 VALIDATORS = tuple(f"validator-{number}" for number in range(1, 5))
-NODES = (*VALIDATORS, "collator-2000")
+PARA = 2000
 _MEMORY_PEAK = "VmHWM:"
 _FORGET_PEAK = "5"
 
@@ -32,21 +30,16 @@ _FORGET_PEAK = "5"
 class ObservedDevnet:
     """Four validators and one para."""
 
-    def __init__(self, base: Path, command: Command) -> None:
-        self._base = base
-        self._command = command
-        self._tails = {name: JournalTail(base / name / "node.log") for name in NODES}
-        self._imported: dict[str, int] = dict.fromkeys(NODES, 0)
-        self._final: dict[str, int] = dict.fromkeys(NODES, 0)
-        self._heads: dict[str, None] = {}
-        self._troubles: list[str] = []
-        self._addresses: dict[str, PeerAddress] = {}
-        eventually(self._is_up, "the devnet")
-        self.pids = {name: self._pid(name) for name in NODES}
+    def __init__(self, network: RunningDevnet) -> None:
+        self._network = network
+        for name in network.nodes:
+            network.wait_for_finality(2, node=name)
+        self._addresses = {name: self._address(name) for name in network.nodes}
+        self.pids = network.pids()
 
     @property
     def genesis(self) -> H256:
-        return read_chain_spec(self._base / "chain-spec.json").genesis_hash()
+        return read_chain_spec(self._network.base / "chain-spec.json").genesis_hash()
 
     @property
     def addresses(self) -> list[PeerAddress]:
@@ -55,53 +48,39 @@ class ObservedDevnet:
 
     def phase(self, slots: int, attacks: Sequence[str] = ()) -> Phase:
         """Let so many slots pass, calm ones or with attacks, and tell how the chain fared."""
-        seconds = slots * SLOT_S
+        network, seconds = self._network, slots * SLOT_S
         with self._attackers(attacks, seconds) if attacks else nullcontext() as attackers:
-            self._hear()
             for pid in self.pids.values():
                 Path(f"/proc/{pid}/clear_refs").write_text(_FORGET_PEAK)
-            self._troubles.clear()
-            begun, best, heads = time.monotonic(), self._best, len(self._heads)
-            before = _Ticks.now(self._command.process.pid)
+            heard = {name: len(network.lines(name)) for name in network.nodes}
+            begun, best, height = time.monotonic(), self._best, network.height(PARA)
+            before = _Ticks.now(network.command.process.pid)
             tallies: dict[str, Any] = {}
             if attackers is None:
                 time.sleep(seconds)
             else:
                 tallies = _outcome(attackers, seconds)
-        self._hear()
-        self._look_for_restarts()
-        ticks = _Ticks.now(self._command.process.pid).since(before)
+        ticks = _Ticks.now(network.command.process.pid).since(before)
         return Phase(
             slots=(time.monotonic() - begun) / SLOT_S,
             blocks=self._best - best,
-            parablocks=len(self._heads) - heads,
-            unfinal=self._best - min(self._final[name] for name in VALIDATORS),
+            parablocks=network.height(PARA) - height,
+            unfinal=self._best - min(network.final(name) for name in VALIDATORS),
             peak_mb=max(_peak_mb(pid) for pid in self.pids.values()),
             idle=ticks.idle / ticks.total,
             foreign=max(0, ticks.total - ticks.idle - ticks.ours) / ticks.total,
-            troubles=tuple(self._troubles),
+            troubles=tuple(self._troubles(heard)),
             tallies=tallies,
         )
 
     @property
     def _best(self) -> int:
         """What all validators have."""
-        return min(self._imported[name] for name in VALIDATORS)
+        return min(self._network.best(name) for name in VALIDATORS)
 
-    def _is_up(self) -> bool:
-        self._hear()
-        assert self._command.process.poll() is None, self._command.printed()
-        return len(self._addresses) == len(NODES) and min(self._final.values()) > 1
-
-    def _pid(self, name: str) -> int:
-        here = processes_with(f"{self._base}/{name} ")
-        (pid,) = here.keys() & processes_with(f"--name {name} ").keys()
-        return pid
-
-    def _look_for_restarts(self) -> None:
-        for name, pid in self.pids.items():
-            if self._pid(name) != pid:
-                self._troubles.append(f"{name} was started again")
+    def _address(self, name: str) -> PeerAddress:
+        (listening,) = self._network.lines(name, "node.listening")
+        return parse_address(listening.fields["address"])
 
     @contextmanager
     def _attackers(self, attacks: Sequence[str], seconds: float) -> Iterator[subprocess.Popen[str]]:
@@ -122,44 +101,29 @@ class ObservedDevnet:
             finally:
                 attackers.kill()
 
-    # Reading the journals
-
-    def _hear(self) -> None:
-        for name, tail in self._tails.items():
-            for line in tail.lines():
-                self._take(name, line)
-
-    def _take(self, name: str, line: JournalLine) -> None:
-        match line.event:
-            case "node.listening":
-                self._addresses[name] = parse_address(line.fields["address"])
-            case "chain.imported":
-                number = int(line.fields["number"])
-                self._imported[name] = max(self._imported[name], number)
-            case "chain.finalized":
-                self._final[name] = max(self._final[name], int(line.fields["number"]))
-            case "chain.included":
-                self._heads[line.fields["head"]] = None
-            case "node.failed":
-                self._troubles.append(f"{name} failed: {line.fields}")
-            case "peer.disconnected" | "peer.banned":
-                honest = [str(address.peer) for address in self._addresses.values()]
-                if line.fields["peer"] in honest:
-                    self._troubles.append(f"{name} says: {line.event} {line.fields}")
-            case "log.error":
-                self._troubles.append(f"{name} says: {line.fields.get('text', '')}")
+    def _troubles(self, heard: Mapping[str, int]) -> Iterator[str]:
+        """What nodes have told since then, after so many lines, that must not be."""
+        honest = [str(address.peer) for address in self._addresses.values()]
+        now = self._network.pids()
+        for name, pid in self.pids.items():
+            if now.get(name) != pid:
+                yield f"{name} was started again"
+        for name, count in heard.items():
+            for line in self._network.lines(name)[count:]:
+                match line.event:
+                    case "node.failed":
+                        yield f"{name} failed: {line.fields}"
+                    case "peer.disconnected" | "peer.banned" if line.fields["peer"] in honest:
+                        yield f"{name} says: {line}"
+                    case "log.error":
+                        yield f"{name} says: {line.fields.get('text', '')}"
 
 
 @contextmanager
-def observed_devnet(base: Path) -> Iterator[ObservedDevnet]:
+def observed_devnet() -> Iterator[ObservedDevnet]:
     """It ends with the block, and all that it started."""
-    argv = ("devnet", "--plain", "--slot", str(SLOT_S), "--parachain", "adder")
-    with parahost(base.with_suffix(".out"), *argv, "--base-path", str(base)) as command:
-        try:
-            yield ObservedDevnet(base, command)
-        finally:
-            command.process.terminate()
-            eventually(lambda: not processes_with(f"{base}/"), "the end of the devnet")
+    with devnet(slot_s=SLOT_S) as network:
+        yield ObservedDevnet(network)
 
 
 def _outcome(attackers: subprocess.Popen[str], seconds: float) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.command import PATIENCE_S, eventually, parahost
+from parahost.testing import devnet
+from parahost.testing.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.devnet
 
@@ -31,19 +32,11 @@ def python_of(client: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url() -> Iterator[str]:
     """Where a devnet's first node serves JSON-RPC. It has one validator, so that no fork retracts
     a block: async-substrate-interface takes that for a failure."""
-    base = tmp_path_factory.mktemp("devnet")
-    arguments = ["--validators", "1", "--parachain", "adder", "--slot", "2"]
-    with parahost(
-        base / "printed", "devnet", *arguments, "--base-path", str(base / "net"), "--plain"
-    ):
-        output = base / "net/validator-1/output.log"
-        eventually(lambda: output.exists() and "JSON-RPC" in output.read_text())
-        found = re.search(r"JSON-RPC on (\S+)", output.read_text())
-        assert found is not None
-        yield found[1]
+    with devnet(validators=1, slot_s=2) as network:
+        yield network.url("validator-1")
 
 
 def done(url: str, *command: str) -> None:

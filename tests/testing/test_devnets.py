@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import pytest
 
 from parahost.testing import NetworkEnded, devnet
 from parahost.testing.command import processes_with
-from parahost.testing.devnets import LOOK_AGAIN_S, PATIENCE_S
+from parahost.testing.waiting import eventually
 
 pytestmark = pytest.mark.devnet
 
@@ -97,19 +96,9 @@ def test_no_process_outlives_a_program_that_is_interrupted(
         assert len(processes_with(str(base))) == 3
         waiting.send_signal(number)
         assert waiting.wait(60) != 0
-    assert ends(base)
+    eventually(lambda: processes_with(str(base)), lambda left: not left, "the end of all")
     if number is signal.SIGINT:
         assert {path.suffix for path in base.rglob("*") if path.is_file()} == {".log", ".out"}
-
-
-def ends(base: Path) -> bool:
-    """Whether all processes of that network do."""
-    patience_ends = time.monotonic() + PATIENCE_S
-    while processes_with(str(base)):
-        if time.monotonic() > patience_ends:
-            return False
-        time.sleep(LOOK_AGAIN_S)
-    return True
 
 
 def test_a_network_that_cannot_be_says_why(tmp_path: Path) -> None:

@@ -82,6 +82,15 @@ def test_log_lines(network: SimulatedNetwork) -> None:
         network.wait_for_log("validator-2", "no such", timeout_s=1)
 
 
+def test_metrics(network: SimulatedNetwork) -> None:
+    name, node = "substrate_block_height", "validator-2"
+    best = network.best(node)
+    height = network.wait_for_metric(node, name, lambda it: it > best, status="best")
+    assert height == network.best(node) > best
+    with pytest.raises(WaitedInVain, match=r"the metric \w+ status=no of \S+; seen last: 0"):
+        network.wait_for_metric(node, name, status="no", timeout_s=1)
+
+
 def test_whoever_is_killed_starts_again(network: SimulatedNetwork) -> None:
     starts = len(network.lines("validator-4", "node.started"))
     network.kill("validator-4")

@@ -6,21 +6,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import parahost
+from parahost.testing.waiting import PATIENCE_S, eventually
 
-END_S = 60.0
-"""How long a command may take to end when it is asked to, on a loaded machine."""
+PARAHOST = "from parahost.cli.main import main; main()"
 
-_PROGRAM = """\
+_END_WITH_THE_PARENT = """\
 import ctypes, signal
 PR_SET_PDEATHSIG = 1
 ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
-from parahost.cli.main import main
-main()
 """
 
 
@@ -28,16 +27,26 @@ class Command:
     """A running ``parahost``. What it prints goes to a file. It ends with the process that has
     started it, however that ends."""
 
-    def __init__(self, argv: Sequence[str], output: Path) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        output: Path,
+        *,
+        program: str = PARAHOST,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """
+        :param program: what is run, in Python, where it is not ``parahost``.
+        :param environment: what is to be in its environment beside ours.
+        """
         self.output = output
-        self.argv = ("parahost", *argv)
         with output.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, *argv],
+                [sys.executable, "-P", "-c", _END_WITH_THE_PARENT + program, *argv],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, "PYTHONPATH": _python_path(), **environment},
                 start_new_session=True,
             )
 
@@ -49,12 +58,25 @@ class Command:
         """All that it has printed until now."""
         return self.output.read_text(errors="replace")
 
+    def wait_for(self, text: str, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until it has printed that.
+
+        :raises WaitedInVain: when it does not.
+        """
+        eventually(
+            self.printed,
+            lambda printed: text in printed or not self.is_running,
+            f"{text!r} printed",
+            timeout_s,
+        )
+        assert text in self.printed(), f"ended without {text!r}:\n{self.printed()}"
+
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Its exit status after that signal. One that does not end is killed."""
         if self.is_running:
             self.process.send_signal(number)
         try:
-            return self.process.wait(END_S)
+            return self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             self.kill()
             raise

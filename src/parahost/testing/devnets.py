@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 from parahost.client import RpcClient
 from parahost.client.rpc import JsonRpc
 from parahost.devnet.tail import JournalTail
+from parahost.metrics.samples import Samples
+from parahost.metrics.text import read_exposition
 from parahost.parachains import load_specs
 from parahost.primitives.errors import OperationalError
 from parahost.process.journal import JournalLine
 from parahost.testing.command import Command, processes_with
 from parahost.testing.network import NetworkUnderTest
-from parahost.testing.waiting import NetworkEnded
+from parahost.testing.waiting import PATIENCE_S, NetworkEnded, RealTime, WaitedInVain, eventually
 
-PATIENCE_S: Final = 60.0
-"""How long a loaded machine may take for anything."""
-LOOK_AGAIN_S: Final = 0.1
 OUTPUT: Final = "devnet.out"
 LOGS: Final = ("*.log", OUTPUT)
 LAST_WORDS: Final = 10
+SERVES: Final = "rpc.listening"
+TELLS_METRICS: Final = "prometheus.listening"
+"""What a node's journal has when it has started: the last thing that it does."""
 
 
-class _NotUp(OperationalError):
-    """A node does not serve yet."""
+StartCommand = Callable[[Sequence[str], Path], Command]
 
 
-class RunningDevnet(NetworkUnderTest):
+class NodeSilent(OperationalError):
+    """A node does not answer, or not yet."""
+
+
+class RunningDevnet(RealTime, NetworkUnderTest):
     """A devnet that runs. Made by :func:`devnet`; who makes one by hand closes it."""
 
     def __init__(
@@ -46,10 +52,10 @@ class RunningDevnet(NetworkUnderTest):
         slot_s: float = 1.0,
         base_path: Path | None = None,
         arguments: Sequence[str] = (),
+        start: StartCommand = Command,
     ) -> None:
         """See :func:`devnet`. The network is being started: nothing is waited for."""
         self.patience_s = PATIENCE_S
-        self.poll_s = LOOK_AGAIN_S
         specs = load_specs([*parachains, *parathreads])
         paras = {int(spec.id): Path(spec.source).stem for spec in specs}
         names = [f"validator-{number}" for number in range(1, validators + 1)]
@@ -63,16 +69,14 @@ class RunningDevnet(NetworkUnderTest):
             argv += ["--parachain", spec]
         for spec in parathreads:
             argv += ["--parathread", spec]
-        self.command = Command(
-            [*argv, "--base-path", str(self.base), *arguments], self.base / OUTPUT
-        )
+        self.command = start([*argv, "--base-path", str(self.base), *arguments], self.base / OUTPUT)
 
     def wait_for_start(self, timeout_s: float | None = None) -> None:
-        """Wait until all nodes work and serve JSON-RPC."""
+        """Wait until all nodes work, serve JSON-RPC and tell their metrics."""
         self.wait_until(
-            lambda: {node: len(self.lines(node, "rpc.listening")) for node in self.nodes},
-            lambda serving: all(serving.values()),
-            "all nodes to serve JSON-RPC",
+            lambda: {node: len(self.lines(node, TELLS_METRICS)) for node in self.nodes},
+            lambda starts: all(starts.values()),
+            "the start of all nodes",
             timeout_s=timeout_s,
         )
 
@@ -90,14 +94,19 @@ class RunningDevnet(NetworkUnderTest):
 
     def url(self, node: str) -> str:
         """Where a node serves JSON-RPC."""
-        lines = self.lines(node, "rpc.listening")
-        if not lines:
-            raise _NotUp(f"{node} does not serve JSON-RPC yet")
-        return f"ws://127.0.0.1:{lines[-1].fields['port']}"
+        return f"ws://127.0.0.1:{self._port(node, SERVES)}"
+
+    def metrics(self, node: str) -> Samples:
+        port = self._port(node, TELLS_METRICS)
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
+                return read_exposition(answer.read().decode())
+        except OSError as error:
+            raise NodeSilent(f"{node} does not tell its metrics: {error}") from error
 
     def pids(self) -> Mapping[str, int]:
         """The processes of the nodes that run."""
-        running = processes_with(f"--base-path {self.base}/")
+        running = self._processes()
         return {
             node: pid
             for node in self.nodes
@@ -107,21 +116,17 @@ class RunningDevnet(NetworkUnderTest):
 
     def kill(self, node: str) -> None:
         """With ``kill -9``; the devnet starts it again."""
-        serving = len(self.lines(self._known(node), "rpc.listening"))
+        starts = len(self.lines(self._known(node), TELLS_METRICS))
         os.kill(self.pids()[node], signal.SIGKILL)
-        self.wait_until(
-            lambda: len(self.lines(node, "rpc.listening")),
-            lambda count: count > serving,
-            f"a new start of {node}",
-        )
+        self.wait_for_log(node, f"^{re.escape(TELLS_METRICS)} ", at_least=starts + 1)
+
+    def _port(self, node: str, event: str) -> str:
+        lines = self.lines(node, event)
+        if not lines:
+            raise NodeSilent(f"{node} has not said yet: {event}")
+        return lines[-1].fields["port"]
 
     # The world
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def let_pass(self, seconds: float) -> None:
-        time.sleep(seconds)
 
     def check(self) -> None:
         if not self.command.is_running:
@@ -140,12 +145,14 @@ class RunningDevnet(NetworkUnderTest):
 
     def _end_stragglers(self) -> None:
         """The nodes end with the devnet, also when that was killed; this waits for it."""
-        patience_ends = time.monotonic() + PATIENCE_S
-        while left := processes_with(f"--base-path {self.base}/"):
-            if time.monotonic() > patience_ends:
-                for pid in left:
-                    os.kill(pid, signal.SIGKILL)
-            time.sleep(LOOK_AGAIN_S)
+        try:
+            eventually(self._processes, lambda left: not left)
+        except WaitedInVain:
+            for pid in self._processes():
+                os.kill(pid, signal.SIGKILL)
+
+    def _processes(self) -> dict[int, str]:
+        return processes_with(f"--base-path {self.base}/")
 
 
 class _NodeClient(JsonRpc):
@@ -176,6 +183,7 @@ def devnet(
     slot_s: float = 1.0,
     base_path: Path | None = None,
     arguments: Sequence[str] = (),
+    start: StartCommand = Command,
 ) -> Iterator[RunningDevnet]:
     """A devnet of processes, ended with the block and whatever ends it. Any number may run beside
     one another.
@@ -187,6 +195,7 @@ def devnet(
         in a temporary folder, of which nothing stays but the logs, and those only when the block
         fails; the error then says where.
     :param arguments: more for ``parahost devnet``.
+    :param start: what starts it, where it is not ``parahost`` as it is.
     :raises NetworkEnded: when it cannot be started; says why.
     """
     network = RunningDevnet(
@@ -196,6 +205,7 @@ def devnet(
         slot_s=slot_s,
         base_path=base_path,
         arguments=arguments,
+        start=start,
     )
     try:
         network.wait_for_start()

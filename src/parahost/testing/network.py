@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from parahost.client import ChainClient, NamedEvent
 from parahost.client.rpc import JsonRpc
 from parahost.devnet.observer import Observer
+from parahost.metrics.samples import Samples
 from parahost.process.journal import JournalLine
 from parahost.testing.events import EventTail
 from parahost.testing.waiting import wait
@@ -62,6 +63,10 @@ class NetworkUnderTest(ABC):
     def kill(self, node: str) -> None:
         """End a node as a power failure does. It is started again at once, on what its disk has;
         this returns when it has."""
+
+    @abstractmethod
+    def metrics(self, node: str) -> Samples:
+        """All numbers that a node tells of itself; ``docs/OPERATIONS.md`` has their list."""
 
     @abstractmethod
     def _rpc(self, node: str) -> JsonRpc:
@@ -180,6 +185,26 @@ class NetworkUnderTest(ABC):
             timeout_s=timeout_s,
         )
         return next(filter(is_it, reader.events()))
+
+    def wait_for_metric(
+        self,
+        node: str,
+        name: str,
+        holds: Callable[[float], bool] = bool,
+        *,
+        timeout_s: float | None = None,
+        **labels: str,
+    ) -> float:
+        """Wait until a metric of a node ``holds``; gives its value: the sum of those that have the
+        labels, and 0 while there are none."""
+        self._known(node)
+        of = "".join(f" {label}={value}" for label, value in labels.items())
+        return self.wait_until(
+            lambda: self.metrics(node).total(name, **labels),
+            holds,
+            f"the metric {name}{of} of {node}",
+            timeout_s=timeout_s,
+        )
 
     def wait_for_log(
         self, node: str, pattern: str, *, at_least: int = 1, timeout_s: float | None = None

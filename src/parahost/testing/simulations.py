@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import trio
 
 from parahost.client import JsonRpc, Unreachable
+from parahost.metrics.samples import Samples
 from parahost.node.node import Node
 from parahost.process.journal import JournalLine, field_text
 from parahost.rpc.methods import all_methods
@@ -101,6 +102,9 @@ class SimulatedNetwork(NetworkUnderTest):
         self.wait_until(
             lambda: self.simulation.nodes[node].node, _is_there, f"a new start of {node}"
         )
+
+    def metrics(self, node: str) -> Samples:
+        return self.simulation.nodes[node].meter.samples()
 
     def _rpc(self, node: str) -> JsonRpc:
         return _NodeClient(self, node)

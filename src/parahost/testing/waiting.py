@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
@@ -9,6 +10,8 @@ from parahost.primitives.errors import OperationalError
 
 T = TypeVar("T")
 
+PATIENCE_S: Final = 60.0
+"""How long a loaded machine may take for anything."""
 CHARACTERS_SHOWN: Final = 2000
 """So many characters of what was seen last are told."""
 
@@ -25,6 +28,24 @@ class WaitedInVain(AssertionError):
         self.what = what
         self.waited_s = waited_s
         self.seen = seen
+
+
+class RealTime:
+    """Ours."""
+
+    poll_s = 0.1
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def let_pass(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def check(self) -> None:
+        pass
+
+    def where(self) -> str:
+        return ""
 
 
 class NetworkEnded(AssertionError):
@@ -82,6 +103,19 @@ def wait(
         if waited_s >= timeout_s:
             raise WaitedInVain(what, timeout_s, seen, timeline.where())
         timeline.let_pass(min(timeline.poll_s, timeout_s - waited_s))
+
+
+def eventually(
+    probe: Callable[[], T],
+    holds: Callable[[T], bool] = bool,
+    what: str = "what the test looks for",
+    timeout_s: float = PATIENCE_S,
+) -> T:
+    """Look with ``probe``, in real time and without a network, until what it gives holds.
+
+    :raises WaitedInVain: when it does not come in time.
+    """
+    return wait(RealTime(), probe, holds, what, timeout_s)
 
 
 def _shown(seen: object) -> str:
