@@ -65,7 +65,8 @@ class Node:
         return self.chain_getBlockHash(max(len(self._headers) - 2, 0))
 
     def chain_getHeader(self, hash_: str) -> dict[str, Any]:
-        return {"number": hex(self._header(hash_).number)}
+        header = self._header(hash_)
+        return {"number": hex(header.number), "parentHash": _hex(header.parent_hash)}
 
     def chain_getBlock(self, hash_: str) -> dict[str, Any]:
         body = self._bodies[self._place(hash_)]

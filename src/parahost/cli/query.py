@@ -43,7 +43,11 @@ def events(
     finalized: OfFinalized = False,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """Print the events of a block, the best one unless told otherwise, a line of JSON each."""
+    """Print the events of a block, the best one unless told otherwise, a line of JSON each.
+
+    With --follow, those of each block of the best chain once. When that goes over to a fork, a line
+    retracts each block that it leaves.
+    """
     from parahost.client import ChainClient
 
     chain = ChainClient(url)
@@ -52,8 +56,11 @@ def events(
         hash_ = chain.block_hash(block)
         _tell(chain, chain.number(hash_), hash_)
         return
-    for number, hash_ in chain.follow(finalized=finalized):
-        _tell(chain, number, hash_)
+    for news in chain.follow(finalized=finalized):
+        if news.retracted:
+            show({"block": news.number, "retracted": news.hash})
+        else:
+            _tell(chain, news.number, news.hash)
 
 
 def _tell(chain: ChainClient, number: int, hash_: str) -> None:

@@ -7,13 +7,16 @@ chain's metadata. The commands ``call``, ``query``, ``events`` and ``para`` are 
 
 from parahost.client.chain import CallOutcome, ChainClient, NamedEvent
 from parahost.client.codec import MetadataCodec
+from parahost.client.errors import RpcFailed, Unreachable
+from parahost.client.following import BlockNews
 from parahost.client.metadata import RuntimeMetadata, UnknownName, UnreadableMetadata
-from parahost.client.rpc import JsonRpc, RpcClient, RpcFailed, Unreachable
+from parahost.client.rpc import JsonRpc, RpcClient
 from parahost.client.signer import Scheme, Signer
 from parahost.client.writing import BadValue
 
 __all__ = [
     "BadValue",
+    "BlockNews",
     "CallOutcome",
     "ChainClient",
     "JsonRpc",

@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any, Final
 
 from parahost.client.codec import MetadataCodec
+from parahost.client.errors import RpcFailed
 from parahost.client.extrinsics import Promises, sign
+from parahost.client.following import BlockNews, FollowedChain
 from parahost.client.metadata import RuntimeMetadata
-from parahost.client.rpc import JsonRpc, RpcClient, RpcFailed
+from parahost.client.rpc import JsonRpc, RpcClient
 from parahost.client.signer import Signer
 from parahost.client.storage import StorageReader
 from parahost.primitives.basic import H256, U32, Hash
@@ -22,7 +24,6 @@ from parahost.runtime.extrinsic import Era, MortalEra
 from parahost.runtime.metadata.layouts import MapEntry
 from parahost.runtime.transaction_validity import TransactionErr, TransactionValidity
 
-POLL_S: Final = 0.5
 ERA_BLOCKS: Final = 64
 _EXTERNAL: Final = b"\2"
 
@@ -122,24 +123,15 @@ class ChainClient:
 
     def head(self, *, finalized: bool) -> tuple[int, str]:
         """Number and hash of the newest block."""
-        found = self.rpc.ask("chain_getFinalizedHead") if finalized else self.block_hash(None)
-        return self.number(found), found
+        return self.rpc.head(finalized=finalized)
 
-    def follow(self, *, finalized: bool, since: int | None = None) -> Iterator[tuple[int, str]]:
-        """Numbers and hashes of blocks as they come, from the newest on, or from the one after
-        ``since``; never ends. Of the best chain, a number comes again when another block takes its
-        place."""
-        told, told_hash = since, ""
-        while True:
-            number, head = self.head(finalized=finalized)
-            if head != told_hash:
-                first = number if told is None else min(told + 1, number)
-                for each in range(first, number):
-                    yield each, self.block_hash(str(each))
-                if told_hash or told is None or number > told:
-                    yield number, head
-                told, told_hash = number, head
-            self.rpc.pause(POLL_S)
+    def follow(self, *, finalized: bool, since: int | None = None) -> Iterator[BlockNews]:
+        """The blocks of the best chain, or of the final one, as they come: from the newest on, or
+        from the one after ``since``; each once, and those that the best chain leaves are retracted.
+        Never ends."""
+        chain = FollowedChain(self.parent, None if since is None else since + 1)
+        for number, block in self.rpc.heads(finalized=finalized):
+            yield from chain.goes_to(number, block)
 
     def events(self, block_hash: str) -> tuple[NamedEvent, ...]:
         """What has happened in a block."""
@@ -243,11 +235,13 @@ class ChainClient:
         since, _ = self.head(finalized=finalized)
         self.submit(extrinsic)
         whole = _whole(extrinsic)
-        for number, block_hash in self.follow(finalized=finalized, since=since):
-            body = self.rpc.ask("chain_getBlock", block_hash)["block"]["extrinsics"]
+        for news in self.follow(finalized=finalized, since=since):
+            if news.retracted:
+                continue
+            body = self.rpc.ask("chain_getBlock", news.hash)["block"]["extrinsics"]
             if whole in body:
-                return self._outcome(block_hash, number, body.index(whole))
-            if number > since + ERA_BLOCKS:
+                return self._outcome(news.hash, news.number, body.index(whole))
+            if news.number > since + ERA_BLOCKS:
                 break
         raise NotIncluded(f"none of {ERA_BLOCKS} blocks has the extrinsic")
 

@@ -6,34 +6,22 @@ import http.client
 import json
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from parahost.primitives.errors import InputError, OperationalError
+from parahost.client.errors import LARGEST_ANSWER, BadUrl, RpcFailed, Unreachable
+from parahost.client.websocket import NoWebSocket, subscribed
+from parahost.primitives.hashing import blake2_256
+from parahost.primitives.scale import encode_compact
 
 ANSWER_TIMEOUT_S: Final = 60.0
-LARGEST_ANSWER: Final = 64 << 20
+POLL_S: Final = 0.5
 _PORTS: Final = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-class BadUrl(InputError):
-    """The text names no node."""
-
-
-class Unreachable(OperationalError):
-    """The node does not answer, or with something else than JSON-RPC."""
-
-
-class RpcFailed(OperationalError):
-    """The node has answered with an error: its ``code``, ``message`` and ``data``."""
-
-    def __init__(self, method: str, code: int, message: str, data: Any) -> None:
-        detail = "" if data is None else f": {data}"
-        super().__init__(f"{method}: {message}{detail} ({code})")
-        self.method = method
-        self.code = code
-        self.message = message
-        self.data = data
+Head = tuple[int, str]
+"""A block's number and hash."""
 
 
 class JsonRpc(ABC):
@@ -59,6 +47,23 @@ class JsonRpc(ABC):
         if "result" not in answer or answer.get("id") != self._asked:
             raise Unreachable(f"{self._name} does not speak JSON-RPC 2.0")
         return answer["result"]
+
+    def head(self, *, finalized: bool) -> Head:
+        """The newest block."""
+        method = "chain_getFinalizedHead" if finalized else "chain_getBlockHash"
+        block = self.ask(method)
+        return int(self.ask("chain_getHeader", block)["number"], 16), str(block)
+
+    def heads(self, *, finalized: bool) -> Iterator[Head]:
+        """The newest block, and whenever it is another; never ends. Here it is asked for again and
+        again."""
+        told = None
+        while True:
+            head = self.head(finalized=finalized)
+            if head != told:
+                yield head
+            told = head
+            self.pause(POLL_S)
 
     @abstractmethod
     def pause(self, seconds: float) -> None:
@@ -96,8 +101,20 @@ class RpcClient(JsonRpc):
         except ValueError as error:
             raise BadUrl(f"{url}: {error}") from error
         super().__init__(url)
+        self._host, self._port, self._secure = parts.hostname, port, secure
         self._path = parts.path or "/"
         self._connection = kind(parts.hostname, port, timeout=ANSWER_TIMEOUT_S)
+
+    def heads(self, *, finalized: bool) -> Iterator[Head]:
+        """As the node tells them; of a node without WebSockets, by asking."""
+        method = f"chain_subscribe{'Finalized' if finalized else 'New'}Heads"
+        try:
+            for header in subscribed(
+                self._host, self._port, self._path, method, secure=self._secure
+            ):
+                yield _head(header)
+        except NoWebSocket:
+            yield from super().heads(finalized=finalized)
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -127,3 +144,19 @@ class RpcClient(JsonRpc):
                     raise Unreachable(f"{self._name} answers with more than {LARGEST_ANSWER} bytes")
                 return text
         raise AssertionError("the second attempt gives an answer or an error")
+
+
+def _head(header: Any) -> Head:
+    """Number and hash of a header as nodes write it. Its digest stays as it is, so that it may be
+    of any chain."""
+    number, logs = int(header["number"], 16), header["digest"]["logs"]
+    form = bytearray(_bytes(header["parentHash"]))
+    encode_compact(form, number)
+    form += _bytes(header["stateRoot"]) + _bytes(header["extrinsicsRoot"])
+    encode_compact(form, len(logs))
+    form += b"".join(map(_bytes, logs))
+    return number, f"0x{blake2_256(bytes(form)).hex()}"
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
