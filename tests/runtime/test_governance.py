@@ -36,6 +36,7 @@ from parahost.primitives.consensus import (
 from parahost.primitives.inherent import ParachainsInherentData
 from parahost.primitives.misbehavior import DoubleVote
 from parahost.primitives.remote_disputes import RemoteDispute
+from parahost.primitives.scale import ScaleDecodeError, ScaleEncodeError, decode
 from parahost.primitives.statements import (
     CompactSeconded,
     SignedCompactStatement,
@@ -45,10 +46,10 @@ from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.balances import TransferAll, TransferAllowDeath, TransferKeepAlive
 from parahost.runtime.contradictions import ReportContradiction
-from parahost.runtime.dispatch import ModuleRefusal
+from parahost.runtime.dispatch import BadOriginRefusal, ModuleRefusal
 from parahost.runtime.errors import BadOrigin, InvalidBlock, ModuleError
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
-from parahost.runtime.module import RuntimeCall, RuntimeEvent, name_of
+from parahost.runtime.module import RuntimeCall, RuntimeEvent, encode_call, name_of
 from parahost.runtime.modules import MODULE_TABLE
 from parahost.runtime.origin import NoOrigin, Origin, Root, Signed
 from parahost.runtime.parachains import configuration
@@ -229,6 +230,27 @@ def test_a_refused_governed_call_leaves_its_event_only() -> None:
     chain.step(chain.sudo(SetValidators((account("Alice"), account("Alice")))))
     assert refusal_in(chain)[0] == chain.runtime.modules.session.pallet.index
     assert chain.runtime.modules.session.chosen.get(chain.state) == before
+
+
+def test_the_root_makes_the_calls_that_take_it_and_is_refused_by_all_others() -> None:
+    """What a sender asks for, or nobody, is refused with BadOrigin; the transaction is good."""
+    chain = Chain()
+    for made in RuntimeCall.__scale_members__:
+        if made is SudoCall:
+            continue
+        chain.step(chain.sudo(EXAMPLES[made]()))
+        (told,) = (event.error for event in chain.events() if isinstance(event, Sudid))
+        assert (told == BadOriginRefusal()) is (Root() not in ALLOWED[made]), made
+
+
+def test_no_call_for_the_root_holds_another_one() -> None:
+    chain = Chain()
+    inner = SudoCall(SetValidators((account("Bob"),)))
+    with pytest.raises(ScaleEncodeError):
+        chain.sudo(inner)
+    nested = encode_call(inner)[:2] + encode_call(inner)
+    with pytest.raises(ScaleDecodeError, match="no variant has the tag ff00"):
+        decode(RuntimeCall, nested)
 
 
 def test_the_key_is_handed_over() -> None:

@@ -44,7 +44,7 @@ from parahost.runtime.parachains.configuration import DEFAULT_CONFIGURATION
 from parahost.runtime.parachains.paras import ParaGenesisArgs
 from parahost.runtime.session import SessionKeys, Validator
 from parahost.runtime.storage import State
-from parahost.runtime.sudo import GovernedCall, SudoCall
+from parahost.runtime.sudo import SudoCall
 from parahost.runtime.weights import Weigh
 
 NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
@@ -239,7 +239,7 @@ class Chain:
             era_hash=era_hash,
         )
 
-    def sudo(self, call: GovernedCall) -> Extrinsic:
+    def sudo(self, call: RuntimeCall) -> Extrinsic:
         return self.signed(ROOT_NAME, SudoCall(call))
 
     # Looking

@@ -38,7 +38,7 @@ from parahost.runtime.session import Session, SessionChange, Validators
 from parahost.runtime.slashing import Slashing
 from parahost.runtime.staking import Staking
 from parahost.runtime.storage import Overlay, Reader
-from parahost.runtime.sudo import Sudo
+from parahost.runtime.sudo import NestedCall, Sudo, SudoCall
 from parahost.runtime.system import System
 from parahost.runtime.timestamp import Timestamp
 from parahost.runtime.transaction_payment import TransactionPayment
@@ -96,6 +96,9 @@ MODULE_TABLE: Final = module_table(
 """All modules, in the order of their numbers."""
 
 RuntimeCall.__scale_members__ = tuple(made for module in MODULE_TABLE for made in module.calls)
+NestedCall.__scale_members__ = tuple(
+    made for made in RuntimeCall.__scale_members__ if made is not SudoCall
+)
 RuntimeEvent.__scale_members__ = tuple(told for module in MODULE_TABLE for told in module.events)
 
 

@@ -76,9 +76,6 @@ class ScheduleCodeUpgrade(RuntimeCall):
     validation_code: ValidationCode
 
 
-RegistrarCall = Register | Deregister | ScheduleCodeUpgrade
-
-
 @event(0)
 @dataclass(frozen=True, slots=True)
 class Registered(RuntimeEvent):

@@ -125,9 +125,6 @@ class SetValidators(RuntimeCall):
     validators: Annotated[tuple[AccountId, ...], MaxLen(MAX_VALIDATORS)]
 
 
-SessionCall = SetKeys | SetValidators
-
-
 @event(0)
 @dataclass(frozen=True, slots=True)
 class NewSession(RuntimeEvent):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from parahost.primitives.scale import FormOf
 from parahost.runtime.dispatch import DispatchRefusal, refusal_of
 from parahost.runtime.errors import DispatchError, ModuleError
 from parahost.runtime.module import (
@@ -18,21 +20,24 @@ from parahost.runtime.module import (
 )
 from parahost.runtime.origin import AccountId, Origin, Root, Signed
 from parahost.runtime.pallets import Pallet
-from parahost.runtime.parachains.configuration import ConfigurationCall
-from parahost.runtime.parachains.disputes import ForceUnfreeze
-from parahost.runtime.registrar import RegistrarCall
-from parahost.runtime.session import SessionCall
 from parahost.runtime.storage import Overlay, Reader, StorageValue
 from parahost.runtime.system import System
-from parahost.runtime.validity_parameters import SetValidityConfiguration
 from parahost.runtime.weights import micros
 
 # Types
 
-GovernedCall = (
-    SessionCall | ConfigurationCall | RegistrarCall | SetValidityConfiguration | ForceUnfreeze
-)
-"""What governance may call: what asks for it, and what its modules offer besides."""
+
+class NestedCall:
+    """Every call but those that make others, so that a call holds one other at most.
+    :mod:`parahost.runtime.modules` completes it."""
+
+    __slots__ = ()
+    __scale_members__: ClassVar[tuple[type, ...]] = ()
+
+
+GovernedCall = Annotated[RuntimeCall, FormOf(NestedCall)]
+"""What governance may be asked to call. Its entry point says whether the root may: a transfer, say,
+is refused, as it has no sender to take from."""
 
 
 class NotTheKey(ModuleError, index=0):
@@ -46,7 +51,8 @@ class NotTheKey(ModuleError, index=0):
 @call(0, "sudo", weight=lambda call: micros(80) + call_weight(call.call))
 @dataclass(frozen=True, slots=True)
 class SudoCall(RuntimeCall):
-    """Make a call as governance."""
+    """Make a call as governance. If its entry point does not take the root for its origin, it is
+    refused with `BadOrigin`, which the event says."""
 
     call: GovernedCall
 
@@ -89,7 +95,7 @@ class Sudo(Module, pallet=Pallet(255, "Sudo")):
     """Without one, nobody governs."""
 
     def __init__(
-        self, system: System, dispatch_as: Callable[[Overlay, Origin, GovernedCall], None]
+        self, system: System, dispatch_as: Callable[[Overlay, Origin, RuntimeCall], None]
     ) -> None:
         self._system = system
         self._dispatch_as = dispatch_as

@@ -10,12 +10,13 @@ from parahost.primitives.scale.codec import codec_of, decode, decode_prefix, enc
 from parahost.primitives.scale.compact import decode_compact, encode_compact
 from parahost.primitives.scale.errors import ScaleDecodeError, ScaleEncodeError, ScaleTypeError
 from parahost.primitives.scale.once import decode_once, read_once
-from parahost.primitives.scale.shapes import Compact, FixedLen, MaxLen, shape_of, variant
+from parahost.primitives.scale.shapes import Compact, FixedLen, FormOf, MaxLen, shape_of, variant
 
 __all__ = [
     "BitVec",
     "Compact",
     "FixedLen",
+    "FormOf",
     "MaxLen",
     "ScaleDecodeError",
     "ScaleEncodeError",

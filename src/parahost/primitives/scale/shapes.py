@@ -18,6 +18,7 @@ a dataclass                                    a struct: its fields in order
 ``A | B`` of dataclasses with ``@variant(i)``  an enum with fields, tagged by one byte (by two
                                                with ``@variant(i, j)``: an enum of enums)
 a class with ``__scale_members__``             the same, of these dataclasses
+``Annotated[T, FormOf(U)]``                    a ``T`` in the form of ``U``
 an ``enum.Enum`` of integers                   an enum without fields
 ``BitVec``                                     BitVec<u8, Lsb0>; ``MaxLen(n)`` bounds its bits
 =============================================  ==========================================
@@ -65,6 +66,13 @@ class FixedLen:
     """On a Vec or ``bytes``: an array of exactly so many elements, without a prefix."""
 
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormOf:
+    """On any type: the form of another, as of an enum of some of the type's members."""
+
+    type: Any
 
 
 def variant(*tag: int, name: str | None = None, unnamed: bool = False) -> Callable[[C], C]:
@@ -259,6 +267,8 @@ def shape_of(type_: Any) -> ScaleShape:
 
 def _annotated(type_: Any) -> ScaleShape:
     inner, *notes = get_args(type_)
+    if (form := next((note for note in notes if isinstance(note, FormOf)), None)) is not None:
+        return shape_of(form.type)
     bound = next((n for n in notes if isinstance(n, (Compact, MaxLen, FixedLen))), None)
     if bound is None:
         return shape_of(inner)
