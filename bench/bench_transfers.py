@@ -15,7 +15,9 @@ from parahost.crypto import sr25519
 from parahost.primitives.basic import U128
 from parahost.runtime.balances import UNIT, TransferKeepAlive
 from parahost.runtime.extrinsic import open_envelope, signing_payload
+from parahost.runtime.module import call_weight
 from parahost.runtime.signers import AccountAddress, Sr25519Signature
+from parahost.runtime.weights import transaction_weight
 
 TRANSFERS = 500
 RUNS = 5
@@ -45,6 +47,8 @@ def main() -> None:
     work = {"block": lambda: chain.execute(block), "signatures": verify}
     taken = in_turns(work, RUNS, time.process_time)
     figure("a block of 500 transfers, executing it", min(taken["block"]), "s", "2 s")
+    weight = transaction_weight(call_weight(call), len(extrinsics[0])) * TRANSFERS
+    figure("what they weigh", weight.ref_time / 1e12, "s", "1.5 times the first")
     figure("their signatures alone", min(taken["signatures"]), "s")
     figure("the block by its signatures", median_ratio(taken, "block", "signatures"), "x")
 
