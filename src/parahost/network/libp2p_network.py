@@ -1,7 +1,7 @@
 """The real network (D31): TCP, noise and yamux as libp2p has them, behind ``ports.Network``.
 
 The node declares its protocols, then runs this beside itself. From then on it listens, dials
-(:mod:`peers`), agrees with whoever is reached (:mod:`handshake`) and serves one session per peer
+(:mod:`dialling`), agrees with whoever is reached (:mod:`handshake`) and serves one session per peer
 (:mod:`session`). Of a host that py-libp2p would make of this, with identify, peer routing and a
 dozen transports, nothing is needed.
 """
@@ -20,6 +20,7 @@ from parahost.metrics.metric import Reading
 from parahost.network import yamux
 from parahost.network.arrivals import Arrival, Arrivals
 from parahost.network.budgets import Budgets
+from parahost.network.dialling import DialledFor, PeerDialler
 from parahost.network.errors import PeerError
 from parahost.network.handshake import (
     MAX_LISTEN_ADDRESSES,
@@ -70,9 +71,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MAX_DIALS = 8
-"""Connections that are dialled at a time."""
-_DIAL_TICK_S = 0.25
 _HANDSHAKE = "handshake"
 
 
@@ -122,11 +120,15 @@ class Libp2pNetwork:
         """Of those who have sessions."""
         self._establishing: set[PeerId] = set()
         self._denied: frozenset[PeerId] = frozenset()
-        self._told_why: dict[PeerId, str] = {}
-        """Why a bootnode was not reached last, as the operator was told."""
         self._budgets = Budgets(clock, self._limits)
         self._arrivals = Arrivals(clock, self._limits, self._budgets)
-        self._dials = 0
+        self._dialler = PeerDialler(
+            self._book,
+            clock,
+            self._limits,
+            self.incidents,
+            DialledFor(self._engaged, self._is_wanted, self._upgrade, self._carry),
+        )
         self._public = [parse_public(text, self._identity.peer) for text in public_addresses]
         self._listening: list[PeerAddress] = []
         self._running = False
@@ -255,70 +257,9 @@ class Libp2pNetwork:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(trio.serve_listeners, self._on_inbound, listeners)
             task_status.started()
-            await self._keep_dialling(nursery)
+            await self._dialler.run(nursery)
 
-    # Listening and dialling.
-
-    async def _keep_dialling(self, nursery: trio.Nursery) -> None:
-        while True:
-            try:
-                self._dial_who_is_due(nursery)
-            except Exception as error:
-                self.incidents.skipped("choosing whom to dial", error)
-            await self._clock.sleep(_DIAL_TICK_S)
-
-    def _dial_who_is_due(self, nursery: trio.Nursery) -> None:
-        for peer in self._book.due([*self._sessions, *self._establishing]):
-            if self._dials >= MAX_DIALS:
-                break
-            if self._reputation.is_banned(peer) or not self._places.is_wanted(peer):
-                continue
-            address = self._book.begin(peer)
-            self._dials += 1
-            nursery.start_soon(self._dial, peer, address)
-
-    async def _dial(self, peer: PeerId, address: PeerAddress) -> None:
-        try:
-            await self._reach(peer, address)
-        except Exception as error:
-            self.incidents.failed("dialling", peer, error)
-
-    async def _reach(self, peer: PeerId, address: PeerAddress) -> None:
-        """Dial a peer and serve it. The book is told once how it ended: here, unless it became a
-        session."""
-        begun = self._clock.now()
-        connected = became_session = False
-
-        def settled() -> None:
-            nonlocal became_session
-            became_session = True
-
-        try:
-            try:
-                with trio.fail_after(self._limits.dial_timeout_s):
-                    stream = await trio.open_tcp_stream(address.host, address.port)
-                    mux = await self._upgrade(stream, peer)
-                connected = True
-                self._book.reached(peer)
-            finally:
-                self._dials -= 1
-            await self._carry(mux, str(stream.socket.getpeername()[0]), settled)
-        except (OSError, PeerError, trio.TooSlowError) as error:
-            log.debug("dialling %s: %s", address, error)
-            self._unreached(peer, error)
-        finally:
-            if not became_session:
-                self._book.ended(peer, self._clock.now() - begun if connected else 0.0)
-
-    def _unreached(self, peer: PeerId, error: Exception) -> None:
-        """No session with a peer came about. Whom our operator told us to reach gets a line for it,
-        once for each reason until it is reached."""
-        why = str(error) or "nobody answered in time"
-        if not self._book.is_permanent(peer) or peer in self._sessions:
-            return
-        if self._told_why.get(peer) != why:
-            self._told_why[peer] = why
-            log.warning("bootnode or reserved peer %s is not reached: %s", peer, why)
+    # Listening.
 
     async def _on_inbound(self, stream: trio.SocketStream) -> None:
         arrival: Arrival | None = None
@@ -343,6 +284,13 @@ class Libp2pNetwork:
             if arrival is not None:
                 self._arrivals.left(arrival)
 
+    def _engaged(self) -> list[PeerId]:
+        """Who has a session with us, or is about to."""
+        return [*self._sessions, *self._establishing]
+
+    def _is_wanted(self, peer: PeerId) -> bool:
+        return not self._reputation.is_banned(peer) and self._places.is_wanted(peer)
+
     async def _upgrade(self, stream: trio.SocketStream, expected: PeerId | None) -> yamux.Yamux:
         counted = CountedStream(stream, self._moved)
         return await upgrade(counted, self._identity, expected, self._limits.yamux, self._holdings)
@@ -359,7 +307,7 @@ class Libp2pNetwork:
                 await self._serve(session, host, outbound=mux.initiator)
             except (PeerError, trio.TooSlowError) as error:
                 log.debug("connection with %s: %s", mux.peer, error)
-                self._unreached(mux.peer, error)
+                self._dialler.note_unreached(mux.peer, error)
             finally:
                 mux.abort("the session is over")
         if mux.failure is not None:
@@ -432,7 +380,7 @@ class Libp2pNetwork:
     async def _serve(self, session: PeerSession, host: str, *, outbound: bool) -> None:
         """A session from its beginning to its end."""
         peer = session.peer
-        self._told_why.pop(peer, None)
+        self._dialler.note_reached(peer)
         self._journal.record(
             "peer.connected",
             peer=peer,
