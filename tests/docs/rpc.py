@@ -33,7 +33,9 @@ LIMITS = {
     "subscriptions of a connection": str(limits.MAX_SUBSCRIPTIONS_OF_CONNECTION),
     "subscriptions together": str(limits.MAX_SUBSCRIPTIONS),
     "`chainHead_v1_follow` of a connection": str(limits.MAX_FOLLOWS_OF_CONNECTION),
-    "blocks that one follow has pinned": str(limits.MAX_PINNED),
+    "final blocks, and blocks of forks that finality has left, that one follow has pinned": str(
+        limits.MAX_PINNED
+    ),
     "operations of one follow at a time": str(limits.MAX_OPERATIONS),
     "broadcasts of a connection at a time": str(limits.MAX_BROADCASTS),
     "events that wait for a subscription": str(limits.MAX_UNTOLD_EVENTS),

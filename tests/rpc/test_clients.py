@@ -33,9 +33,8 @@ def python_of(client: str) -> Path:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """Where a devnet's first node serves JSON-RPC. It has one validator, so that no fork retracts
-    a block: async-substrate-interface takes that for a failure."""
-    with devnet(validators=1, slot_s=2) as network:
+    """Where a devnet's first node serves JSON-RPC. Its validators make forks now and then."""
+    with devnet(validators=3, slot_s=2) as network:
         yield network.url("validator-1")
 
 

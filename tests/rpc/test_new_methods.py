@@ -8,6 +8,7 @@ import pytest
 from trio.testing import MockClock
 
 from parahost.node.role import Role
+from parahost.primitives.basic import U32, BlockNumber
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode
@@ -234,11 +235,53 @@ async def test_who_pins_too_much_is_stopped(
         events = []
         while (event := (await client.told(subscription))["event"]) != "stop":
             events.append(event)
-        assert events.count("newBlock") <= 4
+        assert events.count("newBlock") <= 6
+        assert "finalized" in events
         await world.blocks(1)
         assert await client.call("chainHead_v1_header", subscription, block) is None
         again, _ = await follow(client)
         assert again != subscription
+
+
+async def test_a_chain_whose_finality_stands_still_is_followed_beyond_the_limit(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parahost.rpc.follow.MAX_PINNED", 4)
+    async with serving() as world, world.client() as client:
+        chain = world.node.chain
+        finalize = chain.finalize
+        chain.finalize = lambda block, justification: None  # type: ignore[method-assign]
+        await world.blocks(6)
+        subscription, _ = await follow(client)
+        events = [await client.told(subscription) for _ in range(12)]
+        assert sum(event["event"] == "newBlock" for event in events) >= 8
+        last = events[-1].get("blockHash") or events[-1]["bestBlockHash"]
+        assert await client.call("chainHead_v1_header", subscription, last)
+        final = chain.hash_of(BlockNumber(U32(3)))
+        assert final is not None
+        finalize(final, None)
+        while (event := await client.told(subscription))["event"] != "finalized":
+            pass
+        assert len(event["finalizedBlockHashes"]) == 3
+        assert await client.call("chainHead_v1_header", subscription, key(final))
+
+
+async def test_a_follower_that_comes_back_is_told_of_the_last_final_blocks(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parahost.rpc.follow.FINAL_BLOCKS_TOLD", 3)
+    async with serving() as world, world.client() as client:
+        await world.blocks(6)
+        chain = world.node.chain
+        final = chain.finalized_hash
+        subscription = await client.call("chainHead_v1_follow", True)
+        first = await client.told(subscription)
+        expected = [*chain.ancestors(final, 2)[::-1], final]
+        assert first["finalizedBlockHashes"] == [key(block) for block in expected]
+        for block in first["finalizedBlockHashes"]:
+            assert await client.call("chainHead_v1_header", subscription, block)
+        hashes = first["finalizedBlockHashes"]
+        assert await client.call("chainHead_v1_unpin", subscription, hashes) is None
 
 
 # archive, chainSpec, grandpa

@@ -14,7 +14,7 @@ from parahost.primitives.header import Header
 from parahost.rpc.errors import NamedTwice, NeedsRuntime, NotPinned, NotWaiting
 from parahost.rpc.feed import FellBehind
 from parahost.rpc.forms import runtime_form
-from parahost.rpc.limits import MAX_OPERATIONS, MAX_PINNED
+from parahost.rpc.limits import FINAL_BLOCKS_TOLD, MAX_OPERATIONS, MAX_PINNED
 from parahost.rpc.served import ServedNode
 from parahost.rpc.table import Tell
 from parahost.rpc.values import Json, hex_of
@@ -145,10 +145,12 @@ class Follow:
     def _beginning(self) -> Iterable[Json]:
         chain = self._served.chain
         root = chain.finalized_hash
-        self._pin(root)
+        final = [*chain.ancestors(root, FINAL_BLOCKS_TOLD - 1)[::-1], root]
+        for block in final:
+            self._pin(block)
         initialized: dict[str, Json] = {
             "event": "initialized",
-            "finalizedBlockHashes": [hex_of(root)],
+            "finalizedBlockHashes": [hex_of(block) for block in final],
         }
         if self._with_runtime:
             initialized["finalizedBlockRuntime"] = runtime_form(RUNTIME_VERSION)
@@ -211,10 +213,12 @@ class Follow:
             "finalizedBlockHashes": [hex_of(one) for one in final],
             "prunedBlockHashes": [hex_of(one) for one in pruned],
         }
+        if sum(one not in self._told for one in self._pinned) > MAX_PINNED:
+            raise _Over
 
     def _pin(self, block: Hash) -> PinnedBlock:
         header, state = self._served.chain.header(block), self._served.node.state_of(block)
-        if header is None or state is None or len(self._pinned) >= MAX_PINNED:
+        if header is None or state is None:
             raise _Over
         pinned = self._pinned[block] = PinnedBlock(header, state)
         return pinned

@@ -73,7 +73,11 @@ MAX_UNTOLD_EVENTS: Final = 512
 
 MAX_FOLLOWS_OF_CONNECTION: Final = 4
 MAX_PINNED: Final = 512
-"""Blocks that one `chainHead_v1_follow` has told of and its client has not let go."""
+"""Blocks that are final or left behind, which one `chainHead_v1_follow` has told of and its client
+has not let go. Those that are not final are not counted: the chain has them anyway, and a client
+could not follow a chain whose finality stands still."""
+FINAL_BLOCKS_TOLD: Final = 10
+"""With which a follow begins: a minute's of six seconds, for clients that come back."""
 MAX_OPERATIONS: Final = 16
 """Of one follow at a time."""
 MAX_BROADCASTS: Final = 16
