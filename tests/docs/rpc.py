@@ -40,6 +40,7 @@ LIMITS = {
     "broadcasts of a connection at a time": str(limits.MAX_BROADCASTS),
     "events that wait for a subscription": str(limits.MAX_UNTOLD_EVENTS),
     "storage keys in a request, or on a page": str(limits.MAX_KEYS),
+    "blocks of one `state_queryStorage`": str(limits.MAX_QUERIED_BLOCKS),
 }
 
 

@@ -151,7 +151,10 @@ async def query_storage(
     _check_count(keys)
     served = context.served
     blocks = _range(served, from_block, served.block(to_block))
-    states = [(block, served.state(block)) for block in blocks]
+    states = []
+    for block in blocks:
+        states.append((block, served.state(block)))
+        await trio.lowlevel.checkpoint()  # A state of the past is made again.
 
     def collect() -> list[Json]:
         room = AnswerRoom()
