@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from parahost.devnet import control as module
+from parahost.devnet import governing
 from parahost.devnet import processes as processes_module
 from parahost.devnet.control import DevnetControl
 from parahost.devnet.layout import PlannedNode
@@ -107,7 +107,7 @@ class Network:
 async def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Network]:
     launcher = FakeLauncher()
     monkeypatch.setattr(processes_module, "_signal", launcher.signal)
-    monkeypatch.setattr(module, "Governance", FakeGovernance)
+    monkeypatch.setattr(governing, "Governance", FakeGovernance)
     FakeGovernance.acts, FakeGovernance.refusal = [], ""
     root = tmp_path / "net"
     root.mkdir()
@@ -269,6 +269,21 @@ async def test_a_validator_that_the_chain_does_not_take_is_told(
             await network.asked(KillNode(name))
         with pytest.raises(NotNow, match="no node runs that could be asked"):
             await network.control.govern(lambda chain: chain.admit("no"), "it is so")
+
+
+async def test_who_was_killed_is_no_collator_to_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(tmp_path, monkeypatch) as network:
+        assert network.control.collators_of(2000) == ["collator-2000"]
+        await network.asked(KillNode("collator-2000"))
+        assert network.control.collators_of(2000) == []
+        await network.asked(RestartNode("collator-2000"))
+        (network.plan.root / "collator-2000" / "output.log").write_text("parahost: no module\n")
+        network.launcher.end("collator-2000", BAD_INPUT)  # as one whose module is broken
+        while network.processes.state("collator-2000") is not NodeState.DOWN:
+            await trio.sleep(0.01)
+        assert network.control.collators_of(2000) == ["collator-2000"]
 
 
 async def test_the_status_of_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

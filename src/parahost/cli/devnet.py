@@ -59,6 +59,14 @@ def run(
         bool,
         typer.Option("--no-collator", help="Start no collators; tell how to do it by hand."),
     ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Follow the paras' files: upgrade a para whose Wasm changes, start its collator"
+            " again when its module does.",
+        ),
+    ] = False,
     until: Annotated[
         str | None, typer.Option(help="Stop at included=K, finalized=K or time=SECONDS.")
     ] = None,
@@ -129,7 +137,7 @@ def run(
             if fresh:
                 clear(root)
             plan = make_plan(options, stack.enter_context(PortClaims()))
-            network = Devnet(plan, launcher, started_at=begun, plain=plain)
+            network = Devnet(plan, launcher, started_at=begun, plain=plain, follows_files=watch)
             status = trio.run(
                 lambda: network.run(until=condition, timeout_s=timeout, report=report)
             )

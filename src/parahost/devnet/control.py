@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from itertools import count
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import trio
 
-from parahost.devnet.governing import Governance
 from parahost.devnet.layout import PlannedNode, Seat
 from parahost.devnet.observer import Observer
 from parahost.devnet.plan import Plan
@@ -42,6 +41,9 @@ from parahost.primitives.errors import InputError, OperationalError
 from parahost.process.base_path import BasePath
 from parahost.process.development import Hardship
 
+if TYPE_CHECKING:
+    from parahost.devnet.governing import Governance
+
 T = TypeVar("T")
 
 _LOOK_S: Final = 0.1
@@ -68,6 +70,24 @@ class DevnetControl:
         self._skews: dict[str, float] = {}
         self._cut: set[frozenset[str]] = set()
         self._adding = trio.Lock()
+
+    def paras(self) -> dict[int, ParachainSpec]:
+        """The paras that have collators here."""
+        specs = (node.seat.para for node in (*self._nodes.values(), *self._plan.by_hand))
+        return {int(spec.id): spec for spec in specs if spec is not None}
+
+    def collators_of(self, para: int) -> list[str]:
+        """The names of the nodes that collate for a para, without those that were killed."""
+        return [
+            name
+            for name, node in self._nodes.items()
+            if node.seat.para is not None and node.seat.para.id == para and self._is_wanted(name)
+        ]
+
+    def _is_wanted(self, name: str) -> bool:
+        """Whether it runs, or would if it could."""
+        is_down = self._processes.state(name) is NodeState.DOWN
+        return not is_down or bool(self._processes.why_down(name))
 
     async def handle(self, request: ControlRequest) -> ControlAnswer:
         """:raises RequestRefused: when it cannot be done."""
@@ -181,9 +201,9 @@ class DevnetControl:
         """For whom a new collator works."""
         if request.parachain is None:
             return None
-        for node in (*self._nodes.values(), *self._plan.by_hand):
-            if node.seat.para is not None and str(node.seat.para.id) == request.parachain:
-                return node.seat.para
+        for para, spec in self.paras().items():
+            if str(para) == request.parachain:
+                return spec
         try:
             return load_spec(request.parachain, request.para)
         except InputError as error:
@@ -222,6 +242,9 @@ class DevnetControl:
         ]
         if not running:
             raise NotNow("no node runs that could be asked")
+        from parahost.client.chain import CallRefused  # only here: a devnet's start is not to wait
+        from parahost.devnet.governing import Governance
+
         url = running[0].rpc.replace("ws://", "http://")
         try:
             return await trio.to_thread.run_sync(
@@ -229,7 +252,9 @@ class DevnetControl:
                 abandon_on_cancel=True,  # type: ignore[call-arg]  # the stubs know its old name
             )
         except OperationalError as error:
-            raise ChainRefused(f"{otherwise}, but: {error}") from error
+            raise ChainRefused(
+                f"{otherwise}, but: {error}", by_chain=isinstance(error, CallRefused)
+            ) from error
 
     # Status
 

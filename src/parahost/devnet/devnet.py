@@ -17,6 +17,7 @@ from rich.live import Live
 from parahost.devnet.condition import UntilCondition
 from parahost.devnet.control import DevnetControl
 from parahost.devnet.control_socket import ControlSocket
+from parahost.devnet.following import Follower
 from parahost.devnet.launcher import Launcher
 from parahost.devnet.layout import PlannedNode
 from parahost.devnet.observer import Observer
@@ -46,9 +47,18 @@ class Devnet:
 
     :param launcher: what starts its nodes; ended with the run.
     :param started_at: when the command was given, in seconds since the Unix epoch.
+    :param follows_files: upgrade paras whose code changes, start collators again that change.
     """
 
-    def __init__(self, plan: Plan, launcher: Launcher, *, started_at: float, plain: bool) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        launcher: Launcher,
+        *,
+        started_at: float,
+        plain: bool,
+        follows_files: bool = False,
+    ) -> None:
         self._console = Console()
         self._plain = plain or not self._console.is_terminal
         self._started_at = started_at
@@ -62,6 +72,7 @@ class Devnet:
         self._told: list[str] = []
         self._control = DevnetControl(plan, self.processes, self.observer, self._follow)
         self._socket = ControlSocket(plan.root, self._control.handle)
+        self._follower = Follower(plan, self._control, self._tell, upgrades=follows_files)
         if plan.continued:
             self.observer.recall(self._earlier(plan))
         for line in opening_lines(plan):
@@ -80,6 +91,7 @@ class Devnet:
             await nursery.start(self._stop_on_signal)
             await nursery.start(self.processes.run)
             await nursery.start(self._socket.run)
+            nursery.start_soon(self._follower.run)
             status, why = await self._watch(until, timeout_s)
             nursery.cancel_scope.cancel()
         self._hear()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from parahost.devnet.base_path import SPEC_FILE
+from parahost.devnet.editions import ParaChanges, edition_of
 from parahost.devnet.errors import BadPlan
 from parahost.devnet.layout import Layout, PlannedNode, Seat, collator_name
 from parahost.devnet.plan_file import AddedNode, PlanFile
@@ -88,6 +89,9 @@ class Plan:
     continued: bool
     layout: Layout
     file: PlanFile
+    changes: Mapping[int, ParaChanges]
+    """What is another than when the network ran last, by para."""
+    slot_s: float
 
     @property
     def commands(self) -> tuple[NodeCommand, ...]:
@@ -122,6 +126,7 @@ def make_plan(options: DevnetOptions, ports: PortClaims) -> Plan:
     first = list(_seats(options))
     nodes = layout.nodes([*first, *map(_seat, file.added)])
     file.nodes = {node.name: node.command.shell() for node in nodes}
+    changes = _changes(file, nodes)
     file.write(root)
     by_hand = [
         node for node in nodes[: len(first)] if node.seat.para is not None and not options.collators
@@ -134,7 +139,22 @@ def make_plan(options: DevnetOptions, ports: PortClaims) -> Plan:
         earlier is not None,
         layout,
         file,
+        changes,
+        options.slot_s,
     )
+
+
+def _changes(file: PlanFile, nodes: Iterable[PlannedNode]) -> dict[int, ParaChanges]:
+    """What is another than when this network ran last, by para. From now on its present collators
+    are those that ran last."""
+    found: dict[int, ParaChanges] = {}
+    for spec in _paras(nodes):
+        now = edition_of(spec)
+        before = file.paras.setdefault(int(spec.id), now)
+        if changes := ParaChanges.between(before, now):
+            found[int(spec.id)] = changes
+        file.paras[int(spec.id)] = replace(before, collator=now.collator)
+    return found
 
 
 def _seats(options: DevnetOptions) -> Iterator[Seat]:

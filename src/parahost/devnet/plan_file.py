@@ -26,6 +26,16 @@ class AddedNode:
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What a para is made from, as hashes in hex: the code that its chain has or plans, the head
+    with which it began, the collator that ran last."""
+
+    code: str
+    genesis_head: str
+    collator: str
+
+
 @dataclass(slots=True)
 class PlanFile:
     """``network``: what must be the same for the network to go on. ``nodes``: their commands as a
@@ -34,6 +44,7 @@ class PlanFile:
     network: dict[str, Any]
     nodes: dict[str, str] = field(default_factory=dict)
     added: list[AddedNode] = field(default_factory=list)
+    paras: dict[int, Edition] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Path) -> Self | None:
@@ -50,6 +61,7 @@ class PlanFile:
                 dict(found["network"]),
                 {str(name): str(shell) for name, shell in found.get("nodes", {}).items()},
                 [AddedNode(**each) for each in found.get("added", ())],
+                {int(para): Edition(**each) for para, each in found.get("paras", {}).items()},
             )
             if all(map(_NODE_NAME.fullmatch, (*plan.nodes, *(one.name for one in plan.added)))):
                 return plan

@@ -50,9 +50,13 @@ class NotNow(RequestRefused):
 
 
 class ChainRefused(RequestRefused):
-    """The chain has not done its part."""
+    """The chain has not done its part: it would not (``by_chain``), or it was not reached."""
 
     kind: ClassVar[str] = "chain_refused"
+
+    def __init__(self, message: str, *, by_chain: bool) -> None:
+        super().__init__(message)
+        self.by_chain = by_chain
 
 
 class ControlBug(RequestRefused):

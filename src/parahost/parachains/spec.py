@@ -18,7 +18,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,7 +61,8 @@ class BadParachainSpec(InputError):
 
 @dataclass(frozen=True, slots=True)
 class ParachainSpec:
-    """A parachain or parathread to run. ``source`` is the name or file that it came from."""
+    """A parachain or parathread to run. ``source`` is the name or file that it came from;
+    ``files``: what was read for it, beside its collator's module."""
 
     source: str
     id: ParaId
@@ -70,6 +71,7 @@ class ParachainSpec:
     args: Mapping[str, Any]
     genesis_head: HeadData
     search_path: Path | None
+    files: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,6 +81,24 @@ class ParachainSpec:
     def make_collator(self) -> Collator:
         """:raises BadCollator: when the module has changed since the spec was read."""
         return load_collator(self.collator, self.args, self.search_path)
+
+    def read_again(self) -> ParachainSpec:
+        """What its files say now. The collator's module is not imported again, so that a genesis
+        head which only the collator knows stays.
+
+        :raises BadParachainSpec: when they are wrong, or for another para.
+        """
+        draft = _read(self.source)
+        if draft.id not in (None, self.id):
+            raise BadParachainSpec(self.source, "id", f"{draft.id}, where it was {self.id}")
+        return replace(
+            self,
+            code=draft.code,
+            collator=draft.collator,
+            args=draft.args,
+            genesis_head=self.genesis_head if draft.genesis_head is None else draft.genesis_head,
+            files=draft.files,
+        )
 
     def expected(self) -> Expected:
         """With what the para is to begin, to be held against what the chain has it begin with."""
@@ -134,6 +154,7 @@ class _Draft:
     args: Mapping[str, Any]
     genesis_head: HeadData | None
     search_path: Path | None
+    files: tuple[Path, ...] = ()
 
     def finish(self, para_id: ParaId) -> ParachainSpec:
         try:
@@ -147,7 +168,14 @@ class _Draft:
             reason = "absent, and the collator knows none: give the first head in hex"
             raise BadParachainSpec(self.source, "genesis_head", reason)
         return ParachainSpec(
-            self.source, para_id, self.code, self.collator, self.args, head, self.search_path
+            self.source,
+            para_id,
+            self.code,
+            self.collator,
+            self.args,
+            head,
+            self.search_path,
+            self.files,
         )
 
 
@@ -159,7 +187,7 @@ def _read(text: str) -> _Draft:
     if path.suffix != ".toml" and not path.is_file():
         known = ", ".join(EXAMPLES)
         raise BadParachainSpec(text, None, f"neither a shipped example ({known}) nor a TOML file")
-    return _Reader(text, path.resolve().parent, _parse(text, path)).draft()
+    return _Reader(text, path.resolve(), _parse(text, path)).draft()
 
 
 def _parse(source: str, path: Path) -> dict[str, Any]:
@@ -188,9 +216,10 @@ def _contents(source: str, key: str | None, path: Path, limit: int) -> bytes:
 class _Reader:
     """Takes typed values out of a TOML file, or says which key is wrong."""
 
-    def __init__(self, source: str, directory: Path, table: dict[str, Any]) -> None:
+    def __init__(self, source: str, file: Path, table: dict[str, Any]) -> None:
         self._source = source
-        self._directory = directory
+        self._directory = file.parent
+        self._files = [file]
         self._table = table
 
     def draft(self) -> _Draft:
@@ -206,6 +235,7 @@ class _Reader:
             self._args(),
             self._genesis_head(),
             self._directory,
+            tuple(self._files),
         )
 
     def _wrong(self, key: str, reason: str) -> BadParachainSpec:
@@ -231,6 +261,7 @@ class _Reader:
 
     def _code(self) -> ValidationCode:
         path = self._directory / self._text("code", "the path of a Wasm file")
+        self._files.append(path)
         code = _contents(self._source, "code", path, MAX_CODE_FILE_BYTES)
         try:
             exported = exported_functions(wasm_of(code))
