@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 
+from parahost.devnet import control as control_module
 from parahost.devnet import governing
 from parahost.devnet import processes as processes_module
 from parahost.devnet.control import DevnetControl
@@ -269,6 +271,20 @@ async def test_a_validator_that_the_chain_does_not_take_is_told(
             await network.asked(KillNode(name))
         with pytest.raises(NotNow, match="no node runs that could be asked"):
             await network.control.govern(lambda chain: chain.admit("no"), "it is so")
+
+
+async def test_a_chain_that_stands_still_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_module, "_LEAST_PATIENCE_S", 0.2)
+    monkeypatch.setattr(control_module, "_PATIENCE_SLOTS", 0)
+    over = threading.Event()
+    async with running(tmp_path, monkeypatch) as network:
+        monkeypatch.setattr(FakeGovernance, "admit", lambda *_: over.wait(20))
+        with pytest.raises(NotNow, match=r"validator-3 runs, but: .* its part in 0\.2 s"):
+            await network.asked(AddNode("validator"))
+        over.set()
+        assert "full-1 is started" in await network.asked(AddNode("full"))
 
 
 async def test_who_was_killed_is_no_collator_to_start_again(

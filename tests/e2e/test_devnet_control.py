@@ -23,7 +23,8 @@ from parahost.devnet.requests import (
 )
 from parahost.parachains import example_code
 from parahost.process.journal import parse_line
-from tests.e2e.command import Command, eventually, parahost, processes_with
+from parahost.testing.command import Command, processes_with, running_command
+from parahost.testing.waiting import eventually
 
 pytestmark = pytest.mark.devnet
 
@@ -78,7 +79,7 @@ class Devnet:
 
 def test_a_devnet_is_told_what_to_do_and_follows_files(tmp_path: Path) -> None:
     devnet = Devnet(tmp_path)
-    with parahost(tmp_path / "out", *devnet.argv()) as command:
+    with running_command(tmp_path / "out", *devnet.argv()) as command:
         eventually(lambda: devnet.count("validator-1", "chain.included") >= 1)
         edit(devnet, command)
 
@@ -113,8 +114,7 @@ def test_a_devnet_is_told_what_to_do_and_follows_files(tmp_path: Path) -> None:
         eventually(lambda: devnet.count("validator-3", "author.made") >= 1)
 
         settled(devnet)
-        command.process.terminate()
-        assert command.process.wait(60) == 0, command.printed()
+        assert command.end() == 0, command.printed()
     assert not processes_with(str(devnet.base))
     assert not (devnet.base / "devnet.sock").exists()
 
@@ -133,6 +133,6 @@ def settled(devnet: Devnet) -> None:
     """The new code judges the para's blocks, and they are included."""
     chain = ChainClient(devnet.node("validator-1")["rpc"].replace("ws:", "http:"))
     holds = lambda: chain.query("Paras", "ValidationCode", [2500]) == devnet.code  # noqa: E731
-    eventually(holds, "the new code")
+    eventually(holds, what="the new code")
     included = devnet.count("validator-1", "chain.included")
     eventually(lambda: devnet.count("validator-1", "chain.included") > included)

@@ -142,3 +142,24 @@ def run(
                 lambda: network.run(until=condition, timeout_s=timeout, report=report)
             )
     raise typer.Exit(status)
+
+
+@app.command("report")
+def report_(
+    base_path: Annotated[
+        Path, typer.Option(help="Where the devnet keeps its files.")
+    ] = DEFAULT_BASE_PATH,
+    output: Annotated[
+        Path | None, typer.Option(help="The archive; devnet-report-TIME.tar.gz if not given.")
+    ] = None,
+) -> None:
+    """Write what a bug report needs into an archive: versions, plan, states, the logs' ends; no
+    keys. The devnet may run, or have ended."""
+    from datetime import datetime
+
+    from parahost.devnet.bundle import write_bundle
+
+    if output is None:
+        output = Path(f"devnet-report-{datetime.now():%Y%m%d-%H%M%S}.tar.gz")
+    names = write_bundle(base_path, output)
+    typer.echo(f"{output}: {len(names)} files, no keys; look through it before you pass it on")

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PATIENCE_SLOTS: Final = 60
+"""So long may the chain take for what somebody waits for."""
+_LEAST_PATIENCE_S: Final = 120.0
 _LOOK_S: Final = 0.1
 
 
@@ -70,6 +73,8 @@ class DevnetControl:
         self._skews: dict[str, float] = {}
         self._cut: set[frozenset[str]] = set()
         self._adding = trio.Lock()
+        self._governing = trio.Lock()
+        self._patience_s = max(_LEAST_PATIENCE_S, _PATIENCE_SLOTS * plan.slot_s)
 
     def paras(self) -> dict[int, ParachainSpec]:
         """The paras that have collators here."""
@@ -247,10 +252,15 @@ class DevnetControl:
 
         url = running[0].rpc.replace("ws://", "http://")
         try:
-            return await trio.to_thread.run_sync(
-                lambda: act(Governance(url)),
-                abandon_on_cancel=True,  # type: ignore[call-arg]  # the stubs know its old name
-            )
+            async with self._governing:  # one after the other: all sign with one account
+                with trio.fail_after(self._patience_s):
+                    return await trio.to_thread.run_sync(
+                        lambda: act(Governance(url)),
+                        abandon_on_cancel=True,  # type: ignore[call-arg]  # the stubs are older
+                    )
+        except trio.TooSlowError:
+            why = f"the chain has not done its part in {self._patience_s:g} s"
+            raise NotNow(f"{otherwise}, but: {why}") from None
         except OperationalError as error:
             raise ChainRefused(
                 f"{otherwise}, but: {error}", by_chain=isinstance(error, CallRefused)

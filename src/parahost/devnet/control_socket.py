@@ -104,10 +104,10 @@ class ControlSocket:
 
     async def _answer(self, stream: trio.SocketStream) -> ControlAnswer | RequestRefused:
         try:
-            if self._clients > _MAX_CLIENTS:
-                raise NotNow(f"{_MAX_CLIENTS} others are asking; try again later")
             with trio.fail_after(_LINE_S):
                 line = await _line(stream)
+            if self._clients > _MAX_CLIENTS:
+                raise NotNow(f"{_MAX_CLIENTS} others are asking; try again later")
             return await self._handle(read_request(line))
         except RequestRefused as refusal:
             return refusal
@@ -156,7 +156,8 @@ def ask(root: Path, request: ControlRequest) -> dict[str, Any]:
         try:
             with _address(root) as address:
                 stream.connect(address)
-            stream.sendall(write_request(request))
+            with suppress(BrokenPipeError):  # it has its answer already
+                stream.sendall(write_request(request))
             answer = _received(stream)
         except PermissionError:
             raise NoDevnet(f"{root}: its devnet is another user's") from None
