@@ -12,6 +12,7 @@ from parahost.devnet.condition import UntilCondition
 from parahost.devnet.observer import Observer
 from parahost.devnet.processes import Usage
 from parahost.devnet.view import PlainLines, render
+from parahost.runtime.balances import UNIT
 from tests.devnet.test_observer import START, line, observed
 
 
@@ -141,3 +142,20 @@ def test_plain_lines_tell_a_refusal_once() -> None:
             assert plain.news(observer, at) == [f"     {at}.0 s  para 100 adder: refused: {reason}"]
         else:
             assert plain.news(observer, at) == []
+
+
+def test_plain_lines_tell_a_dispute_when_it_moves_and_each_punishment() -> None:
+    observer, plain = observed(), PlainLines()
+    plain.news(observer, 5.0)
+    votes = {"candidate": "0xc1", "valid": "0", "invalid": "1,2,3"}
+    observer.hear("a", line(6, "chain.disputed", **votes))
+    assert plain.news(observer, 6.0) == ["     6.0 s  0xc1 disputed, open: by 1,2,3 against 0"]
+    assert plain.news(observer, 7.0) == []
+    observer.hear("a", line(8, "chain.dispute_concluded", **votes, outcome="invalid"))
+    deed = {"validator": 0, "misconduct": "backed_invalid", "lost": 100 * UNIT, "left": 0}
+    observer.hear("a", line(8, "chain.punished", **deed))
+    assert plain.news(observer, 8.0) == [
+        "     8.0 s  0xc1 disputed, invalid: by 1,2,3 against 0",
+        "     8.0 s  validator 0 has lost 100.00 of its stake, 0.00 are left: backed_invalid",
+    ]
+    assert plain.news(observer, 9.0) == []

@@ -63,7 +63,7 @@ def test_lines_that_tell_nothing(line: str) -> None:
     assert read_exposition(line).names() == frozenset()
 
 
-@pytest.mark.parametrize("line", ["x", "x{y} 1", 'x{y="1" 1', 'x{y="1"z} 1', "{} 1", "1 1"])
+@pytest.mark.parametrize("line", ["x", "x{y} 1", 'x{y="1" 1', 'x{y="1"z} 1', "{} 1", "1 1", "x y"])
 def test_a_line_in_another_format(line: str) -> None:
     with pytest.raises(BadExposition):
         read_exposition(line)

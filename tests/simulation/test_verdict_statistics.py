@@ -65,6 +65,7 @@ async def test_checks_disputes_and_what_they_cost() -> None:
     assert found["punished"] == {"backed_invalid": 1}
     guilty = name_of(record, record.backers[0], chain)
     assert found["stakes"] == {name: 0 if name == guilty else STAKE for name in NAMES}
+    assert found["slashed"] == {guilty: STAKE}
 
 
 async def test_what_another_fork_says_does_not_count() -> None:
@@ -112,3 +113,11 @@ def test_nobody_is_punished_for_something_else_too() -> None:
 def test_what_never_happens_cannot_be_expected(expectation: Expectation) -> None:
     with pytest.raises(ValueError, match=r"there|no dispute is won"):
         expectation.check({})
+
+
+async def test_lateness_is_what_the_node_that_saw_most_has_counted() -> None:
+    chain, _ = including(ALONE)
+    heard = Heard(DoctoredRun(StakeConserved, chain))
+    for node, late in [("one", 2), ("two", 1), ("two", 3)]:
+        heard.statistics.hear(TraceEvent(0.0, node, "approval.no_shows", {"late": late}))
+    assert heard.summary()["checks"]["no_shows"] == 4

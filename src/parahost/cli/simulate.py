@@ -153,7 +153,8 @@ def _tell_verdicts(statistics: Mapping[str, Any]) -> None:
     tranches = ", ".join(f"{n} in {tranche}" for tranche, n in checks["tranches"].items())
     typer.echo(
         f"accepted   {checks['accepted']} by {checks['assigned']} checks"
-        f"{f', by tranche: {tranches}' if tranches else ''}; {checks['undelivered']} did not come"
+        f"{f', by tranche: {tranches}' if tranches else ''}; {checks['no_shows']} were late, "
+        f"{checks['undelivered']} did not come"
     )
     if disputes["begun"]:
         ends = ", ".join(f"{n} {end.replace('_', ' ')}" for end, n in disputes.items())
@@ -161,6 +162,8 @@ def _tell_verdicts(statistics: Mapping[str, Any]) -> None:
     if statistics["punished"]:
         counts = ", ".join(f"{n} {name}" for name, n in statistics["punished"].items())
         typer.echo(f"punished   {counts}")
+        lost = ", ".join(f"{n / UNIT:.2f} of {name}" for name, n in statistics["slashed"].items())
+        typer.echo(f"slashed    {lost}")
         by_stake: dict[int, list[str]] = {}
         for name, stake in statistics["stakes"].items():
             by_stake.setdefault(stake, []).append(name)

@@ -25,8 +25,10 @@ from parahost.devnet.opening import opening_lines
 from parahost.devnet.plan import Plan
 from parahost.devnet.processes import BAD_INPUT, NodeProcesses
 from parahost.devnet.report import write_report
+from parahost.devnet.stakes import StakeReader
 from parahost.devnet.tail import JournalTail
 from parahost.devnet.view import PlainLines, render
+from parahost.process.journal import JournalLine
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -67,6 +69,7 @@ class Devnet:
         self._lines = PlainLines()
         self._stopped = trio.Event()
         self.observer = Observer(plan.paras, list(plan.logs), started_at)
+        self._stakes = StakeReader({node.name: node.metrics for node in plan.nodes}, self.observer)
         self.processes = NodeProcesses(plan.commands, launcher, self._tell)
         self._live = False
         self._told: list[str] = []
@@ -92,6 +95,7 @@ class Devnet:
             await nursery.start(self.processes.run)
             await nursery.start(self._socket.run)
             nursery.start_soon(self._follower.run)
+            nursery.start_soon(self._stakes.run)
             status, why = await self._watch(until, timeout_s)
             nursery.cancel_scope.cancel()
         self._hear()
@@ -175,9 +179,10 @@ class Devnet:
         self.observer.add(node.name, None if para is None else (int(para.id), para.name))
         self._logs[node.name] = node.log
         self._tails[node.name] = JournalTail(node.log)
+        self._stakes.addresses[node.name] = node.metrics
 
     def _hear(self) -> None:
-        _hear(self.observer, self._tails)
+        _hear(self._tails, self.observer.hear, self._stakes.hear)
 
     def _earlier(self, plan: Plan) -> Observer:
         """How things stood when the logs ended."""
@@ -185,7 +190,7 @@ class Devnet:
         tails = {name: JournalTail(path) for name, path in plan.logs.items()}
         for tail in tails.values():
             tail.go_back(HISTORY_BYTES)
-        _hear(earlier, tails)
+        _hear(tails, earlier.hear)
         return earlier
 
     # Time and signals
@@ -202,8 +207,9 @@ class Devnet:
                 self._stopped.set()
 
 
-def _hear(observer: Observer, tails: Mapping[str, JournalTail]) -> None:
-    """What the logs have that is new, in order of time."""
+def _hear(tails: Mapping[str, JournalTail], *hearers: Callable[[str, JournalLine], None]) -> None:
+    """Tell what the logs have that is new, in order of time."""
     heard = [(line.at, name, line) for name, tail in tails.items() for line in tail.lines()]
     for _, name, line in sorted(heard, key=lambda item: item[:2]):
-        observer.hear(name, line)
+        for hear in hearers:
+            hear(name, line)

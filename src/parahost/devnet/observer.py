@@ -147,11 +147,13 @@ class ParaPicture:
 
 @dataclass(slots=True)
 class NodePicture:
-    """One node: its best and final block as it last said."""
+    """One node: its best and final block as it last said, and what its validator has at stake, in
+    parts of a token; ``None`` when that is not known, or it is none."""
 
     best: int = 0
     final: int = 0
     started: bool = False
+    stake: float | None = None
 
 
 class Observer:

@@ -38,6 +38,9 @@ def report_of(observer: Observer, usage: dict[str, Usage]) -> dict[str, Any]:
             for para, picture in observer.paras.items()
         },
         "verdicts": observer.verdicts.report(),
+        "stakes": {
+            name: int(node.stake) for name, node in observer.nodes.items() if node.stake is not None
+        },
         "relay_chain": {"best": observer.best_number, "finalized": observer.finalized_number},
         "processes": {
             name: {

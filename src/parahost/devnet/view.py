@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from rich.console import Group, RenderableType
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parahost.devnet.observer import CandidateStage, Observer, ParaPicture
 from parahost.devnet.processes import Usage
-from parahost.devnet.verdicts import Verdicts
+from parahost.devnet.verdicts import DisputePicture, PunishmentPicture, Verdicts
 from parahost.runtime.balances import UNIT
 
 WIDE = 96
@@ -120,11 +120,11 @@ def _nodes(
     for _ in range(abreast):
         table.add_column("node", no_wrap=True)
         table.add_column("", no_wrap=True)
-        for title in ("best", "final", "MB", "CPU s")[: 5 - abreast]:
+        for title in ("best", "final", "MB", "CPU s", "stake")[: 7 - 2 * abreast]:
             table.add_column(title, justify="right", no_wrap=True)
     columns = [names[start : start + rows] for start in range(0, len(names), max(rows, 1))]
     for row in zip_longest(*columns):
-        cells = (_node(observer, usage, name)[: 7 - abreast] for name in row)
+        cells = (_node(observer, usage, name)[: 9 - 2 * abreast] for name in row)
         table.add_row(*(cell for node in cells for cell in node))
     if others:
         state = "up" if len(unwell) == len(names) else "not all up"
@@ -140,7 +140,7 @@ def _is_unwell(observer: Observer, usage: Mapping[str, Usage], name: str) -> boo
 
 def _node(observer: Observer, usage: Mapping[str, Usage], name: str | None) -> list[Text]:
     if name is None:
-        return [Text()] * 6
+        return [Text()] * 7
     node, used = observer.nodes[name], usage.get(name, Usage())
     if used.pid is None:
         state = Text("down", style="bold red")
@@ -159,6 +159,7 @@ def _node(observer: Observer, usage: Mapping[str, Usage], name: str | None) -> l
         Text(f"#{node.final}", style=style),
         Text(f"{used.peak_rss_mb:.0f}", style=style),
         Text(f"{used.cpu_s:.0f}", style=style),
+        Text("" if node.stake is None else f"{node.stake / UNIT:,.0f}", style=style),
     ]
 
 
@@ -204,13 +205,21 @@ def _verdicts(verdicts: Verdicts) -> list[Text]:
         late = f"{verdicts.no_shows} were late, {verdicts.undelivered} not awaited"
         lines.append(_line(f"{verdicts.accepted} accepted; checks by tranche: {tranches}; {late}"))
     for candidate, dispute in list(verdicts.disputes.items())[-SHOWN_VERDICTS:]:
-        words = f"{candidate} disputed, {dispute.outcome}: by {dispute.invalid} against "
         style = "yellow" if dispute.outcome == "open" else "red"
-        lines.append(_line(words + dispute.valid, style))
+        lines.append(_line(_dispute(candidate, dispute), style))
     for deed in verdicts.punishments[-SHOWN_VERDICTS:]:
-        words = f"validator {deed.validator} has lost {deed.lost / UNIT:.2f} of its stake, "
-        lines.append(_line(f"{words}{deed.left / UNIT:.2f} are left: {deed.misconduct}", "red"))
+        lines.append(_line(_punishment(deed), "red"))
     return lines
+
+
+def _dispute(candidate: str, dispute: DisputePicture) -> str:
+    voters = f"by {dispute.invalid} against {dispute.valid}"
+    return f"{candidate} disputed, {dispute.outcome}: {voters}"
+
+
+def _punishment(deed: PunishmentPicture) -> str:
+    lost = f"validator {deed.validator} has lost {deed.lost / UNIT:.2f} of its stake"
+    return f"{lost}, {deed.left / UNIT:.2f} are left: {deed.misconduct}"
 
 
 def _refusals(observer: Observer, now_s: float) -> list[Text]:
@@ -260,6 +269,9 @@ class PlainLines:
         self._told: dict[int, float] = {}
         self._refusals: dict[int, str] = {}
         """By para, the last that was told."""
+        self._disputes: dict[str, str] = {}
+        """By candidate, the outcome that was told."""
+        self._punishments = 0
         self._booted = False
 
     def news(self, observer: Observer, now_s: float) -> list[str]:
@@ -268,6 +280,7 @@ class PlainLines:
         if observer.boot_s is not None and not self._booted:
             self._booted = True
             lines.append(f"{observer.boot_s:8.1f} s  all {len(observer.nodes)} nodes are up")
+        lines += self._verdicts(observer.verdicts, now_s)
         for para_id, para in observer.paras.items():
             told = self._told.get(para_id, -1.0)
             for block in para.blocks:
@@ -287,3 +300,13 @@ class PlainLines:
             self._best, self._final = observer.best_number, observer.finalized_number
             lines.append(f"{now_s:8.1f} s  relay chain: best #{self._best}, final #{self._final}")
         return lines
+
+    def _verdicts(self, verdicts: Verdicts, now_s: float) -> Iterator[str]:
+        """Disputes when they begin and when they end, and punishments."""
+        for candidate, dispute in verdicts.disputes.items():
+            if self._disputes.get(candidate) != dispute.outcome:
+                self._disputes[candidate] = dispute.outcome
+                yield f"{now_s:8.1f} s  {_dispute(candidate, dispute)}"
+        for deed in verdicts.punishments[self._punishments :]:
+            yield f"{now_s:8.1f} s  {_punishment(deed)}"
+        self._punishments = len(verdicts.punishments)

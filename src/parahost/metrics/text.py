@@ -47,7 +47,10 @@ def read_exposition(text: str) -> Samples:
         if sample is None:
             raise BadExposition(line)
         name, labels, value = sample.groups()
-        found[series(name, _labels(labels or ""))] = float(value)
+        try:
+            found[series(name, _labels(labels or ""))] = float(value)
+        except ValueError:
+            raise BadExposition(line) from None
     return Samples(found)
 
 

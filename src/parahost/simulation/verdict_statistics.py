@@ -24,12 +24,15 @@ _HEARD = (
 
 
 class VerdictStatistics:
-    """Hears what blocks did, once for each block; :meth:`summary` tells at the end."""
+    """Hears what blocks did, once for each block, and what is late; :meth:`summary` tells at the
+    end. Late is what the node that has counted most has counted."""
 
     def __init__(self, plan: NetworkPlan, record: ChainRecord) -> None:
         self._plan = plan
         self._record = record
         self._of_block: dict[Hash, dict[tuple[object, ...], TraceEvent]] = {}
+        self._late: Counter[str] = Counter()
+        """By node, the checkers that it has counted as late."""
 
     def hear(self, event: TraceEvent) -> None:
         """All nodes that import a block tell the same of it."""
@@ -37,6 +40,8 @@ class VerdictStatistics:
             block: Any = event.fields["block"]
             told = self._of_block.setdefault(block, {})
             told.setdefault((event.event, *event.fields.values()), event)
+        elif event.event == "approval.no_shows":
+            self._late[event.node] += int(event.fields["late"])  # type: ignore[call-overload]
 
     def summary(self) -> dict[str, Any]:
         """For a report; all keys are texts."""
@@ -49,12 +54,20 @@ class VerdictStatistics:
             for event in told.values()
         ]
         return {
-            "checks": _checks(events),
+            "checks": _checks(events) | {"no_shows": max(self._late.values(), default=0)},
             "blocks_to_acceptance": _waits(events),
             "disputes": _disputes(events),
             "punished": _punished(events),
+            "slashed": self._slashed(events),
             "stakes": self._stakes(best),
         }
+
+    def _slashed(self, events: list[TraceEvent]) -> dict[str, int]:
+        """What each validator that was punished has lost, in parts of a token."""
+        lost: Counter[str] = Counter()
+        for one in _of(events, "chain.punished"):
+            lost[self._plan.stakers[one["account"]]] += one["lost"]
+        return dict(sorted(lost.items()))
 
     def _stakes(self, best: RecordedBlock) -> dict[str, int]:
         """What each validator has at stake in the end, in parts of a token."""
