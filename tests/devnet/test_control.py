@@ -15,6 +15,7 @@ import trio
 from parahost.devnet import control as control_module
 from parahost.devnet import governing
 from parahost.devnet import processes as processes_module
+from parahost.devnet.base_path import clear
 from parahost.devnet.control import DevnetControl
 from parahost.devnet.layout import PlannedNode
 from parahost.devnet.observer import Observer
@@ -258,6 +259,8 @@ async def test_a_node_that_cannot_run_does_not_come_again(
             await network.asked(AddNode("full"))
         assert network.plan.file.added == []
         assert network.processes.state("full-1") is NodeState.DOWN
+    clear(network.plan.root)  # and goes with --fresh all the same
+    assert not (network.plan.root / "full-1").exists()
 
 
 async def test_a_validator_that_the_chain_does_not_take_is_told(

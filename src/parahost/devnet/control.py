@@ -183,10 +183,11 @@ class DevnetControl:
         except OperationalError as error:
             raise NotNow(str(error)) from error
         self._nodes[node.name] = node
+        self._note_made(node)
         self._watch(node)
         await self._processes.add(node.command)
         await self._until_started(node.name)
-        self._note(node)
+        self._note_added(node)
         text = f"{node.name} is started; it serves JSON-RPC on {node.rpc}"
         if role is Role.VALIDATOR:
             session = await self.govern(lambda chain: chain.admit(node.name), f"{node.name} runs")
@@ -222,7 +223,12 @@ class DevnetControl:
         first = 1 if para is None else 2
         return next(name for n in count(first) if (name := f"{stem}-{n}") not in taken)
 
-    def _note(self, node: PlannedNode) -> None:
+    def _note_made(self, node: PlannedNode) -> None:
+        """So that what it keeps on the base path is known to be a devnet's."""
+        self._plan.file.nodes[node.name] = node.command.shell()
+        self._plan.file.write(self._plan.root)
+
+    def _note_added(self, node: PlannedNode) -> None:
         """So that it comes again at the next start."""
         para, file = node.seat.para, self._plan.file
         file.added.append(
@@ -230,7 +236,6 @@ class DevnetControl:
             if para is None
             else AddedNode(node.name, node.seat.role.value, int(para.id), para.source)
         )
-        file.nodes[node.name] = node.command.shell()
         file.write(self._plan.root)
 
     async def govern(self, act: Callable[[Governance], T], otherwise: str) -> T:

@@ -125,7 +125,7 @@ def make_plan(options: DevnetOptions, ports: PortClaims) -> Plan:
     layout = Layout(root, chain_spec, ports, options.collator_ban_s)
     first = list(_seats(options))
     nodes = layout.nodes([*first, *map(_seat, file.added)])
-    file.nodes = {node.name: node.command.shell() for node in nodes}
+    file.nodes |= {node.name: node.command.shell() for node in nodes}
     changes = _changes(file, nodes)
     file.write(root)
     by_hand = [

@@ -38,8 +38,9 @@ class Edition:
 
 @dataclass(slots=True)
 class PlanFile:
-    """``network``: what must be the same for the network to go on. ``nodes``: their commands as a
-    person would type them, by name."""
+    """``network``: what must be the same for the network to go on. ``nodes``: all that a devnet has
+    ever made here, with their commands as a person would type them. ``added``: those that come
+    again beside the first ones."""
 
     network: dict[str, Any]
     nodes: dict[str, str] = field(default_factory=dict)
