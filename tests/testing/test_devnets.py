@@ -55,6 +55,12 @@ def test_logs_of_a_failure_stay_and_nothing_else(tmp_path: Path) -> None:
             one, other = devnet({SMALL}), devnet({SMALL})
             for network in (one, other):
                 network.wait_for_block(1)
+            one.pause("validator-1")
+            best = one.best()
+            one.let_pass(2.5)
+            assert one.best() == best
+            one.resume("validator-1")
+            one.wait_for_block(best + 1)
             assert one.url("validator-1") != other.url("validator-1")
 
         def test_that_fails(devnet):

@@ -99,6 +99,38 @@ def test_whoever_is_killed_starts_again(network: SimulatedNetwork) -> None:
     network.wait_for_block(best + 1, node="validator-4")
 
 
+def test_whoever_is_paused_stands_still_until_it_is_resumed(network: SimulatedNetwork) -> None:
+    network.pause("validator-4")
+    network.let_pass(12)  # what was on the way comes, and nothing else
+    best = network.best("validator-4")
+    final = network.wait_for_finality(network.final() + 2)
+    assert network.best("validator-4") == best < final
+    network.resume("validator-4")
+    network.wait_for_finality(final, node="validator-4")
+
+
+def test_a_link_that_is_cut_has_to_be_gone_around(network: SimulatedNetwork) -> None:
+    """Cut off from all others, a validator hears of nothing; with one link left, of all."""
+    others = [node for node in network.nodes if node != "validator-1"]
+    for other in others:
+        network.cut("validator-1", other)
+    network.let_pass(12)
+    final = network.final("validator-1")
+    network.wait_for_finality(final + 2, node="validator-2")
+    assert network.final("validator-1") == final
+    network.heal("validator-1", "validator-2")
+    network.wait_for_finality(final + 2)
+    for other in others[1:]:
+        network.heal("validator-1", other)
+
+
+def test_trouble_that_a_test_makes_is_no_broken_promise() -> None:
+    with simulated(validators=2) as network:
+        network.wait_for_height(PARA, 1)
+        network.pause("validator-2")
+        network.let_pass(60)
+
+
 def test_who_is_not_there_is_not_waited_for(network: SimulatedNetwork) -> None:
     with pytest.raises(ValueError, match="there is no node validator-9; there are validator-1, "):
         network.wait_for_block(1, node="validator-9")

@@ -127,7 +127,7 @@ class Simulation:
             is_excused=self.is_excused,
             is_damaged=self.is_damaged,
             calm_since=self.calm_since,
-            is_undisturbed=scenario.is_undisturbed,
+            is_undisturbed=self.is_undisturbed,
         )
         self.checkers = [check(scene) for check in checks if check.name not in scenario.without]
         self._observatory = Observatory(self.record, self.nodes, self.is_honest, self.checkers)
@@ -139,6 +139,7 @@ class Simulation:
         self._damaged: dict[str, None] = {}
         self._trouble_ahead = len(scenario.faults)
         self._calm_since = 0.0
+        self._is_meddled_with = False
         for adversary in scenario.adversaries:
             if isinstance(adversary, Outsider):
                 continue
@@ -224,6 +225,17 @@ class Simulation:
 
     async def _suffer(self, fault: Fault) -> None:
         await fault.run(self)
+        self.end_trouble()
+
+    # What who runs it does by hand
+
+    def begin_trouble(self) -> None:
+        """Something is done to the network that is in no scenario; checkers are to know of it."""
+        self._trouble_ahead += 1
+        self._is_meddled_with = True
+
+    def end_trouble(self) -> None:
+        """It is over."""
         self._trouble_ahead -= 1
         self._calm_since = trio.current_time()
 
@@ -253,6 +265,9 @@ class Simulation:
 
     def is_damaged(self, name: str) -> bool:
         return name in self._damaged
+
+    def is_undisturbed(self) -> bool:
+        return self.scenario.is_undisturbed and not self._is_meddled_with
 
     def calm_since(self) -> float:
         return float("inf") if self._trouble_ahead else self._calm_since

@@ -15,6 +15,8 @@ from urllib.request import urlopen
 
 from parahost.client import RpcClient
 from parahost.client.rpc import JsonRpc
+from parahost.devnet.control_socket import ask
+from parahost.devnet.requests import CutLink, HealLink, PauseNode, ResumeNode
 from parahost.devnet.tail import JournalTail
 from parahost.metrics.samples import Samples
 from parahost.metrics.text import read_exposition
@@ -119,6 +121,18 @@ class RunningDevnet(RealTime, NetworkUnderTest):
         starts = len(self.lines(self._known(node), TELLS_METRICS))
         os.kill(self.pids()[node], signal.SIGKILL)
         self.wait_for_log(node, f"^{re.escape(TELLS_METRICS)} ", at_least=starts + 1)
+
+    def pause(self, node: str) -> None:
+        ask(self.base, PauseNode(self._known(node)))
+
+    def resume(self, node: str) -> None:
+        ask(self.base, ResumeNode(self._known(node)))
+
+    def cut(self, one: str, other: str) -> None:
+        ask(self.base, CutLink(self._known(one), self._known(other)))
+
+    def heal(self, one: str, other: str) -> None:
+        ask(self.base, HealLink(self._known(one), self._known(other)))
 
     def _port(self, node: str, event: str) -> str:
         lines = self.lines(node, event)

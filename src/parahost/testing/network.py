@@ -65,6 +65,22 @@ class NetworkUnderTest(ABC):
         this returns when it has."""
 
     @abstractmethod
+    def pause(self, node: str) -> None:
+        """Let a node stand still until it is resumed: it says nothing, and hears nothing."""
+
+    @abstractmethod
+    def resume(self, node: str) -> None:
+        """Let it go on."""
+
+    @abstractmethod
+    def cut(self, one: str, other: str) -> None:
+        """Let two nodes have no connection with each other until it is healed."""
+
+    @abstractmethod
+    def heal(self, one: str, other: str) -> None:
+        """Let them have one again."""
+
+    @abstractmethod
     def metrics(self, node: str) -> Samples:
         """All numbers that a node tells of itself; ``docs/OPERATIONS.md`` has their list."""
 

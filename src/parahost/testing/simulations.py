@@ -94,6 +94,7 @@ class SimulatedNetwork(NetworkUnderTest):
 
     def kill(self, node: str) -> None:
         async def kill_and_start() -> None:
+            self.simulation.begin_trouble()
             await self.simulation.nodes[node].crash()
             self.simulation.start(node)
 
@@ -102,6 +103,47 @@ class SimulatedNetwork(NetworkUnderTest):
         self.wait_until(
             lambda: self.simulation.nodes[node].node, _is_there, f"a new start of {node}"
         )
+        self._at_once(self.simulation.end_trouble)
+
+    def pause(self, node: str) -> None:
+        self._close(self._known(node), self._others(node))
+
+    def resume(self, node: str) -> None:
+        self._open(node, self._others(node))
+
+    def cut(self, one: str, other: str) -> None:
+        self._close(self._known(one), [self._known(other)])
+
+    def heal(self, one: str, other: str) -> None:
+        self._open(self._known(one), [self._known(other)])
+
+    def _others(self, node: str) -> list[str]:
+        return [other for other in self.nodes if other != node]
+
+    def _close(self, node: str, others: Sequence[str]) -> None:
+        def close() -> None:
+            self.simulation.begin_trouble()
+            for other in others:
+                self.simulation.switch.conditions.cut(node, other)
+                self.simulation.switch.conditions.cut(other, node)
+
+        self._at_once(close)
+
+    def _open(self, node: str, others: Sequence[str]) -> None:
+        def open_() -> None:
+            for other in others:
+                self.simulation.switch.conditions.mend(node, other)
+                self.simulation.switch.conditions.mend(other, node)
+            self.simulation.switch.links_mended()
+            self.simulation.end_trouble()
+
+        self._at_once(open_)
+
+    def _at_once(self, act: Callable[[], None]) -> None:
+        async def do() -> None:
+            act()
+
+        self._stage.do(do)
 
     def metrics(self, node: str) -> Samples:
         return self.simulation.nodes[node].meter.samples()

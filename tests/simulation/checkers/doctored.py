@@ -52,7 +52,7 @@ class DoctoredRun:
             is_excused=lambda name: False,
             is_damaged=lambda name: False,
             calm_since=lambda: calm_since,
-            is_undisturbed=False,
+            is_undisturbed=lambda: False,
         )
         self.checker = check(scene)
         self.tip = self.record.genesis

@@ -51,8 +51,8 @@ class Scene:
     """Whether a fault has changed what is on its disk."""
     calm_since: Callable[[], float]
     """When the last fault ended, in virtual seconds; infinite while one lasts or is to come."""
-    is_undisturbed: bool
-    """Whether the run has no faults, and no adversaries but strangers."""
+    is_undisturbed: Callable[[], bool]
+    """Whether the run has had no faults until now, and has no adversaries but strangers."""
 
     def may_be_trusted(self, validators: Iterable[bytes]) -> bool:
         """Whether at most f of the validators with these keys are dishonest: what is promised of

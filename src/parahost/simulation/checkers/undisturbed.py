@@ -27,7 +27,7 @@ class StrangersChangeNothing(Checker):
     """Blocks, from the first that can include one on."""
 
     def at_end(self) -> None:
-        if not self.scene.is_undisturbed:
+        if not self.scene.is_undisturbed():
             return
         chain = list(self.scene.record.best().ancestry())[::-1]
         self._check_slots(chain)
