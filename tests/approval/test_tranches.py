@@ -69,15 +69,15 @@ def complete(known: list[Assigned], *approved: int, now: int, needed: int = 3) -
 def test_whole_tranches_join_until_there_are_enough() -> None:
     known = assigned((0, 0), (1, 1), (1, 1), (1, 1), (2, 2))
     assert required(known, now=0) == Waiting(None, 0, 10)
-    assert required(known, now=1) == Enough(Tranche(U32(1)), 0, 10)
-    assert required(known, now=5) == Enough(Tranche(U32(1)), 0, 10), "tranche 2 is not needed"
+    assert required(known, now=1) == Enough(Tranche(U32(1)), 0, 10, 1)
+    assert required(known, now=5) == Enough(Tranche(U32(1)), 0, 10, 1), "tranche 2 is not needed"
     assert not complete(known, 0, 1, 2, now=5), "of a tranche that joined, everybody has to deliver"
     assert complete(known, 0, 1, 2, 3, now=5)
 
 
 @pytest.mark.guide("A54")
 def test_nobody_is_needed_for_what_needs_no_checks() -> None:
-    assert required([], now=0, needed=0) == Enough(Tranche(U32(0)), 0, None)
+    assert required([], now=0, needed=0) == Enough(Tranche(U32(0)), 0, None, 0)
     assert complete([], now=0, needed=0)
     assert required([], now=7) == Waiting(None, 0, None)
     assert not complete([], now=7)
@@ -87,14 +87,14 @@ def test_nobody_is_needed_for_what_needs_no_checks() -> None:
 def test_a_no_show_brings_one_further_tranche() -> None:
     known = assigned((0, 0), (0, 0), (0, 0), (4, 14), (4, 14))
     before = known[:3]
-    assert required(before, 0, 1, now=9) == Enough(Tranche(U32(0)), 0, 10)
+    assert required(before, 0, 1, now=9) == Enough(Tranche(U32(0)), 0, 10, 0)
     late = required(before, 0, 1, now=10)
     assert late == Waiting(Tranche(U32(1)), NO_SHOW, None), (
         "whoever is in tranche 0 or 1, and later"
     )
     assert required(before, 0, 1, now=14) == Waiting(Tranche(U32(5)), NO_SHOW, None)
     covered = required(known, 0, 1, now=14)
-    assert covered == Enough(Tranche(U32(4)), 1, 24), "two came, they cover one"
+    assert covered == Enough(Tranche(U32(4)), 1, 24, NO_SHOW + 4), "two came, they cover one"
     assert not complete(known, 0, 1, now=14)
     assert not complete(known, 0, 1, now=20)
     assert complete(known, 0, 1, 3, 4, now=20)
@@ -110,7 +110,7 @@ def test_a_tranche_covers_one_no_show_however_many_it_has() -> None:
 def test_who_announced_itself_early_covers_from_when_it_is_needed() -> None:
     """Its time to deliver begins with the round that it came for."""
     known = assigned((0, 0), (0, 0), (0, 0), (3, 3))
-    assert required(known, 0, 1, now=14) == Enough(Tranche(U32(3)), 1, NO_SHOW + NO_SHOW)
+    assert required(known, 0, 1, now=14) == Enough(Tranche(U32(3)), 1, 2 * NO_SHOW, NO_SHOW + 3)
 
 
 def test_a_third_is_not_more_than_a_third() -> None:
@@ -130,9 +130,9 @@ def test_who_delivers_late_has_delivered() -> None:
 @pytest.mark.guide("A55")
 def test_no_shows_among_those_who_cover_are_covered_in_turn() -> None:
     known = assigned((0, 0), (0, 0), (0, 0), (1, 11), (3, 23))
-    assert required(known[:4], 0, 1, now=20) == Enough(Tranche(U32(1)), 1, 21)
+    assert required(known[:4], 0, 1, now=20) == Enough(Tranche(U32(1)), 1, 21, NO_SHOW + 1)
     assert required(known[:4], 0, 1, now=21) == Waiting(Tranche(U32(2)), 2 * NO_SHOW, None)
-    assert required(known, 0, 1, now=23) == Enough(Tranche(U32(3)), 2, 33)
+    assert required(known, 0, 1, now=23) == Enough(Tranche(U32(3)), 2, 33, 2 * NO_SHOW + 3)
     assert not complete(known, 0, 1, now=23)
     assert complete(known, 0, 1, 4, now=23)
 
@@ -189,7 +189,8 @@ def test_when_all_deliver_in_time_only_whole_tranches_count(
     found = required(known, *range(len(known)), now=now, needed=needed)
     ordered = sorted(tranche for tranche, _ in places if tranche <= now)
     if len(ordered) >= needed:
-        assert found == Enough(Tranche(U32(ordered[needed - 1])), 0, None)
+        last = ordered[needed - 1]
+        assert found == Enough(Tranche(U32(last)), 0, None, last)
     else:
         assert found == Waiting(None, 0, None)
 

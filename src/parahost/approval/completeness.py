@@ -40,14 +40,15 @@ def completeness(
     it is. A candidate needs no more checks than there are validators who may check it."""
     validators = len(session.validators)
     checkers = validators - len(record.backers)
+    needed = min(session.approval.needed_approvals, checkers)
     required = required_tranches(
         assigned,
         approved,
         now=now,
         no_show=session.approval.no_show,
-        needed=min(session.approval.needed_approvals, checkers),
+        needed=needed,
         checkers=checkers,
     )
-    enough = are_enough(approved, validators=validators, checkers=checkers)
+    enough = not needed or are_enough(approved, validators=validators, checkers=checkers)
     complete = enough or have_delivered(required, assigned, approved)
     return Completeness(required, complete, enough)

@@ -31,11 +31,13 @@ class Assigned:
 @dataclass(frozen=True, slots=True)
 class Enough:
     """The tranches up to ``upto`` suffice: all of their checkers have to deliver but
-    ``covered``, for whom others came."""
+    ``covered``, for whom others came. The time of the last of them came with ``came``, which is
+    later than its number where it covers somebody."""
 
     upto: Tranche
     covered: int
     next_no_show: int | None
+    came: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def required_tranches(
     for tranche, members in _whole_tranches(assigned):
         if tranche > rounds.time:
             break
+        came = tranche + rounds.drift
         rounds.join(members, approved)
-        found = rounds.suffice(tranche, needed, checkers)
+        found = rounds.suffice(tranche, came, needed, checkers)
         if found is not None:
             return found
     time = rounds.time
-    return rounds.suffice(time, needed, checkers) or rounds.wait(time)
+    return rounds.suffice(time, now, needed, checkers) or rounds.wait(time)
 
 
 def are_enough(approved: Collection[ValidatorIndex], *, validators: int, checkers: int) -> bool:
@@ -161,13 +164,15 @@ class _Rounds:
             elif self.next_no_show is None or deadline < self.next_no_show:
                 self.next_no_show = deadline
 
-    def suffice(self, tranche: int, needed: int, checkers: int) -> Enough | Everybody | None:
+    def suffice(
+        self, tranche: int, came: int, needed: int, checkers: int
+    ) -> Enough | Everybody | None:
         """What is known once the tranches up to this one have joined; ``None`` if more must."""
         to_cover = self._to_cover
         if self.depth and self.assigned + to_cover >= checkers:
             return Everybody()
         if self.assigned >= needed and not to_cover:
-            return Enough(Tranche(U32(tranche)), self.covered, self.next_no_show)
+            return Enough(Tranche(U32(tranche)), self.covered, self.next_no_show, came)
         return None
 
     def wait(self, tranche: int) -> Waiting:

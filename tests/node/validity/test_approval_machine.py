@@ -86,6 +86,28 @@ def test_liars_are_not_believed_before_the_others_of_their_tranche_are_heard() -
     assert node.approved() == [A.key()]
 
 
+@pytest.mark.guide("A54")
+def test_liars_who_announce_themselves_early_are_believed_no_sooner() -> None:
+    """Honest checkers wait for the time of their tranche; and of a tranche that covers somebody,
+    until it is needed."""
+    for first, begins in (((1,), 3 * TRANCHE_S), ((1, 2), NO_SHOW_S + 3 * TRANCHE_S)):
+        node = Node()
+        node.hears(ONE)
+        for who in first:
+            node.hears_assignment(ONE, who)
+        for liar in (5, 6):
+            node.hears_assignment(ONE, liar, tranche=3)
+            node.hears_check(ONE, liar)
+        node.hears_check(ONE, 1)
+        node.waits(start_of() + begins + 0.3)
+        assert node.approved() == []
+        node.hears_assignment(ONE, 7, tranche=3)
+        node.waits(start_of() + begins + HEARING_S + 0.4)
+        assert node.approved() == [], first
+        node.hears_check(ONE, 7)
+        assert node.approved() == [A.key()]
+
+
 def test_when_nobody_else_is_heard_those_who_were_suffice_a_while_later() -> None:
     """Who is of a later tranche than counts puts it off no further."""
     node = Node()

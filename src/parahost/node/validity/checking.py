@@ -37,9 +37,9 @@ class TrancheTime:
 
 
 HEARING_PARTS: Final = 6
-"""A tranche counts as known a sixth of a slot after the last of it was heard of: all who are drawn
-announce themselves at the same moment, and liars must not be believed before the others are heard,
-who would find out."""
+"""A tranche counts as known a sixth of a slot after its time has come and the last of it was heard
+of: all who are drawn announce themselves at the same moment, and liars must not be believed before
+the others are heard, who would find out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,11 @@ class Checking:
         return CheckStanding(is_approved, self._joins(required, now), late, min(due, default=None))
 
     def _known_ms(self, required: Required) -> int:
-        """When all of the tranches that suffice have been heard of."""
+        """When all of the tranches that suffice have been heard of. Who is early is believed no
+        sooner."""
         assert isinstance(required, Enough), "nothing else is complete by tranches"
         due = [who for who, each in self.assigned.items() if each.tranche <= required.upto]
-        last = max((self.heard_ms[who] for who in due), default=0)
+        last = max(self.time.begins(required.came), *(self.heard_ms[who] for who in due))
         return last + self.time.slot_ms // HEARING_PARTS
 
     def _joins(self, required: Required, now: int) -> bool:
@@ -146,7 +147,7 @@ class Checking:
         """The tranches in which the candidate may stand otherwise without anything being heard: a
         checker is late, a tranche's time comes, of others or our own."""
         match required:
-            case Enough(_, _, next_no_show) | Waiting(_, _, next_no_show):
+            case Enough(next_no_show=next_no_show) | Waiting(next_no_show=next_no_show):
                 if next_no_show is not None:
                     yield next_no_show
         if isinstance(required, Waiting):
