@@ -99,3 +99,11 @@ def test_values_that_do_not_go_together_are_refused() -> None:
 def test_an_epoch_that_cannot_be_is_refused(slots: int) -> None:
     with pytest.raises(BadPlan, match=f"--epoch {slots}: an epoch has 1 to 100000 slots"):
         check_options(DevnetOptions(1, (), (), 6.0, Path(), epoch_slots=slots))
+
+
+def test_an_epoch_in_which_no_candidate_can_be_included_is_refused() -> None:
+    adder = tuple(load_specs(["adder"]))
+    with pytest.raises(BadPlan, match="--epoch 1: a candidate that is pending ends with its sess"):
+        check_options(DevnetOptions(1, adder, (), 6.0, Path(), epoch_slots=1))
+    check_options(DevnetOptions(1, adder, (), 6.0, Path(), epoch_slots=2))
+    check_options(DevnetOptions(1, (), (), 6.0, Path(), epoch_slots=1))

@@ -245,6 +245,11 @@ def check_options(options: DevnetOptions) -> None:
         raise BadPlan(
             f"--epoch {options.epoch_slots}: an epoch has 1 to {MAX_GENESIS_EPOCH_SLOTS} slots"
         )
+    if options.paras and options.epoch_slots == 1:
+        raise BadPlan(
+            "--epoch 1: a candidate that is pending ends with its session, so no para would ever"
+            " have a block; 2 slots are the least"
+        )
     cores = len(options.parachains) + min(len(options.parathreads), 1)
     if cores > options.validators:
         raise BadPlan(
