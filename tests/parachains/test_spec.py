@@ -63,6 +63,29 @@ def test_a_module_beside_the_file_is_found(tmp_path: Path) -> None:
     assert type(spec.make_collator()).__name__ == "Mine"
 
 
+def test_modules_of_one_name_in_two_folders_are_two(tmp_path: Path) -> None:
+    """Two parachains in one devnet may have been named alike."""
+    sources = []
+    for number, folder in enumerate((tmp_path / "one", tmp_path / "other")):
+        folder.mkdir()
+        (folder / "named_alike.py").write_text(
+            "from tests.parachains.counter import Counter\n"
+            "class Mine(Counter):\n"
+            f"    def genesis_head(self, para_id): return b'{folder.name}'\n"
+        )
+        text = MINE.replace("tests.parachains.counter:Counter", "named_alike:Mine")
+        text = text.replace("3000", str(3000 + number)).replace('genesis_head = "0x00ff"', "")
+        sources.append(write(folder, text))
+    for order in (sources, sources[::-1]):
+        specs = load_specs(order)
+        assert [spec.genesis_head.decode() for spec in specs] == [
+            Path(source).parent.name for source in order
+        ]
+        for spec in specs:
+            made = spec.make_collator().genesis_head(spec.id)
+            assert made == spec.genesis_head
+
+
 def test_an_example_with_arguments(tmp_path: Path) -> None:
     text = 'id = 7\nexample = "load"\n[args]\npov_bytes = 5_000_000\n'
     [spec] = load_specs([write(tmp_path, text)])

@@ -100,8 +100,8 @@ def _find_class(reference: str, search_path: Path | None) -> type[Collator]:
     module_name, colon, class_name = reference.partition(":")
     if not (colon and class_name.isidentifier() and _is_dotted(module_name)):
         raise BadCollator("collator", f"{reference!r} is not of the form module:Class")
-    if search_path is not None and str(search_path) not in sys.path:
-        sys.path.insert(0, str(search_path))
+    if search_path is not None:
+        _look_first_in(search_path, module_name)
     try:
         module = import_module(module_name)
     except Exception as error:  # whatever the author's module raises
@@ -116,6 +116,20 @@ def _find_class(reference: str, search_path: Path | None) -> type[Collator]:
     if missing := sorted(getattr(cls, "__abstractmethods__", ())):
         raise BadCollator("collator", f"{reference} does not define {', '.join(missing)}")
     return cls
+
+
+def _look_first_in(folder: Path, module: str) -> None:
+    """A module of that name in this folder is what is meant, not what another parachain's folder
+    has under the same name."""
+    if sys.path[:1] != [str(folder)]:
+        sys.path[:] = [str(folder), *(place for place in sys.path if place != str(folder))]
+    file, known = _file_below(folder, module), sys.modules.get(module)
+    if file is None or known is None or known.__file__ == str(file):
+        return
+    top = module.partition(".")[0]
+    if top != __name__.partition(".")[0]:
+        for name in [each for each in sys.modules if each.partition(".")[0] == top]:
+            del sys.modules[name]
 
 
 def _is_dotted(name: str) -> bool:
