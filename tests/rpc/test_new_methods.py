@@ -14,8 +14,11 @@ from parahost.primitives.header import Header
 from parahost.primitives.scale import decode
 from parahost.rpc.code import CODE_KEY
 from parahost.rpc.limits import MAX_FOLLOWS_OF_CONNECTION, MAX_OPERATIONS
+from parahost.rpc.methods import archive
 from parahost.runtime.read_only import MODULES
 from parahost.runtime.runtime_apis import state_call
+from parahost.trie import ChangedValue
+from tests.rpc.test_transactions import remark
 from tests.rpc.world import STATE, Client, serving
 
 ACCOUNTS = MODULES.system.account.prefix
@@ -266,6 +269,37 @@ async def test_a_chain_whose_finality_stands_still_is_followed_beyond_the_limit(
         assert await client.call("chainHead_v1_header", subscription, key(final))
 
 
+async def test_a_pinned_block_is_at_hand_though_finality_has_left_it(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as one, serving() as other, serving(role=Role.FULL, keys={}) as world:
+        one.node.pool.submit(remark(world, 0))  # Else both would make the same blocks.
+        chain = world.node.chain
+        async with world.client() as client:
+            subscription, _ = await follow(client)
+            await one.blocks(2)
+            await world.take_chain(one)
+            left = key(chain.best_hash)
+            body = (await client.call("chain_getBlock", left))["block"]["extrinsics"]
+            await other.blocks(3)
+            await world.take_chain(other)
+            assert key(chain.best_hash) != left
+            chain.finalize(chain.best_hash, None)
+            while (event := await client.told(subscription))["event"] != "finalized":
+                pass
+            assert left in event["prunedBlockHashes"]
+            assert await client.call("chain_getBlock", left) is None
+            assert await client.call("chainHead_v1_header", subscription, left)
+            assert (await operation(client, "chainHead_v1_body", subscription, left))[-1][
+                "value"
+            ] == body
+            asked = "chainHead_v1_call", subscription, left, "Core_version", "0x"
+            assert (await operation(client, *asked))[-1]["event"] == "operationCallDone"
+            final = event["finalizedBlockHashes"][-1]
+            told = await operation(client, "chainHead_v1_body", subscription, final)
+            assert told[-1]["event"] == "operationBodyDone"
+
+
 async def test_a_follower_that_comes_back_is_told_of_the_last_final_blocks(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,6 +403,17 @@ async def test_what_is_different_in_two_states_is_told_key_by_key(
                 if old.get(name) != new.get(name)
             ]
         assert await client.call("archive_v1_stopStorageDiff", watch) is None
+
+
+def test_what_is_deleted_is_told_with_what_it_was() -> None:
+    for hashes, told in ((False, {"value": "0x05"}), (True, {"hash": key(blake2_256(b"\5"))})):
+        change = ChangedValue(b"\1", b"\5", None)
+        assert archive.difference_form(change, hashes=hashes) == {
+            "event": "storageDiff",
+            "key": "0x01",
+            "type": "deleted",
+            **told,
+        }
 
 
 async def test_a_difference_is_told_as_it_is_asked_for(autojump_clock: MockClock) -> None:

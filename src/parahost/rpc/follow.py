@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from parahost.chain.chain import ChainEvent
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 from parahost.rpc.errors import NamedTwice, NeedsRuntime, NotPinned, NotWaiting
 from parahost.rpc.feed import FellBehind
 from parahost.rpc.forms import runtime_form
@@ -24,10 +24,12 @@ from parahost.runtime.version import RUNTIME_VERSION
 
 @dataclass(frozen=True, slots=True)
 class PinnedBlock:
-    """What stays at hand of a block, though the chain may forget it."""
+    """What stays at hand of a block, though the chain may forget it. ``body``: of one that is not
+    final, or never will be; of a final block the chain has it."""
 
     header: Header
     state: State
+    body: tuple[Extrinsic, ...] | None
 
 
 @dataclass(slots=True)
@@ -203,6 +205,8 @@ class Follow:
             return
         self._final = event.header.number
         self._told.difference_update(final)
+        for block in self._pinned.keys() & set(final):
+            self._pinned[block] = replace(self._pinned[block], body=None)
         pruned = [one for one in self._told if one not in chain]
         self._told.difference_update(pruned)
         if self._best not in self._told and self._best != final[-1]:
@@ -220,5 +224,6 @@ class Follow:
         header, state = self._served.chain.header(block), self._served.node.state_of(block)
         if header is None or state is None:
             raise _Over
-        pinned = self._pinned[block] = PinnedBlock(header, state)
+        body = None if header.number <= self._final else self._served.body(block)
+        pinned = self._pinned[block] = PinnedBlock(header, state, body)
         return pinned

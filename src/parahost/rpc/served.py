@@ -47,6 +47,8 @@ class ServedNode:
         self._executor = executor
         self.transactions_in = lru_cache(_BODIES_KEPT)(self._transactions_in)
         """The names of a block's transactions; many who watch look at the same blocks."""
+        self.body = lru_cache(_BODIES_KEPT)(node.chain.body)
+        """The extrinsics of a block that is known to be there; many follow the same blocks."""
 
     @property
     def chain(self) -> Chain:

@@ -141,7 +141,7 @@ def storage_diff(
         for query in asked:
             if query.child_trie is None:
                 for change in difference(before.trie, after.trie, query.prefix):
-                    await tell(_difference_form(change, hashes=query.hashes))
+                    await tell(difference_form(change, hashes=query.hashes))
         await tell({"event": "storageDiffDone"})
 
     return run
@@ -160,7 +160,7 @@ def _states_to_compare(
     return served.state(before), served.state(block)
 
 
-def _difference_form(change: ChangedValue, *, hashes: bool) -> Json:
+def difference_form(change: ChangedValue, *, hashes: bool) -> Json:
     """Of a key that is there no more, the value is told that it had."""
     kind, value = "modified", change.after
     if change.before is None:

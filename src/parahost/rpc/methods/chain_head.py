@@ -46,7 +46,7 @@ def body(context: CallContext, follow_subscription: str, hash: BlockHash) -> Jso
     """Begins an operation that tells a pinned block's extrinsics."""
 
     async def run(operation: Operation, tell: Tell) -> None:
-        extrinsics = context.served.chain.body(hash)
+        extrinsics = pinned.body or context.served.chain.body(hash)
         if extrinsics is None:
             await tell(operation.event("operationInaccessible"))
         else:
@@ -56,7 +56,7 @@ def body(context: CallContext, follow_subscription: str, hash: BlockHash) -> Jso
     following = _following(context, follow_subscription)
     if following is None:
         return _LIMIT_REACHED
-    following.pinned(hash)
+    pinned = following.pinned(hash)
     return _started(context, following, Operation(run))
 
 
