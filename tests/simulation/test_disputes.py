@@ -15,8 +15,6 @@ from parahost.runtime import api
 from parahost.runtime.development import STAKE
 from parahost.simulation import Scenario, Shape, Simulation
 from parahost.simulation.checkers import OK
-from parahost.simulation.faults.crashes import Crash
-from parahost.simulation.faults.fault import Moment
 from tests.simulation.hearing import Hearing
 
 SHAPE = Shape(validators=7, parachains=2, parathreads=0)
@@ -34,6 +32,10 @@ class Course:
 
     async def lie(self, node: Node) -> None:
         """Call a candidate of another group invalid, and watch the chain."""
+        await self.begin(node)
+        await self.follow(node)
+
+    async def begin(self, node: Node) -> None:
         while node.chain.best.number < 6:
             await trio.sleep(0.5)
         state = node.chain.state(node.chain.best_hash)
@@ -47,6 +49,9 @@ class Course:
         )
         self.begun_in = node.chain.best.number
         node.overseer.send(IssueVote(self.record.session, self.record.receipt))
+
+    async def follow(self, node: Node) -> None:
+        assert self.record is not None
         while not self.concluded_in:
             await trio.sleep(0.5)
             disputes = dict(api.disputes(node.chain.state(node.chain.best_hash)))
@@ -72,15 +77,25 @@ def test_a_lone_liar_is_outvoted_in_the_next_block_and_pays() -> None:
 @pytest.mark.guide("A57", "A64")
 def test_voters_that_crash_in_mid_dispute_vote_all_the_same_and_once() -> None:
     """One dies before it hears of the dispute, and comes back when there is a supermajority without
-    it; one dies amid the votes, and one after its own. All lose their last writes."""
+    it; one dies amid the votes, and one soon after them. All lose their last writes."""
     course = Course()
-    crashes = (
-        Crash(who=("validator-3",), at=Moment(seconds=36.5), lasts_s=13, lose=20),
-        Crash(who=("validator-5",), at=Moment(seconds=36.6), lasts_s=1, lose=1000),
-        Crash(who=("validator-4",), at=Moment(seconds=36.8), lasts_s=1, lose=1000),
-    )
-    simulation = Simulation(Scenario(shape=SHAPE, blocks=11, faults=crashes), seed=1)
-    simulation.nodes[LIAR].alterations.append(lambda build: build.jobs.append(course.lie))
+    simulation = Simulation(Scenario(shape=SHAPE, blocks=11), seed=1)
+    nodes = simulation.nodes
+
+    async def lie_and_wreck(node: Node) -> None:
+        await course.begin(node)
+        await nodes["validator-3"].crash(lose=20)
+        await trio.sleep(0.1)
+        await nodes["validator-5"].crash(lose=1000)
+        await trio.sleep(0.2)
+        await nodes["validator-4"].crash(lose=1000)
+        await trio.sleep(1.0)
+        simulation.start("validator-4")
+        simulation.start("validator-5")
+        await course.follow(node)
+        simulation.start("validator-3")
+
+    nodes[LIAR].alterations.append(lambda build: build.jobs.append(lie_and_wreck))
     heard = Hearing(simulation)
     outcome = simulation.run()
     assert course.state is not None and course.record is not None
