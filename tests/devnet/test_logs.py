@@ -27,6 +27,8 @@ BOB = """\
 2026-11-27T10:00:04.000Z chain.included candidate=0x2a2beb8d number=8
 """
 
+LONG = "longer than the log that it follows " * 20
+
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
@@ -80,7 +82,7 @@ def test_a_log_is_followed_into_the_file_that_takes_its_place(base: Path) -> Non
     steps: list[Callable[[], object]] = [
         lambda: append(log, "one\ntw"),
         lambda: append(log, "o\n"),
-        lambda: (log.rename(base / "alice/node.log.1"), log.write_text("three\n")),
+        lambda: (log.rename(base / "alice/node.log.1"), log.write_text(f"three\n{LONG}\n")),
         lambda: append(log, "four\n"),
     ]
     waited = []
@@ -90,7 +92,7 @@ def test_a_log_is_followed_into_the_file_that_takes_its_place(base: Path) -> Non
         steps.pop(0)()
 
     told = lines_about("alice", base, follow=True, wait=wait)
-    assert list(islice(told, 8))[4:] == ["one", "two", "three", "four"]
+    assert list(islice(told, 9))[4:] == ["one", "two", "three", LONG, "four"]
     assert waited == [READ_AGAIN_S] * 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 
 from parahost.metrics.metric import Counter, Histogram, Labels, Metric, Reading
 from parahost.metrics.samples import Samples, Series, series
@@ -13,6 +14,8 @@ MAX_SERIES = 1024
 """Of one metric. What comes beyond is counted together, with ``other`` for each label: a label may
 come from the chain, where anybody registers paras."""
 OTHER = "other"
+KEYS_REMEMBERED = 16_384
+"""Of samples, with how they are written: a node has about a thousand."""
 
 ReadingSource = Callable[[], Iterable[Reading]]
 """Reads what is kept elsewhere. It is asked on the node's own loop, and takes no longer than a
@@ -23,12 +26,20 @@ class UndeclaredMetric(Exception):
     """A metric is counted or read that nobody has declared: a bug."""
 
 
-@dataclass(slots=True)
-class _Observed:
+class ObservedSeries:
     """A histogram's series: how many values fell between which bounds, and their sum."""
 
-    counts: list[int]
-    sum: float = 0.0
+    __slots__ = ("_bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def note(self, value: float, times: int = 1) -> None:
+        """A value has come up so many times."""
+        self.counts[bisect_left(self._bounds, value)] += times
+        self.sum += value * times
 
 
 @dataclass(slots=True)
@@ -37,7 +48,7 @@ class _Family:
 
     metric: Metric
     values: dict[Labels, float] = field(default_factory=dict)
-    observed: dict[Labels, _Observed] = field(default_factory=dict)
+    observed: dict[Labels, ObservedSeries] = field(default_factory=dict)
 
 
 class NodeMeter:
@@ -58,6 +69,9 @@ class NodeMeter:
         for metric in metrics:
             known = self._families.setdefault(metric.name, _Family(metric))
             assert known.metric == metric, f"{metric.name} is declared twice, and differently"
+            if isinstance(metric, Histogram):
+                for labels in _shown(metric):
+                    self.observed(metric, *labels)
 
     def read_from(self, source: ReadingSource) -> None:
         """Ask the source, too, whenever somebody looks."""
@@ -68,15 +82,18 @@ class NodeMeter:
         key = _kept(values, labels)
         values[key] = values.get(key, 0.0) + by
 
-    def observe(self, histogram: Histogram, value: float, *labels: str, times: int = 1) -> None:
-        """Note a value, which has come up so many times."""
+    def observe(self, histogram: Histogram, value: float, *labels: str) -> None:
+        """Note one value."""
+        self.observed(histogram, *labels).note(value)
+
+    def observed(self, histogram: Histogram, *labels: str) -> ObservedSeries:
+        """A series, for who notes many values in it. It is shown from now on."""
         observed = self._family(histogram).observed
         key = _kept(observed, labels)
         found = observed.get(key)
         if found is None:
-            found = observed[key] = _Observed([0] * (len(histogram.bounds) + 1))
-        found.counts[bisect_left(histogram.bounds, value)] += times
-        found.sum += value * times
+            found = observed[key] = ObservedSeries(histogram.bounds)
+        return found
 
     def samples(self) -> Samples:
         """All numbers as they are now."""
@@ -119,27 +136,30 @@ def _shown(metric: Metric) -> tuple[Labels, ...]:
 
 
 def _plain(metric: Metric, values: dict[Labels, float]) -> dict[Series, float]:
-    return {
-        series(metric.name, dict(zip(metric.labels, labels, strict=True))): value
-        for labels, value in values.items()
-    }
+    return {_key(metric.name, metric.labels, labels): value for labels, value in values.items()}
 
 
-def _histogram(metric: Histogram, observed: dict[Labels, _Observed]) -> dict[Series, float]:
+def _histogram(metric: Histogram, observed: dict[Labels, ObservedSeries]) -> dict[Series, float]:
     """Buckets hold all that is at most their bound (``le``), so each holds those below it."""
-    nothing = {labels: _Observed([0] * (len(metric.bounds) + 1)) for labels in _shown(metric)}
     found: dict[Series, float] = {}
-    for labels, each in (nothing | observed).items():
-        named = dict(zip(metric.labels, labels, strict=True))
+    bounds = [*map(bound_text, metric.bounds), "+Inf"]
+    for labels, each in observed.items():
         so_far = 0
-        for bound, count in zip((*metric.bounds, float("inf")), each.counts, strict=True):
+        for bound, count in zip(bounds, each.counts, strict=True):
             so_far += count
-            found[series(f"{metric.name}_bucket", named | {"le": bound_text(bound)})] = so_far
-        found[series(f"{metric.name}_sum", named)] = each.sum
-        found[series(f"{metric.name}_count", named)] = so_far
+            key = _key(f"{metric.name}_bucket", (*metric.labels, "le"), (*labels, bound))
+            found[key] = so_far
+        found[_key(f"{metric.name}_sum", metric.labels, labels)] = each.sum
+        found[_key(f"{metric.name}_count", metric.labels, labels)] = so_far
     return found
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
+def _key(name: str, names: tuple[str, ...], labels: Labels) -> Series:
+    return series(name, dict(zip(names, labels, strict=True)))
+
+
+@cache
 def bound_text(bound: float) -> str:
     """As Prometheus writes a bucket's bound."""
-    return "+Inf" if bound == float("inf") else f"{bound:g}"
+    return f"{bound:g}"

@@ -7,9 +7,10 @@ insists; so the format is written here, and tests read it with that library.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
-from parahost.metrics.meter import NodeMeter
+from parahost.metrics.meter import KEYS_REMEMBERED, NodeMeter
 from parahost.metrics.samples import Samples, Series, series
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,6 +55,7 @@ def read_exposition(text: str) -> Samples:
     return Samples(found)
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def _named(key: Series) -> str:
     name, labels = key
     inner = ",".join(f'{label}="{_escaped(value)}"' for label, value in labels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Final
 
-from parahost.metrics.meter import NodeMeter
+from parahost.metrics.meter import NodeMeter, ObservedSeries
 from parahost.metrics.metric import Counter, Histogram, Metric
 from parahost.ports import (
     Clock,
@@ -14,7 +14,6 @@ from parahost.ports import (
     Notification,
     NotificationProtocol,
     PeerConnected,
-    PeerDisconnected,
     RequestFailed,
     RequestProtocol,
 )
@@ -73,6 +72,8 @@ class CountedNetwork:
         self._meter = meter
         self._clock = clock
         self._connected: dict[PeerId, None] = {}
+        self._told: dict[str, ObservedSeries] = {}
+        """By protocol, the notifications to peers."""
         meter.declare(*TALK_METRICS)
 
     @property
@@ -80,8 +81,16 @@ class CountedNetwork:
         return self._network.local_peer
 
     def on_notification(self, protocol: NotificationProtocol, handler: EventHandler) -> None:
+        heard = self._meter.observed(NOTIFICATION_SIZES, "in", protocol.name)
+        self._told[protocol.name] = self._meter.observed(NOTIFICATION_SIZES, "out", protocol.name)
+
         def hear(event: NetworkEvent) -> Awaitable[None] | None:
-            self._note(event)
+            if isinstance(event, Notification):
+                heard.note(len(event.payload))
+            elif isinstance(event, PeerConnected):
+                self._connected[event.peer] = None
+            else:
+                self._connected.pop(event.peer, None)
             return handler(event)
 
         self._network.on_notification(protocol, hear)
@@ -100,8 +109,7 @@ class CountedNetwork:
 
     def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
         reached = sum(peer in self._connected for peer in peers)
-        if reached:
-            self._meter.observe(NOTIFICATION_SIZES, len(payload), "out", protocol, times=reached)
+        self._told[protocol].note(len(payload), reached)
         self._network.notify(peers, protocol, payload)
 
     async def request(self, peer: PeerId, protocol: RequestProtocol, payload: bytes) -> bytes:
@@ -126,12 +134,3 @@ class CountedNetwork:
 
     def _since(self, begun: float) -> float:
         return max(self._clock.now() - begun, 0.0)  # the clock may be set back
-
-    def _note(self, event: NetworkEvent) -> None:
-        match event:
-            case Notification(protocol=protocol, payload=payload):
-                self._meter.observe(NOTIFICATION_SIZES, len(payload), "in", protocol)
-            case PeerConnected(peer=peer):
-                self._connected[peer] = None
-            case PeerDisconnected(peer=peer):
-                self._connected.pop(peer, None)
