@@ -24,3 +24,15 @@ def test_a_process_imports_nothing_that_others_are_for(imported: str, unused: se
     script = f"import sys, {imported}; print(*{unused!r} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == []
+
+
+def test_a_fork_of_the_zygote_reads_its_command_line_with_what_is_there() -> None:
+    script = (
+        "import sys; from parahost.cli import zygote; zygote.rehearse(); before = set(sys.modules);"
+        "zygote.run('node --name alice --role validator --chain /nowhere --base-path /nowhere"
+        " --listen /ip4/127.0.0.1/tcp/0 --rpc-port 0 --collator-ban 2.5'.split());"
+        "print(*set(sys.modules) - before)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ran.stderr.startswith("parahost: /nowhere: No such file")
+    assert ran.stdout.split() == []

@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typer.core import TyperGroup
 
 INTERRUPTED = 130
 NOBODY_READS = 1
@@ -34,11 +39,10 @@ def _run(argv: Sequence[str]) -> int:
     # Imported here so that who interrupts the imports sees no traceback either.
     import typer
 
-    from parahost.cli.commands import app
     from parahost.cli.failure import exit_status, explain
 
     try:
-        status = app(list(argv), standalone_mode=False)
+        status = commands()(list(argv), standalone_mode=False)
     except typer.Exit as end:
         return end.exit_code
     except typer.Abort:
@@ -53,6 +57,16 @@ def _run(argv: Sequence[str]) -> int:
             print(f"parahost: {line}", file=sys.stderr)
         return exit_status(error)
     return status if isinstance(status, int) else 0
+
+
+@cache
+def commands() -> TyperGroup:
+    """All commands, ready to read command lines; made once in a process and its forks."""
+    from typer.main import get_group
+
+    from parahost.cli.commands import app
+
+    return get_group(app)
 
 
 def _without_a_reader() -> int:
