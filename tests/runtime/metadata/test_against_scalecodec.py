@@ -168,6 +168,60 @@ def _told_as_declared(told: Any, declared: tuple[Variant, ...]) -> None:
     assert all(" ".join(each["docs"]) for each in variants)
 
 
+def test_no_type_is_left_out() -> None:
+    """All that V14 names is a part of what these tests decode: storage and its keys, calls, events,
+    constants, extrinsics; and the errors, of which only the numbers travel."""
+    storage = [
+        entry["type"] for each in PALLETS.values() for entry in (each["storage"] or NONE)["entries"]
+    ]
+    declared = [
+        each[kind]
+        for each in PALLETS.values()
+        for kind in ("calls", "event", "error")
+        if each[kind]
+    ]
+    constants = [
+        {"type": constant["type"]} for each in PALLETS.values() for constant in each["constants"]
+    ]
+    roots = [storage, declared, constants, V14.value["extrinsic"]]
+    reached: set[int] = set()
+    waiting = numbers(roots)
+    while waiting:
+        reached.add(number := waiting.pop())
+        told = TYPES[number]
+        waiting |= numbers([told["def"], told["params"]]) - reached
+    # Nothing is made of it: V14 has a place for the type that stands for the runtime.
+    assert TYPES.keys() - reached <= {V14.value["runtime_type"]}
+
+
+NONE: dict[str, list[Any]] = {"entries": []}
+NAMES_OF_NUMBERS = {
+    "Plain",
+    "additional_signed",
+    "bit_order_type",
+    "bit_store_type",
+    "key",
+    "tuple",
+    "ty",
+    "type",
+    "value",
+}
+
+
+def numbers(told: Any) -> set[int]:
+    """The types that some part of the metadata speaks of."""
+    found: set[int] = set()
+    for each in told if isinstance(told, list) else [told]:
+        for name, value in each.items() if isinstance(each, dict) else ():
+            inner = value if isinstance(value, list) else [value]
+            if name in NAMES_OF_NUMBERS:
+                found |= {one for one in inner if isinstance(one, int)}
+            found |= numbers([one for one in inner if isinstance(one, dict)])
+        if isinstance(each, list):
+            found |= numbers(each)
+    return found
+
+
 # Extrinsics
 
 
