@@ -14,6 +14,10 @@ from parahost.primitives.transcript import Transcript
 from parahost.runtime.development import STAKE
 from parahost.simulation import Crash, DisputesValid, Scenario, Shape, Simulation, at
 from parahost.simulation.build import Build
+from parahost.simulation.checkers.bounds import BoundedStores, NodesStayUp
+from parahost.simulation.checkers.memory import BoundedMemory
+from parahost.simulation.checkers.stakes import NoHonestSlashed
+from parahost.simulation.checkers.verdicts import NothingFinalInvalid
 from parahost.simulation.memory import Held
 from parahost.simulation.record import RecordedBlock
 from tests.simulation.hearing import Hearing
@@ -32,7 +36,8 @@ def test_who_disputes_all_for_a_hundred_blocks_costs_nobody_else() -> None:
         blocks=100,
         adversaries=(DisputesValid(who=(liar,)),),
     )
-    simulation = Simulation(scenario, 1)
+    judges = BoundedMemory, BoundedStores, NoHonestSlashed, NodesStayUp, NothingFinalInvalid
+    simulation = Simulation(scenario, 1, checks=judges)
     heard = Hearing(simulation)
     outcome = simulation.run()
     assert outcome.ok, outcome.verdicts
