@@ -93,20 +93,23 @@ class ControlSocket:
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         self._clients += 1
+        is_one_too_many = self._clients > _MAX_CLIENTS
         try:
             with suppress(trio.BrokenResourceError, trio.TooSlowError):
-                answer = await self._answer(stream)
+                answer = await self._answer(stream, is_one_too_many)
                 with trio.fail_after(_LINE_S):
                     await stream.send_all(write_answer(answer))
         finally:
             self._clients -= 1
             await trio.aclose_forcefully(stream)
 
-    async def _answer(self, stream: trio.SocketStream) -> ControlAnswer | RequestRefused:
+    async def _answer(
+        self, stream: trio.SocketStream, is_one_too_many: bool
+    ) -> ControlAnswer | RequestRefused:
         try:
             with trio.fail_after(_LINE_S):
                 line = await _line(stream)
-            if self._clients > _MAX_CLIENTS:
+            if is_one_too_many:
                 raise NotNow(f"{_MAX_CLIENTS} others are asking; try again later")
             return await self._handle(read_request(line))
         except RequestRefused as refusal:
