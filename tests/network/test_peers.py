@@ -136,6 +136,21 @@ def test_a_lasting_connection_is_redialled_soon() -> None:
     assert peers.due([]) == [FIRST]
 
 
+def test_a_clock_that_is_set_back_delays_no_dialling_and_lengthens_no_ban() -> None:
+    clock = ManualClock()
+    peers, reputation = book(clock), ReputationBook(clock, LIMITS)
+    peers.add_permanent(at(BOOT))
+    for _ in range(9):  # the longest pause
+        peers.begin(BOOT)
+        peers.ended(BOOT, 0.0)
+    assert reputation.change(FIRST, -2000)
+    assert peers.due([]) == []
+    assert reputation.is_banned(FIRST)
+    clock.time -= 3600
+    assert peers.due([]) == [BOOT]
+    assert not reputation.is_banned(FIRST)
+
+
 def test_addresses_take_turns_and_are_few() -> None:
     peers = book(ManualClock())
     peers.learn([at(FIRST, port) for port in range(1, 10)])

@@ -25,6 +25,8 @@ MAX_FAILURES = 8
 """A learned peer that cannot be reached so often in a row is forgotten."""
 LASTING_S = 10.0
 """A connection that lived so long was a success; a shorter one counts as a failed attempt."""
+MOST_JITTER = 1.5
+"""A pause takes half of its time to so much of it, so that nodes do not dial in step."""
 
 
 class Trust(IntEnum):
@@ -156,10 +158,11 @@ class PeerBook:
         """The peers to dial now: first those with priority by their rank, then the permanent,
         then the rest in the order they were learned."""
         now = self._clock.now()
+        latest = now + MOST_JITTER * self._limits.redial_max_s  # later is before a clock's set-back
         due = [
             peer
             for peer, entry in self._entries.items()
-            if peer not in connected and entry.dialled is None and entry.due_at <= now
+            if peer not in connected and entry.dialled is None and not now < entry.due_at <= latest
         ]
         last = len(self._priority)
         return sorted(
@@ -195,7 +198,7 @@ class PeerBook:
             return
         delay = self._limits.redial_min_s * 2.0 ** min(entry.failures, 16)
         delay = min(delay, self._limits.redial_max_s)
-        jitter = 0.5 + self._random.below(1024) / 1024
+        jitter = MOST_JITTER - 1 + self._random.below(1024) / 1024
         entry.due_at = self._clock.now() + delay * jitter
 
     def retry(self, peer: PeerId) -> None:

@@ -52,8 +52,11 @@ class ReputationBook:
         return 0.0 if record is None else self._decayed(record, self._clock.now())
 
     def is_banned(self, peer: PeerId) -> bool:
+        """Whether its ban lasts. One that would last longer than a ban does is from before this
+        clock was set back, and is over."""
         record = self._records.get(peer)
-        return record is not None and self._clock.now() < record.banned_until
+        left = 0.0 if record is None else record.banned_until - self._clock.now()
+        return 0.0 < left <= self._limits.ban_s
 
     def _decayed(self, record: _Record, now: float) -> float:
         passed = max(0.0, now - record.at)
