@@ -90,6 +90,13 @@ def test_what_nobody_has_decided_goes_on_where_the_candidate_never_was() -> None
     )
     numbers = [int(str(each["number"])) for each in (brought, available, concluded)]
     assert numbers == sorted(set(numbers)), "one after another"
+    meanwhile = {
+        each.fields["para"]
+        for each in heard.of("chain.included", "validator-1")
+        if each.fields["block"] in best
+        and numbers[0] < int(str(each.fields["number"])) < numbers[2]
+    }
+    assert meanwhile == {2000, 2002}, "nobody else waits for it"
     assert concluded["outcome"] == "invalid"
     assert len(str(concluded["invalid"]).split(",")) == 5, "the slow one too"
     stakes = outcome.statistics["stakes"]

@@ -48,6 +48,7 @@ from parahost.node.messages.network import (
     View,
 )
 from parahost.node.messages.utility import ProvisionBitfield
+from parahost.node.messages.validity import BarredCandidates
 from parahost.node.overseer import Overseer, Subsystem
 from parahost.node.protocols import BITFIELD_DISTRIBUTION, GOSSIP_LIMITS
 from parahost.node.session import ChildSession
@@ -83,17 +84,22 @@ A, B, C = PeerId("a"), PeerId("b"), PeerId("c")
 
 
 class Chunks(Subsystem):
-    """The store: which candidates' chunks are there, and when it is asked."""
+    """The store: which candidates' chunks are there, and when it is asked. Also which of them may
+    be invalid."""
 
     name = "chunks"
-    receives = (WaitChunks,)
+    receives = (WaitChunks, BarredCandidates)
 
     def __init__(self) -> None:
         self.held: dict[CandidateHash, float] = {}
         """From when on, in seconds after the question."""
         self.asked = 0
+        self.barred: frozenset[CandidateHash] = frozenset()
 
     def on_message(self, message: Message) -> None:
+        if isinstance(message, BarredCandidates):
+            message.reply.answer(self.barred.intersection(message.candidates))
+            return
         assert isinstance(message, WaitChunks)
         assert message.index == OWN
         self.asked += 1
@@ -168,6 +174,24 @@ async def test_one_bit_for_each_chunk_that_is_held(autojump_clock: MockClock) ->
                 vote.bitfield.payload(other),
                 vote.bitfield.signature,
             )
+
+
+@pytest.mark.guide("A95")
+async def test_a_candidate_that_may_be_invalid_holds_up_no_other(autojump_clock: MockClock) -> None:
+    """Its chunk is there; but with its bit the vote would be of no use for the others."""
+    chain = relay_chain()
+    first, _ = chain.candidate(100)
+    second, _ = chain.candidate(101)
+    block = chain.add(backed=[first, second])
+    chunks, ear = Chunks(), Ear(receives=(DistributeBitfield,))
+    chunks.held = {hash_of(first): 0, hash_of(second): 0}
+    chunks.barred = frozenset({hash_of(first)})
+    overseer = make_overseer([BitfieldSigning(key_store(OWN), 6.0), chunks, ear])
+    async with running(overseer, [chain.leaf(block)]):
+        await trio.sleep(0.01)
+        (vote,) = ear.heard
+        assert isinstance(vote, DistributeBitfield)
+        assert list(vote.bitfield.bitfield) == [False, True]
 
 
 @pytest.mark.guide("A95")

@@ -1,4 +1,8 @@
-"""Bitfield Signing: our own vote on what is available, once per leaf (A95, D13)."""
+"""Bitfield Signing: our own vote on what is available, once per leaf (A95, D13).
+
+Of a candidate that may be invalid it says nothing: nobody would build on a block that includes it,
+and a vote cannot be taken apart, so that it would hold up all other candidates.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,13 @@ from typing import ClassVar
 
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.availability import DistributeBitfield, WaitChunks
-from parahost.node.messages.base import Message
+from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import OverseerSignal, StartWork
+from parahost.node.messages.validity import BarredCandidates
 from parahost.node.overseer import Subsystem
 from parahost.ports import ContradictionRefused, KeyStore, KeyType, promises
 from parahost.primitives.availability import SignedAvailabilityBitfield, bitfield_payload
-from parahost.primitives.basic import ChunkIndex, ValidatorIndex
+from parahost.primitives.basic import CandidateHash, ChunkIndex, ValidatorIndex
 from parahost.primitives.runtime_api import OccupiedCore
 from parahost.primitives.scale import BitVec
 
@@ -22,7 +27,11 @@ class BitfieldSigning(Subsystem):
     """One job per leaf. ``slot_duration_s`` bounds the wait: a quarter of it, at most 1.5 s."""
 
     name = "bitfield-signing"
-    sends: ClassVar[tuple[type[Message], ...]] = (WaitChunks, DistributeBitfield)
+    sends: ClassVar[tuple[type[Message], ...]] = (
+        WaitChunks,
+        BarredCandidates,
+        DistributeBitfield,
+    )
 
     def __init__(self, keys: KeyStore, slot_duration_s: float) -> None:
         self._keys = keys
@@ -46,8 +55,9 @@ class BitfieldSigning(Subsystem):
             if isinstance(core, OccupiedCore)
         }
         wanted = WaitChunks(tuple(pending.values()), ChunkIndex(own), self._wait_s)
-        kept = await self.ctx.ask(wanted)
-        held = [core for core, candidate in pending.items() if candidate in kept]
+        kept = frozenset(await self.ctx.ask(wanted))
+        barred = await self._barred(kept)
+        held = [core for core, candidate in pending.items() if candidate in kept - barred]
         bitfield = BitVec.with_ones(len(cores), held)
         try:
             signature = self._keys.sign(
@@ -66,3 +76,11 @@ class BitfieldSigning(Subsystem):
         )
         signed = SignedAvailabilityBitfield(bitfield, own, signature)  # type: ignore[arg-type]
         self.ctx.send(DistributeBitfield(relay_parent, signed))
+
+    async def _barred(self, candidates: frozenset[CandidateHash]) -> frozenset[CandidateHash]:
+        if not candidates:
+            return frozenset()
+        try:
+            return await self.ctx.ask(BarredCandidates(tuple(sorted(candidates))))
+        except Unanswered:  # the next block came in between
+            return frozenset()
