@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 import trio
@@ -29,6 +29,8 @@ class Course:
     begun_in: int = 0
     concluded_in: int = 0
     state: DisputeState | None = None
+    indices: dict[str, int] = field(default_factory=dict)
+    """Which validator of the session each node is."""
 
     async def lie(self, node: Node) -> None:
         """Call a candidate of another group invalid, and watch the chain."""
@@ -41,7 +43,11 @@ class Course:
         state = node.chain.state(node.chain.best_hash)
         info = api.session_info(state, api.session_index_for_child(state))
         assert info is not None
-        own = info.validators.index(api.session_validators(state)[0].keys.para_validator)
+        self.indices = {
+            f"validator-{number}": info.validators.index(validator.keys.para_validator)
+            for number, validator in enumerate(api.session_validators(state), 1)
+        }
+        own = self.indices[LIAR]
         self.record = next(
             record
             for record in reversed(api.included_candidates(state))
@@ -76,27 +82,36 @@ def test_a_lone_liar_is_outvoted_in_the_next_block_and_pays() -> None:
 
 @pytest.mark.guide("A57", "A64")
 def test_voters_that_crash_in_mid_dispute_vote_all_the_same_and_once() -> None:
-    """One dies before it hears of the dispute, and comes back when there is a supermajority without
-    it; one dies amid the votes, and one soon after them. All lose their last writes."""
+    """One who has neither backed nor checked the candidate dies before it hears of the dispute, and
+    comes back when there is a supermajority without it; one dies amid the votes, and one soon after
+    them. All lose their last writes."""
     course = Course()
     simulation = Simulation(Scenario(shape=SHAPE, blocks=11), seed=1)
-    nodes = simulation.nodes
+    nodes, heard = simulation.nodes, Hearing(simulation)
 
     async def lie_and_wreck(node: Node) -> None:
         await course.begin(node)
-        await nodes["validator-3"].crash(lose=20)
+        assert course.record is not None
+        record, candidate = course.record, course.record.receipt.hash()
+
+        def has_said(name: str) -> int:
+            checks = heard.of("approval.checked", name, candidate=candidate)
+            return len(checks) + (course.indices[name] in record.backers)
+
+        late, *others = sorted(course.indices.keys() - {LIAR}, key=lambda it: (has_said(it), it))
+        amid, after = others[:2]
+        await nodes[late].crash(lose=20)
         await trio.sleep(0.1)
-        await nodes["validator-5"].crash(lose=1000)
+        await nodes[amid].crash(lose=1000)
         await trio.sleep(0.2)
-        await nodes["validator-4"].crash(lose=1000)
+        await nodes[after].crash(lose=1000)
         await trio.sleep(1.0)
-        simulation.start("validator-4")
-        simulation.start("validator-5")
+        simulation.start(after)
+        simulation.start(amid)
         await course.follow(node)
-        simulation.start("validator-3")
+        simulation.start(late)
 
     nodes[LIAR].alterations.append(lambda build: build.jobs.append(lie_and_wreck))
-    heard = Hearing(simulation)
     outcome = simulation.run()
     assert course.state is not None and course.record is not None
     assert course.state.outcome is DisputeOutcome.VALID

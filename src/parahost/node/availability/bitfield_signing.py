@@ -55,9 +55,9 @@ class BitfieldSigning(Subsystem):
             if isinstance(core, OccupiedCore)
         }
         wanted = WaitChunks(tuple(pending.values()), ChunkIndex(own), self._wait_s)
-        kept = frozenset(await self.ctx.ask(wanted))
-        barred = await self._barred(kept)
-        held = [core for core, candidate in pending.items() if candidate in kept - barred]
+        kept = await self.ctx.ask(wanted)
+        voted = frozenset(kept) - await self._barred(frozenset(kept))
+        held = [core for core, candidate in pending.items() if candidate in voted]
         bitfield = BitVec.with_ones(len(cores), held)
         try:
             signature = self._keys.sign(
