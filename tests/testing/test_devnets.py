@@ -89,8 +89,12 @@ def test_no_process_outlives_a_program_that_is_interrupted(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     text = f"""
+        import signal
+
         from parahost.testing import devnet
 
+        # The tests may be run where nobody listens to it, in a shell's background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with devnet({SMALL}) as network:
             print("up", flush=True)
             network.wait_for_height(2000, 9999)
