@@ -168,6 +168,24 @@ async def test_who_is_denied_is_cut_off_until_it_is_not() -> None:
         await until(lambda: len(alice.connected()) == len(bob.connected()) == 2)
 
 
+async def test_who_is_banned_while_its_newer_connection_begins_is_not_let_in() -> None:
+    """The end of its older one is heard in between."""
+    alice = network(1)
+
+    def ban(event: NetworkEvent) -> None:
+        if isinstance(event, PeerDisconnected):
+            alice.report(event.peer, -10_000, "it has gone too far")
+
+    alice.on_notification(SMALL, ban)
+    async with running(alice), intruder(alice) as (older, _):
+        await until(lambda: alice.connected() == [INTRUDER.peer])
+        with suppress(PeerError):
+            async with intruder(alice) as (newer, _):
+                await ended(older)
+                await ended(newer)
+        assert alice.connected() == []
+
+
 async def test_full_nodes_do_not_take_the_places_of_collators_and_validators() -> None:
     """All are at one address, and stay as long as they like."""
     alice = network(1, limits=replace(LIMITS, max_full_nodes=2))

@@ -347,8 +347,8 @@ class Libp2pNetwork:
             while (old := self._sessions.get(peer)) is not None:
                 old.abort("replaced by a newer connection")
                 await old.done.wait()
-            if peer in self._denied:
-                raise PeerError("denied meanwhile by this node's operator")
+            if self._is_refused(peer):
+                raise PeerError("banned or denied meanwhile")
             self._make_place(peer, theirs.role, host)
             self._sessions[peer] = session
         finally:
