@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import trio
 
 from parahost.ports import KeyStore, KeyType
-from parahost.ports.keystore import VrfSignature
-from parahost.ports.promises import Promise
-from parahost.primitives.transcript import Transcript
 from parahost.runtime.development import STAKE
 from parahost.simulation import Crash, DisputesValid, Scenario, Shape, Simulation, at
 from parahost.simulation.build import Build
@@ -96,24 +94,8 @@ class _WithoutVoice:
         is_voice = key_type in (KeyType.BABE, KeyType.GRANDPA)
         return () if is_voice else self._keys.public_keys(key_type)
 
-    def sign(
-        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
-    ) -> bytes:
-        return self._keys.sign(key_type, public, payload, promises)
-
-    def vrf_sign(
-        self,
-        key_type: KeyType,
-        public: bytes,
-        transcript: Transcript,
-        extra: Transcript | None = None,
-    ) -> VrfSignature:
-        return self._keys.vrf_sign(key_type, public, transcript, extra)
-
-    def vrf_output(
-        self, key_type: KeyType, public: bytes, transcript: Transcript, context: bytes, length: int
-    ) -> bytes:
-        return self._keys.vrf_output(key_type, public, transcript, context, length)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._keys, name)
 
 
 def _mute(build: Build) -> None:

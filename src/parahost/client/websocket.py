@@ -40,7 +40,7 @@ def subscribed(host: str, port: int, target: str, method: str, *, secure: bool) 
     name = f"{host}:{port}"
     try:
         with closing(_connected(host, port, secure=secure)) as connection:
-            told = _messages(connection, f"{host}:{port}", target, method)
+            told = _messages(connection, name, target, method)
             answer = next(told, {})
             if "result" not in answer:
                 raise NoWebSocket(answer.get("error"))

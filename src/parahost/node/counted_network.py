@@ -108,7 +108,7 @@ class CountedNetwork:
         self._network.on_request(protocol, answer)
 
     def notify(self, peers: Sequence[PeerId], protocol: str, payload: bytes) -> None:
-        reached = sum(peer in self._connected for peer in peers)
+        reached = sum(map(self._connected.__contains__, peers))
         self._told[protocol].note(len(payload), reached)
         self._network.notify(peers, protocol, payload)
 

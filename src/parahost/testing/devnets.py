@@ -11,15 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
-from urllib.request import urlopen
 
 from parahost.client import RpcClient
+from parahost.client.metrics import read_metrics
 from parahost.client.rpc import JsonRpc
 from parahost.devnet.control_socket import ask
 from parahost.devnet.requests import CutLink, HealLink, PauseNode, ResumeNode
 from parahost.devnet.tail import JournalTail
 from parahost.metrics.samples import Samples
-from parahost.metrics.text import read_exposition
 from parahost.parachains import load_specs
 from parahost.primitives.errors import OperationalError
 from parahost.process.journal import JournalLine
@@ -39,7 +38,7 @@ StartCommand = Callable[[Sequence[str], Path], Command]
 
 
 class NodeSilent(OperationalError):
-    """A node does not answer, or not yet."""
+    """A node has not said yet where it answers."""
 
 
 class RunningDevnet(RealTime, NetworkUnderTest):
@@ -99,12 +98,7 @@ class RunningDevnet(RealTime, NetworkUnderTest):
         return f"ws://127.0.0.1:{self._port(node, SERVES)}"
 
     def metrics(self, node: str) -> Samples:
-        port = self._port(node, TELLS_METRICS)
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
-                return read_exposition(answer.read().decode())
-        except OSError as error:
-            raise NodeSilent(f"{node} does not tell its metrics: {error}") from error
+        return read_metrics(f"http://127.0.0.1:{self._port(node, TELLS_METRICS)}/metrics")
 
     def pids(self) -> Mapping[str, int]:
         """The processes of the nodes that run."""
