@@ -19,6 +19,7 @@ from parahost.node.validity.disputes.effects import (
     TellLeaning,
     TellStep,
     TellVoiceless,
+    TellVote,
     VotesBrought,
     VotesInBlock,
     VotesVerdict,
@@ -134,6 +135,22 @@ def test_all_that_blocks_have_said_counts_when_a_dispute_begins() -> None:
     assert node.said(ONE) == said
     begun, confirmed = [each for each in node.done if isinstance(each, TellStep)]
     assert (begun.step, confirmed.step) == (DisputeStep.BEGUN, DisputeStep.CONFIRMED)
+
+
+def test_what_a_block_adds_to_a_dispute_is_told_as_all_else() -> None:
+    """What blocks say is written down before the machine hears of it."""
+    node = Node()
+    node.include(ONE, backs(ONE, 0))
+    node.take(brought(ONE, backs(ONE, 0), denies(ONE, 2)))
+    node.done.clear()
+    checks = approves(ONE, 2), approves(ONE, 3)
+    node.disk.testimony[key_of(ONE)] = node.disk.testimony[key_of(ONE)].with_statements(checks)
+    node.take(VotesInBlock(key_of(ONE), checks))
+    assert [each for each in node.done if isinstance(each, TellVote)] == [
+        TellVote(key_of(ONE), ValidatorIndex(U32(validator)), valid=True) for validator in (2, 3)
+    ]
+    assert TellBothWays(key_of(ONE), ValidatorIndex(U32(2))) in node.done
+    assert TellStep(key_of(ONE), DisputeStep.CONFIRMED) in node.done
 
 
 def test_votes_in_blocks_begin_a_dispute_and_what_contradicts_nobody_does_not() -> None:

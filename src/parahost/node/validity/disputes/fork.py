@@ -78,11 +78,7 @@ def votes_for_fork(disputes: Iterable[Dispute], fork: ForkView) -> tuple[Dispute
     )
     room, taken = MAX_DISPUTES_WEIGHT, []
     for each in ordered:
-        fitting = 0
-        while fitting < len(each.statements) and (DISPUTE + DISPUTE_VOTE * (fitting + 1)).is_within(
-            room
-        ):
-            fitting += 1
+        fitting = _fitting(len(each.statements), room)
         if not fitting or (each.is_whole and fitting < len(each.statements)):
             continue
         taken.append(each.some(fitting))

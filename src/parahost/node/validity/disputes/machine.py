@@ -238,19 +238,16 @@ class DisputeMachine:
 
     def _on_known_better(self, dispute: Dispute) -> None:
         """Its session is known now, or a block has included it."""
-        before = dispute.votes
-        self._complete(dispute)
-        self._move_on(dispute, before)
+        self._take(dispute, ())
 
     def _opened(self, key: CandidateKey, receipt: CandidateReceipt | None, now: float) -> Dispute:
-        """The dispute of a candidate; a new one begins with what blocks say of it."""
+        """The dispute of a candidate; a new one knows of no statement yet."""
         dispute = self._disputes.get(key)
         if dispute is None:
             row = DisputeRow(U64(int(now * 1000)), receipt, None, None)
             dispute = self._disputes[key] = Dispute(key, row)
             self._by_hash.setdefault(key[1], {})[key] = None
             self._rows[key] = row
-        self._complete(dispute)
         return dispute
 
     def _complete(self, dispute: Dispute) -> None:
@@ -267,8 +264,9 @@ class DisputeMachine:
             self._amend(dispute, replace(dispute.row, receipt=receipt))
 
     def _take(self, dispute: Dispute, statements: Iterable[SignedDisputeStatement]) -> None:
-        """Add statements that are known to be signed, and draw the consequences."""
+        """Add what blocks say, and statements that are known to be signed; see what follows."""
         before = dispute.votes
+        self._complete(dispute)
         self._add(dispute, statements)
         self._move_on(dispute, before)
 
@@ -399,6 +397,7 @@ class DisputeMachine:
         if judged is not None and judged.own is not None:
             dispute = self._opened(key, receipt, now)
             self._learn(dispute, receipt)
+            self._take(dispute, ())
             self._decide(dispute, valid=False)
 
     def _decide(self, dispute: Dispute, *, valid: bool) -> None:

@@ -28,7 +28,7 @@ MAX_STATEMENTS: Final = 4
 @variant(0)
 @dataclass(frozen=True, slots=True)
 class TakeVotes:
-    """VotesOfBlock on a candidate, for and against it."""
+    """Votes on a candidate, for and against it."""
 
     receipt: CandidateReceipt
     candidate_hash: CandidateHash
