@@ -49,6 +49,7 @@ from parahost.primitives.disputes import (
     VoteInvalid,
     VoteValid,
 )
+from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.runtime.extrinsic import decode_extrinsic
@@ -353,6 +354,19 @@ async def test_a_node_without_a_validators_key_does_nothing() -> None:
     async with living(chain, database) as life:
         await life.hears(*headers)
         assert not life.others.checked and not list(database.scan(READ_BLOCKS))
+
+
+async def test_a_node_that_is_given_a_validators_key_takes_part_from_then_on() -> None:
+    chain, database, keys = relay_chain(), MemoryDatabase(), key_store()
+    headers, record = with_included(chain)
+    accuser, own = outsiders(record)[:2]
+    async with living(chain, database, keys=keys, finds=CheckVerdict.INVALID) as life:
+        await life.hears(*headers)
+        seed = blake2_256(validator_name(own).encode())
+        keys.insert(KeyType.PARACHAIN, f"0x{seed.hex()}")
+        await life.hears(chain.add())
+        await life.is_brought(contested(record, accuser))
+    assert (own, "invalid") in stored(database, record)
 
 
 async def test_what_no_fork_judges_any_more_is_gone_from_the_disk() -> None:

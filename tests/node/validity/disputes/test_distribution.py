@@ -12,8 +12,14 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.base import Message, Reply
-from parahost.node.messages.network import ReportPeer, ResolveValidators, SendRequest
+from parahost.node.messages.network import (
+    RegisterRequestProducer,
+    ReportPeer,
+    ResolveValidators,
+    SendRequest,
+)
 from parahost.node.messages.validity import (
     DisputeRequested,
     DistributeHolder,
@@ -37,7 +43,7 @@ from parahost.node.validity.disputes.wire import (
     TakeHolder,
     TakeVotes,
 )
-from parahost.ports import RequestFailed
+from parahost.ports import KeyStore, KeyType, RequestFailed
 from parahost.primitives.basic import (
     H512,
     U32,
@@ -84,6 +90,11 @@ def runtime(current: SessionIndex = SESSION, validators: int = VALIDATORS) -> di
     }
 
 
+def next_leaf(current: SessionIndex = SESSION, validators: int = VALIDATORS) -> ActiveLeaf:
+    answers = runtime(current, validators)
+    return scripted_leaf(number=2, parent=RELAY_PARENT, answers=answers)  # type: ignore[arg-type]
+
+
 class ScriptedNetwork:
     """The bridge and the peer set: who is reachable, and what each answers."""
 
@@ -119,6 +130,7 @@ async def stage(
     network: ScriptedNetwork | None = None,
     take: Callable[[ImportVotes], tuple[VotesVerdict, ...]] | None = None,
     own: int | None = OWN,
+    keys: KeyStore | None = None,
 ) -> AsyncIterator[Stage]:
     network = network or ScriptedNetwork()
     answers: dict[type[Message], Callable[[Any], Any]] = {
@@ -127,9 +139,9 @@ async def stage(
         ImportVotes: take or (lambda asked: (VotesVerdict.NEW,) * len(asked.brought)),
         ImportHolders: lambda asked: (VotesVerdict.NEW,) * len(asked.holders),
     }
-    keys = keystore() if own is None else keystore(own)
+    held = keys or (keystore() if own is None else keystore(own))
     async with on_stage(
-        DisputeDistribution(keys),
+        DisputeDistribution(held),
         answers=answers,
         runtime=runtime(),  # type: ignore[arg-type]
     ) as made:
@@ -176,10 +188,7 @@ async def test_validators_of_the_next_session_are_brought_what_is_not_decided(
     network.reachable.discard(3)
     async with stage(network) as node:
         await node.say(DistributeVotes(ONE, SAID))
-        answers = runtime(NEXT, validators=9)
-        node.overseer.block_imported(
-            scripted_leaf(number=2, parent=RELAY_PARENT, answers=answers)  # type: ignore[arg-type]
-        )
+        node.overseer.block_imported(next_leaf(NEXT, validators=9))
         await trio.sleep(60)
     assert {peer_of(7), peer_of(8)} <= set(network.asked_of())
 
@@ -309,3 +318,16 @@ async def test_a_node_without_a_validators_key_neither_sends_nor_answers() -> No
     async with stage(network, own=None) as node:
         await node.say(DistributeVotes(ONE, SAID))
         assert not network.asked and not node.neighbours.heard
+
+
+async def test_a_node_that_is_given_a_validators_key_takes_part_from_then_on() -> None:
+    network, keys = ScriptedNetwork(), keystore()
+    async with stage(network, keys=keys) as node:
+        keys.insert(KeyType.PARACHAIN, f"//validator//{OWN}")
+        node.overseer.block_imported(next_leaf())
+        await node.rest()
+        assert [each.protocol for each in node.heard(RegisterRequestProducer)] == [DISPUTE_REQUEST]
+        await node.say(DistributeVotes(ONE, SAID))
+        assert network.asked_of().keys() == {peer_of(each) for each in range(VALIDATORS)} - {
+            peer_of(OWN)
+        }

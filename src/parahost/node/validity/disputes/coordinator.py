@@ -105,7 +105,8 @@ _VERDICTS = {CheckVerdict.VALID: True, CheckVerdict.INVALID: False}
 
 
 class DisputeCoordinator(Subsystem):
-    """Drives one machine. A node that holds no validator's key does nothing here."""
+    """Drives one machine. A node does nothing here as long as it holds no validator's
+    key."""
 
     name = "dispute-coordinator"
     receives = (
@@ -142,7 +143,6 @@ class DisputeCoordinator(Subsystem):
         self._scopes: dict[SessionIndex, Scope] = {}
         """Of each session that is judged, the checks of its candidates."""
         self._alarm: float | None = None
-        self._is_idle = not keys.public_keys(KeyType.PARACHAIN)
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -155,7 +155,7 @@ class DisputeCoordinator(Subsystem):
     # Signals
 
     def on_signal(self, signal: OverseerSignal) -> None:
-        if self._is_idle:
+        if not self._keys.public_keys(KeyType.PARACHAIN):
             return
         match signal:
             case StartWork(leaf):

@@ -50,7 +50,8 @@ from parahost.primitives.scale import ScaleDecodeError, decode, encode
 
 
 class DisputeDistribution(Subsystem):
-    """Sends and takes in. Nodes without a validator's key take nothing in: they write no blocks."""
+    """Sends and takes in. As long as a node holds no validator's key it takes nothing in: it writes
+    no blocks."""
 
     name = "dispute-distribution"
     receives = (DistributeVotes, DistributeHolder, DisputeRequested)
@@ -64,7 +65,8 @@ class DisputeDistribution(Subsystem):
     )
 
     def __init__(self, keys: KeyStore) -> None:
-        self._own = frozenset(map(bytes, keys.public_keys(KeyType.PARACHAIN)))
+        self._keys = keys
+        self._is_serving = False
         self._sessions = JudgedSessions()
         self._scopes: dict[SessionIndex, Scope] = {}
         """Of each session that is judged, the deliveries of its votes."""
@@ -76,13 +78,22 @@ class DisputeDistribution(Subsystem):
     def start(self, ctx: Context) -> None:
         super().start(ctx)
         self._receiving, self._sender = Receiving(ctx.clock), Sender(ctx)
-        if self._own:
-            ctx.send(RegisterRequestProducer(DISPUTE_REQUEST, DisputeRequested))
+        self._serve()
+
+    def _serve(self) -> bool:
+        """Whether others may bring votes; from now on, if there is a key by now."""
+        if not self._is_serving and self._own_keys():
+            self._is_serving = True
+            self.ctx.send(RegisterRequestProducer(DISPUTE_REQUEST, DisputeRequested))
+        return self._is_serving
+
+    def _own_keys(self) -> frozenset[bytes]:
+        return frozenset(map(bytes, self._keys.public_keys(KeyType.PARACHAIN)))
 
     # Signals
 
     def on_signal(self, signal: OverseerSignal) -> None:
-        if not (self._own and isinstance(signal, StartWork)):
+        if not (isinstance(signal, StartWork) and self._serve()):
             return
         leaf = signal.leaf
         news = self._sessions.learn(leaf)
@@ -120,7 +131,8 @@ class DisputeDistribution(Subsystem):
         """Who is to have votes of that session: all but this node."""
         info = self._sessions.infos.get(session)
         of_session = () if info is None else info.validators
-        return (each for each in (*of_session, *self._current) if bytes(each) not in self._own)
+        own = self._own_keys()
+        return (each for each in (*of_session, *self._current) if bytes(each) not in own)
 
     def _on_requested(self, message: DisputeRequested) -> None:
         peer, reply = message.peer, message.reply
