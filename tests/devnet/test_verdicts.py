@@ -25,6 +25,18 @@ def test_what_both_nodes_tell_counts_once() -> None:
     assert found["tranches"] == {"0": 1, "3": 2}
 
 
+def test_what_several_forks_do_alike_counts_once() -> None:
+    observer = observed()
+    for block, approved in (("0xb1", "1"), ("0xb2", "1,2")):
+        where = {"candidate": "0xc1", "block": block, "number": 7}
+        hear(observer, "chain.accepted", assigned="1@0,2@0", approved=approved, **where)
+        cost = {"misconduct": "not_voted", "lost": TOKEN, "left": TOKEN}
+        hear(observer, "chain.punished", validator=1, **cost, **where)
+    found = report_of(observer, {})["verdicts"]
+    assert found["accepted"] == 1 and found["undelivered"] == 1 and found["tranches"] == {"0": 2}
+    assert len(found["punishments"]) == 1
+
+
 def test_lateness_is_what_one_node_has_seen() -> None:
     observer = observed()
     hear(observer, "approval.no_shows", candidate="0xc1", late=1)

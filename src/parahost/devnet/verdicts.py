@@ -34,7 +34,7 @@ class PunishmentPicture:
 
 @dataclass(slots=True)
 class Verdicts:
-    """Counted on all forks; what each block did counts once."""
+    """Counted on all forks; what several of them do alike counts once."""
 
     accepted: int = 0
     tranches: Counter[int] = field(default_factory=Counter)
@@ -61,10 +61,10 @@ class Verdicts:
             _TELLING[line.event](self, line.fields)
 
     def _is_news(self, line: JournalLine) -> bool:
-        told = (line.event, *line.fields.values())
-        if told in self._seen:
+        deed = _deed(line)
+        if deed in self._seen:
             return False
-        self._seen[told] = None
+        self._seen[deed] = None
         if len(self._seen) > KEPT_LINES:
             del self._seen[next(iter(self._seen))]
         return True
@@ -113,6 +113,15 @@ class Verdicts:
                 for it in self.punishments
             ],
         }
+
+
+def _deed(line: JournalLine) -> tuple[str, ...]:
+    """What counts once, in whatever block. A candidate is accepted once, though its checks may have
+    come in other numbers on another fork."""
+    if line.event == "chain.accepted":
+        return line.event, line.fields["candidate"]
+    what = (value for name, value in line.fields.items() if name not in ("block", "number"))
+    return line.event, *what
 
 
 _TELLING = {
