@@ -16,6 +16,7 @@ from parahost.node.validity.approval_effects import (
     ChecksNoted,
     DisputeCandidate,
     ForgetCandidate,
+    OwnAssignmentsDrawn,
     SignApproval,
     TellApproved,
     TellLate,
@@ -33,6 +34,7 @@ from tests.node.validity.world import (
     approval,
     candidate,
     checked,
+    drawn,
     session,
     start_of,
     validator,
@@ -259,6 +261,75 @@ def test_who_announces_too_early_has_until_the_end_of_its_time() -> None:
     assert not node.all(TellLate)
     node.waits(start_of() + NO_SHOW_S + 4 * TRANCHE_S)
     assert [told.late for told in node.all(TellLate)] == [2]
+
+
+@pytest.mark.guide("A54")
+@pytest.mark.parametrize("silent", [(), (1,)], ids=["at first", "to cover somebody"])
+def test_who_is_of_a_tranche_that_counts_joins_though_others_have_come_before(
+    silent: tuple[int, ...],
+) -> None:
+    """Tranches join whole: liars who announce themselves before their time, and are enough, keep
+    nobody of their tranche away."""
+    node = Node(me=7, draws={0: 3})
+    node.hears(ONE)
+    for who in silent or (1,):
+        node.hears_assignment(ONE, who)
+    for liar in (5, 6):
+        node.hears_assignment(ONE, liar, tranche=3)
+        node.hears_check(ONE, liar)
+    if silent:
+        node.hears_assignment(ONE, 2)
+        node.hears_check(ONE, 2)
+    begins = start_of() + 3 * TRANCHE_S + (NO_SHOW_S if silent else 0)
+    node.waits(begins - 0.01)
+    assert node.announced() == []
+    node.waits(begins)
+    assert node.announced() == [(ONE.hash, 0)]
+    node.finds(A.key(), CheckVerdict.INVALID)
+    node.waits(begins + NO_SHOW_S - 0.01)
+    assert node.approved() == []
+
+
+@pytest.mark.guide("A54")
+def test_who_meets_a_block_or_draws_later_than_others_joins_its_tranche() -> None:
+    """Others' assignments may be here before the block is, or before its own draw has come."""
+    node = Node(me=5, now=start_of() + 2.0)
+    node.hears(ONE)
+    for liar in (1, 2):
+        node.hears_assignment(ONE, liar)
+        node.hears_check(ONE, liar)
+    node.hears(OwnAssignmentsDrawn(ONE.hash, {0: drawn(tranche=0)}))
+    assert node.announced() == [(ONE.hash, 0)]
+    assert node.checks == [A.key()]
+    assert node.approved() == []
+
+
+def test_what_is_approved_before_its_own_draw_has_come_nobody_joins_any_more() -> None:
+    node = Node(me=5)
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+        node.hears_check(ONE, who)
+    node.waits(start_of() + HEARING_S)
+    assert node.approved() == [A.key()]
+    node.hears(OwnAssignmentsDrawn(ONE.hash, {0: drawn(tranche=0)}))
+    assert node.announced() == []
+
+
+@pytest.mark.parametrize(("found_valid", "joins"), [((1, 2, 3), True), ((1, 2, 3, 4), False)])
+def test_when_most_are_silent_all_are_asked_unless_more_than_a_third_have_checked(
+    found_valid: tuple[int, ...], joins: bool
+) -> None:
+    """Of ten validators one has backed; the last one's tranche is far off."""
+    node = Node(me=9, draws={0: 20})
+    node.hears(ONE)
+    for who in range(1, 9):
+        node.hears_assignment(ONE, who)
+    for who in found_valid:
+        node.hears_check(ONE, who)
+    node.waits(start_of() + NO_SHOW_S)
+    assert (node.announced() == [(ONE.hash, 0)]) is joins
+    assert (node.approved() == []) is joins
 
 
 # Own checks

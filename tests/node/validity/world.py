@@ -84,6 +84,11 @@ def approval(who: int) -> Approval:
     return Approval(validator(who), ValidatorSignature(H512(bytes([who]) * 64)))
 
 
+def drawn(tranche: int, core: int = 0) -> OwnAssignment:
+    """An own assignment, whose proof nobody looks at."""
+    return OwnAssignment(CoreIndex(U32(core)), CERT.kind, Tranche(U32(tranche)))
+
+
 def session(validators: int = 10, needed: int = 2, index: int = 1) -> SessionInfo:
     keys = tuple(ValidatorId(H256(bytes([n]) * 32)) for n in range(validators))
     parameters = ApprovalParameters(
@@ -241,15 +246,13 @@ class Node:
     def _answer(self, effect: ApprovalEffect) -> ApprovalInput | None:
         match effect:
             case DrawAssignments(block, draws):
-                drawn = {
-                    index: OwnAssignment(
-                        CoreIndex(U32(core)), CERT.kind, Tranche(U32(self.draws[core]))
-                    )
+                found = {
+                    index: drawn(self.draws[core], core)
                     for draw in draws
                     for core, index in draw.candidates.items()
                     if core in self.draws
                 }
-                return OwnAssignmentsDrawn(block, drawn)
+                return OwnAssignmentsDrawn(block, found)
             case CertifyAssignment(place, me):
                 return OwnAssignmentCertified(place, Assignment(me, CERT))
             case SignApproval(key, me):

@@ -119,7 +119,9 @@ class Checking:
             due += [] if is_approved else [known_ms]
         if not due and not is_approved:
             due.append(self.time.begins(now + no_show))
-        return CheckStanding(is_approved, self._joins(required, now), late, min(due, default=None))
+        is_over = found.is_final or self.is_vouched
+        joins = not is_over and self._joins(required, now, is_approved or self.is_approved)
+        return CheckStanding(is_approved, joins, late, min(due, default=None))
 
     def _known_ms(self, required: Required) -> int:
         """When all of the tranches that suffice have been heard of. Who is early is believed no
@@ -129,13 +131,15 @@ class Checking:
         last = max(self.time.begins(required.came), *(self.heard_ms[who] for who in due))
         return last + self.time.slot_ms // HEARING_PARTS
 
-    def _joins(self, required: Required, now: int) -> bool:
-        """Whether this node's own assignment is wanted: its tranche is, and its time has come."""
+    def _joins(self, required: Required, now: int, is_approved: bool) -> bool:
+        """Whether this node's own assignment is wanted: its tranche is, and its time has come. A
+        tranche that counts joins whole, and not only those of it who came first: liars come first,
+        and the others would find out."""
         if self.own is None or self.announced or now < self.hears_until:
             return False
         match required:
-            case Enough():
-                return False
+            case Enough(upto):
+                return self.own.tranche <= upto and not is_approved
             case Everybody():
                 return True
             case Waiting(upto, drift, _):
@@ -159,5 +163,5 @@ class Checking:
             )
             if self.own is not None and not self.announced:
                 yield max(self.own.tranche + drift, self.hears_until)
-        elif isinstance(required, Everybody) and not self.announced:
+        elif not self.announced:
             yield self.hears_until
