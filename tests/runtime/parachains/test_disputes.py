@@ -227,6 +227,14 @@ def test_what_is_disputed_after_it_was_accepted_is_kept() -> None:
 # Conclusions
 
 
+def found_invalid(
+    key: tuple[SessionIndex, CandidateHash], *, loser: int = VALIDATORS - 1
+) -> DisputeStatementSet:
+    """A supermajority votes against it, ``loser`` has vouched for it."""
+    others = [each for each in range(VALIDATORS) if each != loser]
+    return votes(key, against=others[:SUPERMAJORITY], valid=[loser])
+
+
 def concluded_invalid() -> tuple[World, IncludedCandidate]:
     """Three of twelve have backed it, the nine others vote against it."""
     world = World(
@@ -386,14 +394,14 @@ def test_who_votes_both_ways_counts_for_neither_and_is_punished_for_it() -> None
 
 
 def test_when_in_the_end_nobody_was_right_nobody_is_rewarded() -> None:
-    """A chain of one validator, which takes back what it has said."""
-    world = World(validators=1, validity=CONFIG)
-    world.add_block(disputes=[votes(elsewhere(), against=[0])])
-    world.add_block(disputes=[votes(elsewhere(), valid=[0])])
+    """Who has concluded it takes back what it has said."""
+    world = World(validators=4, validity=CONFIG)
+    world.add_block(disputes=[votes(elsewhere(), against=[1, 2, 3], valid=[0])])
+    world.add_block(disputes=[votes(elsewhere(), valid=[1, 2, 3])])
     world.add_blocks_until(world.number + LATE + 1)
     assert world.host.disputes.settling.get(world.state) == ()
-    assert stakes(world) == [0]
-    assert free(world) == [STAKE]
+    assert stakes(world) == [0] * 4
+    assert free(world) == [STAKE] * 4
 
 
 # Candidates of other forks
@@ -432,12 +440,13 @@ def test_a_dispute_that_another_fork_has_concluded_is_resolved_at_once() -> None
 
 @pytest.mark.guide("A57", "A58")
 def test_backers_whom_a_conclusion_left_out_pay_when_their_backing_comes() -> None:
-    """An author may bring a supermajority without them; the next one brings what is missing."""
+    """An author may bring a supermajority without some; the next one brings what is missing."""
     world = included_world()
-    against = votes(elsewhere(), against=range(3, 12))
-    world.add_block(disputes=[against])
-    assert stakes(world) == one_loses(each=0)
-    backing = replace(against, statements=tuple(backed_elsewhere(0, 1, 2)))
+    whole = votes(elsewhere(), against=range(3, 12))
+    some = replace(whole, statements=(*backed_elsewhere(0), *whole.statements))
+    world.add_block(disputes=[some])
+    assert stakes(world) == one_loses(0, each=STAKE)
+    backing = replace(whole, statements=tuple(backed_elsewhere(0, 1, 2)[1:]))
     world.add_block(disputes=[backing])
     assert stakes(world) == one_loses(0, 1, 2, each=STAKE)
     punished = {event.misconduct for event in told(world, ValidatorPunished)}  # type: ignore[attr-defined]
@@ -460,10 +469,9 @@ def test_a_candidate_that_a_dispute_has_found_invalid_is_not_backed_and_leaves_i
     world = World(validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG)
     backed = world.candidate(1)
     key = SessionIndex(U32(0)), backed.candidate.hash()
+    found = found_invalid(key, loser=world.host.scheduler.validator_groups.get(world.state)[1][0])
     store = world.child()
-    data = replace(
-        world.data(candidates=[backed]), disputes=(votes(key, against=range(SUPERMAJORITY)),)
-    )
+    data = replace(world.data(candidates=[backed]), disputes=(found,))
     with pytest.raises(InvalidatedCandidate):
         world.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
     kept = sanitize(world.host, world.state, data).inherent
@@ -472,7 +480,7 @@ def test_a_candidate_that_a_dispute_has_found_invalid_is_not_backed_and_leaves_i
     assert world.pending_cores() == [0]
     again = world.back(world.receipt(1, head=b"again"), group=0)
     data = world.data(world.all_vote([0]), [again])
-    data = replace(data, disputes=(votes(key, against=range(SUPERMAJORITY)),))
+    data = replace(data, disputes=(found,))
     kept = sanitize(world.host, world.state, data).inherent
     assert kept == replace(data, bitfields=())
     world.add_block(kept)
@@ -499,7 +507,9 @@ def test_what_is_no_dispute_is_refused() -> None:
         (UnknownDisputeSession, replace(nobody, session=SessionIndex(U32(7)))),
         (NothingDisputed, votes(key, valid=[other])),
         (NothingDisputed, votes(key)),
-        (Unconcluded, votes(elsewhere(), against=range(8))),
+        (NothingDisputed, votes(elsewhere(), against=range(SUPERMAJORITY))),
+        (NothingDisputed, votes(elsewhere(), valid=range(SUPERMAJORITY))),
+        (Unconcluded, votes(elsewhere(), against=range(8), valid=[11])),
         (BadVote, votes(key, against=[other, other])),
         (BadVote, votes(key, valid=record.backers[:1])),
         (BadVote, replace(nobody, statements=(beyond,))),  # type: ignore[arg-type]
@@ -521,10 +531,7 @@ def other_candidate(number: int) -> tuple[SessionIndex, CandidateHash]:
 
 def test_a_block_brings_statements_on_so_many_candidates_at_most() -> None:
     world = included_world()
-    many = [
-        votes(other_candidate(number), against=range(SUPERMAJORITY))
-        for number in range(MAX_DISPUTED + 1)
-    ]
+    many = [found_invalid(other_candidate(number)) for number in range(MAX_DISPUTED + 1)]
     with pytest.raises(TooManyDisputes):
         world.add_block(disputes=many)
     kept = sanitize(world.host, world.state, replace(world.data(), disputes=tuple(many))).inherent
@@ -534,11 +541,11 @@ def test_a_block_brings_statements_on_so_many_candidates_at_most() -> None:
 def test_disputes_leave_room_for_the_rest_of_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(validators=VALIDATORS, parachains=[1], validity=CONFIG)
     monkeypatch.setattr(sanitizing, "MAX_DISPUTES_WEIGHT", micros(35_000))
-    many = tuple(
-        votes(other_candidate(number), against=range(SUPERMAJORITY)) for number in range(3)
-    )
+    (group,) = world.host.scheduler.validator_groups.get(world.state)
+    many = tuple(found_invalid(other_candidate(n), loser=group[-1]) for n in range(3))
     refused = votes(other_candidate(9), against=[1])
-    data = replace(world.data(candidates=[world.candidate(1)]), disputes=(refused, *many))
+    backed = world.back(world.receipt(1), positions=range(VALIDATORS - 1))
+    data = replace(world.data(candidates=[backed]), disputes=(refused, *many))
     kept = sanitize(world.host, world.state, data).inherent
     assert kept == replace(data, disputes=many[:2]), "what is refused takes no room"
 

@@ -165,7 +165,7 @@ def test_it_waits_for_availability_and_then_takes_its_course() -> None:
     assert [each for each, _ in world.api.remote_disputes(world.state)] == [key]
     assert world.api.disputes(world.state) == ()
     with pytest.raises(Unconcluded):
-        world.add_block(disputes=[votes(key, against=others(world)[1:3])])
+        world.add_block(disputes=[votes(key, against=others(world)[1:3], valid=others(world)[3:4])])
     world.add_block(availability=[held(key, *range(SUPERMAJORITY - 1))])
     assert world.api.disputes(world.state) == ()
     world.add_block(availability=[held(key, SUPERMAJORITY)])
@@ -209,7 +209,7 @@ def test_without_a_supermajority_those_who_vouched_pay_and_nobody_waits_for_it()
     world.add_blocks_until(world.number + TIME)
     assert stakes(world) == one_loses(*backers(world), each=STAKE // 1000)
     with pytest.raises(DisputeClosed):
-        world.add_block(disputes=[votes(key, against=others(world)[1:3])])
+        world.add_block(disputes=[votes(key, against=others(world)[1:3], valid=others(world)[3:4])])
     world.add_block()
     assert world.api.remote_disputes(world.state) == ()
     assert world.api.remote_candidates(world.state) == ()
@@ -219,7 +219,7 @@ def test_without_a_supermajority_those_who_vouched_pay_and_nobody_waits_for_it()
 def test_a_conclusion_from_elsewhere_outruns_availability() -> None:
     world = remote_world()
     key = bring(world, brought(world, receipt(world), against=others(world)[:1]))
-    whole = votes(key, against=others(world))
+    whole = votes(key, against=others(world), valid=backers(world)[:1])
     world.add_block(disputes=[whole])
     ((_, state),) = world.api.disputes(world.state)
     assert state.outcome is DisputeOutcome.INVALID

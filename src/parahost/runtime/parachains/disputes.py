@@ -284,8 +284,8 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             raise NothingDisputed(candidate, "nothing new is said")
         if self.disputes.contains(store, key):
             return Opener(before.opened_by)
-        if not votes.invalid:
-            raise NothingDisputed(candidate, "nobody votes against it")
+        if not (votes.valid and votes.invalid):
+            raise NothingDisputed(candidate, "nobody contradicts anybody")
         if votes.outcome(len(info.validators)) is not None:
             return Opener(None)
         if not self.included.included.contains(store, key):

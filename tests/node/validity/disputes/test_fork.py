@@ -106,6 +106,7 @@ SUPERMAJORITY = [denies(ONE, each) for each in range(2, 7)]
             view(),
             [(2, "no"), (3, "no"), (4, "no"), (5, "no"), (6, "no"), (0, "yes")],
         ),
+        (SUPERMAJORITY, view(), None),
         (
             [*SUPERMAJORITY],
             view({key_of(ONE): on_chain(invalid=[2], outcome=DisputeOutcome.INVALID, closed=True)}),
@@ -139,6 +140,7 @@ SUPERMAJORITY = [denies(ONE, each) for each in range(2, 7)]
         "a check that is missing",
         "a backer that is known for a vote only",
         "elsewhere, and concluded: all at once",
+        "elsewhere, and nobody is known to contradict",
         "closed",
         "closed without an outcome, elsewhere",
         "closed without an outcome, and included since",
@@ -166,7 +168,7 @@ def test_what_concludes_comes_first_then_what_goes_on_then_what_begins_then_what
         dispute(late, denies(late, 3)),
         dispute(begins, denies(begins, 3)),
         dispute(goes_on, denies(goes_on, 3), begun_ms=5),
-        dispute(concludes, *(denies(concludes, each) for each in range(5))),
+        dispute(concludes, backs(concludes, 0), *(denies(concludes, v) for v in range(2, 7))),
         dispute(older, denies(older, 3), begun_ms=4),
     ]
     fork = view(
@@ -190,15 +192,15 @@ def test_what_does_not_fit_comes_later_and_a_conclusion_from_elsewhere_only_as_a
 ) -> None:
     whole, parted = receipt(11), receipt(12)
     disputes = [
-        dispute(whole, *(denies(whole, each) for each in range(5))),
+        dispute(whole, backs(whole, 0), *(denies(whole, each) for each in range(2, 7))),
         dispute(parted, *(denies(parted, each) for each in range(3))),
     ]
     fork = view({key_of(parted): on_chain()})
     for room, sizes in (
-        (room_for(5, 3), [5, 3]),
-        (room_for(5, 2), [5, 2]),
-        (room_for(5), [5]),
-        (room_for(4), [3]),
+        (room_for(6, 3), [6, 3]),
+        (room_for(6, 2), [6, 2]),
+        (room_for(6), [6]),
+        (room_for(5), [3]),
         (room_for(2), [2]),
         (DISPUTE, []),
     ):

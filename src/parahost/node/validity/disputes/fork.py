@@ -109,7 +109,7 @@ def lacking(dispute: Dispute, fork: ForkView) -> LackedVotes | None:
         if after != votes:
             votes = after
             news.append(signed)
-    if not news:
+    if not news or (state is None and not votes.valid):
         return None
     urgency = _urgency(state, votes, len(info.validators))
     if urgency is Urgency.BEGINS and (known is None or not _may_begin(dispute, fork)):
