@@ -3,6 +3,11 @@ PYTHON ?= $(or $(shell command -v python3.11),python3.12)
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+# One process of tests for each processor.
+ON_EACH_CORE := -n logical --dist worksteal
+
+# Tests start hundreds of processes: each would compile all sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: devnet test lint guide-coverage hunt hostile mutants fuzz bench rpc-clients wasm clean
 
@@ -16,7 +21,7 @@ devnet: $(STAMP)
 	$(BIN)/parahost devnet
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not hostile"
+	$(BIN)/python -m pytest -m "not hostile" $(ON_EACH_CORE)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
