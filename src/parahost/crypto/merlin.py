@@ -14,11 +14,9 @@ A plain byte-by-byte STROBE stands in ``tests/crypto/plain_strobe.py`` and is co
 
 from __future__ import annotations
 
-from Crypto.Hash import cSHAKE128
-
+from parahost.crypto.strobe_sponge import squeeze
 from parahost.primitives.transcript import Transcript
 
-_STROBE = b"STROBEv1.0.2"
 _MERLIN = b"Merlin v1.0"
 _BLOCK = 166
 """Bytes of data in a block; cSHAKE128's own block has two more."""
@@ -27,6 +25,10 @@ _BLOCK = 166
 _AD = 0x02
 _META_AD = 0x12
 _PRF = 0x07
+
+# How an operation begins, by where the one before it began.
+_META_AD_AFTER = tuple(bytes((begin, _META_AD)) for begin in range(_BLOCK + 1))
+_AD_AFTER = tuple(bytes((begin, _AD)) for begin in range(_BLOCK + 1))
 
 
 class MerlinTranscript:
@@ -56,7 +58,15 @@ class MerlinTranscript:
 
     def append(self, label: bytes, message: bytes) -> None:
         """``append_message`` of Merlin."""
-        self._operate(_META_AD, label + len(message).to_bytes(4, "little"))
+        length, pending = len(message), self._open
+        first = len(pending) + 1
+        second = first + 2 + len(label) + 4
+        if second + 2 + length <= _BLOCK:  # no block ends in here: both operations at once
+            named = label + length.to_bytes(4, "little")
+            pending += _META_AD_AFTER[self._begin] + named + _AD_AFTER[first] + message
+            self._begin = second
+            return
+        self._operate(_META_AD, label + length.to_bytes(4, "little"))
         self._operate(_AD, message)
 
     def challenge(self, label: bytes, length: int) -> bytes:
@@ -68,7 +78,7 @@ class MerlinTranscript:
             self._open = bytearray()
         output = b""
         while len(output) < length:
-            squeezed = self._squeeze(min(length - len(output), _BLOCK))
+            squeezed = squeeze(self._closed[: self._marked], min(length - len(output), _BLOCK))
             self._absorb(squeezed)
             output += squeezed
         return output
@@ -106,8 +116,3 @@ class MerlinTranscript:
             self._closed += bytes(_BLOCK - 1 - len(data))
             self._closed.append(0x80)
         self._begin = 0
-
-    def _squeeze(self, length: int) -> bytes:
-        """The first bytes of the state after the last closed block; the open one is empty."""
-        hashed = cSHAKE128.new(data=self._closed[: self._marked], custom=_STROBE)
-        return bytes(hashed.read(length))
