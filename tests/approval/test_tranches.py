@@ -16,6 +16,7 @@ from parahost.approval.tranches import (
     Waiting,
     are_enough,
     have_delivered,
+    required_by_rounds,
     required_tranches,
 )
 from parahost.primitives.approval import Tranche
@@ -193,6 +194,17 @@ def test_when_all_deliver_in_time_only_whole_tranches_count(
         assert found == Enough(Tranche(U32(last)), 0, None, last)
     else:
         assert found == Waiting(None, 0, None)
+
+
+@given(known_lists, approvals, st.integers(0, 80), st.integers(0, 6), st.integers(0, 14))
+def test_what_is_seen_in_one_step_is_what_the_rounds_come_to(
+    places: list[tuple[int, int]], approved: set[int], now: int, needed: int, checkers: int
+) -> None:
+    known = assigned(*places)
+    have = {validator(index) for index in approved}
+    ordered = sorted(known, key=lambda each: each.tranche)
+    plain = required_by_rounds(ordered, have, now, NO_SHOW, needed, checkers)
+    assert required(known, *approved, now=now, needed=needed, checkers=checkers) == plain
 
 
 @given(known_lists, approvals, st.integers(0, 80), st.integers(0, 6))

@@ -9,9 +9,11 @@ block, by whoever asks: a node by its clock, the chain by its slots.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 
 from parahost.primitives.approval import Tranche
 from parahost.primitives.availability import supermajority_threshold
@@ -71,8 +73,22 @@ def required_tranches(
 ) -> Required:
     """``now`` and ``no_show``, which is what a check may take, in tranches. ``checkers``: how many
     validators there are who may check at all."""
+    ordered = sorted(assigned, key=_tranche)
+    found = _while_nobody_is_late(ordered, approved, now, no_show, needed)
+    return found or required_by_rounds(ordered, approved, now, no_show, needed, checkers)
+
+
+def required_by_rounds(
+    ordered: Sequence[Assigned],
+    approved: Collection[ValidatorIndex],
+    now: int,
+    no_show: int,
+    needed: int,
+    checkers: int,
+) -> Required:
+    """The rule as such, for those who are assigned in the order of their tranches."""
     rounds = _Rounds(now, no_show, missing=needed)
-    for tranche, members in _whole_tranches(assigned):
+    for tranche, members in _whole_tranches(ordered):
         if tranche > rounds.time:
             break
         came = tranche + rounds.drift
@@ -82,6 +98,30 @@ def required_tranches(
             return found
     time = rounds.time
     return rounds.suffice(time, now, needed, checkers) or rounds.wait(time)
+
+
+def _while_nobody_is_late(
+    ordered: Sequence[Assigned],
+    approved: Collection[ValidatorIndex],
+    now: int,
+    no_show: int,
+    needed: int,
+) -> Enough | Waiting | None:
+    """The same for round 0 alone, which mostly is all, without counting tranche by tranche: a
+    candidate of many checkers is looked at for each of them. ``None`` where somebody is late."""
+    due = bisect_right(ordered, now, key=_tranche)
+    upto = ordered[needed - 1].tranche if due >= needed > 0 else None
+    if upto is not None:
+        due = bisect_right(ordered, upto, lo=needed, key=_tranche)
+    elif not needed:
+        return None
+    since = [each.since for each in ordered[:due] if each.validator not in approved]
+    next_no_show = min(since) + no_show if since else None
+    if next_no_show is not None and next_no_show <= now:
+        return None
+    if upto is None:
+        return Waiting(None, 0, next_no_show)
+    return Enough(upto, 0, next_no_show, upto)
 
 
 def are_enough(approved: Collection[ValidatorIndex], *, validators: int, checkers: int) -> bool:
@@ -103,13 +143,15 @@ def have_delivered(
     if not isinstance(required, Enough):
         return False
     due = [each.validator for each in assigned if each.tranche <= required.upto]
-    delivered = sum(validator in approved for validator in due)
-    return delivered + required.covered >= len(due)
+    missing = [validator for validator in due if validator not in approved]
+    return len(missing) <= required.covered
 
 
-def _whole_tranches(assigned: Iterable[Assigned]) -> Iterator[tuple[Tranche, list[Assigned]]]:
-    ordered = sorted(assigned, key=lambda each: (each.tranche, each.validator))
-    return ((tranche, list(each)) for tranche, each in groupby(ordered, lambda it: it.tranche))
+_tranche = attrgetter("tranche")
+
+
+def _whole_tranches(ordered: Iterable[Assigned]) -> Iterator[tuple[Tranche, list[Assigned]]]:
+    return ((tranche, list(each)) for tranche, each in groupby(ordered, _tranche))
 
 
 @dataclass(slots=True)

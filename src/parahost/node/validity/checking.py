@@ -108,9 +108,9 @@ class Checking:
         no_show = self.session.approval.no_show
         found = completeness(self.record, self.session, assigned, counted, now)
         required = found.required
-        late = sum(
-            each.since + no_show <= now and each.validator not in counted for each in assigned
-        )
+        since = now - no_show
+        late = [who for who, each in self.assigned.items() if each.since <= since]
+        missing = [who for who in late if who not in counted]
         due = [self.time.begins(at) for at in self._occasions(required, now) if at > now]
         is_approved = found.is_complete
         if found.is_complete and not found.is_final:
@@ -121,7 +121,7 @@ class Checking:
             due.append(self.time.begins(now + no_show))
         is_over = found.is_final or self.is_vouched
         joins = not is_over and self._joins(required, now, is_approved or self.is_approved)
-        return CheckStanding(is_approved, joins, late, min(due, default=None))
+        return CheckStanding(is_approved, joins, len(missing), min(due, default=None))
 
     def _known_ms(self, required: Required) -> int:
         """When all of the tranches that suffice have been heard of. Who is early is believed no
