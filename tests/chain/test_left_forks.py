@@ -12,12 +12,12 @@ from parahost.storage.memory import MemoryDatabase
 from tests.chain.world import Forge, hashes, open_chain
 
 FREEZE = b"f"
-"""An extrinsic ``f`` and a digit: the fork is to be left from the block of that number on."""
+"""An extrinsic ``f`` and digits: the blocks of these numbers are bad."""
 
 
-def as_the_state_says(state: State) -> BlockNumber | None:
-    found = state.get_raw(FREEZE)
-    return BlockNumber(U32(int(found))) if found else None
+def as_the_state_says(state: State, above: BlockNumber) -> BlockNumber | None:
+    bad = map(int, (state.get_raw(FREEZE) or b"").decode())
+    return min((BlockNumber(U32(each)) for each in bad if each > above), default=None)
 
 
 def chain_of(*blocks: Block) -> tuple[Chain, list[ChainEvent]]:
@@ -84,10 +84,10 @@ def test_a_fork_comes_back_when_nothing_is_held_against_it() -> None:
     forge = Forge()
     one, two, three = forge.line(forge.genesis, 3)
     chain, told = chain_of(one, two, three)
-    chain.first_unviable = lambda state: BlockNumber(U32(2))
+    chain.first_unviable = lambda state, above: BlockNumber(U32(2))
     chain.reconsider()
     assert chain.best == one.header
-    chain.first_unviable = lambda state: None
+    chain.first_unviable = lambda state, above: None
     chain.reconsider()
     assert chain.best == three.header
     chain.reconsider()
@@ -124,6 +124,46 @@ def test_what_is_final_is_not_left() -> None:
     ]
     more = forge.block(revert.header.hash(), b"m1")
     assert chain.import_block(more) == Imported(more.header.hash(), True)
+
+
+def test_what_is_final_hides_nothing_bad_above_it() -> None:
+    """The third block finds the first two bad. When the first is final, the second is left."""
+    forge = Forge()
+    one, two = forge.line(forge.genesis, 2)
+    revert = forge.block(two.header.hash(), FREEZE + b"12")
+    beside = forge.block(one.header.hash(), b"b1", primary=False, after=7)
+    chain, told = chain_of(one, two, beside, revert)
+    assert chain.best_hash == forge.genesis
+    chain.finalize(one.header.hash(), b"proof")
+    assert chain.best == beside.header
+    assert chain.heads() == hashes([beside])
+    assert not chain.is_viable(two.header.hash())
+    assert told[1:] == [BestBlockEvent(beside.header.hash(), beside.header)]
+    beyond = forge.block(revert.header.hash(), b"d1")
+    assert chain.import_block(beyond) == Imported(beyond.header.hash(), False)
+    assert chain.best == beside.header
+
+
+def test_what_is_bad_stays_so_when_its_parent_is_final() -> None:
+    forge = Forge()
+    one, two = forge.line(forge.genesis, 2)
+    revert = forge.block(two.header.hash(), FREEZE + b"2")
+    chain, _ = chain_of(one, two, revert)
+    chain.finalize(one.header.hash(), b"proof")
+    assert chain.best == one.header
+    assert chain.heads() == hashes([one])
+    assert not chain.is_viable(revert.header.hash())
+
+
+def test_all_that_was_left_for_a_block_that_becomes_final_comes_back() -> None:
+    forge = Forge()
+    one, two = forge.line(forge.genesis, 2)
+    others = [forge.block(two.header.hash(), b"o%d" % n, after=3 + n) for n in range(2)]
+    revert = forge.block(two.header.hash(), FREEZE + b"1")
+    chain, _ = chain_of(one, two, *others, revert)
+    assert chain.heads() == [forge.genesis]
+    chain.finalize(one.header.hash(), b"proof")
+    assert set(chain.heads()) == set(hashes([*others, revert]))
 
 
 def test_finality_elsewhere_forgets_what_was_left() -> None:

@@ -264,7 +264,7 @@ def test_what_a_fork_that_is_left_had_comes_back() -> None:
     chain.import_block(base)
     chain.import_block(forge.block(base.header.hash(), zero))
     assert pool.ready() == []
-    chain.first_unviable = lambda state: BlockNumber(U32(2))
+    chain.first_unviable = lambda state, above: BlockNumber(U32(2))
     chain.reconsider()
     assert pool.ready() == [zero]
     check(pool)

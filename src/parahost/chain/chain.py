@@ -51,12 +51,12 @@ SLOTS_AHEAD = 1
 
 ChainEvent = BlockImportEvent | BestBlockEvent | BlockFinalizationEvent
 Listener = Callable[[ChainEvent], None]
-FirstUnviable = Callable[[State], BlockNumber | None]
-"""Told the state after a block, gives the first block on the way to it that is to be left: nobody
-builds on it. ``None`` when there is none."""
+FirstUnviable = Callable[[State, BlockNumber], BlockNumber | None]
+"""Told the state after a block and the number of the final one, gives the first block between them
+that is to be left: nobody builds on it. ``None`` when there is none."""
 
 
-def _none_is_left(state: State) -> None:
+def _none_is_left(state: State, above: BlockNumber) -> None:
     """The rule of who knows nothing against any block."""
 
 
@@ -300,11 +300,10 @@ class Chain(ReadableChain):
         self._tree.leave([block for block in left if block is not None])
 
     def _first_left(self, head: BlockNode) -> BlockNode | None:
-        """The first block on the way to a head that is to be left, if that is possible still."""
-        number = self.first_unviable(self._states.get(head.hash))
-        if number is None or number <= self._tree.root.number:
-            return None
-        return self._tree.ancestor_at(head, number)
+        """The first block on the way to a head that is to be left and is not final."""
+        final = self._tree.root.number
+        number = self.first_unviable(self._states.get(head.hash), final)
+        return None if number is None else self._tree.ancestor_at(head, number)
 
     def _note_best(self, before: BlockNode) -> None:
         best = self._tree.best

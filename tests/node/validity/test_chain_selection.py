@@ -20,7 +20,15 @@ from parahost.node.messages.validity import (
 from parahost.node.validity.chain_selection import ChainSelection, Consequences
 from parahost.node.validity.viability import Viability
 from parahost.node.validity.voting_limit import VotingLimit
-from parahost.primitives.basic import FIRST_BLOCK, H256, BlockNumber, CandidateHash, Hash
+from parahost.primitives.basic import (
+    FIRST_BLOCK,
+    H256,
+    BlockNumber,
+    CandidateHash,
+    Hash,
+    block_at,
+)
+from parahost.primitives.disputes import DisputeOutcome
 from parahost.primitives.events import BlockFinalizationEvent
 from parahost.primitives.header import Block, Header
 from parahost.primitives.runtime_api import IncludedCandidate
@@ -29,10 +37,14 @@ from tests.chain.world import Forge, open_chain
 from tests.node.backing.world import Silent, Stage, on_stage
 from tests.node.harness import scripted_leaf
 from tests.runtime.parachains.test_disputes import (
+    CONFIG,
     VALIDATORS,
     candidate,
     concluded_invalid,
     included_world,
+    outsiders,
+    state,
+    votes,
 )
 from tests.runtime.parachains.world import World
 
@@ -45,7 +57,7 @@ def ref(block: Block) -> BlockRef:
 
 
 def test_nothing_is_held_against_a_fork_by_itself() -> None:
-    assert Viability().first_unviable(included_world().state) is None
+    assert Viability().first_unviable(included_world().state, FIRST_BLOCK) is None
 
 
 @pytest.mark.guide("A57")
@@ -53,9 +65,9 @@ def test_a_frozen_fork_is_left_before_the_block_that_included_the_candidate() ->
     """The candidate was included by block 2, and found invalid by a supermajority in block 4."""
     world, record = concluded_invalid()
     assert record.included_in == 2
-    assert Viability().first_unviable(world.state) == 2
+    assert Viability().first_unviable(world.state, FIRST_BLOCK) == 2
     world.add_block()
-    assert Viability().first_unviable(world.state) == 2
+    assert Viability().first_unviable(world.state, FIRST_BLOCK) == 2
 
 
 def test_a_fork_is_left_from_the_block_on_whose_candidate_is_held_against_it() -> None:
@@ -66,14 +78,30 @@ def test_a_fork_is_left_from_the_block_on_whose_candidate_is_held_against_it() -
     assert (record.included_in, later.included_in) == (2, 4)
     viability = Viability()
     assert viability.note(later.key(), towards_invalid=True)
-    assert viability.first_unviable(world.state) == 4
-    assert viability.first_unviable(before) is None
+    assert viability.first_unviable(world.state, FIRST_BLOCK) == 4
+    assert viability.first_unviable(before, FIRST_BLOCK) is None
     assert viability.note(record.key(), towards_invalid=True)
-    assert viability.first_unviable(world.state) == 2
+    assert viability.first_unviable(world.state, FIRST_BLOCK) == 2
     assert not viability.note(record.key(), towards_invalid=True)
     assert viability.note(record.key(), towards_invalid=False)
     assert not viability.note(record.key(), towards_invalid=False)
-    assert viability.first_unviable(world.state) == 4
+    assert viability.first_unviable(world.state, FIRST_BLOCK) == 4
+
+
+def test_what_is_bad_in_a_final_block_hides_nothing_above_it() -> None:
+    """The candidates of blocks 2 and 4 are found invalid at once; the state keeps the lower."""
+    world = World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4
+    )
+    world.include(1)
+    world.include(1)
+    records = sorted(world.api.included_candidates(world.state), key=lambda each: each.key())
+    assert {each.included_in for each in records} == {2, 4}
+    sets = [votes(each.key(), against=outsiders(each)) for each in records]
+    world.add_block(disputes=sets)
+    assert {state(world, each).outcome for each in records} == {DisputeOutcome.INVALID}
+    found = [Viability().first_unviable(world.state, block_at(above)) for above in (0, 1, 2, 3, 4)]
+    assert found == [2, 2, 4, 4, None]
 
 
 # Where votes stop
@@ -214,12 +242,12 @@ async def test_forks_are_considered_again_when_a_dispute_moves() -> None:
     async with on_stage(scene.subsystem(), answers=scene.answers()) as stage:
         await stage.say(moved(record, towards_invalid=True))
         assert scene.line.reconsidered == 1
-        assert scene.viability.first_unviable(world.state) == 2
+        assert scene.viability.first_unviable(world.state, FIRST_BLOCK) == 2
         await stage.say(moved(record, towards_invalid=True))
         assert scene.line.reconsidered == 1, "it is no news"
         await stage.say(moved(record, towards_invalid=False))
         assert scene.line.reconsidered == 2
-        assert scene.viability.first_unviable(world.state) is None
+        assert scene.viability.first_unviable(world.state, FIRST_BLOCK) is None
         assert stage.journal() == []
 
 

@@ -29,7 +29,7 @@ from parahost.node.messages.validity import (
 from parahost.node.overseer import Context, Subsystem
 from parahost.node.validity.viability import Viability
 from parahost.node.validity.voting_limit import VotingLimit
-from parahost.primitives.basic import BlockNumber, CandidateHash, Hash, block_at
+from parahost.primitives.basic import FIRST_BLOCK, BlockNumber, CandidateHash, Hash, block_at
 from parahost.primitives.header import Header
 from parahost.runtime import api
 from parahost.runtime.storage import State
@@ -210,7 +210,8 @@ class ChainSelection(Subsystem):
 
     def _look_at_finality(self) -> None:
         """Raise the alarm, once, when what is final includes an invalid candidate."""
-        number = self._viability.first_unviable(self._chain.state(self._chain.finalized_hash))
+        final = self._chain.state(self._chain.finalized_hash)
+        number = self._viability.first_unviable(final, above=FIRST_BLOCK)
         if number is None or number == self._alarmed:
             return
         self._alarmed = number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parahost.primitives.basic import BlockNumber, block_at
+from parahost.primitives.disputes import DisputeOutcome
 from parahost.runtime import api
 from parahost.runtime.parachains.windows import CandidateKey
 from parahost.runtime.storage import State
@@ -29,11 +30,17 @@ class Viability:
             del self._against[key]
         return True
 
-    def first_unviable(self, state: State) -> BlockNumber | None:
-        """The first block on the way to a state that nobody should build on."""
+    def first_unviable(self, state: State, above: BlockNumber) -> BlockNumber | None:
+        """The first block above that number, on the way to a state, that nobody should build on. A
+        frozen fork says itself only where the first of all is."""
         frozen = api.frozen(state)
         numbers = [] if frozen is None else [block_at(frozen + 1)]
-        if self._against:
+        against = set(self._against)
+        if frozen is not None:
+            against.update(
+                key for key, it in api.disputes(state) if it.outcome is DisputeOutcome.INVALID
+            )
+        if against:
             included = api.included_candidates(state)
-            numbers += [each.included_in for each in included if each.key() in self._against]
-        return min(numbers, default=None)
+            numbers += [each.included_in for each in included if each.key() in against]
+        return min((number for number in numbers if number > above), default=None)
