@@ -11,12 +11,14 @@ from trio.testing import MockClock
 
 from parahost import erasure
 from parahost.node.availability.chunk_request import COST_BAD_PROOF
-from parahost.node.availability.data_request import COST_WRONG_DATA
+from parahost.node.availability.data_request import COST_WRONG_DATA, root_of
 from parahost.node.availability.recovery import FROM_BACKERS_S, SPARE
 from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.availability import (
     RecoveryFailure,
+    StoreAvailableData,
     StoreChunk,
+    Stored,
 )
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import (
@@ -202,6 +204,22 @@ async def test_a_chunk_that_is_damaged_on_ones_own_disk_is_no_verdict(
             await made.nodes[index].store(candidate, data)
         own = StoreChunk(hash_of(candidate), wrong(chunks_of(data)[5]))
         assert await made.nodes[5].overseer.ask(own)
+        assert await made.nodes[5].recover(candidate) == data
+
+
+async def test_data_that_are_damaged_on_ones_own_disk_are_no_verdict(
+    autojump_clock: MockClock,
+) -> None:
+    """Their PoV would be another than the candidate's, and that makes a candidate invalid."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in range(5):
+            await made.nodes[index].store(candidate, data)
+        damaged = replace(data, pov=PoV(b"damaged"))
+        root = root_of(encode(damaged), VALIDATORS)
+        own = StoreAvailableData(hash_of(candidate), damaged, root, VALIDATORS, None)
+        assert await made.nodes[5].overseer.ask(own) is Stored.KEPT
         assert await made.nodes[5].recover(candidate) == data
 
 

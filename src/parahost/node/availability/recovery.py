@@ -18,7 +18,7 @@ import trio
 from parahost import erasure
 from parahost.consensus.fanout import sample
 from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
-from parahost.node.availability.data_request import AvailableDataRequest, fetch_data
+from parahost.node.availability.data_request import AvailableDataRequest, fetch_data, root_of
 from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.availability import (
     DataRequested,
@@ -115,9 +115,6 @@ class AvailabilityRecovery(Subsystem):
 
     async def _recover(self, request: RecoverAvailableData) -> AvailableData | RecoveryFailure:
         candidate = request.receipt.hash()
-        held = await self.ctx.ask(QueryAvailableData(candidate))
-        if held is not None:
-            return held
         recovery = Recovery(
             self.ctx,
             candidate,
@@ -125,6 +122,9 @@ class AvailabilityRecovery(Subsystem):
             request.validators,
             request.backers,
         )
+        held = await recovery.own_data()
+        if held is not None:
+            return held
         found = await recovery.run()
         if isinstance(found, RecoveryFailure):
             chunks = len(recovery.chunks)
@@ -164,6 +164,18 @@ class Recovery:
         """How many chunks are enough."""
         return erasure.threshold(len(self.validators))
 
+    async def own_data(self) -> AvailableData | None:
+        """What this node has on its disk, if it is still what the root is of: else damage would be
+        found in the candidate, and come to a vote against a valid one."""
+        data = await self.ctx.ask(QueryAvailableData(self.candidate))
+        if data is None:
+            return None
+        form, validators = encode(data), len(self.validators)
+        if await self.ctx.executor.run(lambda: root_of(form, validators)) == self.erasure_root:
+            return data
+        self.ctx.journal.record("recovery.damaged_data", candidate=self.candidate)
+        return None
+
     async def run(self) -> AvailableData | RecoveryFailure:
         """Ask everybody, and again those who had nothing."""
         for chunk in await self.ctx.ask(QueryChunks(self.candidate)):
@@ -182,7 +194,7 @@ class Recovery:
 
     def _keep_own(self, chunk: ErasureChunk) -> None:
         """A chunk of this node's disk, if it is proven still: else data that nobody made would come
-        of it, and a vote against a valid candidate."""
+        of it."""
         root, validators = self.erasure_root, len(self.validators)
         if erasure.verify_chunk(root, chunk.index, chunk.chunk, chunk.proof, validators):
             self.chunks[chunk.index] = chunk.chunk
