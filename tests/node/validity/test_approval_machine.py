@@ -165,6 +165,62 @@ def test_a_check_counts_wherever_its_maker_was_drawn_but_not_its_backers() -> No
     assert [told.place for told in node.all(TellApproved)] == [(here.hash, 0), (there.hash, 0)]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_check_that_is_told_of_one_fork_counts_on_the_other_early_or_late(late: bool) -> None:
+    """Its maker was drawn on both, and told it on one; so on the other it was no no-show."""
+    here, there = (checked(name, 1, GENESIS, candidate("a")) for name in ("here", "there"))
+    node = Node()
+    node.hears(here, there)
+    for block in (here, there):
+        for who in (1, 2):
+            node.hears_assignment(block, who)
+    node.hears_check(here, 1)
+    node.waits(start_of() + (NO_SHOW_S + 1 if late else 2.0))
+    assert node.approved() == []
+    node.hears_check(there, 2)
+    assert {told.place for told in node.all(TellApproved)} == {(here.hash, 0), (there.hash, 0)}
+
+
+def test_each_candidate_of_a_block_is_approved_for_itself() -> None:
+    b = candidate("b", core=1)
+    two = checked("two", 1, GENESIS, A, b)
+    node = Node()
+    node.hears(two)
+    for index, key in ((1, b.key()), (0, A.key())):
+        for who in (1, 2):
+            node.hears_assignment(two, who, index=index)
+            node.hears_check(two, who, index=index)
+        assert node.machine.approved_ancestor(BASE, ref(two)) == BASE
+        node.waits(node.now + HEARING_S)
+        assert node.approved()[-1] == key
+    assert node.machine.approved_ancestor(BASE, ref(two)) == ref(two)
+
+
+def test_a_check_counts_while_the_others_are_unheard_but_not_alone() -> None:
+    """Who found it valid and was never assigned here fills no tranche."""
+    node = Node()
+    node.hears(ONE)
+    node.hears_assignment(ONE, 1)
+    for who in (1, 2, 3):
+        node.hears_check(ONE, who)
+    node.waits(start_of() + NO_SHOW_S - 0.01)
+    assert node.approved() == []
+    node.hears_assignment(ONE, 2, tranche=5)
+    node.waits(node.now + HEARING_S)
+    assert node.approved() == [A.key()]
+
+
+def test_what_is_said_of_blocks_and_candidates_that_are_not_here_changes_nothing() -> None:
+    """Finality may have left them between the hearing and the telling."""
+    node, gone = Node(), checked("gone", 1, GENESIS, candidate("gone"))
+    node.hears(ONE)
+    for block, index in ((gone, 0), (ONE, 7)):
+        node.hears_assignment(block, 1, index=index)
+        node.hears_check(block, 1, index=index)
+    assert list(node.checkings()) == [(ONE.hash, 0)]
+    assert not node.checkings()[ONE.hash, 0].assigned
+
+
 # Own assignments
 
 
@@ -236,6 +292,58 @@ def test_of_a_no_show_only_the_next_tranche_hears() -> None:
     assert node.announced() == []
     node.waits(start_of() + 3 * NO_SHOW_S)
     assert node.announced() == [(ONE.hash, 0)]
+
+
+def test_who_has_come_before_a_no_show_covers_it_when_its_time_comes() -> None:
+    """All announce themselves at once, and all but one approve: nothing is heard any more, and the
+    passing of time alone completes the checks."""
+    node = Node()
+    node.hears(ONE)
+    for who, tranche in ((1, 0), (2, 0), (3, 1)):
+        node.hears_assignment(ONE, who, tranche)
+    for who in (2, 3):
+        node.hears_check(ONE, who)
+    known = start_of() + NO_SHOW_S + TRANCHE_S + HEARING_S
+    node.waits(known - 0.01)
+    assert node.approved() == []
+    node.waits(known)
+    assert node.approved() == [A.key()]
+
+
+def test_who_covers_covers_one_and_the_next_tranche_the_next() -> None:
+    """Two are silent; two of tranche 1 cover one of them, whoever is in tranche 2 the other."""
+    node = Node(me=5, draws={0: 2})
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.waits(start_of() + NO_SHOW_S + TRANCHE_S)
+    for who in (3, 4):
+        node.hears_assignment(ONE, who, tranche=1)
+        node.hears_check(ONE, who)
+    node.waits(start_of() + NO_SHOW_S + 2 * TRANCHE_S - 0.01)
+    assert (node.approved(), node.announced()) == ([], [])
+    node.waits(start_of() + NO_SHOW_S + 2 * TRANCHE_S)
+    assert node.announced() == [(ONE.hash, 0)]
+
+
+def test_who_is_late_before_there_are_enough_is_replaced_by_the_next() -> None:
+    """Four are needed and three are known, one of them late: no round has ended, so whoever's time
+    has come joins, and counts from its own time."""
+    node = Node(me=5, draws={0: 10})
+    block = checked("four", 1, GENESIS, A, info=session(needed=4))
+    node.hears(block)
+    for who in (1, 2, 3):
+        node.hears_assignment(block, who)
+    for who in (1, 2):
+        node.hears_check(block, who)
+    node.waits(start_of() + 10 * TRANCHE_S)
+    assert node.announced() == [(block.hash, 0)]
+    node.finds(A.key())
+    node.waits(start_of() + NO_SHOW_S)
+    assert [told.late for told in node.all(TellLate)] == [1]
+    assert node.approved() == []
+    node.hears_check(block, 3)
+    assert node.approved() == [A.key()]
 
 
 def test_a_late_check_makes_its_cover_superfluous() -> None:
@@ -514,6 +622,50 @@ def test_who_comes_late_hears_others_first() -> None:
     node.waits(start_of(151) - 0.01)
     assert node.announced() == []
     node.waits(start_of(151))
+    assert node.announced() == [(ONE.hash, 0)]
+
+
+@pytest.mark.parametrize("chain_first", [True, False])
+def test_a_restart_gives_a_silent_checker_no_more_time(chain_first: bool) -> None:
+    """Peers tell again who checks; the chain knows since when, whichever is heard first."""
+    node = Node(me=5, draws={0: 4}, now=start_of(101))
+    node.hears(ONE)
+    told = ChecksNoted(ONE.hash, {A.key(): noted({1: 1, 2: 1}, [2])})
+    for by_chain in (chain_first, not chain_first):
+        if by_chain:
+            node.hears(told)
+        else:
+            for who in (1, 2):
+                node.hears_assignment(ONE, who)
+    late = start_of() + NO_SHOW_S + TRANCHE_S
+    node.waits(late - 0.01)
+    assert not node.all(TellLate)
+    node.waits(late)
+    assert [told.late for told in node.all(TellLate)] == [1]
+    node.waits(start_of() + NO_SHOW_S + 4 * TRANCHE_S)
+    assert node.announced() == [(ONE.hash, 0)]
+
+
+def test_who_hears_its_own_announcement_of_an_earlier_life_delivers() -> None:
+    """From peers, and before its draw has come anew."""
+    node = Node(me=5, now=start_of(150))
+    node.hears(ONE)
+    node.hears_assignment(ONE, 5)
+    assert node.checks == [A.key()]
+    node.hears(OwnAssignmentsDrawn(ONE.hash, {0: drawn(tranche=0)}))
+    node.finds(A.key())
+    assert node.told() == [(ONE.hash, 0)]
+    assert len(node.all(BeginCheck)) == 1
+
+
+def test_whose_time_passed_while_it_was_away_joins_if_it_is_needed() -> None:
+    """It hears others for a slot first; those who are known then do not suffice."""
+    node = Node(me=5, draws={0: 3}, now=start_of(104))
+    node.hears(ONE)
+    node.hears_assignment(ONE, 1)
+    node.waits(start_of(105) - 0.01)
+    assert node.announced() == []
+    node.waits(start_of(105))
     assert node.announced() == [(ONE.hash, 0)]
 
 

@@ -86,17 +86,19 @@ class Checking:
 
     def announce(
         self, validator: ValidatorIndex, tranche: Tranche, now_ms: int, since: int | None = None
-    ) -> bool:
-        """A validator checks the candidate; ``False`` when that is known. Who announces itself too
-        early has until the end of its time. ``since``: in tranches, when it was known elsewhere."""
-        if validator in self.assigned:
-            return False
+    ) -> None:
+        """A validator checks the candidate. Who announces itself too early has until the end of its
+        time. ``since``: in tranches, when it was known elsewhere; the earliest counts, whoever
+        tells of it first."""
         known = self.time.at(now_ms) if since is None else since
+        if (before := self.assigned.get(validator)) is not None:
+            if (earlier := max(known, before.tranche)) < before.since:
+                self.assigned[validator] = Assigned(before.tranche, validator, earlier)
+            return
         self.assigned[validator] = Assigned(tranche, validator, max(known, tranche))
         self.heard_ms[validator] = now_ms
         if validator == self.me:
             self.announced = True
-        return True
 
     def counted(self, approved: Collection[ValidatorIndex]) -> frozenset[ValidatorIndex]:
         """Those of who found the candidate valid who may check it here: backers may not."""
