@@ -81,7 +81,7 @@ def test_every_trick_can_be_said() -> None:
     sizes = [(protocol, len(payload)) for messages in said for protocol, payload in messages]
     for allowed in (*NOTIFICATIONS.values(), ANNOUNCES, TRANSACTIONS):
         assert (allowed.name, allowed.max_size + 1) in sizes
-    assert len(list(tongue.requests())) == 20
+    assert len(list(tongue.requests())) == 28
 
 
 IN_SIMULATION = {
@@ -99,6 +99,8 @@ IN_SIMULATION = {
     "statements_of_nobody": Tongue.statements,
     "heavy_statements": Tongue.heavy_statements,
     "bitfields_of_nobody": Tongue.bitfields,
+    "checks_of_nobody": Tongue.checks,
+    "dispute_votes_of_nobody": Tongue.requests,
     "chunks_of_nothing": Tongue.chunks,
     "views_without_end": Tongue.views,
     "catch_ups_asked_for_again": Tongue.catch_ups,

@@ -17,14 +17,19 @@ from parahost.node.backing.pov_distribution import PoVRequest
 from parahost.node.backing.statement_wire import SecondedOnWire, StatementOnWire, messages
 from parahost.node.messages.network import MAX_VIEW_HEADS, ProtocolId, View
 from parahost.node.protocols import (
+    APPROVAL_DISTRIBUTION,
     AVAILABILITY_DISTRIBUTION,
     BITFIELD_DISTRIBUTION,
+    DISPUTE_REQUEST,
     STATEMENT_DISTRIBUTION,
     VALIDATOR_DISCOVERY,
 )
 from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
 from parahost.node.utility.peer_set_manager import MAX_LACKING, Discovery, Lacking
+from parahost.node.validity.approval_rules import ApprovalGossip, AssignmentOnWire, CheckOnWire
+from parahost.node.validity.disputes.wire import DisputeRequest, TakeVotes
 from parahost.ports.network import ObservedRole
+from parahost.primitives.approval import Approval, Assignment, AssignmentCert, RelayVRFModulo
 from parahost.primitives.availability import ErasureChunk, SignedAvailabilityBitfield
 from parahost.primitives.basic import (
     H256,
@@ -36,11 +41,18 @@ from parahost.primitives.basic import (
     CandidateHash,
     Hash,
     ParaId,
+    SessionIndex,
     ValidatorId,
     ValidatorIndex,
     ValidatorSignature,
 )
 from parahost.primitives.candidates import CandidateReceipt
+from parahost.primitives.disputes import (
+    ExplicitInvalidVote,
+    ExplicitVote,
+    VoteInvalid,
+    VoteValid,
+)
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.scale import BitVec, Compact, encode
@@ -163,6 +175,22 @@ async def bitfields_of_nobody(target: Target, tally: Tally) -> None:
     await _gossip_flood(target, tally, BITFIELD_DISTRIBUTION, make, 0.01)
 
 
+async def checks_of_nobody(target: Target, tally: Tally) -> None:
+    """Assignments and checks by who was not drawn, of blocks that there are not."""
+    far = U32(2**32 - 1)
+
+    def make() -> bytes:
+        signature = H512(os.urandom(64))
+        cert = AssignmentCert(RelayVRFModulo(far), H256(os.urandom(32)), signature)
+        said = (
+            AssignmentOnWire(far, Assignment(ValidatorIndex(far), cert)),
+            CheckOnWire(far, Approval(ValidatorIndex(far), ValidatorSignature(signature))),
+        )
+        return encode(ApprovalGossip(Hash(H256(os.urandom(32))), said))
+
+    await _gossip_flood(target, tally, APPROVAL_DISTRIBUTION, make, 0.01)
+
+
 async def chunks_of_nothing(target: Target, tally: Tally) -> None:
     """Chunks of candidates that nobody has heard of."""
 
@@ -208,6 +236,19 @@ async def povs_asked_for_again(target: Target, tally: Tally) -> None:
     """PoVs that nobody has."""
     request = PoVRequest(CandidateHash(H256(os.urandom(32))))
     await _ask_again_and_again(target, tally, "req_pov", encode(request))
+
+
+async def dispute_votes_of_nobody(target: Target, tally: Tally) -> None:
+    """Votes on a candidate that never was, in the name of validators: a lie costs at once."""
+    head = Hash(H256(os.urandom(32)))
+    receipt = invented(ParaId(U32(2000)), head, os.urandom(32)).to_plain()
+    signature = ValidatorSignature(H512(os.urandom(64)))
+    statements = (
+        (VoteValid(ExplicitVote()), ValidatorIndex(U32(0)), signature),
+        (VoteInvalid(ExplicitInvalidVote()), ValidatorIndex(U32(1)), signature),
+    )
+    said = TakeVotes(receipt, receipt.hash(), SessionIndex(U32(0)), statements)
+    await _ask_again_and_again(target, tally, DISPUTE_REQUEST.name, encode(said, DisputeRequest))
 
 
 async def _ask_again_and_again(target: Target, tally: Tally, protocol: str, payload: bytes) -> None:

@@ -47,10 +47,10 @@ ROLES: Sequence[ObservedRole] = tuple(ObservedRole)
 class Stranger(Outsider):
     """Connects to everybody, and every ``every_s`` seconds says, floods or asks for something else:
     lies about blocks, finality, rounds and records, transactions of who has nothing, statements,
-    votes, bitfields and chunks of nobody, collations that are never delivered, junk, too much, or
-    nothing. What it is asked for it answers late, with junk, or not at all. Each key has a few of
-    these tricks and a role; when nobody wants it any more, and time and again, it comes back with
-    another.
+    votes, bitfields, checks, dispute votes and chunks of nobody, collations that are never
+    delivered, junk, too much, or nothing. What it is asked for it answers late, with junk, or not
+    at all. Each key has a few of these tricks and a role; when nobody wants it any more, and time
+    and again, it comes back with another.
 
     ``who`` are its names, one identity at a time each. Whatever it does, the chain is to do as well
     as without it (``strangers_change_nothing``).

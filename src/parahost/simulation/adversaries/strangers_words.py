@@ -42,12 +42,14 @@ from parahost.node.collation.wire import (
 )
 from parahost.node.messages.network import MAX_VIEW_HEADS, PeerSet, ProtocolId, View
 from parahost.node.protocols import (
+    APPROVAL_DISTRIBUTION,
     AVAILABILITY_DISTRIBUTION,
     AVAILABLE_DATA_REQUEST,
     BITFIELD_DISTRIBUTION,
     CHUNK_REQUEST,
     COLLATION,
     COLLATION_REQUEST,
+    DISPUTE_REQUEST,
     NOTIFICATIONS,
     POV_REQUEST,
     STATEMENT_DISTRIBUTION,
@@ -55,7 +57,17 @@ from parahost.node.protocols import (
 )
 from parahost.node.utility.network_bridge import ProtocolMessage, ViewUpdate, WireMessage
 from parahost.node.utility.peer_set_manager import Discovery, Known, Lacking, ValidatorRecord
+from parahost.node.validity import approval_rules
+from parahost.node.validity.approval_rules import AssignmentOnWire, CheckOnWire
+from parahost.node.validity.disputes.wire import DisputeRequest, TakeHolder, TakeVotes
 from parahost.ports.network import RequestProtocol
+from parahost.primitives.approval import (
+    Approval,
+    Assignment,
+    AssignmentCert,
+    RelayVRFDelay,
+    RelayVRFModulo,
+)
 from parahost.primitives.availability import ErasureChunk, SignedAvailabilityBitfield
 from parahost.primitives.basic import (
     H256,
@@ -68,18 +80,27 @@ from parahost.primitives.basic import (
     ChunkIndex,
     CollatorId,
     CollatorSignature,
+    CoreIndex,
     GrandpaId,
     GrandpaSignature,
     Hash,
     ParaId,
     PeerId,
     PeerSignature,
+    SessionIndex,
     ValidatorId,
     ValidatorIndex,
     ValidatorSignature,
 )
 from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.consensus import Prevote
+from parahost.primitives.disputes import (
+    ExplicitInvalidVote,
+    ExplicitVote,
+    SignedDisputeStatement,
+    VoteInvalid,
+    VoteValid,
+)
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.scale import BitVec, Compact, encode
@@ -131,6 +152,7 @@ class Tongue:
             self.statements,
             self.heavy_statements,
             self.bitfields,
+            self.checks,
             self.chunks,
             self.records,
             self.views,
@@ -228,6 +250,19 @@ class Tongue:
             )
             yield self._gossip(BITFIELD_DISTRIBUTION, encode(BitfieldGossip(self._head(), (vote,))))
 
+    def checks(self) -> Iterator[StrangerMessage]:
+        """By who was not drawn, of candidates, cores and validators that there are, and are not."""
+        for number in (U32(0), U32(FAR)):
+            kind = RelayVRFDelay(CoreIndex(number)) if number else RelayVRFModulo(number)
+            for validator in (self._index(), ValidatorIndex(U32(FAR))):
+                cert = AssignmentCert(kind, self._hash(), self._signature())
+                said = (
+                    AssignmentOnWire(number, Assignment(validator, cert)),
+                    CheckOnWire(number, Approval(validator, ValidatorSignature(self._signature()))),
+                )
+                for payload in approval_rules.messages(self._head(), said):
+                    yield self._gossip(APPROVAL_DISTRIBUTION, payload)
+
     def chunks(self) -> Iterator[StrangerMessage]:
         for _ in range(FLOOD):
             chunk = ErasureChunk(self._random.bytes(100), ChunkIndex(U32(0)), (self._hash(),))
@@ -301,6 +336,27 @@ class Tongue:
             yield CHUNK_REQUEST, encode(ChunkRequest(candidate, ChunkIndex(U32(0))))
             yield AVAILABLE_DATA_REQUEST, encode(AvailableDataRequest(candidate))
             yield COLLATION_REQUEST, encode(CollationFetch(self._head(), self._para()))
+        for said in self.dispute_votes():
+            yield DISPUTE_REQUEST, encode(said, DisputeRequest)
+
+    def dispute_votes(self) -> Iterator[DisputeRequest]:
+        """On a candidate that never was, in validators' names, in sessions that there are and are
+        not; also of one side alone, twice the same, and on another than they name."""
+        receipt = invented(self._para(), self._head(), self._random.bytes(32)).to_plain()
+        candidate = receipt.hash()
+        vouching = self._vote(VoteValid(ExplicitVote()))
+        denying = self._vote(VoteInvalid(ExplicitInvalidVote()))
+        sessions = [SessionIndex(U32(number)) for number in (0, FAR)]
+        for statements in ((vouching, denying), (denying,), (vouching, denying, denying)):
+            for session in sessions:
+                yield TakeVotes(receipt, candidate, session, statements)
+        named = CandidateHash(self._hash())
+        yield TakeVotes(receipt, named, sessions[0], (vouching, denying))
+        signature = ValidatorSignature(self._signature())
+        yield TakeHolder(sessions[0], candidate, self._index(), signature)
+
+    def _vote(self, statement: VoteValid | VoteInvalid) -> SignedDisputeStatement:
+        return statement, self._index(), ValidatorSignature(self._signature())
 
     def _gossip(self, protocol: ProtocolId, payload: bytes) -> StrangerMessage:
         return _VALIDATION, gossip(protocol, payload)
