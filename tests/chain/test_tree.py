@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
@@ -93,6 +98,18 @@ class TreeMachine(RuleBasedStateMachine):
         self.root = block
         self.leave([one for one in self.left if one in self.alive()])
 
+    @rule(block=blocks, data=st.data())
+    def ancestor_of_a_number(self, block: Plain, data: st.DataObject) -> None:
+        node = self.tree.get(block.hash)
+        if node is None:
+            return
+        number = data.draw(st.integers(0, len(block.way)))
+        found = self.tree.ancestor_at(node, number)
+        kept = range(self.root.way.index(self.root), len(block.way))
+        assert (None if found is None else found.hash) == (
+            block.way[number].hash if number in kept else None
+        )
+
     @rule(one=blocks, other=blocks)
     def ancestry(self, one: Plain, other: Plain) -> None:
         a, b = self.tree.get(one.hash), self.tree.get(other.hash)
@@ -145,3 +162,42 @@ def test_what_stays_at_a_pruning_keeps_its_order() -> None:
     last = machine.insert(parent=first, primary=False)
     machine.finalize(block=last)
     machine.same_blocks_and_same_best()
+
+
+@contextmanager
+def steps_counted() -> Iterator[list[int]]:
+    """Each look at a block's jump is a step of a way down."""
+    looked: list[int] = []
+    slot: Any = BlockNode.__dict__["jump"]
+
+    class Watched:
+        def __get__(self, node: BlockNode, owner: type[BlockNode]) -> Any:
+            looked.append(node.number)
+            return slot.__get__(node, owner)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BlockNode, "jump", Watched())
+        yield looked
+
+
+def test_the_way_down_a_long_chain_is_short_after_pruning_too() -> None:
+    """A day without finality is 14,400 blocks, and ancestry is asked for many times in each."""
+    machine = TreeMachine()
+    machine.start()
+    chain = [machine.root.hash]
+    for order in range(1, 3001):
+        number = BlockNumber(U32(order))
+        header = Header(chain[-1], number, ZERO_HASH, ZERO_HASH)
+        machine.tree.insert(VerifiedHeader(header, claim(order, True), machine.view), order)
+        chain.append(header.hash())
+    tree = machine.tree
+    for root in (0, 1000, 1001):
+        node = tree.get(chain[root])
+        assert node is not None
+        if root:
+            tree.prune(node)
+        for wanted in (root, root + 1, 1234, 2047, 2998):
+            with steps_counted() as steps:
+                found = tree.ancestor_at(tree.best, wanted)
+            assert found is tree.get(chain[wanted])
+            assert len(steps) <= 3 * math.log2(3000)

@@ -30,6 +30,9 @@ class BlockNode:
     viable: bool = True
     """Whether it may be built on: neither it nor an ancestor is to be left."""
     children: list[BlockNode] = field(default_factory=list)
+    jump: BlockNode | None = None
+    """An ancestor further down, ``None`` at the root. By jumps and parents the way down to any
+    ancestor takes a few steps for each binary digit of its length."""
     header: Header = field(init=False)
     hash: Hash = field(init=False)
     number: BlockNumber = field(init=False)
@@ -37,6 +40,16 @@ class BlockNode:
     def __post_init__(self) -> None:
         self.header = self.verified.header
         self.hash, self.number = self.header.hash(), self.header.number
+        self.place()
+
+    def place(self) -> None:
+        """Find the jump of a node whose parent has its own: over the parent's two next jumps where
+        these are of one length, else to the parent."""
+        self.jump = self.parent
+        if self.parent is None or (near := self.parent.jump) is None or (far := near.jump) is None:
+            return
+        if self.parent.number - near.number == near.number - far.number:
+            self.jump = far
 
     @property
     def merit(self) -> tuple[int, int, int]:
@@ -69,6 +82,7 @@ class BlockTree:
         self._root = root
         self._best = root
         self._nodes = {root.hash: root}
+        self._leaves = {root.hash: root}
 
     @property
     def root(self) -> BlockNode:
@@ -94,18 +108,20 @@ class BlockTree:
 
     def leaves(self) -> list[BlockNode]:
         """The blocks without children, best first; those on forks that are left come last."""
-        found = [node for node in self._nodes.values() if not node.children]
-        return sorted(found, key=lambda node: (node.viable, node.merit), reverse=True)
+        return sorted(
+            self._leaves.values(), key=lambda node: (node.viable, node.merit), reverse=True
+        )
 
     def heads(self) -> list[BlockNode]:
         """The blocks that may be built on, and on which nothing is built that may be; best
         first."""
-        found = [
-            node
-            for node in self._nodes.values()
-            if node.viable and not any(child.viable for child in node.children)
-        ]
-        return sorted(found, key=lambda node: node.merit, reverse=True)
+        found = {leaf.hash: leaf for leaf in self._leaves.values() if leaf.viable}
+        for leaf in self._leaves.values():
+            if not leaf.viable:
+                head = next(node for node in leaf.ancestry() if node.viable)
+                if not any(child.viable for child in head.children):
+                    found[head.hash] = head
+        return sorted(found.values(), key=lambda node: node.merit, reverse=True)
 
     def insert(self, verified: VerifiedHeader, order: int) -> BlockNode:
         """Add a block whose parent is in the tree and which is not."""
@@ -115,6 +131,8 @@ class BlockTree:
         node = BlockNode(verified, weight, order, parent, parent.viable)
         parent.children.append(node)
         self._nodes[verified.hash] = node
+        self._leaves.pop(parent.hash, None)
+        self._leaves[node.hash] = node
         if node.viable and node.merit > self._best.merit:
             self._best = node
         return node
@@ -136,10 +154,11 @@ class BlockTree:
 
     def ancestor_at(self, node: BlockNode, number: int) -> BlockNode | None:
         """The block of that number on the way from ``node`` (inclusive) to the root."""
-        for one in node.ancestry():
-            if one.number <= number:
-                return one if one.number == number else None
-        return None
+        one: BlockNode | None = node
+        while one is not None and one.number > number:
+            far = one.jump
+            one = far if far is not None and far.number >= number else one.parent
+        return one if one is not None and one.number == number else None
 
     def route(self, start: BlockNode, end: BlockNode) -> Route:
         """How to get from one block of the tree to another."""
@@ -172,8 +191,11 @@ class BlockTree:
         """Make a block of the tree its root. What stays keeps the order in which it came."""
         staying = _subtree(new_root)
         self._nodes = {hash: node for hash, node in self._nodes.items() if hash in staying}
+        self._leaves = {hash: node for hash, node in self._leaves.items() if hash in staying}
         self._root = new_root
         new_root.parent = None
+        for node in staying.values():  # parents come before their children
+            node.place()
         self._best = self._find_best()
 
     def _find_best(self) -> BlockNode:

@@ -52,8 +52,12 @@ def _recover_authorities(
     if state.finalized != final:
         state = state.finalize(final, lambda block, of: descends(chain, block, of))
         store.save_authorities(state)
+    read: set[Hash] = set()
     for leaf in chain.leaves():
         for block, header in _blocks_after(chain, final, leaf):
+            if block.hash in read:
+                break  # and so are those below
+            read.add(block.hash)
             state = state.with_announced(block, header)
     return state
 
