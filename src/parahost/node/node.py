@@ -39,6 +39,7 @@ from parahost.node.counted_network import CountedNetwork
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, Overseer
+from parahost.node.overseer.leaves import is_outgrown
 from parahost.node.overseer.overseer import Pick
 from parahost.node.own_part import OwnPart
 from parahost.node.role import Role
@@ -282,7 +283,7 @@ class Node:
             header = self.chain.header(leaf)
             assert header is not None, "a head is in the tree"
             found.append(self._leaf(leaf, header))
-        return found[::-1]
+        return [each for each in found[::-1] if not is_outgrown(each, self.chain.best.number)]
 
     def _leaf(self, block: Hash, header: Header) -> ActiveLeaf:
         leaf: ActiveLeaf = self.ask(ActiveLeaf, self.chain.state(block), (block, header))
@@ -305,9 +306,12 @@ class Node:
                     self.overseer.block_imported(leaf)
                 else:
                     self._work_on_best()
+                if event.new_best:
+                    self.overseer.best_moved(event.header.number)
             case BestBlockEvent():
                 record_best(self.ports.journal, event)
                 self._work_on_best()
+                self.overseer.best_moved(event.header.number)
             case BlockFinalizationEvent():
                 record_finality(self.ports.journal, event)
                 self.overseer.block_finalized(event)

@@ -23,7 +23,7 @@ from parahost.node.overseer import (
     SubsystemFailed,
     UndeclaredMessage,
 )
-from parahost.node.overseer.leaves import ActiveLeaves
+from parahost.node.overseer.leaves import OUTGROWN_AFTER, ActiveLeaves
 from parahost.primitives import events
 from parahost.primitives.basic import U32, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Header
@@ -188,6 +188,43 @@ async def test_a_reverted_fork_is_left_and_work_begins_where_the_chain_goes_on()
         overseer.fork_reverted([on_fork.hash()], None)
         await trio.testing.wait_all_tasks_blocked()
         assert speaker.signals == [stop, start]
+
+
+@pytest.mark.guide("A67", "A68")
+def test_forks_far_behind_the_best_block_are_left_though_nothing_becomes_final() -> None:
+    """Each second block has a rival: as many forks as there are in a network of few validators."""
+    leaves = ActiveLeaves()
+    head, most = GENESIS, 0
+    leaves.start(leaf(head))
+    for number in range(1, 2001):
+        blocks = [header(number, head.hash(), salt) for salt in range(1 + number % 2)]
+        for block in blocks:
+            leaves.imported(leaf(block))
+        head = blocks[0]
+        for stop in leaves.outgrown(head.number):
+            assert isinstance(stop, StopWork) and stop.relay_parent not in leaves.all
+        most = max(most, len(leaves.all))
+        assert head.hash() in leaves.all
+    assert most == 1 + OUTGROWN_AFTER // 2
+    nearest = next(it for it in leaves.all.values() if it.hash != head.hash())
+    late = header(nearest.number + 1, nearest.hash)
+    ended, begun = leaves.imported(leaf(late))
+    assert ended == StopWork(nearest.hash) and isinstance(begun, StartWork)
+
+
+async def test_the_best_block_ends_work_on_forks_far_behind_it() -> None:
+    speaker = Speaker()
+    overseer = make_overseer([speaker, Listener()])
+    far = header(OUTGROWN_AFTER, FIRST.hash())
+    async with running(overseer, [leaf(GENESIS)]):
+        overseer.block_imported(leaf(far))
+        overseer.best_moved(BlockNumber(U32(OUTGROWN_AFTER - 1)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert tuple(overseer.leaves.all) == (GENESIS.hash(), far.hash())
+        overseer.best_moved(far.number)
+        await trio.testing.wait_all_tasks_blocked()
+        assert tuple(overseer.leaves.all) == (far.hash(),)
+        assert speaker.signals[-1] == StopWork(GENESIS.hash())
 
 
 async def test_jobs_of_a_scope_end_with_it_and_with_nothing_else() -> None:

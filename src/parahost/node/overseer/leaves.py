@@ -9,6 +9,11 @@ from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.signals import BlockFinalized, StartWork, StopWork
 from parahost.primitives.basic import BlockNumber, Hash
 
+OUTGROWN_AFTER = 16
+"""So many blocks below the best one a head is no leaf any more. Finality ends most forks sooner;
+while it stands still all would stay, one in four or five blocks, and each cost its part of every
+later block."""
+
 
 class ActiveLeaves:
     """A state machine from chain events to heartbeats."""
@@ -39,6 +44,11 @@ class ActiveLeaves:
             BlockFinalized(block, number),
         ]
 
+    def outgrown(self, best: BlockNumber) -> list[StopWork]:
+        """The best block has that number: what is far below it nobody builds on any more, though
+        finality has not come to leave it. Who builds on it all the same makes a leaf again."""
+        return self._drop(*(it.hash for it in self._leaves.values() if is_outgrown(it, best)))
+
     def reverted(
         self, leaves: Sequence[Hash], instead: ActiveLeaf | None
     ) -> list[StopWork | StartWork]:
@@ -48,3 +58,8 @@ class ActiveLeaves:
     def _drop(self, *blocks: Hash) -> list[StopWork]:
         """Those that are leaves are so no more."""
         return [StopWork(it) for it in blocks if self._leaves.pop(it, None) is not None]
+
+
+def is_outgrown(leaf: ActiveLeaf, best: BlockNumber) -> bool:
+    """Whether a head is too far below the best block to be worked on."""
+    return leaf.number + OUTGROWN_AFTER <= best

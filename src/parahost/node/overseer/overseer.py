@@ -21,7 +21,7 @@ from parahost.node.overseer.graph import MessageGraph
 from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.node.overseer.scope import Scope
 from parahost.ports import Clock, Executor, Journal, Random
-from parahost.primitives.basic import Hash
+from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent
 
 if TYPE_CHECKING:
@@ -139,6 +139,10 @@ class Overseer:
     def block_finalized(self, event: BlockFinalizationEvent) -> None:
         """Tell of a block that is final."""
         self._happened(partial(self.leaves.finalized, event.hash, event.header.number))
+
+    def best_moved(self, number: BlockNumber) -> None:
+        """Tell how far the best block is: forks far behind it are worked on no more."""
+        self._happened(partial(self.leaves.outgrown, number))
 
     def fork_reverted(self, leaves: Sequence[Hash], instead: ActiveLeaf | None) -> None:
         """Tell of leaves on which nobody builds any more, though they are neither built over nor
