@@ -211,6 +211,26 @@ async def test_what_is_disputed_is_checked_where_it_is_known_and_the_vote_goes_t
     assert (own, "invalid") in stored(database, record)
 
 
+async def test_what_is_disputed_before_a_block_backs_it_waits_for_its_inclusion() -> None:
+    """Its backing counts at once; but three of twelve stop nobody from including it, and nobody
+    looks for data that may not be there."""
+    chain, database = relay_chain(), MemoryDatabase()
+    made, _ = chain.candidate(1)
+    backed = chain.world.back(made.candidate, positions=(0, 1))
+    backing, including = chain.add(backed=[backed]), chain.add(vote=True)
+    (record,) = chain.world.api.included_candidates(chain.world.state)
+    own, accuser = outsiders(record)[:2]
+    async with living(chain, database, own=own, initial=[chain.genesis]) as life:
+        assert await life.is_brought(contested(record, accuser)) == (VotesVerdict.NEW,)
+        await life.hears(backing)
+        said = {(backer, "backing") for backer in record.backers}
+        assert stored(database, record) == said | {(accuser, "invalid")}
+        barred = await life.overseer.ask(BarredCandidates((record.key()[1],)))
+        assert not life.others.checked and barred == frozenset()
+        await life.hears(including)
+        assert [check.receipt for check in life.others.checked] == [record.receipt]
+
+
 async def test_a_lack_of_data_is_no_vote_and_is_tried_again_later(
     autojump_clock: MockClock,
 ) -> None:

@@ -284,6 +284,21 @@ def test_what_is_due_waits_for_room() -> None:
     assert node.checked()[-1] == key_of(ONE)
 
 
+def test_that_a_block_backs_it_makes_it_no_more_than_it_was() -> None:
+    """Whichever comes first: its data may never be available. Who has backed it is learnt."""
+    for first in ("backed", "disputed"):
+        node = Node(finds={key_of(ONE): True}, sessions=[judged(validators=10)])
+        if first == "backed":
+            node.back(ONE, backs(ONE, 0))
+        node.take(contested(ONE))
+        if first == "disputed":
+            node.back(ONE, backs(ONE, 0), backs(ONE, 1))
+            assert node.said(ONE) == {(0, "backing"), (1, "backing"), (2, "invalid")}
+        assert not node.checked() and not node.machine.bars(ONE.hash())
+        node.include(ONE)
+        assert node.checked() == [key_of(ONE)] and node.machine.bars(ONE.hash())
+
+
 def test_what_is_neither_confirmed_nor_included_is_not_checked() -> None:
     node = Node(finds={key_of(ONE): True})
     node.take(contested(ONE))
@@ -377,6 +392,19 @@ def test_a_validator_has_so_many_unconfirmed_disputes_and_no_more() -> None:
     assert node.take(contested(spam[-1], against=3)) is VotesVerdict.NEW, "another has room"
 
 
+def test_a_start_frees_nobodys_room() -> None:
+    node = Node()
+    spam = [receipt(each) for each in range(100, 100 + MAX_UNCONFIRMED)]
+    for each in spam:
+        node.take(contested(each))
+    again = Node(node.disk)
+    assert again.take(contested(ONE)) is VotesVerdict.TOO_MANY
+    again.take(SessionsOver(LATER))
+    again.take(judged(session=LATER))
+    later = brought(ONE, *_in(LATER), session=LATER)
+    assert again.take(later) is VotesVerdict.NEW, "a session has room of its own"
+
+
 def test_what_is_confirmed_or_included_costs_nobody_its_room() -> None:
     node = Node()
     spam = [receipt(each) for each in range(100, 100 + MAX_UNCONFIRMED)]
@@ -465,7 +493,39 @@ def _in(session: SessionIndex) -> list[SignedDisputeStatement]:
     return [signed(ONE, 0, backs(ONE, 0)[0], session), against]
 
 
+def test_of_a_candidate_of_two_sessions_each_is_a_dispute_of_its_own() -> None:
+    """The same keys vote in both, and a vote in one says nothing in the other."""
+    node = Node(sessions=[judged(own=None), judged(own=None, session=LATER)])
+    against = [denies(ONE, each) for each in range(2, 7)]
+    node.take(brought(ONE, backs(ONE, 0), *against))
+    replayed = [signed(ONE, 0, backs(ONE, 0)[0], LATER), *against]
+    assert node.take(brought(ONE, *replayed, session=LATER)) is VotesVerdict.BAD_SIGNATURE
+    assert node.take(brought(ONE, *_in(LATER), session=LATER)) is VotesVerdict.NEW
+    outcomes = {key[0]: each.outcome for key, each in node.machine.disputes.items()}
+    assert outcomes == {SESSION: DisputeOutcome.INVALID, LATER: None}
+    node.take(SessionsOver(LATER))
+    assert not node.machine.bars(ONE.hash()), "two of seven, about what no fork has included there"
+
+
 # Restarts
+
+
+def test_a_dispute_of_an_earlier_life_is_checked_and_voted_on() -> None:
+    """What is included is asked for again, what is neither that nor confirmed is not; when it is
+    included meanwhile, it is."""
+    node = Node()
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE))
+    node.take(contested(TWO))
+    assert node.checked() == [key_of(ONE)] and not node.own_votes(ONE), "killed while it checks"
+    again = Node(node.disk, finds={key_of(ONE): True, key_of(TWO): True})
+    assert again.checked() == [key_of(ONE)] and again.own_votes(ONE)
+    assert not again.own_votes(TWO)
+    again.include(TWO, backs(TWO, 0))
+    assert again.own_votes(TWO)
+    last = Node(node.disk, finds={})
+    assert not last.checked(), "all has been said"
+    assert {each.receipt.hash() for each in last.distributed()} == {ONE.hash(), TWO.hash()}
 
 
 def run(node: Node) -> None:

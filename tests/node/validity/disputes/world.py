@@ -14,11 +14,11 @@ from parahost.node.validity.disputes.effects import (
     DisputeEffect,
     DisputeInput,
     Distribute,
-    InclusionSeen,
     OwnDisputeVote,
     Save,
     SessionJudged,
     SignDisputeVote,
+    TestimonyGiven,
     VotesBrought,
     VotesVerdict,
 )
@@ -207,11 +207,22 @@ class Node:
 
     def include(self, made: CandidateReceipt, *statements: SignedDisputeStatement) -> None:
         """A block of some fork has included the candidate, with that backing."""
+        self._testify(made, statements, inclusion())
+
+    def back(self, made: CandidateReceipt, *statements: SignedDisputeStatement) -> None:
+        """A block of some fork has backed the candidate, and none has included it."""
+        self._testify(made, statements, None)
+
+    def _testify(
+        self,
+        made: CandidateReceipt,
+        statements: tuple[SignedDisputeStatement, ...],
+        included: IncludedAt | None,
+    ) -> None:
         key = key_of(made)
-        known = self.disk.testimony.get(key, Testimony(made))
-        known = known.with_statements(statements).with_inclusion(inclusion())
-        self.disk.testimony[key] = known
-        self.take(InclusionSeen(key))
+        known = self.disk.testimony.get(key, Testimony(made)).with_statements(statements)
+        self.disk.testimony[key] = known if included is None else known.with_inclusion(included)
+        self.take(TestimonyGiven(key))
 
     def _do(self, effects: Iterable[DisputeEffect]) -> VotesVerdict | None:
         verdict = None

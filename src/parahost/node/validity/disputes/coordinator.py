@@ -43,6 +43,7 @@ from parahost.node.utility.new_blocks import new_blocks
 from parahost.node.validity.disputes.block_votes import BlockVotes, read_block
 from parahost.node.validity.disputes.effects import (
     AnswerVotes,
+    AvailableElsewhere,
     CheckDisputed,
     Checked,
     CheckFailed,
@@ -50,7 +51,6 @@ from parahost.node.validity.disputes.effects import (
     DisputeInput,
     Distribute,
     Forget,
-    InclusionSeen,
     OwnDisputeVote,
     Save,
     SessionJudged,
@@ -61,6 +61,7 @@ from parahost.node.validity.disputes.effects import (
     TellStep,
     TellVoiceless,
     TellVote,
+    TestimonyGiven,
     VotesInBlock,
     VotesVerdict,
 )
@@ -186,7 +187,7 @@ class DisputeCoordinator(Subsystem):
             if scope is not None:
                 self.ctx.spawn(scope, partial(self._say_held, key), "say what we hold")
         for record in leaf.read(api.remote_candidates):
-            self._take(InclusionSeen(record.key()))
+            self._take(AvailableElsewhere(record.key()))
 
     # Handlers
 
@@ -277,8 +278,7 @@ class DisputeCoordinator(Subsystem):
     def _hear(self, said: BlockVotes) -> None:
         self._store.note(said.testimony, said.votes)
         known = self._machine.disputes
-        included = (key for key in said.testimony if key in known)
-        inputs: list[DisputeInput] = [InclusionSeen(key) for key in included]
+        inputs: list[DisputeInput] = [TestimonyGiven(key) for key in said.testimony if key in known]
         inputs += [VotesInBlock(key, statements) for key, statements in said.votes]
         inputs += said.brought
         self._take_all(inputs)

@@ -78,8 +78,17 @@ class VotesInBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class InclusionSeen:
-    """A block of some fork has included the candidate."""
+class TestimonyGiven:
+    """A block of some fork says more of the candidate than was known: it has backed or included
+    it."""
+
+    key: CandidateKey
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableElsewhere:
+    """The candidate of another fork is available to those who dispute it here: that is as good as
+    included."""
 
     key: CandidateKey
 
@@ -114,7 +123,8 @@ DisputeInput = (
     | SessionsOver
     | VotesBrought
     | VotesInBlock
-    | InclusionSeen
+    | TestimonyGiven
+    | AvailableElsewhere
     | CheckFailed
     | Checked
     | OwnDisputeVote

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from parahost.node.validity.disputes.effects import (
     AnswerVotes,
+    AvailableElsewhere,
     CheckDisputed,
     Checked,
     CheckFailed,
@@ -21,7 +22,6 @@ from parahost.node.validity.disputes.effects import (
     DisputeStep,
     Distribute,
     Forget,
-    InclusionSeen,
     OwnDisputeVote,
     Save,
     SessionJudged,
@@ -32,6 +32,7 @@ from parahost.node.validity.disputes.effects import (
     TellStep,
     TellVoiceless,
     TellVote,
+    TestimonyGiven,
     VotesBrought,
     VotesInBlock,
     VotesVerdict,
@@ -132,9 +133,9 @@ class DisputeMachine:
                 self._out.append(AnswerVotes(self._on_brought(receipt, brought, now)))
             case VotesInBlock(key, statements):
                 self._on_block(key, statements, now)
-            case InclusionSeen(key):
+            case TestimonyGiven(key) | AvailableElsewhere(key):
                 if (dispute := self._disputes.get(key)) is not None:
-                    dispute.is_included = True
+                    dispute.is_included |= isinstance(event, AvailableElsewhere)
                     self._on_known_better(dispute)
             case CheckFailed(session, receipt):
                 self._on_failed_check((session, receipt.hash()), receipt, now)
@@ -237,7 +238,7 @@ class DisputeMachine:
             self._take(self._opened(key, None, now), statements)
 
     def _on_known_better(self, dispute: Dispute) -> None:
-        """Its session is known now, or a block has included it."""
+        """Its session is known now, or a block has said something of it."""
         self._take(dispute, ())
 
     def _opened(self, key: CandidateKey, receipt: CandidateReceipt | None, now: float) -> Dispute:
