@@ -50,15 +50,18 @@ class DisputeCosts:
         key: CandidateKey,
         votes: Votes,
         outcome: DisputeOutcome,
-        punished: frozenset[ValidatorIndex],
+        punished: Votes,
     ) -> int:
-        """Slash those in the wrong who have not been punished for it; gives what they lose."""
-        wrong = votes.wrong(outcome) - punished
+        """Slash those in the wrong, but for what was known when others were ``punished``; gives
+        what they lose. Backing is a deed of its own: who is found to have backed an invalid
+        candidate pays for it, though it has paid for a vote."""
+        wrong = votes.wrong(outcome) - punished.wrong(outcome)
         if outcome is DisputeOutcome.VALID:
             return self.punish(store, Misconduct.VOTED_AGAINST_VALID, key, wrong)
-        return self.punish(
-            store, Misconduct.BACKED_INVALID, key, wrong & votes.backers
-        ) + self.punish(store, Misconduct.VOTED_FOR_INVALID, key, wrong - votes.backers)
+        backed = votes.backers - punished.backers
+        return self.punish(store, Misconduct.BACKED_INVALID, key, backed) + self.punish(
+            store, Misconduct.VOTED_FOR_INVALID, key, wrong - backed
+        )
 
     def settle(
         self,

@@ -352,9 +352,9 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             outcome = votes.outcome(len(state.backers))
             if outcome is not None:
                 state = self._conclude(store, key, state, outcome)
-                lost += self.costs.slash(store, key, votes, outcome, frozenset())
+                lost += self.costs.slash(store, key, votes, outcome, punished=Votes())
         else:
-            lost += self.costs.slash(store, key, votes, outcome, before.wrong(outcome))
+            lost += self.costs.slash(store, key, votes, outcome, punished=before)
         state = replace(votes.written(state), lost=U128(state.lost + lost))
         self.disputes.put(store, key, state)
 

@@ -1,0 +1,194 @@
+"""Disputes whose votes come in parts, in another order, about two sessions or beyond one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from parahost.primitives.basic import U32, ValidatorIndex
+from parahost.primitives.disputes import (
+    DisputeOutcome,
+    DisputeStatementSet,
+    SignedDisputeStatement,
+)
+from parahost.primitives.validity_configuration import PARTS_PER_BILLION, Perbill
+from parahost.runtime.origin import NoOrigin
+from parahost.runtime.parachains import disputes as disputes_module
+from parahost.runtime.parachains.dispute_errors import BadVote, BadVoteSignature
+from parahost.runtime.parachains.inclusion_inherent import InclusionCall
+from parahost.runtime.parachains.sanitize import sanitize
+from parahost.runtime.session import SESSIONS_KEPT
+
+from .test_disputes import (
+    CONFIG,
+    LATE,
+    TIME,
+    VALIDATORS,
+    backed_elsewhere,
+    candidate,
+    elsewhere,
+    included_world,
+    one_loses,
+    other_candidate,
+    outsiders,
+    reverts,
+    stakes,
+    state,
+    votes,
+)
+from .world import STAKE, World
+
+
+def four_groups() -> World:
+    """Of three each, so that all others are a supermajority."""
+    return World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=20
+    )
+
+
+# In parts
+
+
+def test_of_a_set_that_is_bad_in_part_the_good_part_stays_if_it_disputes_anything() -> None:
+    """Of statements that say the same the first one stays. What is left has to contradict the
+    backing."""
+    world = included_world()
+    record = candidate(world)
+    key, (one, two, three) = record.key(), outsiders(record)[:3]
+    (denial,), (vouching,) = (
+        votes(key, against=[one]).statements,
+        votes(key, valid=[two]).statements,
+    )
+    stranger = (denial[0], ValidatorIndex(U32(three)), denial[2])
+    again = (*vouching[:2], denial[2])
+    cases: list[tuple[list[SignedDisputeStatement], list[SignedDisputeStatement]]] = [
+        ([denial, vouching, denial, again], [denial, vouching]),
+        ([stranger, denial, vouching], [denial, vouching]),
+        ([stranger, vouching], []),
+        ([again, denial, vouching], [denial, vouching]),
+    ]
+    for given_, kept in cases:
+        brought = DisputeStatementSet(key[1], key[0], tuple(given_))
+        data = replace(world.data(), disputes=(brought,))
+        taken = sanitize(world.host, world.state, data).inherent.disputes
+        assert [each.statements for each in taken] == ([tuple(kept)] if kept else [])
+
+
+def test_two_sets_on_one_candidate_are_taken_as_far_as_each_says_something_new() -> None:
+    world = included_world()
+    record = candidate(world)
+    key, (one, two) = record.key(), outsiders(record)[:2]
+    first, second = votes(key, against=[one]), votes(key, valid=[two])
+    data = replace(world.data(), disputes=(first, first, second, first))
+    kept = sanitize(world.host, world.state, data).inherent
+    assert kept.disputes == (first, second)
+    with pytest.raises(BadVote):
+        world.add_block(data)
+    world.add_block(kept)
+    assert state(world, record).validators_against.ones() == [one]
+
+
+# In another order
+
+
+@pytest.mark.guide("A57", "A58")
+def test_a_backer_pays_for_its_backing_whichever_of_its_statements_comes_first() -> None:
+    """An author who brings a backer's vote before its backing spares it nothing, where the one
+    costs less than the other."""
+    cheap = replace(CONFIG.penalties, voted_for_invalid=Perbill(U32(PARTS_PER_BILLION // 100)))
+    lost = []
+    for in_order in (True, False):
+        world = included_world(replace(CONFIG, penalties=cheap))
+        backing, vote = backed_elsewhere(0), votes(elsewhere(), valid=[0]).statements
+        against = votes(elsewhere(), against=range(3, 12))
+        first, second = (backing, vote) if in_order else (vote, backing)
+        world.add_block(disputes=[replace(against, statements=(*against.statements, *first))])
+        if in_order:
+            with pytest.raises(BadVote):
+                world.add_block(disputes=[replace(against, statements=tuple(second))])
+        else:
+            world.add_block(disputes=[replace(against, statements=tuple(second))])
+        lost.append(stakes(world)[0])
+        assert stakes(world)[1:] == [STAKE] * (VALIDATORS - 1)
+    assert lost == [0, 0]
+
+
+@pytest.mark.guide("A57")
+@pytest.mark.parametrize("later_first", [True, False])
+def test_a_fork_goes_back_to_before_the_first_invalid_candidate(later_first: bool) -> None:
+    """In whichever order they are found."""
+    world = four_groups()
+    world.include(1)
+    world.include(2)
+    earlier, later = candidate(world, 0), candidate(world, 1)
+    assert earlier.included_in < later.included_in
+    order = (later, earlier) if later_first else (earlier, later)
+    frozen = []
+    for record in order:
+        world.add_block(disputes=[votes(record.key(), against=outsiders(record))])
+        frozen.append(world.api.frozen(world.state))
+    assert frozen == [order[0].included_in - 1, earlier.included_in - 1]
+
+
+# Over sessions
+
+
+@pytest.mark.guide("A56", "A58")
+def test_of_one_candidate_in_two_sessions_each_is_judged_for_itself() -> None:
+    """The same validators, with the same keys; neither outcome says anything of the other."""
+    world = included_world()
+    world.add_block(new_session=VALIDATORS)
+    here, there = elsewhere(0), elsewhere(1)
+    replayed = replace(votes(here, valid=range(3, 12)), session=there[0])
+    with pytest.raises(BadVoteSignature):
+        world.add_block(disputes=[replayed])
+    world.add_block(
+        disputes=[
+            votes(here, against=range(3, 12), valid=[0]),
+            votes(there, valid=range(3, 12), against=[1]),
+        ]
+    )
+    outcomes = {key: state.outcome for key, state in world.api.disputes(world.state)}
+    assert outcomes == {here: DisputeOutcome.INVALID, there: DisputeOutcome.VALID}
+    expected = one_loses(0, each=STAKE)
+    expected[1] -= STAKE // 100
+    assert stakes(world) == expected
+
+
+@pytest.mark.guide("A55", "A57")
+def test_a_dispute_of_before_a_session_change_is_concluded_and_reverted_after_it() -> None:
+    """To the block before its inclusion, in the session before."""
+    world = four_groups()
+    world.include(1)
+    record = candidate(world)
+    first, *others = outsiders(record)
+    world.add_block(disputes=[votes(record.key(), against=[first])], new_session=VALIDATORS)
+    assert candidate(world).key() == record.key(), "it is needed still"
+    store = world.child()
+    data = replace(world.data(), disputes=(votes(record.key(), against=others),))
+    world.host.inclusion_inherent.dispatch(store, NoOrigin(), InclusionCall(data))
+    (revert,) = reverts(world.system.digest(store))
+    assert (revert.to, revert.to_hash) == (record.included_in - 1, record.parent_hash)
+    world.add_block(data)
+    assert stakes(world) == one_loses(*record.backers, each=STAKE)
+
+
+def test_disputes_are_forgotten_with_their_session_however_far_they_have_come() -> None:
+    """Open to late votes, or settled in part: no time and no settlement of theirs is left over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disputes_module, "MAX_SETTLED", 1)
+        world = World(validators=VALIDATORS, parachains=[1], validity=CONFIG, acceptance_period=2)
+        for number in range(1, 4):
+            key = other_candidate(number)
+            world.add_block(disputes=[votes(key, against=range(3, 12), valid=[0])])
+            world.add_blocks_until(world.number + (LATE + 1) * (number == 1))
+        assert world.host.disputes.settling.get(world.state)
+        for _ in range(SESSIONS_KEPT + 1):
+            assert world.api.disputes(world.state)
+            world.add_block(new_session=VALIDATORS)
+        assert world.api.disputes(world.state) == ()
+        world.add_blocks_until(world.number + TIME + LATE + 2)
+        disputes = world.host.disputes
+        assert disputes.settling.get(world.state) == ()
+        assert not list(disputes.due.keys(world.state))
