@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
 
-from parahost.node.messages.base import Unanswered
+from parahost.node.messages.base import Message, Unanswered
+from parahost.node.messages.utility import BlockHeader, RuntimeApiRequest
 from parahost.node.messages.validity import ApprovedAncestor, ChecksForChain, CheckVerdict
+from parahost.node.validity.approval_voting import ApprovalVoting
+from parahost.node.validity.checked_block import CheckedBlock, unaccepted_up_to
 from parahost.ports import KeyType, promises
 from parahost.primitives.approval import approval_payload
-from parahost.primitives.basic import U32, BlockNumber, Hash, SessionIndex
+from parahost.primitives.basic import (
+    FIRST_BLOCK,
+    U32,
+    ZERO_HASH,
+    BlockNumber,
+    Hash,
+    SessionIndex,
+    block_at,
+)
 from parahost.primitives.header import Header
 from parahost.runtime import api
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
-from tests.node.harness import running
+from parahost.storage.memory import MemoryDatabase
+from tests.node.availability.world import key_store
+from tests.node.backing.world import on_stage
+from tests.node.harness import running, scripted_leaf
 from tests.node.validity.nodes import (
     NO_SHOW_S,
+    PARAMETERS,
     SLOT_S,
     CheckingNetwork,
     CheckingNode,
     include,
     relay_chain,
 )
+from tests.node.validity.world import GENESIS
 from tests.runtime.parachains.world import validator_ids
 
 ALL = range(6)
@@ -208,6 +227,33 @@ async def test_what_is_final_and_not_accepted_is_brought_after_a_restart(
                 brought |= {approval.validator_index for approval in checks.approvals}
     record = chain.world.api.included_candidates(chain.world.state)[0]
     assert brought == set(ALL) - set(record.backers)
+
+
+async def test_after_a_start_all_that_is_not_final_is_met_however_much_it_is() -> None:
+    """Days without finality: a block that nobody has met would hold up each vote above it."""
+    parent, headers = GENESIS, list[Header]()
+    for number in range(1, 4201):
+        headers.append(Header(parent, block_at(number), ZERO_HASH, ZERO_HASH))
+        parent = headers[-1].hash()
+    known = {each.hash(): each for each in headers}
+
+    def empty(asked: RuntimeApiRequest[CheckedBlock]) -> CheckedBlock:
+        block, header = asked.args
+        return CheckedBlock(block, header.number, header.parent_hash, (), 0, (), 6)
+
+    voting = ApprovalVoting(key_store(0), MemoryDatabase(), PARAMETERS, FIRST_BLOCK)
+    answers: dict[type[Message], Callable[[Any], Any]] = {
+        BlockHeader: lambda asked: known[asked.block],
+        RuntimeApiRequest: empty,
+    }
+    async with on_stage(voting, answers=answers, heads=()) as stage:
+        last = headers[-1]
+        none: dict[Callable[..., Any], Callable[..., Any]] = {unaccepted_up_to: lambda number: {}}
+        head = scripted_leaf(number=last.number, parent=last.parent_hash, answers=none)
+        stage.overseer.block_imported(head)
+        await stage.rest()
+        asked = ApprovedAncestor((GENESIS, FIRST_BLOCK), ref(last))
+        assert await stage.overseer.ask(asked) == ref(last)
 
 
 # Gossip

@@ -98,8 +98,6 @@ _STATUS = {
     CheckVerdict.UNAVAILABLE: "unavailable",
     CheckVerdict.UNDECIDED: "internal error",
 }
-MAX_UNREAD = 4096
-"""How far back blocks are read that came unnoticed: those that are not final, after a start."""
 
 
 class ApprovalVoting(Subsystem):
@@ -211,11 +209,13 @@ class ApprovalVoting(Subsystem):
             self._handle(ChecksNoted(leaf.hash, noted, vouched.intersection(accepted)))
 
     async def _walk(self, leaf: ActiveLeaf) -> None:
-        """Meet the blocks up to a leaf whose parent is not known."""
+        """Meet the blocks up to a leaf whose parent is not known: all that are not final, for one
+        that was not met would hold up each vote above it."""
         if not self._has_recalled:
             await self._recall(leaf)
+        not_final = max(leaf.number - self._final, 0)
         for block, header in await new_blocks(
-            self.ctx, leaf.hash, leaf.number, self._is_known, MAX_UNREAD
+            self.ctx, leaf.hash, leaf.number, self._is_known, not_final
         ):
             asked = RuntimeApiRequest(block, checked_block, (block, header))
             try:
