@@ -19,6 +19,7 @@ from parahost.node.messages.utility import (
     ValidationOutcome,
 )
 from parahost.node.messages.validity import CheckCandidate, CheckOutcome, CheckVerdict
+from parahost.node.overseer import Scope, Subsystem
 from parahost.node.validity.candidate_checking import (
     CHECKS_AT_ONCE,
     OUTCOMES_KEPT,
@@ -83,6 +84,22 @@ def world(
         RecoverAvailableData: lambda asked: data,
         ValidateCandidate: lambda asked: outcome,
     }
+
+
+class Asker(Subsystem):
+    """Asks in jobs that may be ended."""
+
+    name = "asker"
+    sends = (CheckCandidate,)
+
+    def on_message(self, message: Message) -> None:
+        raise AssertionError(message)
+
+    def ask(self, scope: Scope, asked: CheckCandidate) -> None:
+        async def wait() -> None:
+            await self.ctx.ask(asked)
+
+        self.ctx.spawn(scope, wait, "ask")
 
 
 async def answer(stage: Stage, asked: CheckCandidate) -> CheckOutcome:
@@ -185,6 +202,48 @@ async def test_so_many_are_checked_at_a_time_and_the_others_in_order() -> None:
         recovering[5].reply.answer(RecoveryFailure.UNAVAILABLE)
         await stage.rest()
         assert stage.heard(RecoverAvailableData)[-1].receipt == asked[CHECKS_AT_ONCE].receipt
+
+
+async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:
+    """Finality has left the fork that had it. Whoever asks again is served."""
+    answers = world()
+    del answers[RecoverAvailableData]
+    asker = Asker()
+    async with on_stage(CandidateChecking(), asker, answers=answers) as stage:
+        before = [request(number) for number in range(CHECKS_AT_ONCE)]
+        await stage.say(*before)
+        fork, last = Scope(), request(101)
+        asker.ask(fork, request(100))
+        await stage.rest()
+        await stage.say(last)
+        fork.end()
+        await stage.rest()
+        recovering = stage.heard(RecoverAvailableData)
+        recovering[0].reply.answer(DATA)
+        await stage.rest()
+        assert stage.heard(RecoverAvailableData)[-1].receipt == last.receipt
+        assert len(stage.heard(RecoverAvailableData)) == CHECKS_AT_ONCE + 1
+        again = request(100)
+        await stage.say(again)
+        recovering[1].reply.answer(DATA)
+        await stage.rest()
+        assert stage.heard(RecoverAvailableData)[-1].receipt == again.receipt
+
+
+async def test_a_question_that_nobody_answers_holds_no_place() -> None:
+    answers = world()
+
+    def drop(asked: RecoverAvailableData) -> None:
+        asked.reply.drop()
+        raise Silent
+
+    async with on_stage(
+        CandidateChecking(), answers=answers | {RecoverAvailableData: drop}
+    ) as stage:
+        for _ in range(CHECKS_AT_ONCE + 1):
+            assert (await answer(stage, request())).verdict is CheckVerdict.UNDECIDED
+        stage.neighbours.answers |= answers
+        assert (await answer(stage, request())).verdict is CheckVerdict.VALID
 
 
 # What it is judged by

@@ -17,17 +17,23 @@ class Unanswered(Exception):
 class Reply(Generic[T]):
     """The side channel on which one request is answered, once."""
 
-    __slots__ = ("_answered", "_event", "_value")
+    __slots__ = ("_abandoned", "_answered", "_event", "_value")
 
     def __init__(self) -> None:
         self._event: trio.Event | None = None
         self._answered = False
+        self._abandoned = False
         self._value: T | None = None
 
     @property
     def settled(self) -> bool:
         """Whether it has been answered or dropped."""
         return self._answered
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the job that waited for it was cancelled."""
+        return self._abandoned
 
     @property
     def value(self) -> T:
@@ -60,7 +66,11 @@ class Reply(Generic[T]):
         """
         if not self._answered:
             self._event = trio.Event()
-            await self._event.wait()
+            try:
+                await self._event.wait()
+            except trio.Cancelled:
+                self._abandoned = True
+                raise
         if self._value is _DROPPED:
             raise Unanswered
         return self._value  # type: ignore[return-value]

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 CHECKS_AT_ONCE = 16
 """Candidates whose data are recovered or executed at a time: with the largest PoVs they hold half
-a gigabyte. The others wait in the order in which they came."""
+a gigabyte. The others wait in the order in which they came, as long as somebody waits for them."""
 OUTCOMES_KEPT = 4096
 """Verdicts that stay known: those of 200 cores, 20 blocks long."""
 
@@ -78,10 +78,15 @@ class CandidateChecking(Subsystem):
             self._begin()
 
     def _begin(self) -> None:
-        """Check what waits, as far as there is room."""
+        """Check what waits and somebody waits for, as far as there is room. Nobody does when
+        finality has left the forks that had the candidate."""
         while self._waiting and self._under_way < CHECKS_AT_ONCE:
+            request = self._waiting.popleft()
+            if all(reply.abandoned for reply in self._asking[_key_of(request)]):
+                del self._asking[_key_of(request)]
+                continue
             self._under_way += 1
-            self.ctx.spawn(None, partial(self._serve, self._waiting.popleft()), "check candidate")
+            self.ctx.spawn(None, partial(self._serve, request), "check candidate")
 
     def readings(self) -> Iterable[Reading]:
         return WAITING.of(len(self._waiting)), UNDER_WAY.of(self._under_way)
@@ -90,7 +95,10 @@ class CandidateChecking(Subsystem):
 
     async def _serve(self, request: CheckCandidate) -> None:
         key = _key_of(request)
-        outcome = await self._check(request)
+        try:
+            outcome = await self._check(request)
+        except Unanswered:
+            outcome = CheckOutcome(CheckVerdict.UNDECIDED, "a question about it was not answered")
         self._under_way -= 1
         self._begin()
         if outcome.verdict in (CheckVerdict.VALID, CheckVerdict.INVALID):
