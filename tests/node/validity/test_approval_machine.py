@@ -249,6 +249,48 @@ def test_an_own_assignment_is_not_announced_when_others_suffice() -> None:
     assert not node.all(BeginCheck)
 
 
+def test_whose_clock_is_behind_joins_the_first_tranche_and_believes_nobody_before_its_time() -> (
+    None
+):
+    """The block comes before its slot has begun, by this node's clock."""
+    node = Node(me=5, draws={0: 0}, now=start_of(99))
+    node.hears(ONE)
+    assert node.announced() == [(ONE.hash, 0)]
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+        node.hears_check(ONE, who)
+    node.finds(A.key())
+    node.waits(start_of() + HEARING_S - 0.01)
+    assert node.approved() == []
+    node.waits(start_of() + HEARING_S)
+    assert node.approved() == [A.key()]
+
+
+def test_a_leap_of_the_clock_makes_everybody_late_and_brings_who_covers() -> None:
+    """And back again: what is approved stays so."""
+    node = Node(me=5, draws={0: 4})
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.waits(start_of(110))
+    assert node.announced() == [(ONE.hash, 0)]
+    node.finds(A.key())
+    for who in (1, 2):
+        node.hears_check(ONE, who)
+    assert node.approved() == [A.key()]
+    node.now = start_of(95)
+    node.looks()
+    assert node.machine.approved_ancestor(BASE, ref(ONE)) == ref(ONE)
+
+
+def test_what_everybody_has_backed_nobody_need_check() -> None:
+    everybody = candidate("all", backers=range(10))
+    node = Node(me=5, draws={0: 0})
+    node.hears(checked("all", 1, GENESIS, everybody))
+    assert node.approved() == [everybody.key()]
+    assert node.announced() == []
+
+
 def test_backers_check_nothing() -> None:
     node = Node(me=0, draws={0: 0})
     node.hears(ONE)
@@ -550,6 +592,49 @@ def test_forks_that_lost_are_forgotten_and_unsettled_candidates_are_not() -> Non
     assert not node.checkings()
     assert node.machine.next_due() is None
     assert not node.machine.knows(two.hash)
+
+
+def test_a_candidate_that_a_lost_fork_had_too_goes_on_as_it_was() -> None:
+    """Its check is under way for the fork that is lost; what it finds counts on the other."""
+    here, there = (checked(name, 1, GENESIS, candidate("a")) for name in ("here", "there"))
+    node = Node(me=5, draws={0: 0})
+    node.hears(here, there)
+    node.hears(CandidatesFinal(*ref(there)))
+    assert not node.all(ForgetCandidate)
+    assert list(node.checkings()) == [(there.hash, 0)]
+    node.finds(A.key())
+    assert node.told() == [(there.hash, 0)]
+    assert len(node.all(BeginCheck)) == 1
+
+
+@pytest.mark.parametrize("verdict", list(CheckVerdict))
+def test_who_has_backed_it_on_the_fork_that_stays_has_nothing_to_tell_of_its_check(
+    verdict: CheckVerdict,
+) -> None:
+    """It was a checker on the fork that is lost alone."""
+    here = checked("here", 1, GENESIS, candidate("a", backers=(0,)))
+    there = checked("there", 1, GENESIS, candidate("a", backers=(0, 5)))
+    node = Node(me=5, draws={0: 0})
+    node.hears(here, there)
+    assert node.announced() == [(here.hash, 0)]
+    node.hears(CandidatesFinal(*ref(there)))
+    node.finds(A.key(), verdict)
+    assert not node.all(SignApproval)
+    assert node.told() == []
+    assert len(node.all(DisputeCandidate)) == (verdict is CheckVerdict.INVALID)
+
+
+def test_what_finality_has_left_ends_whatever_comes_of_its_check() -> None:
+    node = Node(me=5, draws={0: 0})
+    other = checked("other", 1, GENESIS)
+    node.hears(ONE, other)
+    assert node.checks == [A.key()]
+    node.hears(CandidatesFinal(*ref(other)))
+    assert [effect.key for effect in node.all(ForgetCandidate)] == [A.key()]
+    node.finds(A.key())
+    node.hears(OwnAssignmentsDrawn(ONE.hash, {0: drawn(tranche=0)}))
+    assert not node.all(SignApproval)
+    assert node.machine.next_due() is None
 
 
 def test_an_unsettled_candidate_outlives_the_blocks_around_it() -> None:
