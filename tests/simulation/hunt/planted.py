@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -60,6 +61,13 @@ def never_ends(trial: Trial) -> TrialResult:
     """As a node does that waits for nothing."""
     while trial.seed == BAD_SEED:
         pass
+    return TrialResult(trial, {}, blocks=trial.seed)
+
+
+def waits(trial: Trial) -> TrialResult:
+    """As a node does that waits for what nobody gives."""
+    if trial.seed == BAD_SEED:
+        threading.Event().wait()
     return TrialResult(trial, {}, blocks=trial.seed)
 
 

@@ -35,7 +35,7 @@ def test_results_are_those_of_this_machine(scheduler: str) -> None:
 
 def test_one_that_hangs_is_ended(scheduler: str) -> None:
     with Client(scheduler) as client:  # type: ignore[no-untyped-call]
-        hanging = Cluster(client, limit_s=0.5, attempt=never_ends)
+        hanging = Cluster(client, within_s=0.5, attempt=never_ends)
         (result,) = hanging.run([TRIALS[1]])
         assert result.broken == {PROGRAM: "hangs: no end in 0.5 s"}
         (result,) = Cluster(client, attempt=never_ends).run([TRIALS[0]])

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from parahost.primitives.errors import InputError
-from parahost.simulation.hunt.processes import LIMIT_S, hung
+from parahost.simulation.hunt.processes import WITHIN_S, hung
 from parahost.simulation.hunt.trial import PROGRAM, Trial, TrialResult, attempt
 
 CONNECT_WITHIN_S = 10.0
@@ -55,12 +55,12 @@ class Cluster:
         self,
         client: Any,
         *,
-        limit_s: float = LIMIT_S,
+        within_s: float = WITHIN_S,
         attempt: Callable[[Trial], TrialResult] = attempt,
     ) -> None:
         self.jobs = len(client.nthreads())
         self._client = client
-        self._limit_s = limit_s
+        self._within_s = within_s
         self._attempt = attempt
 
     def run(self, trials: Iterable[Trial]) -> Iterator[TrialResult]:
@@ -72,7 +72,7 @@ class Cluster:
             while True:
                 while len(running) < self.jobs and (trial := next(waiting, None)) is not None:
                     future = self._client.submit(_alone, self._attempt, trial, pure=False)
-                    running.append(_Running(trial, future, monotonic() + self._limit_s))
+                    running.append(_Running(trial, future, monotonic() + self._within_s))
                 if not running:
                     return
                 first_due = min(each.due for each in running)
@@ -99,7 +99,7 @@ class Cluster:
             return TrialResult(running.trial, {PROGRAM: f"its worker failed: {why}"})
         if monotonic() >= running.due:
             self._free_worker_of(running.future)
-            return hung(running.trial, self._limit_s)
+            return hung(running.trial, f"in {self._within_s:g} s")
         return None
 
     def _free_worker_of(self, future: Any) -> None:

@@ -15,8 +15,10 @@ from time import monotonic
 from parahost.simulation.hunt.trial import PROGRAM, Trial, TrialResult, attempt
 
 LIMIT_S = 300.0
-"""A trial that takes longer, in seconds of real time, hangs. No verdict comes of a slow machine:
-trials take seconds."""
+"""A trial that works longer, in seconds of processor time, hangs. Trials take seconds of that,
+however busy the machine is."""
+WITHIN_S = 3600.0
+"""One that has not ended then, in seconds of real time, hangs too: it waits for something."""
 
 
 class LocalProcesses:
@@ -28,10 +30,12 @@ class LocalProcesses:
         jobs: int | None = None,
         *,
         limit_s: float = LIMIT_S,
+        within_s: float = WITHIN_S,
         attempt: Callable[[Trial], TrialResult] = attempt,
     ) -> None:
         self.jobs = jobs or len(os.sched_getaffinity(0))
         self._limit_s = limit_s
+        self._within_s = within_s
         self._attempt = attempt
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([Trial.__module__])
@@ -62,11 +66,11 @@ class LocalProcesses:
     def _start(self, trial: Trial) -> tuple[Connection, _Running]:
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(
-            target=_work, args=(self._attempt, trial, sender), daemon=True
+            target=_work, args=(self._attempt, trial, sender, self._limit_s), daemon=True
         )
         process.start()
         sender.close()
-        return receiver, _Running(trial, process, monotonic() + self._limit_s)
+        return receiver, _Running(trial, process, monotonic() + self._within_s)
 
     def _result(self, connection: Connection, running: _Running) -> TrialResult | None:
         """``None`` while it runs."""
@@ -77,17 +81,19 @@ class LocalProcesses:
             except EOFError:
                 running.process.join()
                 status = running.process.exitcode
+                if status == -signal.SIGPROF:
+                    return hung(running.trial, f"after {self._limit_s:g} s of processor time")
                 return TrialResult(
                     running.trial, {PROGRAM: f"its process died with status {status}"}
                 )
         if monotonic() >= running.due:
-            return hung(running.trial, self._limit_s)
+            return hung(running.trial, f"in {self._within_s:g} s")
         return None
 
 
-def hung(trial: Trial, limit_s: float) -> TrialResult:
+def hung(trial: Trial, when: str) -> TrialResult:
     """What is said of a trial that did not end in time."""
-    return TrialResult(trial, {PROGRAM: f"hangs: no end in {limit_s:g} s"})
+    return TrialResult(trial, {PROGRAM: f"hangs: no end {when}"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +103,11 @@ class _Running:
     due: float
 
 
-def _work(attempt: Callable[[Trial], TrialResult], trial: Trial, sender: Connection) -> None:
+def _work(
+    attempt: Callable[[Trial], TrialResult], trial: Trial, sender: Connection, limit_s: float
+) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us ends us
+    signal.setitimer(signal.ITIMER_PROF, limit_s)  # SIGPROF ends us
     result = attempt(trial)
     with suppress(BrokenPipeError):  # nobody listens any more
         sender.send(result)
