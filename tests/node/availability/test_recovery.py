@@ -20,6 +20,7 @@ from parahost.node.messages.availability import (
     StoreChunk,
     Stored,
 )
+from parahost.node.protocols import CHUNK_REQUEST
 from parahost.primitives.availability import ErasureChunk
 from parahost.primitives.basic import (
     U32,
@@ -149,6 +150,48 @@ async def test_data_are_recovered_from_a_third_of_the_chunks(autojump_clock: Moc
         assert await made.nodes[5].recover(candidate) == data
         assert await made.nodes[0].recover(candidate) == data  # has them itself
         assert made.nodes[0].port.requests == []
+
+
+async def test_silent_holders_hold_up_no_recovery(autojump_clock: MockClock) -> None:
+    """All but one of the others take the question and answer nothing."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in (3, 5):
+            chunk = StoreChunk(hash_of(candidate), chunks_of(data)[index])
+            assert await made.nodes[index].overseer.ask(chunk)
+        made.network.allow = lambda source, target: target == peer(3)
+        began = trio.current_time()
+        assert await made.nodes[5].recover(candidate) == data
+        assert trio.current_time() - began <= 2 * CHUNK_REQUEST.timeout_s
+
+
+@pytest.mark.parametrize("protocol", ["req_chunk", "req_available_data"])
+async def test_who_could_not_give_it_at_first_is_asked_again(
+    protocol: str, autojump_clock: MockClock
+) -> None:
+    """It may be busy, or not have it yet; nobody else has it."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        await made.nodes[2].store(candidate, data)
+        for index in (5,) if protocol == "req_chunk" else ():
+            chunk = StoreChunk(hash_of(candidate), chunks_of(data)[index])
+            assert await made.nodes[index].overseer.ask(chunk)
+        asked, answerers = 0, made.nodes[2].port.answerers
+        answer = answerers[protocol]
+
+        async def refuse_once(source: PeerId, payload: bytes) -> bytes | None:
+            nonlocal asked
+            asked += 1
+            return None if asked == 1 else await answer(source, payload)
+
+        answerers[protocol] = refuse_once
+        if protocol == "req_chunk":
+            made.network.allow = lambda source, target: target == peer(2)
+        backers = () if protocol == "req_chunk" else (2,)
+        assert await made.nodes[5].recover(candidate, backers=backers) == data
+        assert asked == 2
 
 
 async def test_data_of_too_few_chunks_are_unavailable_until_there_are_more(
