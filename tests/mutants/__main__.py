@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("faults.toml")
 COPIES = 2
 """Faults that are tried at a time."""
+SLOWEST = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,9 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         idle: SimpleQueue[Copy] = SimpleQueue()
         for copy in copies:
             idle.put(copy)
-        outcomes = list(threads.map(lambda fault: _tried(fault, idle), faults))
+        trials = list(threads.map(lambda fault: _tried(fault, idle), faults))
+    outcomes = [outcome for outcome, _ in trials]
+    print(slowest(trials))
     print(report(outcomes))
     return 0 if all(outcome.verdict is Verdict.NOTICED for outcome in outcomes) else 1
+
+
+def slowest(trials: Sequence[tuple[Outcome, float]]) -> str:
+    """Which faults take longest, and how many seconds: for these a narrower test pays."""
+    longest = sorted(trials, key=lambda trial: trial[1], reverse=True)[:SLOWEST]
+    lines = [f"{took_s:7.1f} s  {outcome.name}" for outcome, took_s in longest]
+    return "\n".join(["the slowest:", *lines])
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
@@ -88,7 +98,7 @@ def _shares(faults: Sequence[Fault]) -> list[list[str]]:
     return [tests[first::COPIES] for first in range(COPIES)]
 
 
-def _tried(fault: Fault, idle: SimpleQueue[Copy]) -> Outcome:
+def _tried(fault: Fault, idle: SimpleQueue[Copy]) -> tuple[Outcome, float]:
     copy = idle.get()
     begun = time.monotonic()
     try:
@@ -97,7 +107,7 @@ def _tried(fault: Fault, idle: SimpleQueue[Copy]) -> Outcome:
         idle.put(copy)
     took_s = time.monotonic() - begun
     print(f"{outcome.verdict.value:9} {took_s:5.1f} s  {outcome.where}  {fault.name}", flush=True)
-    return outcome
+    return outcome, took_s
 
 
 if __name__ == "__main__":

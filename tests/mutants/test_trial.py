@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import report
+from tests.mutants.__main__ import SLOWEST, report, slowest
 from tests.mutants.faults import Fault
 from tests.mutants.trial import Copy, Outcome, Verdict, try_fault
 
@@ -51,3 +51,13 @@ def test_the_report_names_all_that_are_not_noticed() -> None:
         "NOT TRIED: two (b.py has its text 0 times)",
         "1 of 3 planted faults are noticed",
     ]
+
+
+def test_the_slowest_are_told() -> None:
+    trials = [
+        (Outcome(f"of {seconds} s", Verdict.NOTICED, "a.py:1"), float(seconds))
+        for seconds in range(SLOWEST + 2)
+    ]
+    told = slowest(trials).splitlines()
+    assert told[1] == "   11.0 s  of 11 s"
+    assert len(told) == 1 + SLOWEST

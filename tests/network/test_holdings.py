@@ -145,20 +145,22 @@ async def test_an_answer_that_is_given_up_waits_no_more() -> None:
 # Who does not read, or sends by halves, does not hold up or displace who does.
 
 
-async def test_unread_answers_hold_up_nobody_elses() -> None:
+async def test_unread_answers_hold_up_nobody_elses(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     """Those of many strangers together leave no room for another that is as large as any."""
     holdings = Holdings(
         NetworkLimits(answer_bytes_of_peer=1000, answer_bytes=1000, unread_answer_bytes=1000)
     )
     ended: list[str] = []
-    with ExitStack() as stack:
+    with trio.fail_after(20), ExitStack() as stack:
         for number in range(9):
             unread = stack.enter_context(account(holdings, f"192.0.2.{number}", ended).answer())
             await unread.wait_for(1000)
             unread.made(100)
         reader = account(holdings, "192.0.2.10", ended)
         for _ in range(3):
-            with trio.fail_after(20), reader.answer() as answer:
+            with reader.answer() as answer:
                 await answer.wait_for(1000)
                 answer.made(100)
         assert (holdings.making, holdings.unread, ended) == (0, 900, [])

@@ -28,6 +28,7 @@ class DoctoredRun:
         *,
         dishonest: Sequence[str] = (),
         calm_since: float = 0.0,
+        is_undisturbed: bool = False,
     ) -> None:
         owners = {key(name, role).public: name for name in NAMES for role in ("babe", "para")}
         owners |= {grandpa_key(name).public: name for name in NAMES}
@@ -52,7 +53,7 @@ class DoctoredRun:
             is_excused=lambda name: False,
             is_damaged=lambda name: False,
             calm_since=lambda: calm_since,
-            is_undisturbed=lambda: False,
+            is_undisturbed=lambda: is_undisturbed,
         )
         self.checker = check(scene)
         self.tip = self.record.genesis
@@ -64,11 +65,12 @@ class DoctoredRun:
     def step(
         self,
         *extrinsics: Extrinsic,
+        slot: int | None = None,
         data: ParachainsInherentData | None = None,
         doctor: Callable[[Overlay], object] | None = None,
     ) -> RecordedBlock:
         """The next block, after which somebody lays hands on the state."""
-        block = self.chain.step(*extrinsics, data=data)
+        block = self.chain.step(*extrinsics, slot=slot, data=data)
         if doctor is not None:
             store = Overlay(self.chain.state)
             doctor(store)

@@ -5,15 +5,29 @@ from __future__ import annotations
 import re
 
 import pytest
+import trio.testing
 
 from parahost.chain.sync.sync import Sync
 from parahost.simulation import CensoringAuthor, EmptyAuthor, Scenario, Shape, Stranger
 from parahost.simulation.checkers import OK
+from parahost.simulation.checkers.undisturbed import StrangersChangeNothing
+from tests.runtime.world import Chain
+from tests.simulation.checkers.doctored import DoctoredRun
 from tests.simulation.checkers.planted import SMALL, bitten, run_with, secretly
 
 CHECKER = "strangers_change_nothing"
 ALL = tuple(f"validator-{number}" for number in range(1, 5))
 STRANGERS = (Stranger(who=tuple(f"stranger-{number}" for number in range(1, 7))),)
+
+
+async def test_one_slot_may_stay_empty_and_not_two_in_a_row(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    for empty, found in ((1, OK), (2, "2 slots without a block before it in block 3 ")):
+        run = DoctoredRun(StrangersChangeNothing, Chain(), is_undisturbed=True)
+        run.steps(2)
+        run.step(slot=run.chain.slot + 1 + empty)
+        assert run.end().startswith(found)
 
 
 @pytest.mark.parametrize(
