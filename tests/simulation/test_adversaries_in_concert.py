@@ -9,71 +9,66 @@ from parahost.simulation import (
     BacksWrongData,
     Included,
     InvalidCollator,
+    Outcome,
     Reported,
     Scenario,
     Shape,
     Simulation,
     VouchesBlindly,
 )
-from parahost.simulation.journal import TraceEvent
-from parahost.simulation.scenario_files import load_scenario
+from tests.simulation.hearing import Hearing
+from tests.simulation.shipped import run_of
 
 WHOLE_GROUP = ("validator-3", "validator-4")
 """Of 7 validators for 3 parachains, until the first session ends."""
 CHECKER = "nothing_final_invalid"
 
 
-class Run:
-    """A run of a conspiracy, with the candidates that it has spoiled and those included."""
+def run(scenario: Scenario) -> tuple[Outcome, Hearing]:
+    simulation = Simulation(scenario, 1)
+    heard = Hearing(simulation)
+    return simulation.run(), heard
 
-    def __init__(self, scenario: Scenario) -> None:
-        simulation = Simulation(scenario, 1)
-        self._of: dict[str, dict[object, None]] = {}
-        simulation.trace.watch(self._hear)
-        self.outcome = simulation.run()
 
-    def of(self, event: str) -> set[object]:
-        """The candidates that such events were about."""
-        return set(self._of.get(event, {}))
+def candidates(heard: Hearing, event: str) -> set[object]:
+    """Those that such events were about."""
+    return {each.fields["candidate"] for each in heard.of(event)}
 
-    def _hear(self, event: TraceEvent) -> None:
-        if "candidate" in event.fields:
-            self._of.setdefault(event.event, {})[event.fields["candidate"]] = None
 
-    def assert_it_is_undone(self) -> None:
-        """The promises hold: what was found invalid is not final, and its backers pay."""
-        assert self.outcome.ok, self.outcome.verdicts
-        statistics = self.outcome.statistics
-        assert statistics["disputes"]["invalid"]
-        assert set(statistics["punished"]) == {"backed_invalid"}
+def assert_it_is_undone(outcome: Outcome) -> None:
+    """The promises hold: what was found invalid is not final, and its backers pay."""
+    assert outcome.ok, outcome.verdicts
+    assert outcome.statistics["disputes"]["invalid"]
+    assert set(outcome.statistics["punished"]) == {"backed_invalid"}
+
+
+def assert_wrong_data_are_found_out(outcome: Outcome, heard: Hearing) -> None:
+    """Data that have right proofs are wrong when they are included, and that is seen then."""
+    wrong = candidates(heard, "adversary.wrong_data")
+    assert wrong & candidates(heard, "chain.included")
+    assert wrong & candidates(heard, "checking.invalid")
+    assert_it_is_undone(outcome)
 
 
 @pytest.mark.guide("A90", "A95")
-@pytest.mark.parametrize(
-    "scenario",
-    [
-        load_scenario("wrong_data_with_right_proofs"),
-        Scenario(
-            shape=Shape(validators=7, parachains=2),
-            blocks=8,
-            adversaries=(BacksWrongData(who=("validator-1", "validator-4")),),
-            expects=(Reported(misbehaviour="CandidateValidityDisagreement"),),
-        ),
-    ],
-    ids=["whole group", "two of three"],
-)
-def test_wrong_data_with_right_proofs_are_found_out_when_they_are_included(
-    scenario: Scenario,
-) -> None:
-    run = Run(scenario)
-    assert run.of("adversary.wrong_data") & run.of("chain.included")
-    assert run.of("adversary.wrong_data") & run.of("checking.invalid")
-    run.assert_it_is_undone()
+def test_wrong_data_of_a_whole_group_are_found_out() -> None:
+    assert_wrong_data_are_found_out(*run_of("wrong_data_with_right_proofs"))
+
+
+@pytest.mark.guide("A90", "A95")
+def test_wrong_data_of_two_of_three_are_found_out() -> None:
+    scenario = Scenario(
+        shape=Shape(validators=7, parachains=2),
+        blocks=8,
+        adversaries=(BacksWrongData(who=("validator-1", "validator-4")),),
+        expects=(Reported(misbehaviour="CandidateValidityDisagreement"),),
+    )
+    assert_wrong_data_are_found_out(*run(scenario))
 
 
 @pytest.mark.guide("A75", "A109")
 def test_less_than_half_of_a_group_achieves_nothing() -> None:
-    run = Run(
+    outcome, heard = run(
         Scenario(
             shape=Shape(validators=4, parachains=1),
             blocks=8,
@@ -84,9 +79,10 @@ def test_less_than_half_of_a_group_achieves_nothing() -> None:
             ),
         )
     )
-    assert run.outcome.ok, run.outcome.verdicts
-    assert run.of("adversary.wrong_data")
-    assert not run.of("adversary.wrong_data") & run.of("chain.backed")
+    assert outcome.ok, outcome.verdicts
+    wrong = candidates(heard, "adversary.wrong_data")
+    assert wrong
+    assert not wrong & candidates(heard, "chain.backed")
 
 
 def test_adversaries_of_several_kinds_act_together() -> None:
@@ -94,12 +90,12 @@ def test_adversaries_of_several_kinds_act_together() -> None:
     adversaries: tuple[Adversary, ...] = tuple(
         InvalidCollator(who=(f"collator-{para}",)) for para in (2000, 2001, 2002)
     )
-    run = Run(
+    outcome, heard = run(
         Scenario(
             shape=Shape(validators=7, parachains=3),
             blocks=8,
             adversaries=(*adversaries, VouchesBlindly(who=WHOLE_GROUP)),
         )
     )
-    assert run.of("chain.included") & run.of("checking.invalid")
-    run.assert_it_is_undone()
+    assert candidates(heard, "chain.included") & candidates(heard, "checking.invalid")
+    assert_it_is_undone(outcome)

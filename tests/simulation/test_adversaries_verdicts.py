@@ -34,9 +34,9 @@ from parahost.simulation import (
 )
 from parahost.simulation.checkers import reading
 from parahost.simulation.journal import TraceEvent
-from parahost.simulation.scenario_files import load_scenario
 from tests.simulation.hearing import Hearing
 from tests.simulation.reputations import Reproaches
+from tests.simulation.shipped import run_of
 
 BAD = ("validator-2",)
 SHAPE = Shape(validators=7, parachains=2)
@@ -59,8 +59,7 @@ def losers(outcome: Outcome) -> dict[str, float]:
 @pytest.mark.parametrize("name", ["dishonest_group", "wrong_data_with_right_proofs"])
 def test_a_group_that_backs_what_is_invalid_loses_all(name: str) -> None:
     """Also on the fork that goes on, where the candidate never was."""
-    outcome = Simulation(load_scenario(name), 1).run()
-    assert outcome.ok, outcome.verdicts
+    outcome, _ = run_of(name)
     assert losers(outcome) == {"validator-3": 0.0, "validator-4": 0.0}
     assert outcome.statistics["forks"] > 0, "the fork that included it was left"
 
@@ -208,10 +207,7 @@ def test_as_many_as_may_never_check_anything() -> None:
 @pytest.mark.guide("A54")
 def test_who_falls_silent_while_it_covers_others_is_covered_too() -> None:
     """Those who come in later tranches for others that are silent are silent as well."""
-    simulation = Simulation(load_scenario("silent_checkers"), 1)
-    heard = Hearing(simulation)
-    outcome = simulation.run()
-    assert outcome.ok, outcome.verdicts
+    _, heard = run_of("silent_checkers")
     silent_in = [
         int(tranche)
         for each in heard.of("chain.accepted", "validator-1")

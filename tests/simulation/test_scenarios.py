@@ -26,6 +26,7 @@ from parahost.simulation import (
 from parahost.simulation.network import LongTail
 from parahost.simulation.scenario_files import load_scenario, ready_scenarios
 from parahost.simulation.scenario_toml import parse_scenario
+from tests.simulation.shipped import run_of
 
 WHOLE = """\
 about = "everything that TOML can say"
@@ -324,5 +325,5 @@ def test_an_expectation_that_fails_breaks_the_run() -> None:
 
 @pytest.mark.parametrize("name", sorted(ready_scenarios()))
 def test_the_shipped_scenarios_hold(name: str) -> None:
-    outcome = Simulation(load_scenario(name), seed=1).run()
+    outcome, _ = run_of(name)
     assert outcome.ok, outcome.verdicts
