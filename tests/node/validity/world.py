@@ -45,6 +45,7 @@ from parahost.primitives.basic import (
     H512,
     U32,
     U64,
+    BlockNumber,
     CollatorId,
     CollatorSignature,
     CoreIndex,
@@ -71,6 +72,9 @@ PER_SLOT = 12
 TRANCHE_S = 0.5
 NO_SHOW_SLOTS = 2
 NO_SHOW = NO_SHOW_SLOTS * PER_SLOT
+NO_SHOW_S = NO_SHOW_SLOTS * SLOT_MS / 1000
+HEARING_S = 1.0
+"""A sixth of a slot."""
 GENESIS = Hash(H256(bytes(32)))
 CERT = AssignmentCert(RelayVRFDelay(CoreIndex(U32(0))), H256(bytes(32)), H512(bytes(64)))
 
@@ -158,6 +162,15 @@ def checked(
         sessions,
         len(sessions[0].validators),
     )
+
+
+A = candidate("a")
+ONE = checked("one", 1, GENESIS, A)
+BASE = (GENESIS, FIRST_BLOCK)
+
+
+def ref(block: CheckedBlock) -> tuple[Hash, BlockNumber]:
+    return block.hash, block.number
 
 
 def start_of(slot: int = 100) -> float:
