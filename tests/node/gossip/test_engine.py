@@ -111,6 +111,20 @@ async def test_who_lacks_what_an_item_depends_on_gets_both_in_one_message() -> N
         assert told.count([(first, second)]) == len(MANY) - RELAY_FANOUT
 
 
+async def test_what_came_alone_is_passed_on_with_what_it_depends_on_to_who_lacks_that() -> None:
+    first, second = assigned(0, 5), approved(0, 5)
+    async with checking(P, *MANY) as node:
+        topic = node.open(1)
+        for peer in (P, *MANY):
+            await node.view(peer, topic)
+        await node.hear(P, topic, first)
+        await node.hear(P, topic, second)
+        told = [[checks for _, checks in node.messages(peer)] for peer in MANY]
+        assert sum(second in each for checks in told for each in checks) == RELAY_FANOUT
+        possible = [[], [(first,)], [(first,), (second,)], [(first, second)]]
+        assert all(checks in possible for checks in told)
+
+
 async def test_who_comes_late_gets_in_order_and_in_few_messages_what_it_lacks() -> None:
     async with checking(P, Q) as node:
         topic = node.open(1)

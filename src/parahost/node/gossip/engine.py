@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
@@ -157,8 +157,9 @@ class Gossip(Generic[C, F]):
             return
         topic = self._topics.get(block)
         if topic is not None:
+            alone = payload if len(items) == 1 else None
             for item in items:
-                self._on_item(topic, peer, item)
+                self._on_item(topic, peer, item, alone)
         elif self._is_early(peer, block):
             self._early.keep(peer, block, payload)
         elif block not in self._closed:
@@ -174,7 +175,10 @@ class Gossip(Generic[C, F]):
     def _is_new(self, block: Hash) -> bool:
         return block not in self._topics and block not in self._closed
 
-    def _on_item(self, topic: Topic[C, F], peer: PeerId, item: GossipItem[C]) -> None:
+    def _on_item(
+        self, topic: Topic[C, F], peer: PeerId, item: GossipItem[C], alone: bytes | None
+    ) -> None:
+        """``alone``: the message, if it brought nothing else: so it can be passed on."""
         knowledge = topic.knows(peer)
         verdict = self._judge(topic, knowledge, item)
         self._peers.report(self._ctx, peer, verdict.change)
@@ -182,13 +186,13 @@ class Gossip(Generic[C, F]):
             return
         is_news = verdict.acceptance is Acceptance.ACCEPT
         if is_news or not topic.missing(item):  # else there were no end to what could be noted
-            knowledge.note(item, from_peer=True)
+            knowledge.note_heard(item)
         if is_news:
             topic.take(item)
             assert verdict.found is not None, "what is accepted says something"
             self._on_news(topic.block, verdict.found, peer)
             if item.is_relayed:
-                self._pass_on(topic, item)
+                self._pass_on(topic, item, alone)
 
     def _judge(
         self, topic: Topic[C, F], knowledge: PeerKnowledge, item: GossipItem[C]
@@ -238,34 +242,53 @@ class Gossip(Generic[C, F]):
         """Whether a peer works on the topic and, as far as we know, has not got the item."""
         return topic.block in self._reach.get(peer, ()) and not topic.has(peer, item)
 
-    def _pass_on(self, topic: Topic[C, F], item: GossipItem[C]) -> None:
+    def _pass_on(self, topic: Topic[C, F], item: GossipItem[C], alone: bytes | None) -> None:
         few = self._peers.to_pass_on(
             self._ctx.random, topic.validators, lambda peer: self._lacks(peer, topic, item)
         )
-        self._tell(topic, item, few)
+        self._tell(topic, item, few, alone)
 
-    def _tell(self, topic: Topic[C, F], item: GossipItem[C], peers: Sequence[PeerId]) -> None:
-        """Send an item; who lacks what it depends on gets that too, before it in one message."""
+    def _tell(
+        self,
+        topic: Topic[C, F],
+        item: GossipItem[C],
+        peers: Sequence[PeerId],
+        alone: bytes | None = None,
+    ) -> None:
+        """Send an item; who lacks what it depends on gets that too, before it in one message.
+        ``alone``: the message that brings nothing but the item, if it is at hand."""
+        if not item.depends_on:
+            self._send(topic, (item,), peers, alone)
+            return
         lacking: dict[tuple[Hashable, ...], list[PeerId]] = {}
         for peer in peers:
             known = topic.knows(peer).introduced
-            missing = tuple(subject for subject in item.depends_on if subject not in known)
+            missing = tuple([subject for subject in item.depends_on if subject not in known])
             lacking.setdefault(missing, []).append(peer)
         for missing, ignorant in lacking.items():
             needed = (topic.introductions[subject] for subject in missing)
-            self._send(topic, (*needed, item), ignorant)
+            self._send(topic, (*needed, item), ignorant, None if missing else alone)
 
     def _send(
-        self, topic: Topic[C, F], items: Sequence[GossipItem[C]], peers: Sequence[PeerId]
+        self,
+        topic: Topic[C, F],
+        items: Sequence[GossipItem[C]],
+        peers: Sequence[PeerId],
+        message: bytes | None = None,
     ) -> None:
-        """Send items in this order, in as few messages as may be."""
+        """Send items in this order, in as few messages as may be: in that ``message``, if it is
+        given."""
         if not peers or not items:
             return
         for peer in peers:
             knowledge = topic.knows(peer)
             for item in items:
-                knowledge.note(item, from_peer=False)
-        for payload in self._wire.write(topic.block, [item.content for item in items]):
+                knowledge.note_told(item)
+        if message is not None:
+            payloads: Iterable[bytes] = (message,)
+        else:
+            payloads = self._wire.write(topic.block, [item.content for item in items])
+        for payload in payloads:
             self._ctx.send(SendMessage(tuple(peers), self._wire.protocol, payload))
 
     def _catch_up(self, peer: PeerId, block: Hash, first: int, end: int) -> None:

@@ -33,13 +33,19 @@ class PeerKnowledge:
         """Whether the peer may bring no more of it."""
         return self.spent.get(quota.key, 0) >= quota.items
 
-    def note(self, item: GossipItem[Any], *, from_peer: bool) -> None:
-        """The peer has the item now."""
-        had_sent = self.has_sent(item)
-        self.items[item.id] = from_peer or had_sent
+    def note_told(self, item: GossipItem[Any]) -> None:
+        """We have sent the item to the peer."""
+        self.items.setdefault(item.id, False)
         for subject in item.introduces:
             self.introduced[subject] = None
-        if from_peer and not had_sent and item.quota is not None:
+
+    def note_heard(self, item: GossipItem[Any]) -> None:
+        """The peer has sent us the item."""
+        had_sent = self.has_sent(item)
+        self.items[item.id] = True
+        for subject in item.introduces:
+            self.introduced[subject] = None
+        if not had_sent and item.quota is not None:
             key = item.quota.key
             self.spent[key] = self.spent.get(key, 0) + 1
 
