@@ -15,7 +15,7 @@ from parahost.simulation import Scenario, Shape, Simulation
 from parahost.simulation.journal import TraceEvent
 from tests.docs.metrics import OF_EVERY_NODE
 
-SCENARIO = Scenario(shape=Shape(validators=4, parachains=1, parathreads=0), blocks=8)
+SCENARIO = Scenario(shape=Shape(validators=4, parachains=2, parathreads=0), blocks=8)
 
 
 class Run:
@@ -108,6 +108,18 @@ def test_a_validators_part_adds_up(run: Run) -> None:
             run.recorded(name, "approval.checked")
         )
         assert samples.total("polkadot_pvf_execution_time_count") > 0
+
+
+def test_checks_of_all_are_counted_by_each(run: Run) -> None:
+    for event, metric in (
+        ("approval.assigned", "polkadot_parachain_assignments_imported_total"),
+        ("approval.checked", "polkadot_parachain_approvals_imported_total"),
+    ):
+        counted = {name: run.samples(name).total(metric) for name in run.nodes}
+        own = {name: run.recorded(name, event) for name in run.nodes}
+        made = sum(own.values())
+        assert all(own[name] <= counted[name] <= made for name in run.nodes)
+        assert sum(counted.values()) > made > 0, "others' too"
 
 
 def test_every_subsystem_is_seen_at_work(run: Run) -> None:

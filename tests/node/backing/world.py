@@ -315,6 +315,9 @@ class Stage:
         """What the neighbours were told of that kind, in order."""
         return [message for message in self.neighbours.heard if isinstance(message, kind)]
 
+    def counted(self, metric: str, **labels: str) -> float | None:
+        return self.overseer._meter.samples().value(metric, **labels)
+
     def journal(self) -> list[str]:
         return self._events().names()
 

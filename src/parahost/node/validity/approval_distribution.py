@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from parahost.metrics.metric import Counter
 from parahost.node.gossip import Gossip, Wire
 from parahost.node.messages.base import Message
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal
@@ -30,7 +31,20 @@ from parahost.node.validity.approval_rules import (
     read,
 )
 from parahost.ports import Verifier
+from parahost.primitives.approval import AssignmentCertKind, RelayVRFDelay
 from parahost.primitives.basic import U32, BlockNumber, Hash, PeerId
+
+_MODULO, _DELAY = "VRF Modulo", "VRF Delay"
+ASSIGNMENTS_IMPORTED = Counter(
+    "polkadot_parachain_assignments_imported_total",
+    "Announced checks of this node and others whose proof is right, by how they were drawn.",
+    ("kind",),
+    ((_MODULO,), (_DELAY,)),
+)
+CHECKS_IMPORTED = Counter(
+    "polkadot_parachain_approvals_imported_total",
+    "Checks of this node and others that found a candidate valid, and are signed rightly.",
+)
 
 
 class ApprovalDistribution(Subsystem):
@@ -39,6 +53,7 @@ class ApprovalDistribution(Subsystem):
     name = "approval-distribution"
     receives = (ApprovalNetwork, DistributeChecksOf, DistributeAssignment, DistributeCheck)
     sends: ClassVar[tuple[type[Message], ...]] = (*Gossip.SENDS, ImportAssignment, ImportCheck)
+    metrics = (ASSIGNMENTS_IMPORTED, CHECKS_IMPORTED)
 
     def __init__(self, verifier: Verifier, slot_ms: int, finalized: BlockNumber) -> None:
         """``finalized``: the number of the final block at the start."""
@@ -70,14 +85,23 @@ class ApprovalDistribution(Subsystem):
                         block.hash, block.number, rules, block.validators, parent=block.parent
                     )
             case DistributeAssignment(block, index, assignment):
+                self._count_assignment(assignment.cert.kind)
                 said = AssignmentOnWire(U32(index), assignment)
                 self._gossip.publish(block, item_of(said))
             case DistributeCheck(block, index, approval):
+                self.ctx.meter.count(CHECKS_IMPORTED)
                 self._gossip.publish(block, item_of(CheckOnWire(U32(index), approval)))
 
     def _on_news(self, block: Hash, heard: ApprovalHeard, peer: PeerId) -> None:
         match heard:
             case AssignmentHeard(candidate, assignment, tranche):
+                self._count_assignment(assignment.cert.kind)
                 self.ctx.send(ImportAssignment(block, candidate, assignment, tranche))
             case CheckHeard(candidate, approval):
+                self.ctx.meter.count(CHECKS_IMPORTED)
                 self.ctx.send(ImportCheck(block, candidate, approval))
+
+    def _count_assignment(self, kind: AssignmentCertKind) -> None:
+        self.ctx.meter.count(
+            ASSIGNMENTS_IMPORTED, _DELAY if isinstance(kind, RelayVRFDelay) else _MODULO
+        )

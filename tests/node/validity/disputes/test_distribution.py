@@ -305,6 +305,22 @@ async def test_what_waits_is_bounded_and_comes_in_batches_by_turns() -> None:
         assert max(len(batch.brought) for batch in held) == IMPORTED_AT_ONCE
 
 
+async def test_what_is_sent_and_taken_in_is_counted() -> None:
+    network, verdicts = ScriptedNetwork(), [VotesVerdict.NEW, VotesVerdict.ONE_SIDED]
+    network.answers[peer_of(1)] = [None]
+    async with stage(network, take=lambda _: (verdicts.pop(),)) as node:
+        await node.say(DistributeVotes(ONE, SAID))
+        for number in (1, 2):
+            await node.say(asks(peer_of(number)))
+        await node.say(asks(peer_of(3), b"junk"))
+        name = "polkadot_parachain_dispute_distribution_"
+        assert node.counted(f"{name}sent_requests", success="succeeded") == VALIDATORS - 2
+        assert node.counted(f"{name}sent_requests", success="failed") == 1
+        assert node.counted(f"{name}received_requests") == 3
+        assert node.counted(f"{name}imported_requests", success="succeeded") == 1
+        assert node.counted(f"{name}imported_requests", success="failed") == 1
+
+
 async def test_holders_are_taken_in_beside_votes() -> None:
     async with stage() as node:
         held = asks(peer_of(1), HOLDER)

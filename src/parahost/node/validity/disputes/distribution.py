@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import ClassVar
 
+from parahost.metrics.metric import Counter
 from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.base import Message, Reply
 from parahost.node.messages.network import (
@@ -36,7 +37,7 @@ from parahost.node.validity.disputes.receiving import (
     Receiving,
     WaitingRequest,
 )
-from parahost.node.validity.disputes.sending import Sender, VoteDelivery
+from parahost.node.validity.disputes.sending import SENT, Sender, VoteDelivery
 from parahost.node.validity.disputes.sessions import JudgedSessions
 from parahost.node.validity.disputes.wire import (
     DisputeAnswer,
@@ -47,6 +48,17 @@ from parahost.node.validity.disputes.wire import (
 from parahost.ports import KeyStore, KeyType
 from parahost.primitives.basic import PeerId, SessionIndex, ValidatorId
 from parahost.primitives.scale import ScaleDecodeError, decode, encode
+
+RECEIVED = Counter(
+    "polkadot_parachain_dispute_distribution_received_requests",
+    "Requests of others to take dispute votes, those that are refused at once too.",
+)
+IMPORTED = Counter(
+    "polkadot_parachain_dispute_distribution_imported_requests",
+    "Those that were judged, by whether they were taken.",
+    ("success",),
+    (("succeeded",), ("failed",)),
+)
 
 
 class DisputeDistribution(Subsystem):
@@ -63,6 +75,7 @@ class DisputeDistribution(Subsystem):
         ImportVotes,
         ImportHolders,
     )
+    metrics = (SENT, RECEIVED, IMPORTED)
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
@@ -135,6 +148,7 @@ class DisputeDistribution(Subsystem):
         return (each for each in (*of_session, *self._current) if bytes(each) not in own)
 
     def _on_requested(self, message: DisputeRequested) -> None:
+        self.ctx.meter.count(RECEIVED)
         peer, reply = message.peer, message.reply
         try:
             request: DisputeRequest = decode(DisputeRequest, message.payload)
@@ -179,6 +193,8 @@ class DisputeDistribution(Subsystem):
     def _tell(self, batch: list[WaitingRequest], verdicts: tuple[VotesVerdict, ...]) -> None:
         for each, verdict in zip(batch, verdicts, strict=True):
             answer, change = OUTCOMES[verdict]
+            is_taken = answer is DisputeAnswer.TAKEN
+            self.ctx.meter.count(IMPORTED, "succeeded" if is_taken else "failed")
             if change is not None:
                 self.ctx.send(ReportPeer(each.peer, change))
             _answer(each.reply, answer)

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 
+from parahost.metrics.metric import Counter
 from parahost.node.messages.network import ResolveValidators, SendRequest
 from parahost.node.overseer import Context
 from parahost.node.protocols import DISPUTE_REQUEST
@@ -15,6 +16,13 @@ from parahost.node.validity.disputes.wire import DisputeAnswer
 from parahost.ports import RequestFailed
 from parahost.primitives.basic import PeerId, ValidatorId
 from parahost.primitives.scale import ScaleDecodeError, decode
+
+SENT = Counter(
+    "polkadot_parachain_dispute_distribution_sent_requests",
+    "Requests to take dispute votes, by whether there was an answer.",
+    ("success",),
+    (("succeeded",), ("failed",)),
+)
 
 AT_ONCE: Final = 64
 """Requests under way at a time, of all deliveries. To one peer there is one."""
@@ -42,6 +50,8 @@ class Sender:
                 answer = await self.ctx.ask(SendRequest(peer, DISPUTE_REQUEST, payload))
             finally:
                 del self._busy[peer]
+        has_failed = isinstance(answer, RequestFailed)
+        self.ctx.meter.count(SENT, "failed" if has_failed else "succeeded")
         if isinstance(answer, RequestFailed):
             return None
         try:
