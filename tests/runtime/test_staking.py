@@ -16,12 +16,13 @@ from parahost.runtime.errors import ModuleError
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.genesis import BadGenesis
 from parahost.runtime.origin import Signed
-from parahost.runtime.session import SESSIONS_KEPT
+from parahost.runtime.session import SESSIONS_KEPT, SetValidators
 from parahost.runtime.slashing import Misconduct
 from parahost.runtime.staking import (
     MAX_UNLOCKING,
     Bond,
     Bonded,
+    InOffice,
     Ledger,
     NotEnough,
     NothingToMove,
@@ -80,22 +81,47 @@ def test_genesis_puts_parts_of_balances_at_stake() -> None:
         replace(GENESIS, stakes=((account("Alice"), 0),)).build()
 
 
+def withdraws(chain: Chain, name: str) -> None:
+    chain.step(chain.signed(name, WithdrawUnbonded()))
+
+
 def test_bonding_sets_aside_and_unbonding_waits_for_the_last_judgement() -> None:
-    chain = Chain(STAKED)
-    chain.step(chain.signed("Alice", Bond(U128(5 * UNIT))))
-    assert Bonded(account("Alice"), U128(5 * UNIT)) in chain.events()
-    chain.step(chain.signed("Alice", Unbond(U128(20 * UNIT))))
-    assert stake(chain, "Alice") == 105 * UNIT, "it can still be slashed"
+    chain, name = Chain(STAKED), NAMES[4]
+    chain.step(chain.signed(name, Bond(U128(105 * UNIT))))
+    assert Bonded(account(name), U128(105 * UNIT)) in chain.events()
+    chain.step(chain.signed(name, Unbond(U128(20 * UNIT))))
+    assert stake(chain, name) == 105 * UNIT, "it can still be slashed"
     session = MODULES.session.index(chain.state)
     while MODULES.session.can_be_judged(chain.state, session):
-        chain.step(chain.signed("Alice", WithdrawUnbonded()))
+        withdraws(chain, name)
         assert refusal_in(chain) == number_of(NothingToMove)
     assert MODULES.session.index(chain.state) == session + SESSIONS_KEPT + 1
-    chain.step(chain.signed("Alice", WithdrawUnbonded()))
-    assert Withdrawn(account("Alice"), U128(20 * UNIT)) in chain.events()
-    assert stake(chain, "Alice") == 85 * UNIT
-    chain.step(chain.signed("Alice", WithdrawUnbonded()))
+    withdraws(chain, name)
+    assert Withdrawn(account(name), U128(20 * UNIT)) in chain.events()
+    assert stake(chain, name) == 85 * UNIT
+    withdraws(chain, name)
     assert refusal_in(chain) == number_of(NothingToMove), "nothing is freed twice"
+
+
+def test_who_validates_takes_nothing_back_before_its_last_session_cannot_be_judged() -> None:
+    """Else it would go on without a stake, or take it away before it is found out."""
+    chain, session = Chain(STAKED), MODULES.session
+    chain.step(chain.signed("Alice", Unbond(U128(STAKE))))
+    while session.index(chain.state) <= SESSIONS_KEPT + 1:
+        withdraws(chain, "Alice")
+        assert refusal_in(chain) == number_of(InOffice)
+    others = tuple(account(name) for name in NAMES[1:4])
+    chain.step(chain.sudo(SetValidators(others)))
+    while account("Alice") in session.validators.get(chain.state):
+        last = session.index(chain.state)
+        chain.step()
+    while session.can_be_judged(chain.state, last):
+        withdraws(chain, "Alice")
+        assert refusal_in(chain) == number_of(InOffice)
+    withdraws(chain, "Alice")
+    assert Withdrawn(account("Alice"), U128(STAKE)) in chain.events()
+    assert stake(chain, "Alice") == 0
+    assert not tuple(session.last_in_office.keys(chain.state)), "nothing of it is kept for ever"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +131,7 @@ def test_bonding_sets_aside_and_unbonding_waits_for_the_last_judgement() -> None
         (Bond(U128(0)), NothingToMove),
         (Unbond(U128(STAKE + 1)), NotEnough),
         (Unbond(U128(0)), NothingToMove),
-        (WithdrawUnbonded(), NothingToMove),
+        (WithdrawUnbonded(), InOffice),
     ],
 )
 def test_what_cannot_be_done_with_a_stake(

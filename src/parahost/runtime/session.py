@@ -165,6 +165,11 @@ class Session(Module, pallet=Pallet(9, "Session")):
     """Who has registered a key, by its type and itself."""
     chosen = StorageValue("ChosenValidators", tuple[AccountId, ...], default=())
     """Governance's choice."""
+    last_in_office = StorageMap(
+        "LastInOffice", AccountId, SessionIndex, hasher=Hasher.BLAKE2_128_CONCAT
+    )
+    """The accounts that have left office, with the last session in which they validated, as long
+    as that can be judged."""
     past_keys = StorageMap("PastKeys", SessionIndex, Validators)
     """The validators of this session, of the :data:`SESSIONS_KEPT` before it, and of any other
     whose candidates may still be disputed; without a gap."""
@@ -217,6 +222,15 @@ class Session(Module, pallet=Pallet(9, "Session")):
         """Whether it is known who the validators of the session were."""
         return self.past_keys.contains(store, session)
 
+    def may_be_judged(self, store: Reader, account: AccountId) -> bool:
+        """Whether the account validates, is to do so, or did in a session that can be judged."""
+        return (
+            account in self.validators.get(store)
+            or account in self.chosen.get(store)
+            or self.last_in_office.contains(store, account)
+            or any(account == validator.account for validator in self.queued(store))
+        )
+
     def queued(self, store: Reader) -> Validators:
         """The validators of the next session."""
         return self.queued_keys.get(store)
@@ -252,6 +266,7 @@ class Session(Module, pallet=Pallet(9, "Session")):
         validators = self.queued_keys.get(store)
         index = SessionIndex(U32(self.current_index.get(store) + 1))
         queued = self._chosen_with_keys(store)
+        self._note_who_leaves(store, ending, validators)
 
         self.current_index.put(store, index)
         self.validators.put(store, tuple(validator.account for validator in validators))
@@ -262,7 +277,17 @@ class Session(Module, pallet=Pallet(9, "Session")):
         self._system.deposit_event(store, NewSession(index))
         return SessionChange(index, validators, queued, changed=validators != ending)
 
+    def _note_who_leaves(self, store: Overlay, ending: Validators, coming: Validators) -> None:
+        staying = {validator.account for validator in coming}
+        last = self.current_index.get(store)
+        for validator in ending:
+            if validator.account not in staying:
+                self.last_in_office.put(store, validator.account, last)
+
     def _forget_before(self, store: Overlay, first: int) -> None:
+        for account, last in tuple(self.last_in_office.iterate(store)):
+            if last < first:
+                self.last_in_office.remove(store, account)
         session = first - 1
         while session >= 0 and self.past_keys.contains(store, SessionIndex(U32(session))):
             self.past_keys.remove(store, SessionIndex(U32(session)))

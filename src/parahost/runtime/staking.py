@@ -2,7 +2,8 @@
 
 A stake is a part of its owner's balance that is set aside (``reserved``) and that a slash burns.
 Who takes it back waits: as long as the accounts of a session are known, somebody may be judged for
-what it did in that session, and until then all that was at stake in it can be slashed.
+what it did in that session, and until then all that was at stake in it can be slashed. So who
+validates takes nothing back before the last session in which it did cannot be judged any more.
 """
 
 from __future__ import annotations
@@ -97,6 +98,11 @@ class TooManyParts(ModuleError, index=2):
         self.limit = limit
 
 
+class InOffice(ModuleError, index=3):
+    """The sender validates, is to do so, or did in a session that can be judged: all that it has at
+    stake stays there."""
+
+
 @call(0, "bond", weight=micros(160))
 @dataclass(frozen=True, slots=True)
 class Bond(RuntimeCall):
@@ -113,7 +119,7 @@ class Unbond(RuntimeCall):
     value: Amount
 
 
-@call(3, "withdraw_unbonded", weight=micros(200))
+@call(3, "withdraw_unbonded", weight=micros(400))
 @dataclass(frozen=True, slots=True)
 class WithdrawUnbonded(RuntimeCall):
     """Free what has waited long enough."""
@@ -169,7 +175,7 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
 
     calls = (Bond, Unbond, WithdrawUnbonded)
     events = (Bonded, Unbonded, Withdrawn, Slashed, Rewarded)
-    errors = (NotEnough, NothingToMove, TooManyParts)
+    errors = (NotEnough, NothingToMove, TooManyParts, InOffice)
 
     # Constants
 
@@ -236,7 +242,11 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
 
     @entry_point(WithdrawUnbonded, origin=Signed)
     def withdraw_unbonded(self, store: Overlay, origin: Signed, _call: WithdrawUnbonded) -> None:
-        """:raises NothingToMove: when no part has waited long enough."""
+        """:raises InOffice: when the sender may be judged for what it does or did as a validator.
+        :raises NothingToMove: when no part has waited long enough.
+        """
+        if self._session.may_be_judged(store, origin.account):
+            raise InOffice
         before = self.ledger.get(store, origin.account)
         kept = tuple(
             part for part in before.unlocking if self._session.can_be_judged(store, part.session)
