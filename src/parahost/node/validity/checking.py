@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from parahost.approval.completeness import completeness
+from parahost.approval.completeness import Completeness, completeness
 from parahost.approval.criteria import OwnAssignment
 from parahost.approval.tranches import Assigned, Enough, Everybody, Required, Waiting
 from parahost.primitives.approval import Assignment, Tranche
@@ -121,8 +121,7 @@ class Checking:
             due += [] if is_approved else [known_ms]
         if not due and not is_approved:
             due.append(self.time.begins(now + no_show))
-        is_over = found.is_final or self.is_vouched
-        joins = not is_over and self._joins(required, now, is_approved or self.is_approved)
+        joins = self._joins(found, now, is_approved or self.is_approved)
         return CheckStanding(is_approved, joins, len(missing), min(due, default=None))
 
     def _known_ms(self, required: Required) -> int:
@@ -133,17 +132,17 @@ class Checking:
         last = max(self.time.begins(required.came), *(self.heard_ms[who] for who in due))
         return last + self.time.slot_ms // HEARING_PARTS
 
-    def _joins(self, required: Required, now: int, is_approved: bool) -> bool:
+    def _joins(self, found: Completeness, now: int, is_approved: bool) -> bool:
         """Whether this node's own assignment is wanted: its tranche is, and its time has come. A
         tranche that counts joins whole, and not only those of it who came first: liars come first,
-        and the others would find out."""
+        and the others would find out. Not everybody is asked when nobody could change anything."""
         if self.own is None or self.announced or now < self.hears_until:
             return False
-        match required:
+        match found.required:
             case Enough(upto):
                 return self.own.tranche <= upto and not is_approved
             case Everybody():
-                return True
+                return not found.is_final
             case Waiting(upto, drift, _):
                 return self.own.tranche <= now - drift and (
                     upto is None or self.own.tranche <= upto
