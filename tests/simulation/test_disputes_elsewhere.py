@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import trio
 
+from parahost import erasure
 from parahost.crypto import sr25519
+from parahost.node.messages.availability import QueryAvailableData, StoreAvailableData, Stored
 from parahost.node.node import Node
 from parahost.ports import KeyType
 from parahost.primitives.basic import (
@@ -19,6 +22,7 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
+from parahost.primitives.candidates import CandidateDescriptor, PoV
 from parahost.primitives.disputes import (
     BackingSeconded,
     DisputeStatement,
@@ -30,6 +34,7 @@ from parahost.primitives.disputes import (
 )
 from parahost.primitives.header import Header
 from parahost.primitives.remote_disputes import RemoteDispute
+from parahost.primitives.scale import encode
 from parahost.runtime import api
 from parahost.runtime.development import (
     STAKE,
@@ -49,6 +54,7 @@ from parahost.simulation import (
     VouchesBlindly,
     plan,
 )
+from parahost.simulation.build import Build
 from tests.simulation.hearing import Hearing, call_signed
 
 GROUP = ("validator-3", "validator-4")
@@ -115,8 +121,7 @@ def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPat
     made: list[RemoteDispute] = []
 
     async def dispute(node: Node) -> None:
-        while not api.included_candidates(state := node.chain.state(node.chain.best_hash)):
-            await trio.sleep(0.5)
+        state = await _with_included(node)
         invention, disputer = _invention(state, node.chain.best)
         made.append(invention)
         node.submit(call_signed(node, DisputeRemotely(invention), disputer))
@@ -139,11 +144,71 @@ def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPat
     assert wrong == {"no_honest_slashed"}, "whose key it is passes for honest"
 
 
-def _invention(state: State, header: Header) -> tuple[RemoteDispute, str]:
+@pytest.mark.guide("A60")
+def test_who_lacks_its_chunk_gets_it_from_who_has_the_data() -> None:
+    """One validator has all the data and nobody else a chunk: so the candidate is available, and no
+    disputer pays for that it was brought to few."""
+    simulation = Simulation(Scenario(shape=Shape(validators=4, parachains=3), blocks=6), 1)
+    nodes: dict[str, Node] = {}
+    made: list[RemoteDispute] = []
+
+    async def dispute(node: Node) -> None:
+        state = await _with_included(node)
+        (included, *_) = api.included_candidates(state)
+        wanted = included.receipt.hash()
+        asked = [await each.overseer.ask(QueryAvailableData(wanted)) for each in nodes.values()]
+        held = next(each for each in asked if each is not None)
+        data = replace(held, pov=PoV(b"what has been brought to nobody"))
+        chunks = erasure.encode(encode(data), 4)
+        descriptor = replace(
+            included.receipt.descriptor,
+            pov_hash=data.pov.hash(),
+            erasure_root=erasure.erasure_root(chunks),
+        )
+        invention, disputer = _invention(state, node.chain.best, descriptor)
+        backer = invention.statements[0][1]
+        info = api.session_info(state, invention.session)
+        assert info is not None
+        kept = await nodes[_name_of(info.validators[backer])].overseer.ask(
+            StoreAvailableData(invention.receipt.hash(), data, descriptor.erasure_root, 4, backer)
+        )
+        assert kept is Stored.KEPT
+        made.append(invention)
+        node.submit(call_signed(node, DisputeRemotely(invention), disputer))
+
+    for name in map(validator_name, range(4)):
+        simulation.nodes[name].alterations.append(partial(_note_node, nodes, name))
+    simulation.nodes["validator-1"].alterations.append(lambda build: build.jobs.append(dispute))
+    heard = Hearing(simulation)
+    simulation.run()
+    candidate = made[0].receipt.hash()
+    assert heard.of("chain.remote_available", candidate=candidate)
+    recovered = {each.node for each in heard.of("recovery.done", candidate=candidate)}
+    assert len(recovered) == 3, "all but who has backed it"
+    assert not heard.of("chain.remote_unavailable")
+
+
+def _note_node(nodes: dict[str, Node], name: str, build: Build) -> None:
+    async def note(node: Node) -> None:
+        nodes[name] = node
+
+    build.jobs.append(note)
+
+
+async def _with_included(node: Node) -> State:
+    """The best block's state as soon as candidates are included there."""
+    while not api.included_candidates(state := node.chain.state(node.chain.best_hash)):
+        await trio.sleep(0.5)
+    return state
+
+
+def _invention(
+    state: State, header: Header, descriptor: CandidateDescriptor | None = None
+) -> tuple[RemoteDispute, str]:
     """A candidate that never was, which says that one validator has backed it and another disputes
     it; and that one's account."""
     included = api.included_candidates(state)[0]
-    descriptor = replace(included.receipt.descriptor, pov_hash=H256(bytes(32)))
+    descriptor = descriptor or replace(included.receipt.descriptor, pov_hash=H256(bytes(32)))
     receipt = replace(included.receipt, descriptor=descriptor)
     info = api.session_info(state, included.session)
     assert info is not None

@@ -19,6 +19,7 @@ from parahost.node.availability.recovery import AvailabilityRecovery
 from parahost.node.availability.store import AvailabilityStore
 from parahost.node.messages.availability import (
     BitfieldNetwork,
+    ObtainChunk,
     QueryChunk,
     RecoverAvailableData,
     RecoveryFailure,
@@ -112,6 +113,16 @@ class Node:
                 plain(candidate),
                 validator_ids(VALIDATORS),
                 tuple(ValidatorIndex(U32(index)) for index in backers),
+            )
+        )
+
+    async def obtain(self, candidate: BackedCandidate, backers: Iterable[int] = ()) -> bool:
+        return await self.overseer.ask(
+            ObtainChunk(
+                plain(candidate),
+                validator_ids(VALIDATORS),
+                tuple(ValidatorIndex(U32(index)) for index in backers),
+                ValidatorIndex(U32(self.index)),
             )
         )
 

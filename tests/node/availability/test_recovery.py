@@ -10,11 +10,13 @@ import trio.testing
 from trio.testing import MockClock
 
 from parahost import erasure
+from parahost.node.availability import recovery
 from parahost.node.availability.chunk_request import COST_BAD_PROOF
 from parahost.node.availability.data_request import COST_WRONG_DATA, root_of
 from parahost.node.availability.recovery import FROM_BACKERS_S, SPARE
 from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.availability import (
+    QueryChunk,
     RecoveryFailure,
     StoreAvailableData,
     StoreChunk,
@@ -32,6 +34,52 @@ from parahost.primitives.scale import encode
 from tests.node.availability.net import VALIDATORS, chunks_of, net, peer, relay_chain, wrong
 from tests.node.availability.world import hash_of
 from tests.runtime.parachains.world import validator_ids
+
+# One's own chunk
+
+
+@pytest.mark.guide("A60")
+@pytest.mark.parametrize("backers", [(0,), ()])
+async def test_ones_own_chunk_is_made_of_the_data_that_others_have(
+    backers: tuple[int, ...], autojump_clock: MockClock
+) -> None:
+    """Of a backer's, or of what a third of the chunks give."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in (0, 1):
+            await made.nodes[index].store(candidate, data)
+        assert await made.nodes[5].obtain(candidate, backers)
+        wanted = QueryChunk(hash_of(candidate), ChunkIndex(U32(5)))
+        assert await made.nodes[5].overseer.ask(wanted) == chunks_of(data)[5]
+        asked = len(made.nodes[5].port.requests)
+        assert await made.nodes[5].obtain(candidate), "it is there"
+        assert len(made.nodes[5].port.requests) == asked
+
+
+async def test_a_chunk_of_what_nobody_has_is_looked_for_once_and_not_for_long(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody is asked at most once, and those who keep silent hold nobody for longer."""
+    chain = relay_chain()
+    candidate, _ = chain.candidate(100)
+    async with net(chain) as made:
+        seeking = made.nodes[5]
+        assert not await seeking.obtain(candidate)
+        assert len(seeking.port.requests) == len(set(seeking.port.requests)) == VALIDATORS
+
+        async def keep_silent(source: PeerId, payload: bytes) -> bytes | None:
+            await trio.sleep_forever()
+            raise AssertionError
+
+        for node in made.nodes[:5]:
+            node.port.answerers["req_chunk"] = keep_silent
+        monkeypatch.setattr(recovery, "OBTAIN_S", 1.0)
+        began = trio.current_time()
+        assert not await seeking.obtain(candidate)
+        assert trio.current_time() - began == pytest.approx(1.0)
+        assert not await seeking.chunk(candidate)
+
 
 # From the backers
 

@@ -19,13 +19,17 @@ from parahost import erasure
 from parahost.consensus.fanout import sample
 from parahost.node.availability.chunk_request import ChunkRequest, fetch_chunk
 from parahost.node.availability.data_request import AvailableDataRequest, fetch_data, root_of
+from parahost.node.availability.encoding import Encoding
 from parahost.node.gossip import COST_MALFORMED
 from parahost.node.messages.availability import (
     DataRequested,
+    ObtainChunk,
     QueryAvailableData,
+    QueryChunk,
     QueryChunks,
     RecoverAvailableData,
     RecoveryFailure,
+    StoreChunk,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
@@ -60,6 +64,9 @@ ROUNDS = 3
 """How often everybody is asked before the data count as unavailable; peers and their records may
 come late."""
 BETWEEN_ROUNDS_S = 1.0
+OBTAIN_S = 30.0
+"""So long, and one round, are data looked for when only our own chunk is wanted: what nobody has
+shall not keep everybody asking everybody. Who wants the chunk tries again."""
 
 Peers = Mapping[ValidatorId, PeerId]
 
@@ -68,11 +75,13 @@ class AvailabilityRecovery(Subsystem):
     """One job per request."""
 
     name = "availability-recovery"
-    receives = (RecoverAvailableData, DataRequested)
+    receives = (RecoverAvailableData, ObtainChunk, DataRequested)
     sends: ClassVar[tuple[type[Message], ...]] = (
         RegisterRequestProducer,
         QueryAvailableData,
+        QueryChunk,
         QueryChunks,
+        StoreChunk,
         ResolveValidators,
         SendRequest,
         ReportPeer,
@@ -88,6 +97,8 @@ class AvailabilityRecovery(Subsystem):
         match message:
             case RecoverAvailableData():
                 self._on_recover(message)
+            case ObtainChunk():
+                self._on_obtain(message)
             case DataRequested():
                 self._on_requested(message)
 
@@ -96,6 +107,12 @@ class AvailabilityRecovery(Subsystem):
             request.reply.answer(await self._recover(request))
 
         self.ctx.spawn(None, serve, "recover")
+
+    def _on_obtain(self, request: ObtainChunk) -> None:
+        async def serve() -> None:
+            request.reply.answer(await self._obtain(request))
+
+        self.ctx.spawn(None, serve, "obtain own chunk")
 
     def _on_requested(self, message: DataRequested) -> None:
         try:
@@ -113,7 +130,20 @@ class AvailabilityRecovery(Subsystem):
 
     # Jobs
 
-    async def _recover(self, request: RecoverAvailableData) -> AvailableData | RecoveryFailure:
+    async def _obtain(self, request: ObtainChunk) -> bool:
+        candidate, count = request.receipt.hash(), len(request.validators)
+        if await self.ctx.ask(QueryChunk(candidate, ChunkIndex(request.own))) is not None:
+            return True
+        with trio.move_on_after(OBTAIN_S) as limit:
+            data = await self._recover(request, rounds=1)
+        if limit.cancelled_caught or isinstance(data, RecoveryFailure):
+            return False
+        made = await self.ctx.executor.run(lambda: Encoding.of(data, count))
+        return await self.ctx.ask(StoreChunk(candidate, made.chunks[request.own]))
+
+    async def _recover(
+        self, request: RecoverAvailableData | ObtainChunk, rounds: int = ROUNDS
+    ) -> AvailableData | RecoveryFailure:
         candidate = request.receipt.hash()
         recovery = Recovery(
             self.ctx,
@@ -121,6 +151,7 @@ class AvailabilityRecovery(Subsystem):
             request.receipt.descriptor.erasure_root,
             request.validators,
             request.backers,
+            rounds,
         )
         held = await recovery.own_data()
         if held is not None:
@@ -156,6 +187,7 @@ class Recovery:
     erasure_root: bytes
     validators: tuple[ValidatorId, ...]
     backers: tuple[ValidatorIndex, ...]
+    rounds: int
     chunks: dict[int, bytes] = field(default_factory=dict)
     """What has been gathered, proven."""
 
@@ -180,7 +212,7 @@ class Recovery:
         """Ask everybody, and again those who had nothing."""
         for chunk in await self.ctx.ask(QueryChunks(self.candidate)):
             self._keep_own(chunk)
-        for number in range(ROUNDS):
+        for number in range(self.rounds):
             if number:
                 await self.ctx.clock.sleep(BETWEEN_ROUNDS_S)
             peers = await self.ctx.ask(ResolveValidators(self.validators))

@@ -129,6 +129,17 @@ class RecoverAvailableData(Request[AvailableData | RecoveryFailure]):
     backers: tuple[ValidatorIndex, ...]
 
 
+@dataclass(eq=False, slots=True)
+class ObtainChunk(Request[bool]):
+    """Keep our chunk, that of index ``own``, of a candidate: recover its data if need be, as
+    :class:`RecoverAvailableData` does, and encode them anew. Whether it is on disk."""
+
+    receipt: CandidateReceipt
+    validators: tuple[ValidatorId, ...]
+    backers: tuple[ValidatorIndex, ...]
+    own: ValidatorIndex
+
+
 @dataclass(slots=True)
 class DataRequested(Message):
     """A peer asks us for all data of a candidate."""

@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
-from parahost.node.messages.availability import QueryChunk
+from parahost.node.messages.availability import ObtainChunk, QueryChunk
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.utility import DisputeSettled
 from parahost.node.messages.validity import (
@@ -51,6 +51,7 @@ from parahost.primitives.disputes import (
 )
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.remote_disputes import RemoteDispute
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.runtime.extrinsic import decode_extrinsic
 from parahost.runtime.parachains.remote_disputes import DisputeRemotely
@@ -59,7 +60,14 @@ from parahost.storage.memory import MemoryDatabase
 from tests.node.availability.world import RelayChain, key_store
 from tests.node.harness import make_overseer, running
 from tests.runtime.parachains.test_disputes import CONFIG, VALIDATORS, outsiders, signed, votes
-from tests.runtime.parachains.test_remote_disputes import FOREIGN, bring
+from tests.runtime.parachains.test_remote_disputes import (
+    FOREIGN,
+    backers,
+    bring,
+    brought,
+    others,
+    receipt,
+)
 from tests.runtime.parachains.world import World, keypair, validator_name
 from tests.verifying import VERIFIER
 
@@ -74,7 +82,8 @@ def relay_chain() -> RelayChain:
 
 
 class Others(Subsystem):
-    """Everybody whom the coordinator tells something. ``finds`` says what a check finds."""
+    """Everybody whom the coordinator tells something. ``finds`` says what a check finds, and
+    ``obtains`` whether a chunk that is not on disk can be had."""
 
     name = "others"
     receives = (
@@ -84,6 +93,7 @@ class Others(Subsystem):
         DisputeMoved,
         DisputeSettled,
         QueryChunk,
+        ObtainChunk,
     )
 
     def __init__(self, finds: CheckVerdict | None) -> None:
@@ -92,6 +102,9 @@ class Others(Subsystem):
         self.distributed: list[DistributeVotes] = []
         self.moved: list[tuple[SessionIndex, CandidateHash, bool]] = []
         """What Chain Selection was told."""
+        self.obtains = False
+        self.obtained: list[ObtainChunk] = []
+        self.holding: list[DistributeHolder] = []
 
     def on_message(self, message: Message) -> None:
         if isinstance(message, CheckCandidate):
@@ -102,6 +115,13 @@ class Others(Subsystem):
             self.distributed.append(message)
         elif isinstance(message, DisputeMoved):
             self.moved.append((message.session, message.candidate, message.towards_invalid))
+        elif isinstance(message, QueryChunk):
+            message.reply.answer(None)
+        elif isinstance(message, ObtainChunk):
+            self.obtained.append(message)
+            message.reply.answer(self.obtains)
+        elif isinstance(message, DistributeHolder):
+            self.holding.append(message)
 
 
 @dataclass
@@ -323,6 +343,53 @@ async def test_without_an_account_nobody_disputes_remotely() -> None:
         life.overseer.send(IssueVote(record.session, record.receipt))
         await life.hears(other)
         assert not life.submitted
+
+
+def disputing_remotely(chain: RelayChain) -> tuple[Header, RemoteDispute]:
+    """A block on which it is asked who holds the chunks of what is included nowhere here."""
+    world = chain.world
+    dispute = brought(world, receipt(world), against=others(world)[:1])
+    bring(world, dispute)
+    chain.headers[world.parent], chain.states[world.parent] = world.header, world.state
+    chain.bodies[world.parent] = ()
+    return world.header, dispute
+
+
+@pytest.mark.guide("A60")
+async def test_who_lacks_its_chunk_of_what_a_fork_asks_for_gets_it_and_says_so() -> None:
+    """Not before it has it; tried again when time has passed and another block has come."""
+    chain = relay_chain()
+    asking, dispute = disputing_remotely(chain)
+    own = others(chain.world)[1]
+    async with living(chain, MemoryDatabase(), own=own) as life:
+        await life.hears(asking)
+        (wanted,) = life.others.obtained
+        assert (wanted.receipt, wanted.own) == (dispute.receipt, own)
+        assert wanted.validators == chain.world.validators
+        assert list(wanted.backers) == sorted(backers(chain.world))
+        assert not life.others.holding
+        life.others.obtains = True
+        await life.hears(chain.add())
+        assert len(life.others.obtained) == 1, "not at once"
+    async with living(chain, database := MemoryDatabase(), own=own) as life:
+        life.others.obtains = True
+        await life.hears(asking, chain.add())
+        assert len(life.others.obtained) == len(life.others.holding) == 1, "once"
+        (said,) = life.others.holding
+        assert (said.candidate, said.validator) == (dispute.receipt.hash(), own)
+        brought_next = await life.overseer.ask(DisputesForChain(chain.world.parent))
+        chain.add(availability=brought_next.availability)
+    ((_, state),) = chain.world.api.remote_disputes(chain.world.state)
+    assert state.availability_votes.ones() == [own]
+    assert DisputeStore(database).holders((dispute.session, dispute.receipt.hash()))
+
+
+async def test_who_is_none_of_the_session_gets_no_chunk() -> None:
+    chain = relay_chain()
+    asking, _ = disputing_remotely(chain)
+    async with living(chain, MemoryDatabase(), own=VALIDATORS) as life:
+        await life.hears(asking)
+        assert not life.others.obtained and not life.others.holding
 
 
 async def test_nobody_is_told_to_build_on_what_is_disputed() -> None:

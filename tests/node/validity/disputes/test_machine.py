@@ -488,6 +488,19 @@ def test_what_no_fork_judges_any_more_is_forgotten() -> None:
     assert node.machine.sessions[LATER].info == session_info(LATER)
 
 
+def test_checks_of_a_session_that_is_over_leave_their_room_to_others() -> None:
+    """They end with it, and nobody tells how."""
+    node = Node(sessions=[judged(), judged(session=LATER)])
+    for each in (receipt(number) for number in range(20, 20 + MAX_CHECKS)):
+        node.include(each, backs(each, 0))
+        node.take(contested(each))
+    assert len(node.checked()) == MAX_CHECKS
+    node.take(SessionsOver(LATER))
+    confirmed = (*_in(LATER), signed(ONE, 3, denies(ONE, 3)[0], LATER))
+    node.take(brought(ONE, *confirmed, session=LATER))
+    assert node.checked()[MAX_CHECKS:] == [key_of(ONE, LATER)]
+
+
 def _in(session: SessionIndex) -> list[SignedDisputeStatement]:
     against = signed(ONE, 2, denies(ONE, 2)[0], session)
     return [signed(ONE, 0, backs(ONE, 0)[0], session), against]

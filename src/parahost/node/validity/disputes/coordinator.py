@@ -13,7 +13,7 @@ from functools import partial
 from typing import ClassVar
 
 from parahost.node.leaf import ActiveLeaf
-from parahost.node.messages.availability import QueryChunk
+from parahost.node.messages.availability import ObtainChunk, QueryChunk
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
 from parahost.node.messages.utility import (
@@ -68,6 +68,7 @@ from parahost.node.validity.disputes.effects import (
 from parahost.node.validity.disputes.fork import ForkView, votes_for_fork
 from parahost.node.validity.disputes.holders import Holders
 from parahost.node.validity.disputes.machine import DisputeMachine
+from parahost.node.validity.disputes.own_chunks import OwnChunks
 from parahost.node.validity.disputes.record import Dispute
 from parahost.node.validity.disputes.remote import RemoteDisputing
 from parahost.node.validity.disputes.sessions import JudgedSessions
@@ -79,6 +80,7 @@ from parahost.primitives.basic import (
     ChunkIndex,
     Hash,
     SessionIndex,
+    ValidatorIndex,
     ValidatorSignature,
 )
 from parahost.primitives.disputes import (
@@ -95,6 +97,7 @@ from parahost.primitives.header import Header
 from parahost.primitives.remote_disputes import availability_payload
 from parahost.runtime import api
 from parahost.runtime.parachains.dispute_votes import Votes
+from parahost.runtime.parachains.remote_disputes import RemoteState
 from parahost.runtime.parachains.windows import CandidateKey
 
 MAX_READ_BACK = 2048
@@ -123,6 +126,7 @@ class DisputeCoordinator(Subsystem):
         BlockExtrinsics,
         RuntimeApiRequest,
         QueryChunk,
+        ObtainChunk,
         CheckCandidate,
         DistributeVotes,
         DistributeHolder,
@@ -141,8 +145,9 @@ class DisputeCoordinator(Subsystem):
         )
         self._sessions = JudgedSessions()
         self._holders = Holders(self._store, verifier)
+        self._own_chunks = OwnChunks()
         self._scopes: dict[SessionIndex, Scope] = {}
-        """Of each session that is judged, the checks of its candidates."""
+        """Of each session that is judged, what is done for its candidates."""
         self._alarm: float | None = None
 
     def start(self, ctx: Context) -> None:
@@ -177,6 +182,7 @@ class DisputeCoordinator(Subsystem):
         first = self._sessions.forget(self.ctx.leaves)
         for session in [each for each in self._scopes if each < first]:
             self._scopes.pop(session).end()
+        self._own_chunks.forget(first)
         self._take(SessionsOver(first))
 
     def _learn_remote(self, leaf: ActiveLeaf) -> None:
@@ -186,6 +192,7 @@ class DisputeCoordinator(Subsystem):
             scope = self._scopes.get(key[0])
             if scope is not None:
                 self.ctx.spawn(scope, partial(self._say_held, key), "say what we hold")
+        self._own_chunks.asked(self._holders.asked())
         for record in leaf.read(api.remote_candidates):
             self._take(AvailableElsewhere(record.key()))
 
@@ -300,20 +307,50 @@ class DisputeCoordinator(Subsystem):
         self._take(Checked(key, valid))
 
     async def _say_held(self, key: CandidateKey) -> None:
-        """Say that we hold our chunk of the candidate, if we do and have not said so."""
-        session, candidate = key
-        info = self._sessions.infos[session]
-        own = own_index(info.validators, self._keys)
+        """Say that we hold our chunk of the candidate, unless it has been said; if we do not hold
+        it, get it."""
+        own = self._own_in(key[0])
         if own is None or any(validator == own for validator, _ in self._store.holders(key)):
             return
-        if await self.ctx.ask(QueryChunk(candidate, ChunkIndex(own))) is None:
-            return
-        payload = availability_payload(candidate, session)
-        made = self._keys.sign(KeyType.PARACHAIN, info.validators[own], payload, [])
-        signature = ValidatorSignature(H512(made))
-        held = TakeHolder(session, candidate, own, signature)
+        kept = await self.ctx.ask(QueryChunk(key[1], ChunkIndex(own)))
+        asked = self._holders.asked().get(key)
+        if kept is not None:
+            self._say(key, own)
+        elif asked is not None:
+            assert asked.times_out_at is not None, "nobody asks without an end"
+            known = self._store.testimony(key)
+            is_included = known is not None and bool(known.included_in)
+            self._own_chunks.lacks(key, asked.times_out_at, is_included=is_included)
+            self._obtain_next()
+
+    def _own_in(self, session: SessionIndex) -> ValidatorIndex | None:
+        return own_index(self._sessions.infos[session].validators, self._keys)
+
+    def _say(self, key: CandidateKey, own: ValidatorIndex) -> None:
+        public = self._sessions.infos[key[0]].validators[own]
+        payload = availability_payload(key[1], key[0])
+        made = self._keys.sign(KeyType.PARACHAIN, public, payload, [])
+        held = TakeHolder(*key, own, ValidatorSignature(H512(made)))
         if self._holders.take(held, self._sessions.infos) is VotesVerdict.NEW:
-            self.ctx.send(DistributeHolder(session, candidate, own, signature))
+            self.ctx.send(DistributeHolder(*key, own, held.signature))
+
+    def _obtain_next(self) -> None:
+        while (key := self._own_chunks.take(self.ctx.clock.now())) is not None:
+            job = partial(self._obtain, key, self._holders.asked()[key])
+            self.ctx.spawn(self._scopes[key[0]], job, "obtain own chunk")
+
+    async def _obtain(self, key: CandidateKey, asked: RemoteState) -> None:
+        own = self._own_in(key[0])
+        assert own is not None, "who is none of the session lacks no chunk"
+        validators = self._sessions.infos[key[0]].validators
+        backers = tuple(sorted(Votes.of(asked.dispute).backers))
+        found = False
+        with suppress(Unanswered):
+            found = await self.ctx.ask(ObtainChunk(asked.receipt, validators, backers, own))
+        self._own_chunks.ended(key, self.ctx.clock.now(), found=found)
+        if found:
+            self._say(key, own)
+        self._obtain_next()
 
     async def _dispute_remotely(self, leaf: ActiveLeaf) -> None:
         """Bring to this fork what this node disputes on others, and nobody has decided (A59)."""

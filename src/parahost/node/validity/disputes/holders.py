@@ -7,7 +7,7 @@ chain has room for.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from parahost.node.leaf import ActiveLeaf
@@ -18,8 +18,8 @@ from parahost.ports import Verifier
 from parahost.primitives.basic import Hash, SessionIndex
 from parahost.primitives.remote_disputes import AvailabilityVotes, availability_payload
 from parahost.primitives.runtime_api import SessionInfo
-from parahost.primitives.scale import BitVec
 from parahost.runtime import api
+from parahost.runtime.parachains.remote_disputes import RemoteState
 from parahost.runtime.parachains.windows import CandidateKey
 
 
@@ -29,19 +29,25 @@ class Holders:
 
     store: DisputeStore
     verifier: Verifier
-    _asked: dict[Hash, dict[CandidateKey, BitVec]] = field(default_factory=dict)
+    _asked: dict[Hash, dict[CandidateKey, RemoteState]] = field(default_factory=dict)
     """By leaf: the candidates, with those who have said so there."""
 
-    def learn(self, leaf: ActiveLeaf, leaves: Collection[Hash]) -> Iterable[CandidateKey]:
+    def learn(
+        self, leaf: ActiveLeaf, leaves: Collection[Hash]
+    ) -> Mapping[CandidateKey, RemoteState]:
         """What is asked for on this leaf."""
         self._asked = {block: asked for block, asked in self._asked.items() if block in leaves}
         asked = {
-            key: state.availability_votes
+            key: state
             for key, state in leaf.read(api.remote_disputes)
             if state.times_out_at is not None
         }
         self._asked[leaf.hash] = asked
         return asked
+
+    def asked(self) -> Mapping[CandidateKey, RemoteState]:
+        """What is asked for on any leaf."""
+        return {key: state for asked in self._asked.values() for key, state in asked.items()}
 
     def take(self, given: TakeHolder, sessions: Mapping[SessionIndex, SessionInfo]) -> VotesVerdict:
         """Keep what a validator says, if it has signed that and somebody wants to know.
@@ -66,8 +72,8 @@ class Holders:
     def lacking(self, leaf: Hash) -> tuple[AvailabilityVotes, ...]:
         """What the chain asks for at that leaf, and does not know yet."""
         found = []
-        for (session, candidate), said in self._asked.get(leaf, {}).items():
-            holders = self.store.holders((session, candidate))
+        for (session, candidate), state in self._asked.get(leaf, {}).items():
+            holders, said = self.store.holders((session, candidate)), state.availability_votes
             news = tuple(holder for holder in holders if not said[holder[0]])
             if news:
                 found.append(AvailabilityVotes(session, candidate, news))

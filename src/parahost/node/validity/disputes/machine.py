@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from parahost.node.validity.disputes.attempts import Attempts, Rank
 from parahost.node.validity.disputes.effects import (
     AnswerVotes,
     AvailableElsewhere,
@@ -38,7 +39,7 @@ from parahost.node.validity.disputes.effects import (
     VotesVerdict,
 )
 from parahost.node.validity.disputes.judging import judge
-from parahost.node.validity.disputes.participation import Participation, Rank, rank
+from parahost.node.validity.disputes.participation import PARTICIPATION, rank
 from parahost.node.validity.disputes.record import (
     Dispute,
     DisputeRow,
@@ -85,7 +86,7 @@ class DisputeMachine:
         self._first = 0
         """What is of sessions before that one has been forgotten since the start."""
         self._spam = SpamSlots()
-        self._participation = Participation()
+        self._participation = Attempts(PARTICIPATION)
         self._leaning: dict[CandidateKey, None] = {}
         """Those of which it has been told that they are, or become, invalid."""
         self._told: dict[CandidateKey, None] = {}
@@ -183,6 +184,7 @@ class DisputeMachine:
             del self._sessions[session]
         for key in [key for key in self._disputes if key[0] < first]:
             self._drop(key)
+        self._participation.forget_before(first)
         self._out.append(Forget(first))
 
     def _drop(self, key: CandidateKey) -> None:
@@ -190,7 +192,6 @@ class DisputeMachine:
         self._tell_leaning(key, towards_invalid=False)
         self._told.pop(key, None)
         self._spam.free(key)
-        self._participation.forget(key)
         others = self._by_hash[key[1]]
         del others[key]
         if not others:
@@ -369,10 +370,10 @@ class DisputeMachine:
             and not self._own_statements(dispute)
         )
 
-    def _wanting_check(self) -> Iterator[tuple[Rank, Dispute]]:
+    def _wanting_check(self) -> Iterator[tuple[Rank, CandidateKey]]:
         for dispute in self._disputes.values():
             if self._wants_check(dispute):
-                yield rank(dispute, confirmed=self.is_confirmed(dispute)), dispute
+                yield rank(dispute, confirmed=self.is_confirmed(dispute)), dispute.key
 
     def _wants_check(self, dispute: Dispute) -> bool:
         is_worth_it = dispute.is_included or self.is_confirmed(dispute)
@@ -380,12 +381,10 @@ class DisputeMachine:
         return dispute.is_disputed() and is_worth_it and is_known and self._may_speak(dispute)
 
     def _check_next(self, now: float) -> None:
-        while self._participation.has_room:
-            dispute = self._participation.take(self._wanting_check(), now)
-            if dispute is None:
-                return
-            assert dispute.receipt is not None, "without it there is nothing to check"
-            self._out.append(CheckDisputed(dispute.key, dispute.receipt))
+        while (key := self._participation.take(self._wanting_check(), now)) is not None:
+            receipt = self._disputes[key].receipt
+            assert receipt is not None, "without it there is nothing to check"
+            self._out.append(CheckDisputed(key, receipt))
 
     def _on_checked(self, key: CandidateKey, valid: bool | None, now: float) -> None:
         dispute = self._disputes.get(key)
