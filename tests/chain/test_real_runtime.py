@@ -125,7 +125,7 @@ class Node:
                 genesis_authorities=grandpa_authorities(STATE),
                 gossip_s=0.2,
                 on_equivocation=lambda proof: None,
-                on_vote_elsewhere=lambda told: None,
+                on_unplaced_vote=lambda *_: None,
             )
             justify = self.voter.import_justification
             net.start(self.voter.run)

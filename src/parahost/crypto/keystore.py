@@ -16,7 +16,7 @@ from parahost.crypto import ed25519, sr25519, vrf
 from parahost.crypto.protection import ProtectionLog
 from parahost.crypto.secret_uri import SecretUriError
 from parahost.ports.database import Database
-from parahost.ports.keystore import KeyType, VrfSignature
+from parahost.ports.keystore import KeyType, Said, VrfSignature
 from parahost.ports.promises import Promise
 from parahost.primitives.errors import InputError
 from parahost.primitives.transcript import Transcript
@@ -168,6 +168,12 @@ class ProtectedKeyStore:
         return self._log.sign_once(
             key_type, public, payload, promises, lambda: _sign(keypair, payload)
         )
+
+    def said(
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
+    ) -> Said:
+        """See the port."""
+        return self._log.said(key_type, public, payload, promises)
 
     def vrf_sign(
         self,

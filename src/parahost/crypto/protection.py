@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from parahost.crypto.hashing import blake2_256
 from parahost.ports.database import Batch, Database
-from parahost.ports.keystore import ContradictionRefused, KeyType
+from parahost.ports.keystore import ContradictionRefused, KeyType, Said
 from parahost.ports.promises import Promise, Subject
 
 _TABLE = "signed"
@@ -25,6 +25,8 @@ class ProtectionLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._begun_here: dict[bytes, bool] = {}
+        """Of each key that something was asked of: whether the log had nothing of it then."""
 
     def sign_once(
         self,
@@ -42,6 +44,7 @@ class ProtectionLog:
             written then, and nothing was signed.
         :raises DatabaseError: when the log cannot be written; the signature is not given out.
         """
+        self._is_begun_here(key_type, public)
         payload_hash = blake2_256(payload)
         signature: bytes | None = None
         unbound: dict[bytes, bytes] = {}
@@ -66,6 +69,33 @@ class ProtectionLog:
                 batch.put(_TABLE, key, said + signature)
             self._database.write(batch, durable=True)
         return signature
+
+    def said(
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
+    ) -> Said:
+        """What is known of a payload that the key has signed, here or elsewhere. Where a promise
+        binds the payload itself, nothing less than that tells that it was signed here."""
+        owner, payload_hash = key_type.value + public, blake2_256(payload)
+        begun_here = self._is_begun_here(key_type, public)
+        verdicts: list[bool] = []
+        payloads: list[bool] = []
+        for promise in promises:
+            entry = self._database.get(_TABLE, owner + promise.name)
+            said = payload_hash if promise.says is None else blake2_256(promise.says)
+            if entry is not None and entry[:32] not in (said, _UNKNOWN):
+                return Said.OTHERWISE
+            (payloads if promise.says is None else verdicts).append(entry is not None)
+        if any(payloads or verdicts):
+            return Said.BY_US
+        return Said.UNKNOWN if begun_here else Said.NOT_BY_US
+
+    def _is_begun_here(self, key_type: KeyType, public: bytes) -> bool:
+        """Whether all that the log has of the key was signed since it was opened: an earlier one
+        may be lost."""
+        owner = key_type.value + public
+        if owner not in self._begun_here:
+            self._begun_here[owner] = next(self._database.scan(_TABLE, prefix=owner), None) is None
+        return self._begun_here[owner]
 
 
 def move_promises(source: Database, record: Database) -> None:

@@ -42,6 +42,7 @@ from parahost.node.overseer import Interceptor, Overseer
 from parahost.node.overseer.leaves import is_outgrown
 from parahost.node.overseer.overseer import Pick
 from parahost.node.own_part import OwnPart
+from parahost.node.own_signatures import WatchedVerifier
 from parahost.node.role import Role
 from parahost.node.subsystems import make_subsystems
 from parahost.node.utility.runtime_api import Ask, ask_state
@@ -136,6 +137,8 @@ class Node:
     parameters: BabeParameters
     chain: Chain
     own_part: OwnPart
+    watched: WatchedVerifier
+    """Verifies what peers send, where a chain's blocks are not concerned."""
     viability: Viability
     voting_limit: VotingLimit
     grandpa: GrandpaVoter
@@ -180,6 +183,9 @@ class Node:
         self.own_part = OwnPart(
             ports.journal, ports.keystore, ports.clock, self.parameters, self.chain
         )
+        self.watched = WatchedVerifier(
+            ports.verifier, ports.keystore, ports.clock, self.own_part.has_signed
+        )
         self.viability = Viability()
         self.voting_limit = VotingLimit(self.chain, finalized_of(self.chain))
         self.importer = Importer(self.chain, ports.executor)
@@ -187,14 +193,14 @@ class Node:
             self.chain,
             network=ports.network,
             keystore=ports.keystore,
-            verifier=ports.verifier,
+            verifier=self.watched,
             database=ports.database,
             clock=ports.clock,
             random=ports.random,
             genesis_authorities=api.grandpa_authorities(genesis),
             gossip_s=min(1.0, self.parameters.slot_duration_s / GOSSIP_PER_SLOT),
             on_equivocation=self._report,
-            on_vote_elsewhere=self.own_part.voted_elsewhere,
+            on_unplaced_vote=self.watched.look,
             voting_rule=voting_rule or self.voting_limit.rule,
         )
         self.sync = Sync(

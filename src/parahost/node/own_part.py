@@ -3,28 +3,25 @@ and its keys in somebody else's hands."""
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Final, Protocol
 
 from parahost.chain.chain import SLOTS_AHEAD
 from parahost.chain.errors import UnknownBlock
 from parahost.consensus.babe.epochs import BabeParameters
-from parahost.consensus.grandpa import TellVoteElsewhere
-from parahost.node.session import ChildSession
-from parahost.ports import Clock, Journal, KeyStore, KeyType
+from parahost.node.own_signatures import OwnDeed, OwnSignature, deed_of
+from parahost.ports import Clock, Journal, KeyStore, KeyType, Said
 from parahost.primitives.basic import (
     BabeId,
-    CandidateHash,
     Hash,
     SessionIndex,
     Slot,
     ValidatorId,
-    ValidatorIndex,
 )
 from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.header import Extrinsic
 
-OwnSignature = Literal["block", "vote", "statement"]
-"""What a key of ours has signed: a block (BABE), a vote on finality (GRANDPA), a statement."""
+PERIODS_REMEMBERED: Final = 64
+"""Kinds of signatures and periods of which it is remembered that they have been told."""
 
 
 class Blocks(Protocol):
@@ -45,7 +42,6 @@ class OwnPart:
 
     A block that bears our seal, is for a slot that began after this node did, and was not sealed
     here, was made by another machine with our key. What is older may be of an earlier life of ours.
-    So may a vote for a block, or a statement on a head, that an earlier life can have known.
     """
 
     def __init__(
@@ -62,7 +58,9 @@ class OwnPart:
         self._began = parameters.slot_at(clock.now())
         self._sealed: Hash | None = None
         self._session: SessionIndex | None = None
-        self._told: dict[OwnSignature, int] = {}
+        self._first_session: SessionIndex | None = None
+        """The one in which this life began."""
+        self._told: dict[tuple[OwnSignature, int], None] = {}
 
     def sealed(self, block: Hash) -> None:
         """This node has made a block, which is imported next."""
@@ -80,60 +78,58 @@ class OwnPart:
         elif slot > self._began:
             self._journal.record("keys.used_elsewhere", what="block", key=author, **where)
 
-    def voted_elsewhere(self, told: TellVoteElsewhere) -> None:
-        """A vote of ours has come from others that this node has not cast."""
-        target = told.vote.target
-        if self._no_earlier_life_knew(target.hash):
-            self.on_own_signature_elsewhere(
-                "vote",
-                told.vote.id,
-                told.set_id,
-                set=told.set_id,
-                round=told.round,
-                block=target.hash,
-                number=target.number,
-            )
+    def has_signed(self, key_type: KeyType, public: bytes, payload: bytes) -> None:
+        """A right signature of a key of ours has come from others. It was made elsewhere when our
+        record of promises says something else of what it binds, or nothing though no life of ours
+        can have made it that the record may lack."""
+        deed = deed_of(key_type, payload)
+        if deed is None:
+            return
+        said = self._keystore.said(key_type, public, payload, deed.promises)
+        if said is Said.OTHERWISE or (said is not Said.BY_US and self._is_ours_alone(deed, said)):
+            self._tell(deed, public)
 
-    def heard_statement(
-        self, session: ChildSession, validator: ValidatorIndex, candidate: CandidateHash
-    ) -> None:
-        """A statement that is verified, and new to this node, has come from others."""
-        key, signing = session.validators[validator], session.signing
-        if key in self._keystore.public_keys(KeyType.PARACHAIN) and self._no_earlier_life_knew(
-            signing.parent_hash
-        ):
-            self.on_own_signature_elsewhere(
-                "statement",
-                key,
-                signing.session_index,
-                relay_parent=signing.parent_hash,
-                candidate=candidate,
-                validator=validator,
-            )
+    def _is_ours_alone(self, deed: OwnDeed, said: Said) -> bool:
+        """Whether no life of ours that the record does not know of can have made it. Such a life
+        did not know a block of a slot after this one began. Where no block tells, the record does,
+        if it is older than this life: what it lacks is older than the session it was begun in."""
+        slot = None if deed.block is None else self._slot_of(deed.block)
+        if slot is not None:
+            return slot > self._began + SLOTS_AHEAD
+        is_of_today = self._first_session is not None and deed.period >= self._first_session
+        return said is Said.NOT_BY_US and (deed.what == "vote" or is_of_today)
 
-    def _no_earlier_life_knew(self, block: Hash) -> bool:
-        """What is not known is of another fork, or to come; where a key is used there are more."""
+    def _slot_of(self, block: Hash) -> Slot | None:
+        """``None``: what is not known is of another fork, or to come."""
         try:
-            _, slot = self._blocks.author(block)
+            return self._blocks.author(block)[1]
         except UnknownBlock:
-            return False
-        return slot > self._began + SLOTS_AHEAD
+            return None
 
-    def on_own_signature_elsewhere(
-        self, what: OwnSignature, key: bytes, period: int, **where: object
-    ) -> None:
-        """A valid signature of ``key``, which this node holds, came from others, and no life of
-        this node can have made it. Recorded once for each ``period`` in which the key signs: an
-        authority set, a session."""
-        if self._told.get(what) != period:
-            self._told[what] = period
-            self._journal.record("keys.used_elsewhere", what=what, key=key, **where)
+    def _tell(self, deed: OwnDeed, public: bytes) -> None:
+        """Once for each period in which the key signs so."""
+        if (deed.what, deed.period) in self._told:
+            return
+        self._told[deed.what, deed.period] = None
+        if len(self._told) > PERIODS_REMEMBERED:
+            del self._told[next(iter(self._told))]
+        said = ", ".join(map(str, deed.promises))
+        self._journal.record(
+            "keys.used_elsewhere",
+            what=deed.what,
+            key=public,
+            period=deed.period,
+            block="none" if deed.block is None else deed.block,
+            said=said,
+        )
 
     def session_is(self, session: SessionIndex, validators: tuple[ValidatorId, ...]) -> None:
         """The session of the best block's children, and its validators by index."""
         if session == self._session:
             return
         self._session = session
+        if self._first_session is None:
+            self._first_session = session
         held = self._keystore.public_keys(KeyType.PARACHAIN)
         ours = next((index for index, key in enumerate(validators) if key in held), None)
         self._journal.record(

@@ -73,20 +73,16 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     ),
     PeerSetManager: lambda node: PeerSetManager(
         node.ports.keystore,
-        node.ports.verifier,
+        node.watched,
         node.ports.steering,
         node.ports.network.local_peer,
         node.chain.genesis_hash,
         node.grandpa.authorities_are,
     ),
-    CandidateValidation: lambda node: CandidateValidation(
-        node.ports.validation_host, node.ports.verifier
-    ),
+    CandidateValidation: lambda node: CandidateValidation(node.ports.validation_host, node.watched),
     CandidateBacking: lambda node: CandidateBacking(node.ports.keystore),
     CandidateSelection: lambda node: CandidateSelection(node.ports.keystore),
-    StatementDistribution: lambda node: StatementDistribution(
-        node.ports.verifier, node.own_part.heard_statement
-    ),
+    StatementDistribution: lambda node: StatementDistribution(node.watched, node.watched.look),
     PoVDistribution: lambda node: PoVDistribution(),
     AvailabilityStore: lambda node: AvailabilityStore(node.ports.database),
     AvailabilityDistribution: lambda node: AvailabilityDistribution(node.ports.keystore),
@@ -96,7 +92,7 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
         node.ports.keystore, node.ports.database, node.parameters, node.chain.finalized.number
     ),
     ApprovalDistribution: lambda node: ApprovalDistribution(
-        node.ports.verifier, int(node.parameters.slot_duration_ms), node.chain.finalized.number
+        node.watched, int(node.parameters.slot_duration_ms), node.chain.finalized.number
     ),
     ChainSelection: lambda node: ChainSelection(
         node.chain,
@@ -107,14 +103,14 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     BitfieldSigning: lambda node: BitfieldSigning(
         node.ports.keystore, node.parameters.slot_duration_s
     ),
-    BitfieldDistribution: lambda node: BitfieldDistribution(node.ports.verifier),
+    BitfieldDistribution: lambda node: BitfieldDistribution(node.watched, node.watched.look),
     CollationDistribution: _collation_distribution,  # type: ignore[type-abstract]
     CollationGeneration: _collation_generation,
     Provisioner: lambda node: Provisioner(partial(sanitize, node.runtime.modules.parachains)),
     DisputeCoordinator: lambda node: DisputeCoordinator(
         node.ports.database,
         node.ports.keystore,
-        node.ports.verifier,
+        node.watched,
         RemoteDisputing(node.ports.keystore, node.chain.genesis_hash, node.submit),
     ),
     DisputeDistribution: lambda node: DisputeDistribution(node.ports.keystore),

@@ -11,6 +11,7 @@ from parahost.ports.keystore import (
     KeysNotKept,
     KeyStore,
     KeyType,
+    Said,
     VrfSignature,
 )
 from parahost.ports.network import (
@@ -68,6 +69,7 @@ __all__ = [
     "RequestFailed",
     "RequestProtocol",
     "Returned",
+    "Said",
     "Undecided",
     "ValidationHost",
     "Verifier",

@@ -29,6 +29,15 @@ class ContradictionRefused(Exception):
         self.promise = promise
 
 
+class Said(Enum):
+    """What a key store knows of a payload that one of its keys has signed."""
+
+    BY_US = "it was signed here, or as good as: what it binds was said here"
+    OTHERWISE = "something else was said here of what it binds"
+    NOT_BY_US = "nothing was said here of what it binds"
+    UNKNOWN = "nothing since this store was opened, and of before it has no record of the key"
+
+
 class KeysNotKept(Exception):
     """The store cannot keep a new key; says why."""
 
@@ -70,6 +79,12 @@ class KeyStore(Protocol):
             changes.
         :raises KeyError: when the key is not held.
         """
+        ...
+
+    def said(
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
+    ) -> Said:
+        """Whether it was here that the key has signed the payload, which binds these promises."""
         ...
 
     def vrf_sign(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from parahost.ports import KeyStore, KeyType
-from parahost.ports.keystore import VrfSignature
+from parahost.ports.keystore import Said, VrfSignature
 from parahost.ports.promises import Promise
 from parahost.primitives.transcript import Transcript
 from parahost.simulation.checkers.checker import SignatureMade
@@ -33,6 +33,11 @@ class WatchedKeyStore:
         signature = self._keys.sign(key_type, public, payload, promises)
         self._on_signature(SignatureMade(self._node, key_type, public, payload))
         return signature
+
+    def said(
+        self, key_type: KeyType, public: bytes, payload: bytes, promises: Sequence[Promise]
+    ) -> Said:
+        return self._keys.said(key_type, public, payload, promises)
 
     def vrf_sign(
         self,

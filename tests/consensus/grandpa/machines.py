@@ -30,7 +30,7 @@ from parahost.consensus.grandpa.effects import (
     Send,
     SignVote,
     TellContradiction,
-    TellVoteElsewhere,
+    TellUnplacedVote,
     VerifyProof,
     Wake,
 )
@@ -124,7 +124,7 @@ class Node:
     """Of all lives, as are the following."""
     reports: list[ChangeReputation] = field(default_factory=list)
     faults: list[Effect] = field(default_factory=list)
-    votes_elsewhere: list[TellVoteElsewhere] = field(default_factory=list)
+    unplaced_votes: list[TellUnplacedVote] = field(default_factory=list)
     moments: int = 0
     """At which it might have been killed."""
     dies_at: int | None = None
@@ -155,8 +155,6 @@ class Machines:
         self.loss = 0.0
         self.lose_writes = 0
         """How many of the last writes a kill loses, at most."""
-        self.forgets = False
-        """Whether a kill loses all that GRANDPA has written."""
         self.nodes = [
             Node(f"n{index}", KeyRing.of([(KeyType.GRANDPA, f"//voter{index}")]))
             for index in range(voters + others)
@@ -270,8 +268,8 @@ class Machines:
                 node.reports.append(effect)
             case ReportEquivocation() | TellContradiction():
                 node.faults.append(effect)
-            case TellVoteElsewhere():
-                node.votes_elsewhere.append(effect)
+            case TellUnplacedVote():
+                node.unplaced_votes.append(effect)
 
     def _verify(self, node: Node, proof: PeerProof) -> None:
         assert node.machine is not None
@@ -288,8 +286,6 @@ class Machines:
         node.unsubscribe()
         node.database.before_write = None
         node.database = node.database.crash(min(self.lose_writes, node.database.unsynced))
-        if self.forgets:
-            node.database = MemoryDatabase()
         for other in self.nodes:
             self._later(other, 0.0, partial(self.take, other, PeerDisconnected(node.peer)))
         self.start(node)

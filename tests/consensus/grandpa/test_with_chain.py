@@ -37,7 +37,7 @@ def voter_on(chain: Chain, database: MemoryDatabase) -> GrandpaVoter:
         genesis_authorities=AUTHORITIES,
         gossip_s=T,
         on_equivocation=lambda proof: None,
-        on_vote_elsewhere=lambda told: None,
+        on_unplaced_vote=lambda *_: None,
     )
 
 

@@ -269,7 +269,7 @@ class Gossip:
 
     def __init__(self, chain: RelayChain) -> None:
         self.ear = Ear(receives=self.kinds)
-        self.subsystem = BitfieldDistribution(DirectVerifier())
+        self.subsystem = BitfieldDistribution(DirectVerifier(), lambda *_: None)
         self.overseer = make_overseer([self.subsystem, self.ear])
         self.head = chain.genesis.hash()
         self.context = SigningContext(SessionIndex(U32(0)), self.head)

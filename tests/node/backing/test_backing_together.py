@@ -142,7 +142,7 @@ async def village(size: int, **of: Any) -> AsyncIterator[Village]:
             subjects = (
                 CandidateSelection(keystore(index)),
                 CandidateBacking(keystore(index)),
-                StatementDistribution(DirectVerifier()),
+                StatementDistribution(DirectVerifier(), lambda *_: None),
                 PoVDistribution(),
             )
             stage = await stack.enter_async_context(

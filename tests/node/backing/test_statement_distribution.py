@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import isqrt
 from typing import Any
@@ -69,11 +69,10 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.protocols import GOSSIP_LIMITS, STATEMENT_DISTRIBUTION
 from parahost.node.session import ChildSession
-from parahost.ports import ObservedRole
+from parahost.ports import KeyType, ObservedRole
 from parahost.primitives.basic import (
     H512,
     U32,
-    CandidateHash,
     Hash,
     HeadData,
     PeerId,
@@ -110,7 +109,6 @@ from tests.node.backing.world import (
     valid,
     validator,
 )
-from tests.node.harness import scripted_leaf
 
 A, B, C = candidate(1), candidate(2), candidate(3)
 SIGNING = SigningContext(SESSION, RELAY_PARENT)
@@ -170,7 +168,7 @@ def peers(
 
 
 def distribution() -> StatementDistribution:
-    return StatementDistribution(VERIFIER)
+    return StatementDistribution(VERIFIER, lambda *_: None)
 
 
 # The verdict, a pure function
@@ -753,40 +751,20 @@ async def test_a_peer_that_comes_late_gets_one_message_for_all() -> None:
 # Our own key
 
 
-async def test_what_is_heard_of_others_is_told_once_and_what_we_share_is_not() -> None:
-    """So that who watches over our key hears of each statement that we have not made."""
-    heard: list[tuple[int, CandidateHash]] = []
+async def test_what_is_said_at_a_head_that_nobody_here_knows_is_looked_at() -> None:
+    """As of each session that is worked on: whose it is, the watch over our keys sees."""
+    looked_at: list[tuple[bytes, bytes, bytes]] = []
 
-    def on_heard(session: ChildSession, author: ValidatorIndex, about: CandidateHash) -> None:
-        assert session.signing == SIGNING
-        heard.append((author, about))
+    def look(role: KeyType, public: bytes, payload: Callable[[], bytes], signature: bytes) -> None:
+        assert role is KeyType.PARACHAIN
+        looked_at.append((public, payload(), signature))
 
-    first, second = seconded(0, A), seconded(0, B)
-    async with on_stage(StatementDistribution(VERIFIER, on_heard)) as stage:
-        await stage.say(*peers(P, Q), Share(RELAY_PARENT, seconded(1, A)))
-        await stage.say(*from_peer(P, seconded(1, A), valid(2, A)), *from_peer(Q, valid(2, A)))
-        assert heard == [(2, A.hash())]
-        await stage.say(*from_peer(P, forged(valid(0, A))))
-        assert len(heard) == 1, "who has not signed it has not said it"
-        proof = ContradictionProof(RELAY_PARENT, first.to_compact(), second.to_compact())
-        (payload,) = messages(RELAY_PARENT, [proof])
+    said = valid(2, A)
+    async with on_stage(StatementDistribution(VERIFIER, look)) as stage:
+        await stage.say(*peers(P), *from_peer(P, seconded(1, A)))
+        assert not looked_at, "a rule of its own judges it"
+        (payload,) = messages(OTHER_RELAY_PARENT, [StatementOnWire.of(said)])
         await stage.say(StatementNetwork(PeerMessage(P, payload)))
-        assert heard[1:] == [(0, B.hash())]
-
-
-async def test_our_own_statement_is_no_news_when_a_leaf_is_taken_up_again() -> None:
-    """A fork that was left comes back, and peers tell what this node had said there: nobody else
-    uses its key."""
-    heard: list[int] = []
-    subject = StatementDistribution(
-        VERIFIER, lambda _session, validator, _candidate: heard.append(validator)
-    )
-    own, others = seconded(2, candidate()), valid(0, candidate())
-    async with on_stage(subject) as stage:
-        await stage.say(*peers("a"), Share(RELAY_PARENT, own))
-        stage.overseer.fork_reverted([RELAY_PARENT], None)
-        await stage.rest()
-        stage.overseer.fork_reverted([], scripted_leaf(RELAY_PARENT, answers=runtime_answers()))
-        await stage.rest()
-        await stage.say(*from_peer(PeerId("a"), own, others))
-    assert heard == [0]
+    context = SigningContext(SIGNING.session_index, OTHER_RELAY_PARENT)
+    public = validator(2).public
+    assert looked_at == [(public, said.payload(context), said.signature)]

@@ -9,7 +9,6 @@ machine, with the inputs and effects of ``effects``; ``voter`` drives it.
 
 from parahost.consensus.grandpa.authorities import AuthorityState
 from parahost.consensus.grandpa.blocks import BlockRef, GrandpaChain
-from parahost.consensus.grandpa.effects import TellVoteElsewhere
 from parahost.consensus.grandpa.errors import JustificationError
 from parahost.consensus.grandpa.justification import verify_justification
 from parahost.consensus.grandpa.target import VotingRule, vote_for_best
@@ -21,7 +20,6 @@ __all__ = [
     "GrandpaChain",
     "GrandpaVoter",
     "JustificationError",
-    "TellVoteElsewhere",
     "VotingRule",
     "verify_justification",
     "vote_for_best",

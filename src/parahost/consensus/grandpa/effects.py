@@ -173,9 +173,9 @@ class ReportEquivocation:
 
 
 @dataclass(frozen=True, slots=True)
-class TellVoteElsewhere:
-    """A vote of our key has come from others that this node has not cast. An earlier life of it
-    has not either, unless that life's disk is gone: the round began after we joined the set."""
+class TellUnplacedVote:
+    """A vote that is said to be of a key of ours, for a round or a set that is yet to come. Nobody
+    has verified it."""
 
     set_id: int
     round: int
@@ -205,7 +205,7 @@ Effect = (
     | SaveRound
     | SaveCommit
     | ReportEquivocation
-    | TellVoteElsewhere
+    | TellUnplacedVote
     | TellContradiction
 )
 

@@ -66,9 +66,6 @@ class Finality:
         self.authorities = recovered.authorities
         self.key: GrandpaId | None = None
         """The one with which this node votes in the present set."""
-        self.joined = 0
-        """The round of the present set in which this node began; an earlier life of it may have
-        voted there."""
         self.progress_at = now
         """When a round was completed last."""
         self.rounds = self._rounds_after(recovered.round)
@@ -81,6 +78,10 @@ class Finality:
             U64(self.rounds.current.number),
             finalized_of(self._chain).number,
         )
+
+    def is_ours(self, key: GrandpaId) -> bool:
+        """Whether this node holds that key, in office or not."""
+        return key in self._own_keys()
 
     def announced(self, event: BlockImportEvent) -> None:
         """Note what an imported block announces about the authorities."""
@@ -119,7 +120,6 @@ class Finality:
         """Leave out the rounds up to one that others have completed."""
         self._due.clear()
         self.rounds.start_after(prior)
-        self.joined = self.rounds.current.number
         self.completed(prior, now)
 
     def finalize(
@@ -180,7 +180,6 @@ class Finality:
     def _rounds_after(self, prior: PriorRound) -> Rounds:
         state = self.authorities
         voters = VoterSet(state.authorities)
-        self.joined = prior.number + 1
         self.key = next((key for key in self._own_keys() if key in voters), None)
         return Rounds(
             state.set_id,

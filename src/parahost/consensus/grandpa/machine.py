@@ -26,7 +26,7 @@ from parahost.consensus.grandpa.effects import (
     RuleMoved,
     SeekBlock,
     SignVote,
-    TellVoteElsewhere,
+    TellUnplacedVote,
     VerifyProof,
     Wake,
 )
@@ -214,18 +214,21 @@ class GrandpaMachine:
         if verdict is GrandpaVerdict.ACCEPT and votes is not None:
             before = votes.state
             if self._finality.count(message.round, message.vote):
-                self._look_for_our_key(message)
                 self._gossip.add_vote(message.set_id, message.round, payload, peer, self._voters())
                 if rounds.may_advance(votes, before):
                     self._emit(Wake())
             if rounds.votes_wait:
                 self._seek(peer, message.vote.target)
+        elif verdict in (GrandpaVerdict.OTHER_SET, GrandpaVerdict.OTHER_ROUND):
+            self._look_for_our_key(message)
         return verdict
 
-    def _look_for_our_key(self, news: VoteMessage) -> None:
-        """Our own votes are no news, whoever brings them back."""
-        if news.vote.id == self._finality.key and news.round > self._finality.joined:
-            self._emit(TellVoteElsewhere(news.set_id, news.round, news.vote))
+    def _look_for_our_key(self, said: VoteMessage) -> None:
+        """Where we have not been yet, only another machine can have voted with a key of ours."""
+        view = self._finality.view
+        is_to_come = (said.set_id, said.round) > (view.set_id, view.round)
+        if is_to_come and self._finality.is_ours(said.vote.id):
+            self._emit(TellUnplacedVote(said.set_id, said.round, said.vote))
 
     def _take_own(self, own: OwnVote) -> None:
         self._finality.rounds.add(own.round, own.vote)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import trio
 
@@ -40,13 +41,13 @@ from parahost.consensus.grandpa.effects import (
     Send,
     SignVote,
     TellContradiction,
-    TellVoteElsewhere,
+    TellUnplacedVote,
     VerifyProof,
     Wake,
 )
 from parahost.consensus.grandpa.justification import verify_justification
 from parahost.consensus.grandpa.machine import GrandpaMachine
-from parahost.consensus.grandpa.messages import PROTOCOL
+from parahost.consensus.grandpa.messages import PROTOCOL, payload_of
 from parahost.consensus.grandpa.recovery import recover
 from parahost.consensus.grandpa.store import GrandpaStore
 from parahost.consensus.grandpa.target import VotingRule, vote_for_best
@@ -56,6 +57,7 @@ from parahost.ports import (
     Clock,
     Database,
     KeyStore,
+    KeyType,
     Network,
     NotificationProtocol,
     Random,
@@ -67,6 +69,8 @@ from parahost.primitives.limits import MAX_GRANDPA_MESSAGE_BYTES
 
 log = logging.getLogger(__name__)
 
+OnUnplacedVote = Callable[[KeyType, bytes, Callable[[], bytes], bytes], None]
+"""Role, key, what is signed, signature."""
 Seek = Callable[[PeerId, Hash, BlockNumber], None]
 """Asks a peer for a block, by hash and number, that it may have."""
 
@@ -83,7 +87,8 @@ class GrandpaVoter:
         to 4T and a little.
     :param voting_rule: where this node's votes stop (D27).
     :param on_equivocation: told each proof, once an offender and round.
-    :param on_vote_elsewhere: told each vote of our key that was not cast here.
+    :param on_unplaced_vote: told each vote that is said to be of our key and is not verified, for
+        we are not so far yet.
     """
 
     def __init__(
@@ -99,7 +104,7 @@ class GrandpaVoter:
         genesis_authorities: GrandpaAuthorities,
         gossip_s: float,
         on_equivocation: Callable[[GrandpaEquivocationProof], None],
-        on_vote_elsewhere: Callable[[TellVoteElsewhere], None],
+        on_unplaced_vote: OnUnplacedVote,
         voting_rule: VotingRule = vote_for_best,
     ) -> None:
         self._chain = chain
@@ -107,7 +112,7 @@ class GrandpaVoter:
         self._verifier = verifier
         self._clock = clock
         self._on_equivocation = on_equivocation
-        self._on_vote_elsewhere = on_vote_elsewhere
+        self._on_unplaced_vote = on_unplaced_vote
         self._store = GrandpaStore(database)
         self._ballots = Ballots(self._store, keystore)
         self._machine = GrandpaMachine(
@@ -242,8 +247,9 @@ class GrandpaVoter:
                     self._store.save_commit(commit)
                 case ReportEquivocation(equivocation):
                     self._on_equivocation(equivocation)
-                case TellVoteElsewhere():
-                    self._on_vote_elsewhere(effect)
+                case TellUnplacedVote(set_id, round_number, vote):
+                    signed = partial(payload_of, vote.message, round_number, set_id)
+                    self._on_unplaced_vote(KeyType.GRANDPA, vote.id, signed, vote.signature)
                 case TellContradiction():
                     _tell(effect)
         return until

@@ -7,7 +7,7 @@ without blame, for its sender may not have heard yet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import ClassVar
 
 from parahost.node.backing.statement_rules import Heard, StatementRules, item_of
@@ -31,24 +31,19 @@ from parahost.node.messages.network import PeerDisconnected
 from parahost.node.messages.signals import OverseerSignal, StartWork, StopWork
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Context, Subsystem
+from parahost.node.own_signatures import Look, look_at_unplaced
 from parahost.node.protocols import STATEMENT_DISTRIBUTION
-from parahost.node.session import ChildSession
 from parahost.ports import Verifier
-from parahost.primitives.basic import CandidateHash, Hash, PeerId, ValidatorIndex
+from parahost.primitives.basic import Hash, PeerId
 from parahost.primitives.misbehavior import Contradiction
 from parahost.primitives.scale import ScaleEncodeError, encode, read_once
 from parahost.primitives.statements import Invalid, Seconded, SignedStatement
-
-OnHeard = Callable[[ChildSession, ValidatorIndex, CandidateHash], None]
 
 
 @read_once
 def _read(payload: bytes) -> tuple[Hash, tuple[GossipItem[StatementMessage], ...]]:
     relay_parent, said = read(payload)
     return relay_parent, tuple(map(item_of, said))
-
-
-REMEMBERED_SHARED = 256
 
 
 class StatementDistribution(Subsystem):
@@ -64,17 +59,15 @@ class StatementDistribution(Subsystem):
         PoVPeerGone,
     )
 
-    def __init__(self, verifier: Verifier, on_heard: OnHeard = lambda *_: None) -> None:
-        """:param on_heard: told of each statement that is right and new, and of each whose author
-        is proven to contradict itself by it."""
+    def __init__(self, verifier: Verifier, look: Look) -> None:
+        """:param look: looks at what is said at heads that are not worked on here."""
         self._verifier = verifier
-        self._on_heard = on_heard
+        self._look = look
         self._leaves: dict[Hash, StatementRules] = {}
-        self._shared: dict[tuple[Hash, CandidateHash, ValidatorIndex], None] = {}
-        """What this node has stated lately: it is no news when a leaf that was left is taken up
-        again, and peers tell of it."""
         wire = Wire(STATEMENT_DISTRIBUTION, StatementNetwork, _read, messages)
-        self._gossip: Gossip[StatementMessage, Heard] = Gossip(wire, self._on_news)
+        self._gossip: Gossip[StatementMessage, Heard] = Gossip(
+            wire, self._on_news, on_unplaced=self._on_unplaced
+        )
 
     def start(self, ctx: Context) -> None:
         super().start(ctx)
@@ -114,17 +107,12 @@ class StatementDistribution(Subsystem):
             return
         if self._gossip.publish(relay_parent, item_of(said)):
             self._leaves[relay_parent].take(signed)
-            said_of = relay_parent, signed.statement.candidate_hash(), signed.validator_index
-            self._shared[said_of] = None
-            if len(self._shared) > REMEMBERED_SHARED:
-                del self._shared[next(iter(self._shared))]
+
+    def _on_unplaced(self, head: Hash, items: Sequence[GossipItem[StatementMessage]]) -> None:
+        said = (each.content for each in items if isinstance(each.content, StatementOnWire))
+        look_at_unplaced(self._look, self.ctx.leaves.values(), head, said)
 
     def _on_news(self, relay_parent: Hash, heard: Heard, peer: PeerId) -> None:
-        said = heard if isinstance(heard, SignedStatement) else heard.second
-        session, candidate = self._leaves[relay_parent].session, said.statement.candidate_hash()
-        author = said.validator_index
-        if (relay_parent, candidate, author) not in self._shared:
-            self._on_heard(session, author, candidate)
         if isinstance(heard, SignedStatement):
             self._on_statement(relay_parent, heard, peer)
         else:

@@ -59,10 +59,13 @@ class Gossip(Generic[C, F]):
         on_news: Callable[[Hash, F, PeerId], None],
         *,
         copies: int = CATCH_UP_COPIES,
+        on_unplaced: Callable[[Hash, Sequence[GossipItem[C]]], None] = lambda *_: None,
     ) -> None:
+        """:param on_unplaced: told what is said of a block that is no topic, yet or any more."""
         self._wire = wire
         self._on_news = on_news
         self._copies = copies
+        self._on_unplaced = on_unplaced
         self._peers = GossipPeers()
         self._topics: dict[Hash, Topic[C, F]] = {}
         self._closed: dict[Hash, None] = {}
@@ -160,7 +163,9 @@ class Gossip(Generic[C, F]):
             alone = payload if len(items) == 1 else None
             for item in items:
                 self._on_item(topic, peer, item, alone)
-        elif self._is_early(peer, block):
+            return
+        self._on_unplaced(block, items)
+        if self._is_early(peer, block):
             self._early.keep(peer, block, payload)
         elif block not in self._closed:
             self._ctx.send(ReportPeer(peer, COST_NOT_IN_VIEW))
