@@ -20,6 +20,7 @@ from tests.runtime.parachains.world import World, keypair, signature, validator_
 from bench.figures import figure, in_turns, median_ratio
 from parahost.approval.criteria import certify, own_assignments
 from parahost.crypto.keystore import KeyRing, ProtectedKeyStore
+from parahost.crypto.remembering import RememberingVerifier
 from parahost.crypto.verifier import DirectVerifier
 from parahost.ports import KeyType
 from parahost.primitives.approval import (
@@ -58,6 +59,7 @@ PROOFS = "the VRF proofs alone"
 SIGNATURES = "the signatures alone"
 BARE = "both, and nothing else"
 CHECKS = "the call: 100 candidates' checks, 30 each"
+AGAIN = "the same, of what gossip has brought before"
 COMMIT = "state root after it"
 
 
@@ -163,6 +165,15 @@ def main() -> None:
 
         return run
 
+    def execute_again() -> None:
+        """What a node has verified is not verified again; points are not made again either."""
+        world.host.approvals.verifier = remembering
+        execute()
+        world.host.approvals.verifier = direct
+
+    remembering = RememberingVerifier(direct)
+    execute_again()
+
     def bare_proofs() -> None:
         assert all(direct.vrf(*each) for each in proofs)
 
@@ -178,6 +189,7 @@ def main() -> None:
         SIGNATURES: afresh(bare_signatures),
         BARE: afresh(bare),
         CHECKS: afresh(execute),
+        AGAIN: execute_again,
         COMMIT: lambda: stores.pop().commit().root,
     }
     taken = in_turns(work, ROUNDS, time.process_time)
@@ -188,6 +200,7 @@ def main() -> None:
     figure(
         "the checks by their proofs and signatures", median_ratio(taken, CHECKS, BARE), "x", "1.5 x"
     )
+    figure("the same, of what gossip has brought before", median_ratio(taken, AGAIN, BARE), "x")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import trio
 
 from parahost.chain.errors import ForeignDatabase
 from parahost.crypto.keystore import KeyDirectory
+from parahost.crypto.remembering import RememberingVerifier
 from parahost.crypto.verifier import DirectVerifier
 from parahost.metrics.meter import NodeMeter
 from parahost.network.libp2p_network import Libp2pNetwork
@@ -203,7 +204,7 @@ async def _run(
             _keys(options, base, database, journal, stack),
             network,
             network,
-            DirectVerifier(),
+            RememberingVerifier(DirectVerifier()),
             host,
             ThreadExecutor(),
             meter,

@@ -7,8 +7,9 @@ also brings the final candidates that the chain has not accepted yet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import ClassVar
 
 import trio
@@ -58,7 +59,7 @@ from parahost.node.validity.approval_effects import (
     TellLate,
 )
 from parahost.node.validity.approval_machine import ApprovalMachine
-from parahost.node.validity.chain_checks import checks_for_chain
+from parahost.node.validity.chain_checks import as_much_as_fits, checks_for_chain
 from parahost.node.validity.checked_block import (
     CheckedBlock,
     checked_block,
@@ -67,7 +68,7 @@ from parahost.node.validity.checked_block import (
 )
 from parahost.node.validity.own_checks import OwnChecks
 from parahost.ports import ContradictionRefused, Database, KeyStore, KeyType, promises
-from parahost.primitives.approval import Approval, Assignment, approval_payload
+from parahost.primitives.approval import Approval, Assignment, SecondaryChecks, approval_payload
 from parahost.primitives.basic import (
     H512,
     U32,
@@ -183,12 +184,16 @@ class ApprovalVoting(Subsystem):
         slot = self._parameters.slot_at(self.ctx.clock.now())
         known = {it.record.key(): (it, found) for it, found in self._machine.on_fork(leaf.hash)}
         waiting = leaf.read(api.awaiting_checks, tuple(known))
-        lacking = (
-            checks_for_chain(checking, found.approvals, leaf.read(api.candidate_checks, key), slot)
-            for key in waiting[:MAX_CHECKED]
-            for checking, found in (known[key],)
-        )
-        request.reply.answer(tuple(each for each in lacking if each is not None))
+
+        def lacking() -> Iterator[tuple[BlockNumber, SecondaryChecks]]:
+            for key in waiting:
+                checking, found = known[key]
+                noted = leaf.read(api.candidate_checks, key)
+                checks = checks_for_chain(checking, found.approvals, noted, slot)
+                if checks is not None:
+                    yield checking.record.included_in, checks
+
+        request.reply.answer(as_much_as_fits(islice(lacking(), MAX_CHECKED)))
 
     # Blocks
 
