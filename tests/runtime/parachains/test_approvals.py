@@ -34,7 +34,9 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.runtime_api import IncludedCandidate
 from parahost.runtime.origin import NoOrigin
+from parahost.runtime.parachains import sanitize as sanitize_module
 from parahost.runtime.parachains import validity as validity_module
+from parahost.runtime.parachains.approval_weight import checks_weight
 from parahost.runtime.parachains.approvals import (
     AssignmentTooEarly,
     BadApprovalSignature,
@@ -323,6 +325,33 @@ def test_no_more_are_backed_while_too_many_wait(monkeypatch: pytest.MonkeyPatch)
     kept = sanitize(world.host, world.state, data)
     assert kept.inherent.backed_candidates == data.backed_candidates[:1]
     world.add_block(kept.inherent)
+
+
+def test_where_the_checks_do_not_fit_each_block_takes_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More was included than a block's checks allow: one candidate after the other is accepted."""
+    world = checked_world()
+    world.include(3, 4)
+    wait_for_all(world)
+    records = world.api.included_candidates(world.state)
+    waiting = sorted(records, key=lambda each: (each.included_in, each.core))
+    said = {each.key(): everything_of(each, *first(each, 5)) for each in waiting}
+    room = checks_weight(said[waiting[0].key()])
+    monkeypatch.setattr(sanitize_module, "MAX_CHECKS_WEIGHT", room)
+    for oldest in tuple(waiting):
+        given = NoteChecks(tuple(said[each.key()] for each in waiting))
+        kept = sanitize(world.host, world.state, world.data(), given)
+        world.add_block(kept.inherent, checks=kept.checks.checks)
+        assert accepted(world) == [oldest.receipt.hash()]
+        waiting.remove(oldest)
+    assert not waiting
+
+
+def everything_of(record: IncludedCandidate, *validators: int) -> SecondaryChecks:
+    """Those validators say that they check it, and that it is valid."""
+    approvals = approved(record, *validators).approvals
+    return replace(announced(record, *validators), approvals=approvals)
 
 
 # Whatever an author is given, what it keeps is accepted
