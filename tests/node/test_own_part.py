@@ -167,7 +167,7 @@ class Life:
     def hears(self, role: KeyType, *payloads: bytes) -> list[str]:
         """What it says that its key signs elsewhere."""
         for payload in payloads:
-            self.part.has_signed(role, KEYS_OF[role], payload)
+            self.part.own_key_signed(role, KEYS_OF[role], payload)
         assert set(self.journal.names()) <= {"keys.used_elsewhere"}
         return [str(fields["what"]) for _, fields in self.journal.events]
 

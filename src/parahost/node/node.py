@@ -184,7 +184,7 @@ class Node:
             ports.journal, ports.keystore, ports.clock, self.parameters, self.chain
         )
         self.watched = WatchedVerifier(
-            ports.verifier, ports.keystore, ports.clock, self.own_part.has_signed
+            ports.verifier, ports.keystore, ports.clock, self.own_part.own_key_signed
         )
         self.viability = Viability()
         self.voting_limit = VotingLimit(self.chain, finalized_of(self.chain))

@@ -78,7 +78,7 @@ class OwnPart:
         elif slot > self._began:
             self._journal.record("keys.used_elsewhere", what="block", key=author, **where)
 
-    def has_signed(self, key_type: KeyType, public: bytes, payload: bytes) -> None:
+    def own_key_signed(self, key_type: KeyType, public: bytes, payload: bytes) -> None:
         """A right signature of a key of ours has come from others. It was made elsewhere when our
         record of promises says something else of what it binds, or nothing though no life of ours
         can have made it that the record may lack."""
@@ -86,10 +86,12 @@ class OwnPart:
         if deed is None:
             return
         said = self._keystore.said(key_type, public, payload, deed.promises)
-        if said is Said.OTHERWISE or (said is not Said.BY_US and self._is_ours_alone(deed, said)):
+        if said is Said.OTHERWISE or (
+            said is not Said.BY_US and self._no_unrecorded_life_made(deed, said)
+        ):
             self._tell(deed, public)
 
-    def _is_ours_alone(self, deed: OwnDeed, said: Said) -> bool:
+    def _no_unrecorded_life_made(self, deed: OwnDeed, said: Said) -> bool:
         """Whether no life of ours that the record does not know of can have made it. Such a life
         did not know a block of a slot after this one began. Where no block tells, the record does,
         if it is older than this life: what it lacks is older than the session it was begun in."""
