@@ -20,7 +20,7 @@ from parahost.node.validity.approval_effects import (
 )
 from parahost.node.validity.checked_block import CheckedBlock
 from parahost.primitives.approval import Tranche
-from parahost.primitives.basic import U32, BlockNumber, Hash
+from parahost.primitives.basic import U32, BlockNumber, Hash, SessionIndex
 from parahost.runtime.parachains.approvals import AssignedChecker, CheckState
 from tests.node.validity.world import (
     BASE,
@@ -189,6 +189,19 @@ def test_checks_that_the_chain_has_noted_count() -> None:
     node.hears(ChecksNoted(ONE.hash, {A.key(): noted({1: 0, 2: 0}, [1, 2])}))
     node.waits(start_of() + HEARING_S)
     assert node.approved() == [A.key()]
+
+
+def test_who_disputes_a_candidate_hears_of_its_checks_that_are_signed() -> None:
+    """Of those that only the chain has the signatures are in its blocks."""
+    node = Node()
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+    node.hears_check(ONE, 1)
+    node.hears(ChecksNoted(ONE.hash, {A.key(): noted({1: 0, 2: 0}, [1, 2])}))
+    (approval,) = node.machine.approvals(A.key())
+    assert approval.validator_index == 1
+    assert node.machine.approvals((SessionIndex(U32(99)), A.key()[1])) == ()
 
 
 def test_that_the_chain_accepts_a_candidate_approves_it_nowhere() -> None:

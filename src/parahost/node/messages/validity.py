@@ -126,6 +126,15 @@ class ChecksForChain(Request[tuple[SecondaryChecks, ...]]):
     leaf: Hash
 
 
+@dataclass(eq=False, slots=True)
+class ApprovalsOf(Request[tuple[Approval, ...]]):
+    """The checks of a candidate that this node has heard of, with its own: who has checked it has
+    said that it is valid, be that in a block or not (D23)."""
+
+    session: SessionIndex
+    candidate: CandidateHash
+
+
 # To the Dispute Coordinator
 
 

@@ -144,6 +144,12 @@ class ApprovalMachine:
             checking = self._checkings[place]
             yield checking, self._candidates[checking.record.key()]
 
+    def approvals(self, key: CandidateKey) -> tuple[Approval, ...]:
+        """The checks of a candidate whose signatures this node has."""
+        candidate = self._candidates.get(key)
+        heard = () if candidate is None else candidate.approvals.values()
+        return tuple(approval for approval in heard if approval is not None)
+
     def unsettled(self) -> tuple[CandidateKey, ...]:
         """The candidates of final blocks that the chain may still take checks of."""
         final = (p for b in self._blocks.values() if b.number <= self._final for p in self._open(b))

@@ -24,6 +24,7 @@ from parahost.node.messages.signals import BlockFinalized, OverseerSignal, Start
 from parahost.node.messages.utility import BlockHeader, FinalizedHash, RuntimeApiRequest
 from parahost.node.messages.validity import (
     ApprovalsMoved,
+    ApprovalsOf,
     ApprovedAncestor,
     CheckCandidate,
     ChecksForChain,
@@ -105,7 +106,7 @@ class ApprovalVoting(Subsystem):
     """Own checks of included candidates, and whether others' suffice."""
 
     name = "approval-voting"
-    receives = (ImportAssignment, ImportCheck, ApprovedAncestor, ChecksForChain)
+    receives = (ImportAssignment, ImportCheck, ApprovedAncestor, ChecksForChain, ApprovalsOf)
     sends: ClassVar[tuple[type[Message], ...]] = (
         RuntimeApiRequest,
         BlockHeader,
@@ -175,6 +176,8 @@ class ApprovalVoting(Subsystem):
                 message.reply.answer(self._machine.approved_ancestor(base, target))
             case ChecksForChain():
                 self._give_checks(message)
+            case ApprovalsOf(session, candidate):
+                message.reply.answer(self._machine.approvals((session, candidate)))
 
     def _give_checks(self, request: ChecksForChain) -> None:
         leaf = self.ctx.leaves.get(request.leaf)

@@ -15,6 +15,7 @@ from parahost.node.messages.availability import ObtainChunk, QueryChunk
 from parahost.node.messages.base import Message, Unanswered
 from parahost.node.messages.utility import DisputeSettled
 from parahost.node.messages.validity import (
+    ApprovalsOf,
     BarredCandidates,
     BlockCandidates,
     CheckCandidate,
@@ -37,8 +38,10 @@ from parahost.node.validity.disputes.participation import CHECK_AGAIN_S
 from parahost.node.validity.disputes.remote import RemoteDisputing
 from parahost.node.validity.disputes.store import READ_BLOCKS, DisputeStore
 from parahost.ports import Batch, KeyStore, KeyType
+from parahost.primitives.approval import Approval
 from parahost.primitives.basic import CandidateHash, SessionIndex
 from parahost.primitives.disputes import (
+    ApprovalChecking,
     BackingSeconded,
     BackingValid,
     DisputeOutcome,
@@ -72,6 +75,7 @@ from tests.runtime.parachains.world import World, keypair, validator_name
 from tests.verifying import VERIFIER
 
 AGAINST, FOR = VoteInvalid(ExplicitInvalidVote()), VoteValid(ExplicitVote())
+CHECKED = VoteValid(ApprovalChecking())
 
 
 def relay_chain() -> RelayChain:
@@ -87,6 +91,7 @@ class Others(Subsystem):
 
     name = "others"
     receives = (
+        ApprovalsOf,
         CheckCandidate,
         DistributeVotes,
         DistributeHolder,
@@ -98,6 +103,8 @@ class Others(Subsystem):
 
     def __init__(self, finds: CheckVerdict | None) -> None:
         self.finds = finds
+        self.approvals: tuple[Approval, ...] = ()
+        """What Approval Voting has heard of any candidate."""
         self.checked: list[CheckCandidate] = []
         self.distributed: list[DistributeVotes] = []
         self.moved: list[tuple[SessionIndex, CandidateHash, bool]] = []
@@ -111,6 +118,8 @@ class Others(Subsystem):
             self.checked.append(message)
             if self.finds is not None:
                 message.reply.answer(CheckOutcome(self.finds, "a test says so"))
+        elif isinstance(message, ApprovalsOf):
+            message.reply.answer(self.approvals)
         elif isinstance(message, DistributeVotes):
             self.distributed.append(message)
         elif isinstance(message, DisputeMoved):
@@ -249,6 +258,34 @@ async def test_what_is_disputed_before_a_block_backs_it_waits_for_its_inclusion(
         assert not life.others.checked and barred == frozenset()
         await life.hears(including)
         assert [check.receipt for check in life.others.checked] == [record.receipt]
+
+
+@pytest.mark.guide("A56", "A57")
+async def test_checks_that_no_block_has_are_votes_when_the_candidate_is_disputed() -> None:
+    """Who has approved an invalid candidate is not spared because its fork was left before a block
+    said so; and this node's own check is its vote. What was said meanwhile is heard in the end."""
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    own, accuser, hasty, late, *others = outsiders(record)
+    async with living(chain, database, own=own) as life:
+        life.others.approvals = approvals(record, own, hasty)
+        await life.hears(*headers)
+        await life.is_brought(contested(record, accuser))
+        approved = {(own, "valid"), (hasty, "valid")}
+        backed = {(each, "backing") for each in record.backers}
+        assert stored(database, record) == {*backed, *approved, (accuser, "invalid")}
+        (told,) = life.others.distributed
+        assert told.statements.statements[0] == signed(record.key(), CHECKED, own)
+        life.others.approvals = approvals(record, own, hasty, late)
+        more = contested(record, accuser)
+        vouching = [signed(record.key(), FOR, each) for each in others]
+        await life.is_brought(replace(more, statements=(*vouching, more.statements[-1])))
+        assert (late, "valid") in stored(database, record)
+
+
+def approvals(record: IncludedCandidate, *validators: int) -> tuple[Approval, ...]:
+    found = (signed(record.key(), CHECKED, each) for each in validators)
+    return tuple(Approval(validator, signature) for _, validator, signature in found)
 
 
 async def test_a_lack_of_data_is_no_vote_and_is_tried_again_later(

@@ -23,6 +23,7 @@ from parahost.node.messages.utility import (
     RuntimeApiRequest,
 )
 from parahost.node.messages.validity import (
+    ApprovalsOf,
     BarredCandidates,
     BlockCandidates,
     ChainDisputes,
@@ -47,6 +48,7 @@ from parahost.node.validity.disputes.effects import (
     CheckDisputed,
     Checked,
     CheckFailed,
+    ChecksHeard,
     DisputeEffect,
     DisputeInput,
     Distribute,
@@ -84,6 +86,7 @@ from parahost.primitives.basic import (
     ValidatorSignature,
 )
 from parahost.primitives.disputes import (
+    ApprovalChecking,
     DisputeOutcome,
     DisputeStatementSet,
     ExplicitInvalidVote,
@@ -126,6 +129,7 @@ class DisputeCoordinator(Subsystem):
         BlockExtrinsics,
         RuntimeApiRequest,
         QueryChunk,
+        ApprovalsOf,
         ObtainChunk,
         CheckCandidate,
         DistributeVotes,
@@ -290,6 +294,13 @@ class DisputeCoordinator(Subsystem):
         inputs += said.brought
         self._take_all(inputs)
 
+    async def _hear_checks(self, key: CandidateKey) -> None:
+        """Whoever has checked the candidate has voted for it, though no block may ever say so."""
+        approvals = await self.ctx.ask(ApprovalsOf(*key))
+        checked = VoteValid(ApprovalChecking())
+        heard = tuple((checked, each.validator_index, each.signature) for each in approvals)
+        self._take(ChecksHeard(key, heard))
+
     async def _check_candidate(self, effect: CheckDisputed) -> None:
         key, receipt = effect.key, effect.receipt
         dispute, known = self._machine.disputes[key], self._store.testimony(key)
@@ -414,6 +425,8 @@ class DisputeCoordinator(Subsystem):
                 case TellStep(key, _, outcome):
                     self._tell(effect)
                     self._tell_moved(key)
+                    job = partial(self._hear_checks, key)
+                    self.ctx.spawn(self._scopes[key[0]], job, "hear checks of what is disputed")
                     if outcome is not None:
                         self._tell_settled(key, outcome)
                 case TellVote() | TellBothWays() | TellVoiceless():

@@ -78,6 +78,14 @@ class VotesInBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class ChecksHeard:
+    """Checks of a disputed candidate that no block need have; their signatures are verified."""
+
+    key: CandidateKey
+    statements: tuple[SignedDisputeStatement, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TestimonyGiven:
     """A block of some fork says more of the candidate than was known: it has backed or included
     it."""
@@ -123,6 +131,7 @@ DisputeInput = (
     | SessionsOver
     | VotesBrought
     | VotesInBlock
+    | ChecksHeard
     | TestimonyGiven
     | AvailableElsewhere
     | CheckFailed

@@ -18,6 +18,7 @@ from parahost.node.validity.disputes.effects import (
     CheckDisputed,
     Checked,
     CheckFailed,
+    ChecksHeard,
     DisputeEffect,
     DisputeInput,
     DisputeStep,
@@ -134,6 +135,9 @@ class DisputeMachine:
                 self._out.append(AnswerVotes(self._on_brought(receipt, brought, now)))
             case VotesInBlock(key, statements):
                 self._on_block(key, statements, now)
+            case ChecksHeard(key, statements):
+                if (dispute := self._disputes.get(key)) is not None:
+                    self._take(dispute, statements)
             case TestimonyGiven(key) | AvailableElsewhere(key):
                 if (dispute := self._disputes.get(key)) is not None:
                     dispute.is_included |= isinstance(event, AvailableElsewhere)
