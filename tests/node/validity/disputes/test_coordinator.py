@@ -507,6 +507,47 @@ async def test_what_no_fork_judges_any_more_is_gone_from_the_disk() -> None:
     assert not store.disputes() and store.testimony(record.key()) is None
 
 
+# Who has lost a dispute
+
+
+def with_two_included(chain: RelayChain) -> tuple[list[Header], list[IncludedCandidate]]:
+    """Of paras 1 and 2, backed by two of twelve each: with one who disputes it, as many have a part
+    in it as may be liars."""
+    backed = [
+        chain.world.back(chain.candidate(para)[0].candidate, positions=(0, 1)) for para in (1, 2)
+    ]
+    headers = [chain.add(backed=backed), chain.add(vote=True)]
+    return headers, list(chain.world.api.included_candidates(chain.world.state))
+
+
+async def test_who_has_lost_a_dispute_is_heard_where_a_fork_has_taken_it_up() -> None:
+    """Also after a start. What it disputes besides, nobody checks and no author brings."""
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, (lost, other) = with_two_included(chain)
+    liar, own = [each for each in outsiders(lost) if each in outsiders(other)][:2]
+    denial = contested(lost, liar)
+    vouching = [
+        signed(lost.key(), FOR, each) for each in outsiders(lost) if each not in (liar, own)
+    ]
+    outvoted = replace(denial, statements=(*vouching, denial.statements[-1]))
+    async with living(chain, database, own=own, finds=CheckVerdict.UNAVAILABLE) as life:
+        await life.hears(*headers)
+        await life.is_brought(outvoted)
+        checked = len(life.others.checked)
+        await life.is_brought(contested(other, liar))
+        brought = await life.overseer.ask(DisputesForChain(headers[-1].hash()))
+        assert [each.candidate_hash for each in brought.disputes] == [lost.key()[1]]
+        assert len(life.others.checked) == checked
+        headers.append(chain.add(disputes=[votes(other.key(), against=[liar])]))
+        await life.hears(headers[-1])
+        assert [each.receipt for each in life.others.checked[checked:]] == [other.receipt]
+    async with living(
+        chain, database, own=own, finds=CheckVerdict.VALID, initial=headers[-1:]
+    ) as life:
+        assert other.receipt in [each.receipt for each in life.others.checked]
+    assert (own, "valid") in stored(database, other)
+
+
 # Restarts
 
 

@@ -58,6 +58,7 @@ from parahost.node.validity.disputes.effects import (
     SessionJudged,
     SessionsOver,
     SignDisputeVote,
+    TakenUp,
     TellBothWays,
     TellLeaning,
     TellStep,
@@ -171,6 +172,7 @@ class DisputeCoordinator(Subsystem):
             case StartWork(leaf):
                 self._learn_sessions(leaf)
                 self._learn_remote(leaf)
+                self._learn_taken_up(leaf)
                 self.ctx.spawn(leaf.hash, partial(self._read_blocks, leaf), "read disputes")
                 self.ctx.spawn(leaf.hash, partial(self._dispute_remotely, leaf), "dispute remotely")
             case BlockFinalized(_, number):
@@ -199,6 +201,14 @@ class DisputeCoordinator(Subsystem):
         self._own_chunks.asked(self._holders.asked())
         for record in leaf.read(api.remote_candidates):
             self._take(AvailableElsewhere(record.key()))
+
+    def _learn_taken_up(self, leaf: ActiveLeaf) -> None:
+        """Which of the disputes of an earlier life this fork goes on with."""
+        known = self._machine.disputes
+        if any(not each.is_taken_up for each in known.values()):
+            for key, state in leaf.read(api.disputes):
+                if key in known and state.outcome is None:
+                    self._take(TakenUp(key))
 
     # Handlers
 
@@ -256,7 +266,7 @@ class DisputeCoordinator(Subsystem):
             included,
             partial(leaf.read, api.may_dispute),
         )
-        return votes_for_fork(disputes.values(), fork)
+        return votes_for_fork(filter(self._machine.is_heard, disputes.values()), fork)
 
     # Jobs
 

@@ -102,6 +102,13 @@ class AvailableElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenUp:
+    """A fork of ours disputes the candidate, and nobody has a supermajority there."""
+
+    key: CandidateKey
+
+
+@dataclass(frozen=True, slots=True)
 class CheckFailed:
     """This node has found a candidate invalid, in a check that nobody has asked it for here."""
 
@@ -134,6 +141,7 @@ DisputeInput = (
     | ChecksHeard
     | TestimonyGiven
     | AvailableElsewhere
+    | TakenUp
     | CheckFailed
     | Checked
     | OwnDisputeVote

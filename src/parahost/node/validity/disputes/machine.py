@@ -29,6 +29,7 @@ from parahost.node.validity.disputes.effects import (
     SessionJudged,
     SessionsOver,
     SignDisputeVote,
+    TakenUp,
     TellBothWays,
     TellLeaning,
     TellStep,
@@ -40,6 +41,7 @@ from parahost.node.validity.disputes.effects import (
     VotesVerdict,
 )
 from parahost.node.validity.disputes.judging import judge
+from parahost.node.validity.disputes.losers import Losers
 from parahost.node.validity.disputes.participation import PARTICIPATION, rank
 from parahost.node.validity.disputes.record import (
     Dispute,
@@ -87,6 +89,7 @@ class DisputeMachine:
         self._first = 0
         """What is of sessions before that one has been forgotten since the start."""
         self._spam = SpamSlots()
+        self._losers = Losers()
         self._participation = Attempts(PARTICIPATION)
         self._leaning: dict[CandidateKey, None] = {}
         """Those of which it has been told that they are, or become, invalid."""
@@ -112,6 +115,19 @@ class DisputeMachine:
         judged = self._sessions.get(dispute.key[0])
         return judged is not None and dispute.is_confirmed(len(judged.info.validators))
 
+    def is_heard(self, dispute: Dispute) -> bool:
+        """Whether anybody has to answer: not when all who dispute it have lost another dispute,
+        unless a fork has taken it up, or more have a part in it than may be liars."""
+        judged = self._sessions.get(dispute.key[0])
+        if judged is None or dispute.is_taken_up:
+            return True
+        against = dispute.votes.invalid
+        return (
+            dispute.is_confirmed(len(judged.info.validators))
+            or judged.own in against
+            or not against <= self._losers.unheard(judged.info)
+        )
+
     def bars(self, candidate: CandidateHash) -> bool:
         """Whether nobody should build on the candidate, or include it: it is found invalid, or may
         be. A vote of a few about what no fork has included bars nothing, or they could bar all."""
@@ -120,7 +136,12 @@ class DisputeMachine:
     def _bars(self, dispute: Dispute) -> bool:
         if dispute.outcome is not None:
             return dispute.outcome is DisputeOutcome.INVALID
-        return dispute.is_disputed() and (dispute.is_included or self.is_confirmed(dispute))
+        return self._is_worth_it(dispute)
+
+    def _is_worth_it(self, dispute: Dispute) -> bool:
+        """Whether it is disputed by more than may be spam."""
+        is_known = dispute.is_included or self.is_confirmed(dispute)
+        return dispute.is_disputed() and is_known and self.is_heard(dispute)
 
     # What happens
 
@@ -141,6 +162,11 @@ class DisputeMachine:
             case TestimonyGiven(key) | AvailableElsewhere(key):
                 if (dispute := self._disputes.get(key)) is not None:
                     dispute.is_included |= isinstance(event, AvailableElsewhere)
+                    self._on_known_better(dispute)
+            case TakenUp(key):
+                dispute = self._disputes.get(key)
+                if dispute is not None and not dispute.is_taken_up:
+                    dispute.is_taken_up = True
                     self._on_known_better(dispute)
             case CheckFailed(session, receipt):
                 self._on_failed_check((session, receipt.hash()), receipt, now)
@@ -189,6 +215,7 @@ class DisputeMachine:
         for key in [key for key in self._disputes if key[0] < first]:
             self._drop(key)
         self._participation.forget_before(first)
+        self._losers.forget(first)
         self._out.append(Forget(first))
 
     def _drop(self, key: CandidateKey) -> None:
@@ -226,13 +253,11 @@ class DisputeMachine:
         if dispute is not None:
             return True
         known = self._testimony(key)
-        if known is not None and known.included_in:
-            return True
         said = Dispute(key, DisputeRow(U64(0), None, None, None))
+        said.is_included = known is not None and bool(known.included_in)
         for signed in (*(() if known is None else known.statements), *statements):
             said.add(signed)
-        validators = len(self._sessions[key[0]].info.validators)
-        return said.is_confirmed(validators) or self._spam.admits(key[0], said.votes.invalid)
+        return self._is_worth_it(said) or self._spam.admits(key[0], said.votes.invalid)
 
     def _on_block(
         self, key: CandidateKey, statements: Sequence[SignedDisputeStatement], now: float
@@ -240,7 +265,9 @@ class DisputeMachine:
         """The chain limits who begins disputes; only for what is disputed all this matters."""
         against = any(form_of(signed[0]) is VoteForm.INVALID for signed in statements)
         if key[0] in self._sessions and (key in self._disputes or against):
-            self._take(self._opened(key, None, now), statements)
+            dispute = self._opened(key, None, now)
+            dispute.is_taken_up |= against
+            self._take(dispute, statements)
 
     def _on_known_better(self, dispute: Dispute) -> None:
         """Its session is known now, or a block has said something of it."""
@@ -295,9 +322,18 @@ class DisputeMachine:
         if dispute.outcome is None and (found := dispute.votes.outcome(validators)) is not None:
             self._amend(dispute, replace(dispute.row, outcome=found))
             self._out.append(TellStep(dispute.key, DisputeStep.CONCLUDED, found))
-        self._note_spam(dispute, judged)
+        self._note_spam(dispute)
         self._tell_own(dispute, judged)
+        if self._losers.note(judged.info, dispute.votes, dispute.outcome):
+            self._hear_others(dispute)
         self._tell_leaning(dispute.key, self._leans_to_invalid(dispute, validators))
+
+    def _hear_others(self, concluded: Dispute) -> None:
+        """Of those who have lost, the worst are not heard: so others may be again."""
+        for dispute in self._disputes.values():
+            judged = self._sessions.get(dispute.key[0])
+            if dispute is not concluded and judged is not None:
+                self._tell_own(dispute, judged)
 
     def _steps(self, dispute: Dispute, before: Votes, validators: int) -> Iterator[DisputeEffect]:
         key, votes = dispute.key, dispute.votes
@@ -314,9 +350,9 @@ class DisputeMachine:
         if dispute.is_confirmed(validators) and not was_confirmed:
             yield TellStep(key, DisputeStep.CONFIRMED)
 
-    def _note_spam(self, dispute: Dispute, judged: SessionJudged) -> None:
-        confirmed = dispute.is_confirmed(len(judged.info.validators))
-        if confirmed or dispute.is_included or self._own_statements(dispute):
+    def _note_spam(self, dispute: Dispute) -> None:
+        has_part = bool(self._own_statements(dispute)) and self.is_heard(dispute)
+        if has_part or self._is_worth_it(dispute):
             self._spam.free(dispute.key)
         else:
             self._spam.hold(dispute.key, dispute.votes.invalid)
@@ -324,7 +360,7 @@ class DisputeMachine:
     def _tell_own(self, dispute: Dispute, judged: SessionJudged) -> None:
         """Once since the start, when there is somebody to contradict."""
         own, receipt = self._own_statements(dispute), dispute.receipt
-        if not own or receipt is None or dispute.key in self._told:
+        if not own or receipt is None or dispute.key in self._told or not self.is_heard(dispute):
             return
         said = own[-1]
         others = dispute.in_favour() if form_of(said[0]) is VoteForm.INVALID else dispute.against()
@@ -380,9 +416,8 @@ class DisputeMachine:
                 yield rank(dispute, confirmed=self.is_confirmed(dispute)), dispute.key
 
     def _wants_check(self, dispute: Dispute) -> bool:
-        is_worth_it = dispute.is_included or self.is_confirmed(dispute)
         is_known = dispute.receipt is not None
-        return dispute.is_disputed() and is_worth_it and is_known and self._may_speak(dispute)
+        return is_known and self._may_speak(dispute) and self._is_worth_it(dispute)
 
     def _check_next(self, now: float) -> None:
         while (key := self._participation.take(self._wanting_check(), now)) is not None:

@@ -121,6 +121,8 @@ class Dispute:
     votes: Votes = field(default_factory=Votes)
     is_included: bool = False
     """On a fork that this node knows, or as good as: available where it is disputed."""
+    is_taken_up: bool = False
+    """A fork that this node knows disputes it."""
 
     @property
     def candidate(self) -> CandidateHash:

@@ -1,8 +1,8 @@
 """How many disputes a validator may have open before anybody else stands by it.
 
 A dispute costs memory and disk, and its votes are worth nothing until somebody honest has a part in
-it. So a validator answers for a few at a time, those that are neither confirmed nor about what a
-fork of ours has included.
+it. So a validator answers for a few at a time: those that are neither confirmed nor about what a
+fork of ours has included, and once it has lost one, those that nobody else takes up.
 """
 
 from __future__ import annotations
