@@ -211,6 +211,20 @@ def test_at_most_f_are_disabled_and_the_worst_of_them() -> None:
     assert SLASHING.disabled(chain.state) == {3}, "the worst of its deeds counts"
 
 
+def test_who_pays_and_who_is_disabled_are_two_questions() -> None:
+    """Whoever has nothing left is disabled all the same, and whoever is not disabled, as worse ones
+    are, pays all the same; a small deed makes no great one forgotten."""
+    chain = Chain(STAKED)
+    assert punish(chain, Misconduct.BACKED_INVALID, 1) == STAKE
+    assert punish(chain, Misconduct.DOUBLE_VOTE, 2) == STAKE // 10
+    assert SLASHING.disabled(chain.state) == {1}
+    assert punish(chain, Misconduct.VOTED_AGAINST_VALID, 1) == 0
+    assert SLASHING.disabled(chain.state) == {1}
+    poor = Chain(replace(GENESIS, stakes=()))
+    assert punish(poor, Misconduct.VOTED_AGAINST_VALID, 3) == 0
+    assert SLASHING.disabled(poor.state) == {3}
+
+
 def test_the_disabled_are_forgiven_when_nobody_can_judge_it_any_more() -> None:
     chain = Chain(STAKED)
     punish(chain, Misconduct.DOUBLE_VOTE, 1)

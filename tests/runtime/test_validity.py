@@ -42,7 +42,10 @@ from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
 from parahost.runtime.session import SESSIONS_KEPT
 from parahost.runtime.slot_lottery import author_in_turn
-from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
+from parahost.runtime.validity_parameters import (
+    DEFAULT_VALIDITY_CONFIGURATION,
+    SetValidityConfiguration,
+)
 from parahost.storage.memory import MemoryDatabase
 from tests.runtime.pipeline import inherent_data
 from tests.runtime.test_executive import finished, resealed
@@ -278,3 +281,16 @@ def test_epochs_are_known_as_long_as_their_sessions() -> None:
         chain.step()
     known = sorted(MODULES.babe.epochs.keys(chain.state))
     assert known == sorted(MODULES.session.past_keys.keys(chain.state))
+
+
+def test_a_sessions_candidates_are_checked_by_the_parameters_of_then() -> None:
+    """Whatever they are made into meanwhile, or what sufficed for acceptance would not any more."""
+    chain = Chain()
+    before = DEFAULT_VALIDITY_CONFIGURATION.approval
+    more = replace(before, needed_approvals=U32(before.needed_approvals + 5))
+    changed = replace(DEFAULT_VALIDITY_CONFIGURATION, approval=more)
+    chain.step(chain.sudo(SetValidityConfiguration(changed)))
+    while api.session_index_for_child(chain.state) < 2:
+        chain.step()
+    found = [api.session_info(chain.state, SessionIndex(U32(index))) for index in range(3)]
+    assert [info and info.approval for info in found] == [before, more, more]

@@ -380,6 +380,33 @@ def test_checks_go_by_what_is_included_and_confirmed_then_by_age() -> None:
     assert node.checked()[-1] == key_of(confirmed_elsewhere)
 
 
+def test_more_votes_ask_for_no_second_check() -> None:
+    node = Node()
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE))
+    node.take(brought(ONE, backs(ONE, 1), denies(ONE, 3)))
+    node.include(ONE)
+    node.take(VotesInBlock(key_of(ONE), (denies(ONE, 4),)))
+    assert node.checked() == [key_of(ONE)]
+    node.take(Checked(key_of(ONE), True))
+    node.take(brought(ONE, backs(ONE, 1), denies(ONE, 5)))
+    assert node.checked() == [key_of(ONE)] and len(node.own_votes(ONE)) == 1
+
+
+def test_what_a_fork_includes_meanwhile_goes_before_what_has_waited_longer() -> None:
+    fillers = [receipt(each) for each in range(20, 20 + MAX_CHECKS)]
+    node = Node()
+    for each in fillers:
+        node.include(each, backs(each, 0))
+        node.take(contested(each))
+    for node.now, each in ((1, ONE), (2, TWO)):
+        node.take(brought(each, backs(each, 0), denies(each, 2), denies(each, 3)))
+    node.include(TWO)
+    for each in fillers[:2]:
+        node.take(Checked(key_of(each), True))
+    assert node.checked()[MAX_CHECKS:] == [key_of(TWO), key_of(ONE)]
+
+
 # Spam
 
 
