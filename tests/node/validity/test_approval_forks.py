@@ -28,6 +28,7 @@ from tests.node.validity.world import (
     HEARING_S,
     NO_SHOW_S,
     ONE,
+    SLOT_MS,
     TRANCHE_S,
     A,
     Node,
@@ -234,6 +235,40 @@ def test_who_comes_late_hears_others_first() -> None:
     assert node.announced() == []
     node.waits(start_of(151))
     assert node.announced() == [(ONE.hash, 0)]
+
+
+@pytest.mark.guide("A54")
+def test_of_a_block_that_comes_late_liars_are_believed_no_sooner_than_others_speak() -> None:
+    """Its author has held it back: so whoever would find out hears others for a slot first."""
+    late, speaks = start_of(103), start_of(104)
+    honest, other = Node(me=7, draws={0: 0}, now=late), Node(now=late)
+    for node in (honest, other):
+        node.hears(ONE)
+        for liar, tranche in ((1, 0), (2, 3)):
+            node.hears_assignment(ONE, liar, tranche)
+            node.hears_check(ONE, liar)
+        node.waits(speaks)
+        assert node.approved() == []
+    assert honest.announced() == [(ONE.hash, 0)]
+    honest.finds(A.key(), CheckVerdict.INVALID)
+    other.waits(speaks + SLOT_MS / 2000 - 0.1)
+    other.hears_assignment(ONE, 7)
+    for node in (honest, other):
+        node.waits(speaks + NO_SHOW_S - 0.01)
+        assert node.approved() == []
+
+
+def test_of_a_block_that_is_met_late_what_is_known_counts_when_others_have_spoken() -> None:
+    node = Node(now=start_of(103))
+    node.hears(ONE)
+    for who in (1, 2):
+        node.hears_assignment(ONE, who)
+        node.hears_check(ONE, who)
+    spoken = start_of(104) + SLOT_MS / 2000
+    node.waits(spoken - 0.01)
+    assert node.approved() == []
+    node.waits(spoken)
+    assert node.approved() == [A.key()]
 
 
 @pytest.mark.parametrize("chain_first", [True, False])

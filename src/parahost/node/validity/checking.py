@@ -42,6 +42,12 @@ of: all who are drawn announce themselves at the same moment, and liars must not
 the others are heard, who would find out."""
 
 
+LATE_PARTS: Final = 2
+"""Of a block that came late nobody is believed before half a slot after this node itself may speak.
+Its author may have held it back, for liars to approve it while all others hear first what is said;
+and these have met it at different moments."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckStanding:
     """How a candidate stands at a moment. ``joins``: this node's own assignment is needed now.
@@ -126,11 +132,15 @@ class Checking:
 
     def _known_ms(self, required: Required) -> int:
         """When all of the tranches that suffice have been heard of. Who is early is believed no
-        sooner."""
+        sooner; and of a block that came late, nobody before those who hear others first have had
+        their say."""
         assert isinstance(required, Enough), "nothing else is complete by tranches"
         due = [who for who, each in self.assigned.items() if each.tranche <= required.upto]
         last = max(self.time.begins(required.came), *(self.heard_ms[who] for who in due))
-        return last + self.time.slot_ms // HEARING_PARTS
+        known = last + self.time.slot_ms // HEARING_PARTS
+        if not self.hears_until:
+            return known
+        return max(known, self.time.begins(self.hears_until) + self.time.slot_ms // LATE_PARTS)
 
     def _joins(self, found: Completeness, now: int, is_approved: bool) -> bool:
         """Whether this node's own assignment is wanted: its tranche is, and its time has come. A
