@@ -114,6 +114,11 @@ class ActiveLeaf:
         return self.read(checked_block, self.hash, self.header)
 
     @cached_property
+    def recorded(self) -> frozenset[BlockNumber]:
+        """The blocks whose candidates are not done with on this fork."""
+        return self.read(api.recorded_blocks)
+
+    @cached_property
     def events(self) -> tuple[CandidateEvent, ...]:
         """What became of candidates in this block."""
         return self.read(api.candidate_events)

@@ -89,7 +89,11 @@ SUBSYSTEMS: dict[type[Subsystem], Make] = {
     AvailabilityRecovery: lambda node: AvailabilityRecovery(),
     CandidateChecking: lambda node: CandidateChecking(),
     ApprovalVoting: lambda node: ApprovalVoting(
-        node.ports.keystore, node.ports.database, node.parameters, node.chain.finalized.number
+        node.ports.keystore,
+        node.ports.database,
+        node.parameters,
+        node.chain,
+        node.chain.finalized.number,
     ),
     ApprovalDistribution: lambda node: ApprovalDistribution(
         node.watched, int(node.parameters.slot_duration_ms), node.chain.finalized.number

@@ -59,3 +59,8 @@ MAX_GRANDPA_MESSAGE_BYTES: Final = 520 * KIB
 MAX_JUSTIFICATION_BYTES: Final = 1 * MIB
 """Proof that a block is final: a stage's votes (258 KiB), and headers that tie them to the
 block. Ordinary headers have 300 bytes, and ordinary votes need few."""
+
+OUTGROWN_AFTER: Final = 16
+"""So many blocks below the best one a head is worked on no more, and a fork that begins there is
+met anew. Finality ends most forks sooner; while it stands still all would stay, one in four or five
+blocks, and each cost its part of every later block."""

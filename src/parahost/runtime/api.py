@@ -45,6 +45,7 @@ candidate_pending_availability = _PARACHAINS.candidate_pending_availability
 candidate_events = _PARACHAINS.candidate_events
 included_candidates = _PARACHAINS.included_candidates
 included_by_block = _PARACHAINS.included_by_block
+recorded_blocks = _PARACHAINS.recorded_blocks
 awaiting_checks = _PARACHAINS.awaiting_checks
 candidate_checks = _PARACHAINS.candidate_checks
 disputes = _PARACHAINS.disputes

@@ -57,6 +57,12 @@ class RelayChain:
             header = self.headers.get(header.parent_hash)
         return None if header is None else header.hash()
 
+    def is_ancestor(self, ancestor: Hash, block: Hash, /) -> bool:
+        at = self.headers.get(block)
+        while at is not None and at.hash() != ancestor:
+            at = self.headers.get(at.parent_hash)
+        return at is not None
+
     def leaf(self, header: Header) -> ActiveLeaf:
         """A block as an import brings it to the overseer."""
         return ActiveLeaf(self.states[header.hash()], header.hash(), header)

@@ -221,6 +221,23 @@ async def test_a_peer_that_is_ahead_of_us_is_brought_up_to_date_when_we_follow()
         assert node.told(P) == [(below, assigned(0, 1))]
 
 
+async def test_who_works_on_a_head_works_below_what_was_closed_on_the_way() -> None:
+    """Topics are closed in any order: of what is done with, though nothing is final."""
+    async with checking(P) as node:
+        topics = [node.open(number) for number in range(1, 6)]
+        for place in (2, 1, 3):
+            node.gossip.close(topics[place])
+        await node.publish(topics[0], assigned(0, 1))
+        assert node.told(P) == []
+        await node.view(P, topics[4])
+        assert node.told(P) == [(topics[0], assigned(0, 1))]
+        node.gossip.close(topics[0])
+        head = node.open(6)
+        await node.publish(topics[4], assigned(0, 2))
+        await node.view(P, head)
+        assert node.told(P)[1:] == [(topics[4], assigned(0, 2))]
+
+
 async def test_what_is_final_is_closed_and_costs_nobody() -> None:
     async with checking(P) as node:
         topics = [node.open(number) for number in range(1, 5)]

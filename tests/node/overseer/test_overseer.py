@@ -23,10 +23,11 @@ from parahost.node.overseer import (
     SubsystemFailed,
     UndeclaredMessage,
 )
-from parahost.node.overseer.leaves import OUTGROWN_AFTER, ActiveLeaves
+from parahost.node.overseer.leaves import ActiveLeaves
 from parahost.primitives import events
 from parahost.primitives.basic import U32, ZERO_HASH, BlockNumber, Hash
 from parahost.primitives.header import Header
+from parahost.primitives.limits import OUTGROWN_AFTER
 from parahost.runtime.storage import State
 from tests.node.harness import make_overseer, running
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import trio
 
@@ -60,11 +61,12 @@ APPROVAL = ApprovalParameters(
 NO_SHOW_S = 2 * SLOT_S
 
 
-def relay_chain(validators: int = 6, needed: int = 2) -> RelayChain:
+def relay_chain(validators: int = 6, needed: int = 2, **config: Any) -> RelayChain:
     """With two parachains. Each block has the slot of its number; slot 0 begins at time 0."""
     approval = replace(APPROVAL, needed_approvals=U32(needed))
     validity = replace(DEFAULT_VALIDITY_CONFIGURATION, approval=approval)
-    return RelayChain(World(validators=validators, parachains=[100, 101], validity=validity))
+    world = World(validators=validators, parachains=[100, 101], validity=validity, **config)
+    return RelayChain(world)
 
 
 def include(chain: RelayChain, *paras: int) -> tuple[Header, list[CandidateHash]]:
@@ -148,7 +150,7 @@ class CheckingNode:
         self.keys = keys or key_store(index)
         self.database = database or MemoryDatabase()
         final = chain.finalized.number
-        self.voting = ApprovalVoting(self.keys, self.database, PARAMETERS, final)
+        self.voting = ApprovalVoting(self.keys, self.database, PARAMETERS, chain, final)
         self.distribution = ApprovalDistribution(DirectVerifier(), 6000, final)
         self.checker, self.coordinator = Checker(), Coordinator()
         self.wires = Wires(self.peer, nodes)

@@ -105,7 +105,7 @@ def test_forks_that_lost_are_forgotten_and_unsettled_candidates_are_not() -> Non
     node.hears(CandidatesSettled(frozenset([b.key()])))
     assert not node.checkings()
     assert node.machine.next_due() is None
-    assert not node.machine.knows(two.hash)
+    assert not node.machine.follows(two.hash)
 
 
 def test_a_candidate_that_a_lost_fork_had_too_goes_on_as_it_was() -> None:

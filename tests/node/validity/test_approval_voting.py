@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import trio
 from trio.testing import MockClock
 
-from parahost.node.messages.base import Message, Unanswered
-from parahost.node.messages.utility import BlockHeader, RuntimeApiRequest
-from parahost.node.messages.validity import ApprovedAncestor, ChecksForChain, CheckVerdict
-from parahost.node.validity.approval_voting import ApprovalVoting
-from parahost.node.validity.checked_block import CheckedBlock, unaccepted_up_to
+from parahost.node.messages.base import Unanswered
+from parahost.node.messages.network import PeerMessage
+from parahost.node.messages.validity import (
+    ApprovalNetwork,
+    ApprovedAncestor,
+    ChecksForChain,
+    CheckVerdict,
+)
+from parahost.node.validity.approval_rules import ApprovalGossip
+from parahost.node.validity.followed_blocks import FORKS_WITHIN
 from parahost.ports import KeyType, promises
 from parahost.primitives.approval import approval_payload
 from parahost.primitives.basic import (
-    FIRST_BLOCK,
     U32,
-    ZERO_HASH,
     BlockNumber,
     Hash,
     SessionIndex,
-    block_at,
 )
 from parahost.primitives.header import Header
+from parahost.primitives.scale import encode
 from parahost.runtime import api
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
-from parahost.storage.memory import MemoryDatabase
-from tests.node.availability.world import key_store
-from tests.node.backing.world import on_stage
-from tests.node.harness import running, scripted_leaf
+from tests.node.harness import running
 from tests.node.validity.nodes import (
     NO_SHOW_S,
-    PARAMETERS,
     SLOT_S,
     CheckingNetwork,
     CheckingNode,
     include,
     relay_chain,
 )
-from tests.node.validity.world import GENESIS
 from tests.runtime.parachains.world import validator_ids
 
 ALL = range(6)
@@ -229,31 +224,53 @@ async def test_what_is_final_and_not_accepted_is_brought_after_a_restart(
     assert brought == set(ALL) - set(record.backers)
 
 
-async def test_after_a_start_all_that_is_not_final_is_met_however_much_it_is() -> None:
-    """Days without finality: a block that nobody has met would hold up each vote above it."""
-    parent, headers = GENESIS, list[Header]()
-    for number in range(1, 4201):
-        headers.append(Header(parent, block_at(number), ZERO_HASH, ZERO_HASH))
-        parent = headers[-1].hash()
-    known = {each.hash(): each for each in headers}
+@pytest.mark.guide("A53")
+@pytest.mark.parametrize("needed", [0, 2])
+async def test_a_start_long_after_the_last_finality_meets_what_the_chain_records(
+    needed: int, autojump_clock: MockClock
+) -> None:
+    """What needs no checks was accepted, and its acceptance period is over: nobody looks at it.
+    What needs some, and has none, is taken up, its block's neighbours are not."""
+    chain = relay_chain(needed=needed, acceptance_period=BlockNumber(U32(3)))
+    block, (candidate,) = include(chain, 100)
+    for _ in range(3 * FORKS_WITHIN):
+        head = chain.add()
+    network = CheckingNetwork(chain, ALL)
+    async with network.running(head):
+        node = network.nodes[0]
+        base, target = ref(chain.genesis), ref(head)
+        await trio.sleep(0.01)
+        followed = {each.number for each in node.voting._machine._blocks}
+        near = range(head.number - FORKS_WITHIN, head.number + 1)
+        assert followed == {*near, *([block.number] if needed else [])}
+        assert len(node.distribution._gossip._topics) == len(followed)
+        answer = await node.overseer.ask(ApprovedAncestor(base, target))
+        assert answer == ((block.parent_hash, block.number - 1) if needed else target)
+        await trio.sleep(3 * SLOT_S)
+        assert node.approved() == ([candidate] if needed else [])
+        assert await node.overseer.ask(ApprovedAncestor(base, target)) == target
 
-    def empty(asked: RuntimeApiRequest[CheckedBlock]) -> CheckedBlock:
-        block, header = asked.args
-        return CheckedBlock(block, header.number, header.parent_hash, (), 0, (), 6)
 
-    voting = ApprovalVoting(key_store(0), MemoryDatabase(), PARAMETERS, FIRST_BLOCK)
-    answers: dict[type[Message], Callable[[Any], Any]] = {
-        BlockHeader: lambda asked: known[asked.block],
-        RuntimeApiRequest: empty,
-    }
-    async with on_stage(voting, answers=answers, heads=()) as stage:
-        last = headers[-1]
-        none: dict[Callable[..., Any], Callable[..., Any]] = {unaccepted_up_to: lambda number: {}}
-        head = scripted_leaf(number=last.number, parent=last.parent_hash, answers=none)
-        stage.overseer.block_imported(head)
-        await stage.rest()
-        asked = ApprovedAncestor((GENESIS, FIRST_BLOCK), ref(last))
-        assert await stage.overseer.ask(asked) == ref(last)
+@pytest.mark.guide("A53")
+async def test_what_is_done_with_is_forgotten_by_all_and_heard_without_blame(
+    autojump_clock: MockClock,
+) -> None:
+    chain = relay_chain(needed=0, acceptance_period=BlockNumber(U32(3)))
+    block, _ = include(chain, 100)
+    network = CheckingNetwork(chain, range(2))
+    async with network.running(block):
+        for _ in range(3 + FORKS_WITHIN + 2):
+            await network.imports(chain.add())
+        await trio.sleep(0.1)
+        for node in network.nodes.values():
+            assert not node.voting._machine.follows(block.hash())
+            assert block.hash() not in node.distribution._gossip._topics
+            assert not node.wires.reports
+        late = encode(ApprovalGossip(block.hash(), ()))
+        peer = network.nodes[1].peer
+        network.nodes[0].overseer.send(ApprovalNetwork(PeerMessage(peer, late)))
+        await trio.sleep(0.1)
+        assert not network.nodes[0].wires.reports
 
 
 # Gossip

@@ -178,6 +178,19 @@ def start_of(slot: int = 100) -> float:
 
 
 @dataclass
+class Parents:
+    """Where blocks stand to each other, as far as they were heard of."""
+
+    of: dict[Hash, Hash] = field(default_factory=dict)
+
+    def is_ancestor(self, ancestor: Hash, block: Hash, /) -> bool:
+        at: Hash | None = block
+        while at is not None and at != ancestor:
+            at = self.of.get(at)
+        return at is not None
+
+
+@dataclass
 class Node:
     """One node, whose draws, checks and signatures the test decides. ``checks`` are the candidates
     whose check is under way."""
@@ -186,6 +199,7 @@ class Node:
     draws: Mapping[int, int] = field(default_factory=dict)
     """Its tranche, by core."""
     now: float = field(default_factory=start_of)
+    chain: Parents = field(default_factory=Parents)
     machine: ApprovalMachine = field(init=False)
     effects: list[ApprovalEffect] = field(default_factory=list)
     checks: list[CandidateKey] = field(default_factory=list)
@@ -194,7 +208,7 @@ class Node:
 
     def __post_init__(self) -> None:
         self.machine = ApprovalMachine(
-            SLOT_MS, lambda info: self._index(), self.kept.get, FIRST_BLOCK
+            SLOT_MS, lambda info: self._index(), self.kept.get, self.chain, FIRST_BLOCK
         )
 
     def _index(self) -> ValidatorIndex | None:
@@ -204,6 +218,8 @@ class Node:
 
     def hears(self, *events: ApprovalInput) -> None:
         for event in events:
+            if isinstance(event, CheckedBlock):
+                self.chain.of[event.hash] = event.parent
             self._do(self.machine.handle(event, self.now))
         self.looks()
 

@@ -39,7 +39,7 @@ from parahost.primitives.scale import ScaleDecodeError
 C = TypeVar("C")
 F = TypeVar("F")
 
-REMEMBERED_TOPICS = 256
+REMEMBERED_TOPICS = 1024
 """Topics that were closed lately. What is still said of them costs nobody anything."""
 
 
@@ -100,6 +100,8 @@ class Gossip(Generic[C, F]):
         assert block not in self._topics, "a topic is opened once"
         self._closed.pop(block, None)
         self._topics[block] = Topic(block, number, parent, rules, validators)
+        if (below := self._below(parent)) is not None:
+            below.children[block] = None
         for peer in self._peers.all():
             if block in (view := self._peers.view(peer)):
                 for topic in self._begin(peer, view, block):
@@ -108,9 +110,16 @@ class Gossip(Generic[C, F]):
             self._on_message(peer, payload)
 
     def close(self, block: Hash) -> None:
-        """Nothing more is to be said of the block. What still comes is nobody's fault."""
-        if self._topics.pop(block, None) is None:
+        """Nothing more is to be said of the block. What still comes is nobody's fault. Who works on
+        its children works on its parent."""
+        topic = self._topics.pop(block, None)
+        if topic is None:
             return
+        if (below := self._below(topic.parent)) is not None:
+            below.children.pop(block, None)
+            below.children |= topic.children
+        for child in topic.children:
+            self._topics[child].parent = topic.parent
         self._closed[block] = None
         if len(self._closed) > REMEMBERED_TOPICS:
             del self._closed[next(iter(self._closed))]
@@ -121,6 +130,9 @@ class Gossip(Generic[C, F]):
         """Close all topics up to this block number: it is final."""
         for block in [each.block for each in self._topics.values() if each.number <= number]:
             self.close(block)
+
+    def _below(self, parent: Hash | None) -> Topic[C, F] | None:
+        return None if parent is None else self._topics.get(parent)
 
     # What this node says
 
@@ -235,7 +247,7 @@ class Gossip(Generic[C, F]):
         while topic is not None and topic.block not in reach:
             reach[topic.block] = None
             yield topic
-            topic = None if topic.parent is None else self._topics.get(topic.parent)
+            topic = self._below(topic.parent)
             if topic is not None and topic.number <= view.finalized_number:
                 return
 

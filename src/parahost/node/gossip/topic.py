@@ -58,6 +58,8 @@ class Topic(Generic[C, F]):
     number: BlockNumber
     parent: Hash | None
     """Who works on this block also works on that one."""
+    children: dict[Hash, None] = field(default_factory=dict, init=False)
+    """The open topics whose parent this is."""
     rules: Rules[C, F]
     validators: int
     """How many the block's session has."""

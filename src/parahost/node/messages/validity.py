@@ -241,10 +241,18 @@ class DisputeRequested(Message):
 
 @dataclass(slots=True)
 class DistributeChecksOf(Message):
-    """From now on the checks of a block's candidates may be spoken of. Its parent was told before,
-    unless it is final."""
+    """From now on the checks of a block's candidates may be spoken of. Who works on it works on the
+    block ``below`` too, the next on the way down of which this was told before; if there is one."""
 
     block: CheckedBlock
+    below: Hash | None
+
+
+@dataclass(slots=True)
+class ForgetChecksOf(Message):
+    """Nothing is said of the checks of a block's candidates any more, though it is not final."""
+
+    block: Hash
 
 
 @dataclass(slots=True)

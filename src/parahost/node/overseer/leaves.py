@@ -8,11 +8,7 @@ from types import MappingProxyType
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.signals import BlockFinalized, StartWork, StopWork
 from parahost.primitives.basic import BlockNumber, Hash
-
-OUTGROWN_AFTER = 16
-"""So many blocks below the best one a head is no leaf any more. Finality ends most forks sooner;
-while it stands still all would stay, one in four or five blocks, and each cost its part of every
-later block."""
+from parahost.primitives.limits import OUTGROWN_AFTER
 
 
 class ActiveLeaves:

@@ -13,6 +13,7 @@ from parahost.node.messages.validity import (
     DistributeAssignment,
     DistributeCheck,
     DistributeChecksOf,
+    ForgetChecksOf,
     ImportAssignment,
     ImportCheck,
 )
@@ -48,10 +49,17 @@ CHECKS_IMPORTED = Counter(
 
 
 class ApprovalDistribution(Subsystem):
-    """Gossip of checks about blocks that are not final, among the nodes that work above them."""
+    """Gossip of checks about blocks that are not done with, among the nodes that work above
+    them."""
 
     name = "approval-distribution"
-    receives = (ApprovalNetwork, DistributeChecksOf, DistributeAssignment, DistributeCheck)
+    receives = (
+        ApprovalNetwork,
+        DistributeChecksOf,
+        ForgetChecksOf,
+        DistributeAssignment,
+        DistributeCheck,
+    )
     sends: ClassVar[tuple[type[Message], ...]] = (*Gossip.SENDS, ImportAssignment, ImportCheck)
     metrics = (ASSIGNMENTS_IMPORTED, CHECKS_IMPORTED)
 
@@ -78,12 +86,14 @@ class ApprovalDistribution(Subsystem):
         match message:
             case ApprovalNetwork(event):
                 self._gossip.on_event(event)
-            case DistributeChecksOf(block):
+            case DistributeChecksOf(block, below):
                 if block.number > self._finalized:
                     rules = ApprovalRules(block, self._slot_ms, self._moment, self._verifier)
                     self._gossip.open(
-                        block.hash, block.number, rules, block.validators, parent=block.parent
+                        block.hash, block.number, rules, block.validators, parent=below
                     )
+            case ForgetChecksOf(block_hash):
+                self._gossip.close(block_hash)
             case DistributeAssignment(block, index, assignment):
                 self._count_assignment(assignment.cert.kind)
                 said = AssignmentOnWire(U32(index), assignment)

@@ -74,6 +74,15 @@ class ChecksNoted:
 
 
 @dataclass(frozen=True, slots=True)
+class BlocksRecorded:
+    """The best block is ``best``, and the states of the heads record the candidates of blocks of
+    these numbers: what is not accepted, or disputed, or in its acceptance period."""
+
+    best: BlockNumber
+    recorded: frozenset[BlockNumber]
+
+
+@dataclass(frozen=True, slots=True)
 class CandidatesFinal:
     """The block is final, and so are those below it."""
 
@@ -97,6 +106,7 @@ ApprovalInput = (
     | CandidateChecked
     | OwnApprovalSigned
     | ChecksNoted
+    | BlocksRecorded
     | CandidatesFinal
     | CandidatesSettled
 )
@@ -184,6 +194,14 @@ class TellLate:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetBlock:
+    """The chain has let go of the block's candidates, and this node has approved them: nothing is
+    said of them any more."""
+
+    block: Hash
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetCandidate:
     """No block that counts has the candidate any more: what is under way for it may end."""
 
@@ -200,5 +218,6 @@ ApprovalEffect = (
     | DisputeCandidate
     | TellApproved
     | TellLate
+    | ForgetBlock
     | ForgetCandidate
 )

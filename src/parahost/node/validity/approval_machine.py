@@ -1,10 +1,11 @@
 """Approval voting as a machine: what happens or the time goes in, effects come out.
 
-It knows every block that is not final, and of final ones the candidates that the chain has not
-accepted yet. For each of their candidates it knows who checks it and who found it valid, and it
-says when this node's own assignment is needed. On disk are own checks alone: after a restart the
-blocks come again from the chain, own assignments are drawn again, and what others do is heard from
-them and read off the chain. ``approval_voting.py`` is the driver.
+It follows every block that is not final and whose candidates the chain still records, and of final
+ones the candidates that the chain has not accepted yet. For each of their candidates it knows who
+checks it and who found it valid, and it says when this node's own assignment is needed. On disk are
+own checks alone: after a restart the blocks come again from the chain, own assignments are drawn
+again, and what others do is heard from them and read off the chain. ``approval_voting.py`` is the
+driver.
 
 Two things are apart. A candidate is *approved* as soon as its checks are complete in this node's
 view, once and for all: finality waits for that (D27). It is *settled* when the final chain has
@@ -12,11 +13,15 @@ accepted it. Until then its checkers are followed, for the chain may need more o
 assignment that came late, by a checker that fell silent, counts there too. That the chain has
 accepted a candidate approves it in nobody's view, since an author may have left out the
 assignments of those who do not deliver; but each check that it has noted was verified, and counts.
+
+What the chain records no more (``followed_blocks.py``) is forgotten as soon as this node has
+approved it, be it final or not; and who comes later, and finds no record of it, takes it for
+approved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heappop, heappush
@@ -32,6 +37,7 @@ from parahost.node.validity.approval_effects import (
     ApprovalEffect,
     ApprovalInput,
     BeginCheck,
+    BlocksRecorded,
     CandidateChecked,
     CandidatePlace,
     CandidatesFinal,
@@ -41,6 +47,7 @@ from parahost.node.validity.approval_effects import (
     DisputeCandidate,
     Draw,
     DrawAssignments,
+    ForgetBlock,
     ForgetCandidate,
     OwnApprovalSigned,
     OwnAssignmentCertified,
@@ -51,6 +58,8 @@ from parahost.node.validity.approval_effects import (
 )
 from parahost.node.validity.checked_block import CheckedBlock
 from parahost.node.validity.checking import Checking, CheckStanding, TrancheTime
+from parahost.node.validity.followed_blocks import FollowedBlocks
+from parahost.node.validity.voting_limit import Ancestry
 from parahost.primitives.approval import Approval, RelayVrfStory
 from parahost.primitives.basic import U32, BlockNumber, Hash, SessionIndex, ValidatorIndex
 from parahost.primitives.runtime_api import IncludedCandidate, SessionInfo
@@ -88,13 +97,17 @@ class ApprovalMachine:
     epoch, by the node's clock."""
 
     def __init__(
-        self, slot_ms: int, own_index: OwnIndex, own_check: OwnCheckKept, final: BlockNumber
+        self,
+        slot_ms: int,
+        own_index: OwnIndex,
+        own_check: OwnCheckKept,
+        chain: Ancestry,
+        final: BlockNumber,
     ) -> None:
         self._slot_ms = slot_ms
         self._own_check = own_check
         self._own_index = own_index
-        self._final = final
-        self._blocks: dict[Hash, CheckedBlock] = {}
+        self._blocks = FollowedBlocks(chain, final)
         self._checkings: dict[CandidatePlace, Checking] = {}
         self._candidates: dict[CandidateKey, CandidateFindings] = {}
         self._touched: dict[CandidatePlace, None] = {}
@@ -106,6 +119,11 @@ class ApprovalMachine:
     # Questions
 
     def knows(self, block: Hash) -> bool:
+        """Whether all is known of the candidates up to a block that was met lately."""
+        return self._blocks.knows(block)
+
+    def follows(self, block: Hash) -> bool:
+        """Whether the block's candidates are followed."""
         return block in self._blocks
 
     @property
@@ -122,24 +140,20 @@ class ApprovalMachine:
     ) -> tuple[Hash, BlockNumber]:
         """The highest block from ``base`` up to ``target`` such that all that was included after
         ``base`` is approved; ``base`` when ``target`` is not known or not above it."""
-        highest: tuple[Hash, BlockNumber] | None = None
-        block, number = target
-        while number > base[1] and number > self._final:
-            known = self._blocks.get(block)
-            if known is None:
-                return base
-            if not all(self._checkings[place].is_approved for place in _included(known)):
-                highest = None
-            elif highest is None:
-                highest = (block, number)
-            block, number = known.parent, BlockNumber(U32(number - 1))
-        if number == base[1] and block != base[0]:
+        if not (self.knows(target[0]) and self._blocks.is_ancestor(base[0], target[0])):
             return base
-        return highest or base
+        for block in self._blocks.on_fork(target[0]):
+            if block.number > max(base[1], self._blocks.final) and not self._is_approved(block):
+                below = BlockNumber(U32(block.number - 1))
+                return (block.parent, below) if below > base[1] else base
+        return target
+
+    def _is_approved(self, block: CheckedBlock) -> bool:
+        return all(self._checkings[place].is_approved for place in _included(block))
 
     def on_fork(self, head: Hash) -> Iterator[tuple[Checking, CandidateFindings]]:
-        """The candidates of a block and of those below it that are not settled, the oldest first;
-        with what was found of them."""
+        """The candidates of a block and of those below it that are followed, the oldest first; with
+        what was found of them."""
         for place in self._fork(head):
             checking = self._checkings[place]
             yield checking, self._candidates[checking.record.key()]
@@ -152,19 +166,13 @@ class ApprovalMachine:
 
     def unsettled(self) -> tuple[CandidateKey, ...]:
         """The candidates of final blocks that the chain may still take checks of."""
-        final = (p for b in self._blocks.values() if b.number <= self._final for p in self._open(b))
-        return tuple(dict.fromkeys(self._checkings[place].record.key() for place in final))
+        final = (b for b in self._blocks if b.number <= self._blocks.final)
+        keys = (self._checkings[place].record.key() for b in final for place in self._open(b))
+        return tuple(dict.fromkeys(keys))
 
     def _fork(self, head: Hash) -> Iterator[CandidatePlace]:
-        """The candidates up to a block that are not settled. Of final blocks, those without one are
-        forgotten, so no path leads through them."""
-        above = []
-        known = self._blocks.get(head)
-        while known is not None and known.number > self._final:
-            above.append(known)
-            known = self._blocks.get(known.parent)
-        final = [block for block in self._blocks.values() if block.number <= self._final]
-        for block in (*sorted(final, key=lambda it: it.number), *reversed(above)):
+        """The candidates up to a block that are followed."""
+        for block in self._blocks.on_fork(head):
             yield from self._open(block)
 
     def _open(self, block: CheckedBlock) -> list[CandidatePlace]:
@@ -199,6 +207,8 @@ class ApprovalMachine:
                         self._approve(key, approval)
             case ChecksNoted():
                 self._noted(event, now_ms)
+            case BlocksRecorded(best, recorded):
+                self._let_go(best, recorded)
             case CandidatesFinal(block, number):
                 self._finalized(block, number)
             case CandidatesSettled(keys):
@@ -238,9 +248,8 @@ class ApprovalMachine:
     # Blocks
 
     def _begin(self, block: CheckedBlock, now_ms: int) -> None:
-        if block.hash in self._blocks:
+        if not self._blocks.meet(block):
             return
-        self._blocks[block.hash] = block
         for place, record in zip(_places(block), block.candidates, strict=True):
             session = block.session_of(record)
             me = self._own_index(session)
@@ -279,37 +288,37 @@ class ApprovalMachine:
             found.append(Draw(checking.me, checking.session, story, candidates))
         return tuple(found)
 
+    def _let_go(self, best: BlockNumber, recorded: frozenset[BlockNumber]) -> None:
+        """What is past, and approved here, is forgotten."""
+        for block in self._blocks.past(best, recorded):
+            if self._is_approved(block):
+                self._forget_block(block)
+                self._out.append(ForgetBlock(block.hash))
+
     def _finalized(self, block: Hash, number: BlockNumber) -> None:
         """Other forks are over. Of what is final, only unsettled candidates are of interest."""
-        lasting = {block, *(b.hash for b in self._blocks.values() if b.number <= self._final)}
-        self._final = max(number, self._final)
-        below = self._blocks.get(block)
-        while below is not None and below.parent in self._blocks:
-            lasting.add(below.parent)
-            below = self._blocks.get(below.parent)
-        for each in sorted(self._blocks.values(), key=lambda it: it.number):
-            if each.number > number and (each.parent in lasting or each.parent not in self._blocks):
-                lasting.add(each.hash)
-        for each in [b for b in self._blocks.values() if b.hash not in lasting]:
-            for place in _places(each):
-                self._forget(place)
-        self._forget_empty(lasting)
+        for lost in self._blocks.lost_to(block, number):
+            self._forget_block(lost)
+        self._forget_empty()
 
-    def _forget_empty(self, lasting: Collection[Hash]) -> None:
-        """Keep the blocks that are not final, and those that have unsettled candidates."""
-        self._blocks = {
-            each.hash: each
-            for each in self._blocks.values()
-            if each.hash in lasting and (each.number > self._final or self._open(each))
-        }
+    def _forget_block(self, block: CheckedBlock) -> None:
+        for place in _places(block):
+            self._forget(place)
+        self._blocks.forget(block)
+
+    def _forget_empty(self) -> None:
+        """Of final blocks, those are followed that have unsettled candidates."""
+        for block in self._blocks:
+            if block.number <= self._blocks.final and not self._open(block):
+                self._forget_block(block)
 
     def _settled(self, keys: frozenset[CandidateKey]) -> None:
         for key in keys:
             candidate = self._candidates.get(key)
             for place in list(candidate.places if candidate is not None else ()):
-                if self._blocks[place[0]].number <= self._final:
+                if self._blocks[place[0]].number <= self._blocks.final:
                     self._forget(place)
-        self._forget_empty(self._blocks)
+        self._forget_empty()
 
     def _forget(self, place: CandidatePlace) -> None:
         checking = self._checkings.pop(place, None)

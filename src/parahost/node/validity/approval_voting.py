@@ -1,8 +1,11 @@
 """Approval Voting: the driver of the approval machine (D21, D22, D27).
 
-It brings the machine each block that is not final, oldest first, what Approval Distribution hears,
-and what own draws, checks and signatures give; and it does what the machine says. After a start it
-also brings the final candidates that the chain has not accepted yet.
+It brings the machine each block whose candidates are not done with, oldest first, what Approval
+Distribution hears, and what own draws, checks and signatures give; and it does what the machine
+says. Where a head's ancestors were not met (after a start, or on a fork that begins far below), the
+head's state says which of them are to be: those that it records. So a start takes as long after a
+day without finality as after a minute. After a start it also brings the final candidates that the
+chain has not accepted yet.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from parahost.node.messages.validity import (
     DistributeAssignment,
     DistributeCheck,
     DistributeChecksOf,
+    ForgetChecksOf,
     ImportAssignment,
     ImportCheck,
     IssueVote,
@@ -42,6 +46,7 @@ from parahost.node.validity.approval_effects import (
     ApprovalEffect,
     ApprovalInput,
     BeginCheck,
+    BlocksRecorded,
     CandidateChecked,
     CandidatePlace,
     CandidatesFinal,
@@ -51,6 +56,7 @@ from parahost.node.validity.approval_effects import (
     DisputeCandidate,
     Draw,
     DrawAssignments,
+    ForgetBlock,
     ForgetCandidate,
     OwnApprovalSigned,
     OwnAssignmentCertified,
@@ -67,7 +73,9 @@ from parahost.node.validity.checked_block import (
     checked_block_of,
     unaccepted_up_to,
 )
+from parahost.node.validity.followed_blocks import FORKS_WITHIN
 from parahost.node.validity.own_checks import OwnChecks
+from parahost.node.validity.voting_limit import Ancestry
 from parahost.ports import ContradictionRefused, Database, KeyStore, KeyType, promises
 from parahost.primitives.approval import Approval, Assignment, SecondaryChecks, approval_payload
 from parahost.primitives.basic import (
@@ -100,6 +108,9 @@ _STATUS = {
     CheckVerdict.UNAVAILABLE: "unavailable",
     CheckVerdict.UNDECIDED: "internal error",
 }
+MAX_NOTED = 1024
+"""What a new block says of checks is read for so many candidates that are not approved: the oldest,
+for which finality waits."""
 
 
 class ApprovalVoting(Subsystem):
@@ -113,6 +124,7 @@ class ApprovalVoting(Subsystem):
         FinalizedHash,
         CheckCandidate,
         DistributeChecksOf,
+        ForgetChecksOf,
         DistributeAssignment,
         DistributeCheck,
         IssueVote,
@@ -125,6 +137,7 @@ class ApprovalVoting(Subsystem):
         keystore: KeyStore,
         database: Database,
         parameters: BabeParameters,
+        chain: Ancestry,
         finalized: BlockNumber,
     ) -> None:
         """``finalized``: the number of the final block at the start."""
@@ -133,9 +146,14 @@ class ApprovalVoting(Subsystem):
         self._own_checks = OwnChecks(database)
         self._final = finalized
         self._machine = ApprovalMachine(
-            int(parameters.slot_duration_ms), self._own_index, self._own_checks.get, finalized
+            int(parameters.slot_duration_ms),
+            self._own_index,
+            self._own_checks.get,
+            chain,
+            finalized,
         )
         self._has_recalled = False
+        self._walking = trio.Lock()
         self._checks: dict[CandidateKey, Scope] = {}
 
     def start(self, ctx: Context) -> None:
@@ -148,8 +166,7 @@ class ApprovalVoting(Subsystem):
     def on_signal(self, signal: OverseerSignal) -> None:
         match signal:
             case StartWork(leaf) if self._has_recalled and self._follows(leaf):
-                self._meet(leaf.checked)
-                self._read_noted(leaf)
+                self._meet_leaf(leaf, leaf.header.parent_hash)
             case StartWork(leaf):
                 self.ctx.spawn(None, partial(self._walk, leaf), "meet blocks")
             case BlockFinalized(block, number):
@@ -160,11 +177,7 @@ class ApprovalVoting(Subsystem):
 
     def _follows(self, leaf: ActiveLeaf) -> bool:
         """Whether everything below the leaf is known."""
-        below = BlockNumber(U32(max(leaf.number - 1, 0)))
-        return self._is_known(leaf.header.parent_hash, below)
-
-    def _is_known(self, block: Hash, number: BlockNumber) -> bool:
-        return number <= self._final or self._machine.knows(block)
+        return leaf.number <= self._final + 1 or self._machine.knows(leaf.header.parent_hash)
 
     # Handlers
 
@@ -186,10 +199,14 @@ class ApprovalVoting(Subsystem):
             return
         slot = self._parameters.slot_at(self.ctx.clock.now())
         known = {it.record.key(): (it, found) for it, found in self._machine.on_fork(leaf.hash)}
-        waiting = leaf.read(api.awaiting_checks, tuple(known))
+
+        def waiting() -> Iterator[CandidateKey]:
+            keys = iter(known)
+            while some := tuple(islice(keys, MAX_CHECKED)):
+                yield from leaf.read(api.awaiting_checks, some)
 
         def lacking() -> Iterator[tuple[BlockNumber, SecondaryChecks]]:
-            for key in waiting:
+            for key in waiting():
                 checking, found = known[key]
                 noted = leaf.read(api.candidate_checks, key)
                 checks = checks_for_chain(checking, found.approvals, noted, slot)
@@ -200,16 +217,26 @@ class ApprovalVoting(Subsystem):
 
     # Blocks
 
-    def _meet(self, block: CheckedBlock) -> None:
-        if self._machine.knows(block.hash):  # work on it has begun again
-            return
-        self.ctx.send(DistributeChecksOf(block))
+    def _meet_leaf(self, leaf: ActiveLeaf, below: Hash | None) -> None:
+        """A leaf up to which all is known."""
+        self._meet(leaf.checked, below)
+        self._read_noted(leaf)
+        heads = (leaf, *self.ctx.leaves.values())
+        best = max(head.number for head in heads)
+        recorded = frozenset[BlockNumber]().union(*(head.recorded for head in heads))
+        self._handle(BlocksRecorded(best, recorded))
+
+    def _meet(self, block: CheckedBlock, below: Hash | None) -> None:
+        """``below``: the next block on the way down that is followed."""
+        if not self._machine.follows(block.hash):  # else work on it has begun again
+            self.ctx.send(DistributeChecksOf(block, below))
         self._handle(block)
 
     def _read_noted(self, leaf: ActiveLeaf) -> None:
         """The chain may know of checks that this node has not heard of."""
         fork = self._machine.on_fork(leaf.hash)
-        open_ = dict.fromkeys(it.record.key() for it, _ in fork if not it.is_approved)
+        waiting = (it.record.key() for it, _ in fork if not it.is_approved)
+        open_ = tuple(islice(dict.fromkeys(waiting), MAX_NOTED))
         if open_:
             noted = {key: leaf.read(api.candidate_checks, key) for key in open_}
             accepted = [key for key, state in noted.items() if state.accepted_in is not None]
@@ -217,22 +244,36 @@ class ApprovalVoting(Subsystem):
             self._handle(ChecksNoted(leaf.hash, noted, vouched.intersection(accepted)))
 
     async def _walk(self, leaf: ActiveLeaf) -> None:
-        """Meet the blocks up to a leaf whose parent is not known: all that are not final, for one
-        that was not met would hold up each vote above it."""
-        if not self._has_recalled:
-            await self._recall(leaf)
-        not_final = max(leaf.number - self._final, 0)
-        for block, header in await new_blocks(
-            self.ctx, leaf.hash, leaf.number, self._is_known, not_final
-        ):
-            asked = RuntimeApiRequest(block, checked_block, (block, header))
-            try:
-                met = await self.ctx.ask(asked)
-            except Unanswered:  # finality has left it meanwhile
-                return
-            self._meet(met)
-        self._read_noted(leaf)
+        """Meet the blocks up to a leaf whose parent is not known. One leaf after the other: what
+        comes meanwhile mostly stands on it."""
+        async with self._walking:
+            if not self._has_recalled:
+                await self._recall(leaf)
+            below: Hash | None = leaf.header.parent_hash
+            if not self._follows(leaf):
+                below = await self._meet_recorded(leaf)
+            self._meet_leaf(leaf, below)
         self.ctx.send(ApprovalsMoved())
+
+    async def _meet_recorded(self, leaf: ActiveLeaf) -> Hash | None:
+        """Meet what the leaf's state records and what is near below it; gives the last of these."""
+        recorded = min((n for n in leaf.recorded if n > self._final), default=leaf.number)
+        first = max(min(recorded, leaf.number - FORKS_WITHIN), self._final + 1)
+        below = None
+        for block, header in await new_blocks(
+            self.ctx, leaf.hash, leaf.number, self._is_final, leaf.number - first + 1
+        ):
+            is_near = header.number + FORKS_WITHIN >= leaf.number
+            if block == leaf.hash or not (is_near or header.number in leaf.recorded):
+                continue
+            if is_near or not self._machine.follows(block):
+                asked = RuntimeApiRequest(block, checked_block, (block, header))
+                self._meet(await self.ctx.ask(asked), below)
+            below = block
+        return below
+
+    def _is_final(self, _block: Hash, number: BlockNumber) -> bool:
+        return number <= self._final
 
     async def _recall(self, leaf: ActiveLeaf) -> None:
         """After a start: final candidates of which the chain lacks checks still. Nobody speaks of
@@ -284,6 +325,8 @@ class ApprovalVoting(Subsystem):
                     self._sign(effect)
                 case DisputeCandidate(key, candidate):
                     self.ctx.send(IssueVote(key[0], candidate.receipt))
+                case ForgetBlock(block):
+                    self.ctx.send(ForgetChecksOf(block))
                 case ForgetCandidate(key):
                     self._own_checks.forget(key)
                     if (scope_or_none := self._checks.pop(key, None)) is not None:
