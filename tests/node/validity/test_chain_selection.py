@@ -305,6 +305,34 @@ async def test_votes_stop_below_what_is_disputed_whoever_is_right() -> None:
         assert scene.limit.block == scene.line.ref(4)
 
 
+async def test_only_what_the_chain_still_records_is_asked_about() -> None:
+    """However long ago the last block became final."""
+    world = World(validators=VALIDATORS, parachains=[1, 2], acceptance_period=3)
+    scene = Scene(world)
+    scene.line.headers.clear()
+    world.add_block = _growing(scene, world.add_block)  # type: ignore[method-assign]
+    scene.line.grow()
+    world.include(1)
+    for _ in range(40):
+        world.add_block()
+    world.include(1)
+    scene.approved = len(scene.line.headers) - 1
+    (record,) = world.api.included_candidates(world.state)
+    async with on_stage(scene.subsystem(), answers=scene.answers()) as stage:
+        await stage.say(moved(record, towards_invalid=False))
+        (asked,) = stage.heard(UndisputedChain)
+        assert [each.candidates for each in asked.blocks] == [(record.receipt.hash(),)]
+        assert scene.limit.block == scene.line.ref(record.included_in)
+        scene.disputed = {record.receipt.hash()}
+        await stage.say(moved(record, towards_invalid=True))
+        assert scene.limit.block == scene.line.ref(record.included_in - 1)
+        for _ in range(5):
+            world.add_block()
+        scene.approved = len(scene.line.headers) - 1
+        await stage.say(ApprovalsMoved())
+        assert scene.limit.block == scene.line.ref(-1), "it was accepted, and its period is over"
+
+
 def _growing(scene: Scene, add_block: Callable[..., State]) -> Callable[..., State]:
     """Each block of the world is the line's as well."""
 

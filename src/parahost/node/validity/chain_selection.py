@@ -176,31 +176,30 @@ class ChainSelection(Subsystem):
         return self._approved
 
     async def _undisputed(self, final: BlockRef, last: BlockRef) -> BlockRef:
-        """The last block up to ``last`` below the first with a disputed candidate."""
+        """The last block up to ``last`` below the first with a disputed candidate. What the state
+        does not record is not looked at: it was accepted undisputed."""
         included: dict[int, list[CandidateHash]] = {}
         for record in api.included_candidates(self._chain.state(last.hash)):
             included.setdefault(record.included_in, []).append(record.receipt.hash())
-        blocks = self._blocks_between(final, last)
+        first = min((n for n in included if n > final.number), default=last.number + 1)
+        base, *blocks = self._line(first - 1, last)
         asked = UndisputedChain(
-            final.hash,
+            base.hash,
             tuple(
                 BlockCandidates(block.hash, tuple(included.get(block.number, ())))
                 for block in blocks
             ),
         )
         undisputed = await self.ctx.ask(asked)
-        return next((block for block in blocks if block.hash == undisputed), final)
+        return next((block for block in blocks if block.hash == undisputed), base)
 
     # Routines
 
-    def _blocks_between(self, low: BlockRef, high: BlockRef) -> list[BlockRef]:
-        """The blocks above the one, up to the other, ascending."""
-        if high.number <= low.number:
-            return []
-        line = [high.hash, *self._chain.ancestors(high.hash, high.number - low.number - 1)]
+    def _line(self, number: int, high: BlockRef) -> list[BlockRef]:
+        """The blocks from that number on the way to a block, up to that one, ascending."""
+        line = [high.hash, *self._chain.ancestors(high.hash, high.number - number)]
         return [
-            BlockRef(block, block_at(low.number + place))
-            for place, block in enumerate(reversed(line), 1)
+            BlockRef(block, block_at(number + place)) for place, block in enumerate(reversed(line))
         ]
 
     def _is_between(self, low: BlockRef, block: BlockRef, high: BlockRef) -> bool:
