@@ -25,9 +25,17 @@ from parahost.primitives.scale import BitVec, decode, encode
 from parahost.runtime.parachains import inclusion, scheduler
 from parahost.runtime.parachains.candidate_checks import CandidateChecks
 from parahost.runtime.parachains.parathreads import ParathreadEntry
-from parahost.simulation import CensoringAuthor, EquivocatingAuthor, Scenario, Shape, Simulation
+from parahost.simulation import (
+    BacksWrongData,
+    CensoringAuthor,
+    EquivocatingAuthor,
+    Scenario,
+    Shape,
+    Simulation,
+)
 from parahost.simulation.build import Build
 from parahost.simulation.checkers import reading
+from parahost.simulation.checkers.parathreads import ClaimsGetTheirTries
 from tests.simulation.checkers.planted import SMALL, bitten, intercepting, run_with, secretly
 
 
@@ -264,3 +272,15 @@ def test_inclusion_by_a_majority_of_votes(monkeypatch: pytest.MonkeyPatch) -> No
     assert "second candidate while one is pending" in bitten(outcome, "one_pending_per_para")
     found = bitten(outcome, "recoverable_and_valid")
     assert "it was backed while another candidate of its para was pending" in found
+
+
+def test_a_core_that_a_dispute_frees_is_the_next_claims_at_once() -> None:
+    """In the block that says so: no checker is surprised that the next claim has its turn (A52)."""
+    scenario = Scenario(
+        shape=Shape(validators=5, parathreads=2),
+        blocks=5,
+        adversaries=(BacksWrongData(who=("validator-1",)),),
+    )
+    outcome = Simulation(scenario, 104, checks=(ClaimsGetTheirTries,)).run()
+    assert outcome.ok, outcome.verdicts
+    assert outcome.statistics["disputes"]["invalid"] == 1

@@ -74,9 +74,9 @@ class ClaimsGetTheirTries(Checker):
 
     def _turns(self, parent: RecordedBlock, block: RecordedBlock) -> dict[int, None]:
         """The paras whose claims are the first for a core that is free in the block."""
-        before, step = self._ledger.step(parent), self._ledger.step(block)
+        step = self._ledger.step(block)
         freed = {one.core for one in (*step.included, *step.timed_out)}
-        taken = {one.core for one in before.pending} - freed
+        taken = {one.core for one in step.counted} - freed
         chains = len(reading.parachains(parent.state))
         turns: dict[int, None] = {}
         for para, claim in queued_claims(parent.state).items():
