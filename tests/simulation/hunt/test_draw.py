@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from parahost.simulation import DamagedRows, Scenario, adversaries, faults
+from parahost.simulation import (
+    BacksWrongData,
+    DamagedRows,
+    Scenario,
+    VouchesBlindly,
+    adversaries,
+    faults,
+)
 from parahost.simulation.adversaries import Adversary
 from parahost.simulation.faults import Fault
 from parahost.simulation.hunt.draw import draw
@@ -67,3 +74,19 @@ def test_what_is_written_is_what_was_drawn(seed: int, tmp_path: Path) -> None:
     file.write_text(as_python(draw(seed)))
     assert load_scenario(str(file)) == draw(seed)
     assert all(len(line) <= 100 for line in file.read_text().splitlines())
+
+
+def test_whole_groups_are_drawn_that_back_what_is_invalid(drawn: list[Scenario]) -> None:
+    """Only then does nobody promise that heads move."""
+    conspiracies = [scenario for scenario in drawn if scenario.without]
+    assert len(conspiracies) > 10
+    for scenario in conspiracies:
+        assert scenario.without == ("heads_move",)
+        backers = {
+            name
+            for each in scenario.adversaries
+            if isinstance(each, BacksWrongData | VouchesBlindly)
+            for name in each.who
+        }
+        validators, cores = scenario.shape.validators, scenario.shape.cores
+        assert 2 * len(backers) > validators // cores, "a majority of the smallest group"

@@ -15,6 +15,7 @@ from parahost.simulation.hunt.dice import Dice
 from parahost.simulation.hunt.troubles import (
     TroubleSite,
     draw_adversaries,
+    draw_conspiracy,
     draw_faults,
     draw_strangers,
     draw_verdict_makers,
@@ -46,7 +47,8 @@ def draw(seed: int) -> Scenario:
     adversaries = draw_adversaries(Dice(streams.stream("adversaries")), stage)
     faults = draw_faults(Dice(streams.stream("faults")), stage, adversaries) if troubled else ()
     adversaries += draw_verdict_makers(Dice(streams.stream("verdicts")), stage, adversaries, faults)
-    adversaries += draw_strangers(Dice(streams.stream("strangers")))
+    conspiracy = draw_conspiracy(Dice(streams.stream("conspiracy")), stage, adversaries, faults)
+    adversaries += conspiracy + draw_strangers(Dice(streams.stream("strangers")))
     blocks = troubled + calm if troubled else AFTERWARDS
     drawn = Scenario(
         about=f"drawn with seed {seed}",
@@ -56,6 +58,7 @@ def draw(seed: int) -> Scenario:
         geography=geography,
         faults=faults,
         adversaries=adversaries,
+        without=("heads_move",) if conspiracy else (),
     )
     return replace(drawn, expects=_of_quiet(shape, blocks)) if drawn.is_undisturbed else drawn
 

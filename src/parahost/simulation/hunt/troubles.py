@@ -12,11 +12,13 @@ from functools import cached_property
 
 from parahost.node.availability.archive import CHUNKS, DATA
 from parahost.node.role import Role
+from parahost.primitives.availability import is_backing_majority
 from parahost.simulation.adversaries import (
     KINDS,
     Adversary,
     ApprovesUnchecked,
     AssignsItselfFalsely,
+    BacksWrongData,
     CensoringAuthor,
     ClaimsUnseen,
     DisputesValid,
@@ -24,10 +26,12 @@ from parahost.simulation.adversaries import (
     EquivocatingAuthor,
     EquivocatingVoter,
     FloodsDisputes,
+    InvalidCollator,
     NeverClaims,
     Stranger,
     VotesBothWays,
     VotesLate,
+    VouchesBlindly,
     WithholdsChecks,
 )
 from parahost.simulation.faults import (
@@ -97,10 +101,13 @@ class TroubleSite:
         return (len(self.validators) - 1) // 3
 
     @property
+    def smallest_group(self) -> int:
+        return len(self.validators) // max(self.cores, 1)
+
+    @property
     def may_be_bad_in_groups(self) -> int:
         """How many may be in one group without being half of it, in the smallest."""
-        smallest = len(self.validators) // max(self.cores, 1)
-        return (smallest - 1) // 2
+        return (self.smallest_group - 1) // 2
 
     def moment(self, dice: Dice) -> Moment:
         if dice.chance(0.5):
@@ -147,15 +154,40 @@ def draw_verdict_makers(
     dice: Dice, stage: TroubleSite, adversaries: Sequence[Adversary], faults: Sequence[Fault]
 ) -> tuple[Adversary, ...]:
     """Some of those who are bad already, or others as far as more may be."""
-    bad = {name for one in adversaries for name in one.who if name in stage.validators}
-    lost = {name for fault in faults if isinstance(fault, DamagedRows) for name in fault.who}
-    free = stage.may_be_bad - len(bad | lost)
+    bad, whole, free = _bad_and_whole(stage, adversaries, faults)
     if dice.chance(0.5) or not (bad or free):
         return ()
-    whole = [name for name in stage.validators if name not in bad | lost]
     more = dice.exactly(dice.between(0 if bad else 1, free), whole)
     able = tuple(name for name in stage.validators if name in bad or name in more)
     return tuple(kind(who=dice.some(able)) for kind in dice.some(VERDICT_MAKERS, most=3))
+
+
+def draw_conspiracy(
+    dice: Dice, stage: TroubleSite, adversaries: Sequence[Adversary], faults: Sequence[Fault]
+) -> tuple[Adversary, ...]:
+    """In a third of the networks where that may be the majority of a group, as many validators as
+    may be bad back what is invalid. Where they are, it is included, and for checkers to find out;
+    where they are half of a group, that backs nothing (so nobody promises ``heads_move``)."""
+    bad, whole, free = _bad_and_whole(stage, adversaries, faults)
+    if dice.chance(2 / 3) or not is_backing_majority(len(bad) + free, stage.smallest_group):
+        return ()
+    collators = tuple(name for name in stage.nodes if name not in stage.validators)
+    more = dice.exactly(free, whole)
+    who = tuple(name for name in stage.validators if name in bad or name in more)
+    if dice.chance(0.5):
+        return (BacksWrongData(who=who),)
+    return VouchesBlindly(who=who), InvalidCollator(who=dice.some(collators))
+
+
+def _bad_and_whole(
+    stage: TroubleSite, adversaries: Sequence[Adversary], faults: Sequence[Fault]
+) -> tuple[frozenset[str], tuple[str, ...], int]:
+    """The validators that misbehave; those that do not, and have lost nothing; and how many of
+    these may be bad too."""
+    bad = {name for one in adversaries for name in one.who if name in stage.validators}
+    lost = {name for fault in faults if isinstance(fault, DamagedRows) for name in fault.who}
+    whole = tuple(name for name in stage.validators if name not in bad | lost)
+    return frozenset(bad), whole, stage.may_be_bad - len(bad | lost)
 
 
 def draw_strangers(dice: Dice) -> tuple[Adversary, ...]:
