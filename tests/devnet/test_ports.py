@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,25 @@ def test_nobody_gets_a_port_that_another_has_claimed(tmp_path: Path) -> None:
             other.take(ports)
     with PortClaims(tmp_path) as later:
         assert later.take(ports) == ports[0]
+
+
+TAKES_RPC = """
+from parahost.devnet.ports import PortClaims
+with PortClaims() as claims:
+    print(claims.take_rpc())
+"""
+
+
+def test_who_has_temporary_files_elsewhere_takes_the_same_claims_into_account(
+    tmp_path: Path,
+) -> None:
+    with PortClaims() as claims:
+        ours = claims.take_rpc()
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        argv = (sys.executable, "-c", TAKES_RPC)
+        theirs = subprocess.run(argv, env=environment, capture_output=True, check=True)
+        assert int(theirs.stdout) != ours
+    assert not list(tmp_path.iterdir())
 
 
 def test_nobody_gets_a_port_on_which_somebody_listens(tmp_path: Path) -> None:

@@ -11,16 +11,17 @@ import fcntl
 import os
 import random
 import socket
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from parahost.devnet.errors import BadPlan
 from parahost.rpc.listening import METRICS_PORT, RPC_PORT
 
 LOCALHOST = "127.0.0.1"
+CLAIMS: Final = Path(f"/tmp/parahost-ports-{os.getuid()}")
+"""Not where ``TMPDIR`` says: ports are the machine's, whatever each program takes for temporary."""
 P2P_PORTS = range(20000, 32000)
 """Below those from which the system takes one for each outgoing connection, so that none goes
 before its node starts, or starts again."""
@@ -33,11 +34,11 @@ class PortClaims:
     """The ports of one devnet. Used as a context manager, it lets them go with the block."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """:param folder: where the claims lie; if none is given, in the system's temporary folder.
+        """:param folder: where the claims lie; if none is given, in :data:`CLAIMS`.
 
         :raises OSError: when it cannot be written.
         """
-        self._folder = folder or Path(tempfile.gettempdir()) / f"parahost-ports-{os.getuid()}"
+        self._folder = folder or CLAIMS
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._held = ExitStack()
 
