@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from py_compile import PycInvalidationMode
 from queue import SimpleQueue
 
 from tests.mutants.faults import Fault, read_faults
@@ -79,14 +78,13 @@ def _chosen(words: Sequence[str]) -> list[Fault]:
 
 
 def _copied(folder: Path) -> list[Path]:
-    """Copies of what the tests need, compiled. A file's bytecode goes by the hash of its text: one
-    that is changed is compiled anew, be it within the same second."""
+    """Copies of what the tests need, compiled."""
     first, *others = (folder / str(number) for number in range(COPIES))
     for part in ("src", "tests", "docs"):
         shutil.copytree(ROOT / part, first / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "Makefile", "README.md"):
         shutil.copy(ROOT / file, first)
-    compileall.compile_dir(first, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
+    compileall.compile_dir(first, quiet=1)
     for other in others:
         shutil.copytree(first, other)
     return [first, *others]

@@ -46,17 +46,25 @@ class Fault:
         self.line(root)
         sound = self._text(root)
         path = root / self.file
-        path.write_text(sound.replace(self.was, self.becomes))
+        _write(path, sound.replace(self.was, self.becomes))
         try:
             yield
         finally:
-            path.write_text(sound)
+            _write(path, sound)
 
     def _text(self, root: Path) -> str:
         try:
             return (root / self.file).read_text()
         except FileNotFoundError:
             raise BadFault(self.name, f"there is no file {self.file}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    """And forget what Python and pytest have compiled of the file: that goes by its size and by the
+    second of its change, which may be the same."""
+    path.write_text(text)
+    for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        compiled.unlink()
 
 
 def read_faults(path: Path) -> tuple[Fault, ...]:

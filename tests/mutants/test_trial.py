@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import py_compile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ SOURCE = "def double(n):\n    return n + n\n"
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Iterator[Copy]:
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Copy]:
+    """One that keeps what it compiles."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     (tmp_path / "double.py").write_text(SOURCE)
     (tmp_path / "test_double.py").write_text(
         "from double import double\n\ndef test_it():\n    assert double(2) == 4\n"
@@ -38,6 +41,21 @@ def test_its_verdict(copy: Copy) -> None:
     ):
         assert try_fault(copy, fault) == Outcome("a fault", verdict, where)
         assert (copy.root / "double.py").read_text() == SOURCE
+
+
+def test_what_was_compiled_goes_with_each_change_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "double.py"
+    file.write_text(SOURCE)
+
+    def compiled() -> list[Path]:
+        return list((tmp_path / "__pycache__").iterdir())
+
+    py_compile.compile(str(file))
+    assert compiled()
+    with _fault("n + n", "n + 3").planted(tmp_path):
+        assert not compiled()
+        py_compile.compile(str(file))
+    assert not compiled()
 
 
 def test_the_report_names_all_that_are_not_noticed() -> None:
