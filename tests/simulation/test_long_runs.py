@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
 
 from parahost.ports import KeyStore, KeyType
+from parahost.primitives.limits import OUTGROWN_AFTER
 from parahost.runtime.development import STAKE
-from parahost.simulation import Crash, DisputesValid, Scenario, Shape, Simulation, at
+from parahost.simulation import Crash, DisputesValid, Scenario, Shape, Simulation, at, at_block
 from parahost.simulation.build import Build
 from parahost.simulation.checkers.bounds import BoundedStores, NodesStayUp
 from parahost.simulation.checkers.memory import BoundedMemory
@@ -22,6 +24,10 @@ from tests.simulation.hearing import Hearing
 
 MUTE = ("validator-2", "validator-3", "validator-4")
 MUTE_S = 20 * 60.0
+VOICE = (KeyType.BABE, KeyType.GRANDPA)
+"""Keys for blocks and votes on finality."""
+OF_CHECKS = ("approval-voting._machine", "approval-distribution._gossip")
+"""What would grow with each block that is not final."""
 
 
 @pytest.mark.guide("A57", "A64")
@@ -63,7 +69,9 @@ def test_what_is_not_final_is_held_by_block_and_let_go_with_finality() -> None:
     )
     simulation = Simulation(scenario, 1)
     for name in MUTE:
-        simulation.nodes[name].alterations.append(_mute)
+        simulation.nodes[name].alterations.append(
+            partial(_silence, VOICE, lambda: trio.current_time() < MUTE_S)
+        )
     held: dict[int, int] = {}
     lags: dict[int, int] = {}
 
@@ -80,24 +88,69 @@ def test_what_is_not_final_is_held_by_block_and_let_go_with_finality() -> None:
     assert min(held[number] for number in held if number > peak) < held[peak]
 
 
+@pytest.mark.guide("A53", "A99")
+def test_days_without_finality_cost_no_more_than_minutes_and_it_catches_up() -> None:
+    """One validator makes all blocks, too few vote on finality, all else goes on, and what was
+    accepted long ago is forgotten. One node starts again meanwhile, and knows no less."""
+    returns_at, last = 44, 50
+    scenario = Scenario(
+        shape=Shape(validators=4, parachains=1, configuration={"acceptance_period": 4}),
+        blocks=last,
+        faults=(
+            Crash(who=("validator-2",), at=at_block(30)),
+            Crash(who=("validator-3", "validator-4"), at=at_block(returns_at)),
+        ),
+    )
+    judges = BoundedMemory, BoundedStores, NoHonestSlashed, NodesStayUp, NothingFinalInvalid
+    simulation = Simulation(scenario, 1, checks=judges)
+    best = simulation.record.best
+    for name in MUTE:
+        alterations = simulation.nodes[name].alterations
+        alterations.append(partial(_silence, (KeyType.BABE,), lambda: True))
+        if name != "validator-2":
+            alterations.append(
+                partial(_silence, (KeyType.GRANDPA,), lambda: best().number < returns_at)
+            )
+    held: dict[tuple[str, int], int] = {}
+    lags: dict[int, int] = {}
+
+    def measure(block: RecordedBlock) -> None:
+        lags[block.number] = block.number - simulation.record.last_final().number
+        if block.number in (4, 16, 30, returns_at):
+            for name in ("validator-1", "validator-2"):  # the second starts again
+                parts = simulation._memory_of(name)
+                of_checks = [parts[part].entries for part in OF_CHECKS if part in parts]
+                held[name, block.number] = sum(of_checks)
+
+    outcome = simulation.run(measure)
+    assert outcome.ok, outcome.verdicts
+    assert lags[returns_at] == returns_at, "nothing was final"
+    assert lags[last] <= 4, "it has caught up"
+    of_a_block = (held["validator-1", 16] - held["validator-1", 4]) / 12
+    grown = held["validator-1", returns_at] - held["validator-1", 30]
+    assert grown < 3 * of_a_block, "as much is let go as comes"
+    more = held["validator-2", returns_at] - held["validator-1", returns_at]
+    assert more < (OUTGROWN_AFTER + 1) * of_a_block, "of what was let go a start brings little back"
+
+
 def _oldest_first(simulation: Simulation) -> list[RecordedBlock]:
     return list(simulation.record.best().ancestry())[::-1][1:]
 
 
-class _WithoutVoice:
-    """A key store that has no keys for blocks and votes on finality."""
+class _WithoutKeys:
+    """A key store that has no keys of some types."""
 
-    def __init__(self, keys: KeyStore) -> None:
-        self._keys = keys
+    def __init__(self, keys: KeyStore, lacking: Sequence[KeyType]) -> None:
+        self._keys, self._lacking = keys, lacking
 
     def public_keys(self, key_type: KeyType) -> Sequence[bytes]:
-        is_voice = key_type in (KeyType.BABE, KeyType.GRANDPA)
-        return () if is_voice else self._keys.public_keys(key_type)
+        return () if key_type in self._lacking else self._keys.public_keys(key_type)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._keys, name)
 
 
-def _mute(build: Build) -> None:
-    if trio.current_time() < MUTE_S:
-        build.with_ports(keystore=_WithoutVoice(build.ports.keystore))
+def _silence(lacking: Sequence[KeyType], is_silent: Callable[[], bool], build: Build) -> None:
+    """For lives that begin while it is."""
+    if is_silent():
+        build.with_ports(keystore=_WithoutKeys(build.ports.keystore, lacking))
