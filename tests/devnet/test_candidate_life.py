@@ -14,6 +14,7 @@ from parahost.devnet.candidate_life import (
     told_in,
 )
 from parahost.primitives.errors import InputError
+from parahost.runtime.balances import UNIT
 
 ONE, OTHER = "0x2a2beb8d", "0x2a77aaaa"
 
@@ -92,22 +93,31 @@ def test_checkers_of_what_the_chain_has_not_accepted_are_told_by_their_nodes() -
 
 
 def test_a_dispute_is_told_with_its_outcome_and_what_it_cost() -> None:
-    punished = {"session": 0, "validator": 4, "account": "0x99", "misconduct": "backed_invalid"}
+    punished = {"validator": 4, "account": "0x99", "misconduct": "backed_invalid", "lost": 5 * UNIT}
     lines = list(
         life(
             *LIFE[:7],
             told(4.0, "bob", "chain.disputed", candidate=ONE, number=8),
             told(4.0, "bob", "chain.dispute_concluded", candidate=ONE, outcome="invalid"),
-            told(4.0, "bob", "chain.punished", candidate=ONE, lost=100, block="0x8a", **punished),
-            told(4.5, "bob", "chain.punished", candidate=ONE, lost=100, block="0x8b", **punished),
+            told(4.0, "bob", "chain.punished", candidate=ONE, block="0x8a", **punished),
+            told(4.5, "bob", "chain.punished", candidate=ONE, block="0x8b", **punished),
             told(5.0, "bob", "chain.finalized", block="0x6a", number=6),
         ).lines()
     )
     assert lines[-3:] == [
         "disputed   in block #8, found invalid",
-        "punished   validator 4: backed_invalid, lost 100",
+        "punished   validator 4: backed_invalid, lost 5.00 of its stake",
         "final      -",
     ]
+
+
+def test_a_dispute_without_a_supermajority_says_so() -> None:
+    lines = life(
+        *LIFE[:7],
+        told(4.0, "bob", "chain.disputed", candidate=ONE, number=8),
+        told(9.0, "bob", "chain.dispute_timed_out", candidate=ONE, number=30),
+    ).lines()
+    assert "disputed   in block #8, nobody has a supermajority" in list(lines)
 
 
 def test_a_beginning_that_says_too_little_or_something_else() -> None:

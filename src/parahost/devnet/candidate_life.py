@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parahost.primitives.errors import InputError
 from parahost.process.journal import SHORT_DIGITS, parse_line
+from parahost.runtime.balances import UNIT
 from parahost.simulation.trace_filter import TraceFilter, read_trace
 
 NODE_LOG = "node.log"
@@ -194,16 +195,22 @@ class CandidateLife:
         yield f"checked    {_named(self._checkers('approved', 'approval.checked'))}"
         yield f"accepted   {_blocks(self._fields('number', 'chain.accepted'))}"
         disputed = self._fields("number", "chain.disputed")
-        outcomes = self._fields("outcome", "chain.dispute_concluded")
-        found = f", found {' and '.join(outcomes)}" if outcomes else ""
-        yield f"disputed   {_blocks(disputed)}{found}"
+        yield f"disputed   {_blocks(disputed)}{self._verdict()}"
         yield from dict.fromkeys(
             f"punished   validator {told.get('validator', told['account'])}: "
-            f"{told['misconduct']}, lost {told['lost']}"
+            f"{told['misconduct']}, lost {int(told['lost']) / UNIT:.2f} of its stake"
             for told in (m.fields for m in self.moments if m.event == "chain.punished")
         )
         final = [moment.at for moment in self.moments if moment.event == "chain.finalized"]
         yield f"final      {_when(min(final)).strip() if final else '-'}"
+
+    def _verdict(self) -> str:
+        """What the dispute has come to, as a part of a sentence."""
+        outcomes = self._fields("outcome", "chain.dispute_concluded")
+        if outcomes:
+            return f", found {' and '.join(outcomes)}"
+        is_over = any(moment.event == "chain.dispute_timed_out" for moment in self.moments)
+        return ", nobody has a supermajority" if is_over else ""
 
     def _checkers(self, listed: str, event: str) -> list[str]:
         """As the chain tells when it accepts the candidate; of what it does not accept, or without
