@@ -116,7 +116,7 @@ class ActiveLeaf:
     @cached_property
     def recorded(self) -> frozenset[BlockNumber]:
         """The blocks whose candidates are not done with on this fork."""
-        return self.read(api.recorded_blocks)
+        return frozenset(self.read(api.recorded_blocks))
 
     @cached_property
     def events(self) -> tuple[CandidateEvent, ...]:

@@ -261,13 +261,14 @@ class ParachainsApi:
         records = (record for record in found if record is not None)
         return tuple(sorted(records, key=lambda record: record.core))
 
-    def recorded_blocks(self, state: State) -> frozenset[BlockNumber]:
+    def recorded_blocks(self, state: State) -> tuple[BlockNumber, ...]:
         """The blocks of which candidates are recorded, for they are not accepted, or disputed, or
         in their acceptance period. What other forks have included counts to the block in which it
-        became available here."""
+        became available here. Ascending."""
         blocks = self._parachains.windows.blocks.get(state)
         remote = self._parachains.included.remote.values(state)
-        return frozenset((*(block[0] for block in blocks), *(each.included_in for each in remote)))
+        found = {*(block[0] for block in blocks), *(each.included_in for each in remote)}
+        return tuple(sorted(found))
 
     def awaiting_checks(
         self, state: State, keys: Annotated[tuple[CandidateKey, ...], MaxLen(MAX_ASKED_AT_ONCE)]
