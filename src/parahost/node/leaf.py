@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -27,6 +27,10 @@ from parahost.runtime.storage import State
 
 T = TypeVar("T")
 
+MAX_KEPT_ANSWERS = 1024
+"""Of one leaf, besides what is an attribute. Byte strings (validation code) are not kept: the state
+gives them as fast, and they would fill the memory."""
+
 
 @dataclass(frozen=True, eq=False)
 class ActiveLeaf:
@@ -42,6 +46,7 @@ class ActiveLeaf:
     hash: Hash
     header: Header
     _bases: dict[ParaId, Basis | None] = field(default_factory=dict, init=False, repr=False)
+    _answers: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def number(self) -> BlockNumber:
@@ -50,6 +55,17 @@ class ActiveLeaf:
     def read(self, function: Callable[..., T], *args: Any) -> T:
         """What a function of the Runtime API gives on this state."""
         return function(self.state, *args)
+
+    def kept(self, function: Callable[..., T], *args: Any) -> T:
+        """The same, kept for who asks again: several subsystems, about several candidates."""
+        question = (function, args)
+        if question in self._answers:
+            found: T = self._answers[question]
+            return found
+        answer = self.read(function, *args)
+        if len(self._answers) < MAX_KEPT_ANSWERS and not isinstance(answer, bytes):
+            self._answers[question] = answer
+        return answer
 
     # Who
 

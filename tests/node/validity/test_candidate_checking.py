@@ -27,14 +27,21 @@ from parahost.node.validity.candidate_checking import (
 )
 from parahost.ports import ExecutionKind
 from parahost.primitives.approval import ApprovalParameters
-from parahost.primitives.basic import H256, U32, Hash, SessionIndex, ValidatorId, ValidatorIndex
+from parahost.primitives.basic import (
+    H256,
+    U32,
+    Hash,
+    SessionIndex,
+    ValidationCode,
+    ValidatorId,
+    ValidatorIndex,
+)
 from parahost.primitives.candidates import AvailableData
 from parahost.primitives.runtime_api import OccupiedCoreAssumption, SessionInfo
 from parahost.runtime import api
 from tests.node.backing.world import (
     CODE,
     GROUPS,
-    RELAY_PARENT,
     SESSION,
     VALIDATORS,
     Silent,
@@ -42,6 +49,7 @@ from tests.node.backing.world import (
     candidate,
     on_stage,
     pov,
+    runtime_answers,
     validation_data,
     validator,
 )
@@ -62,9 +70,7 @@ def request(number: int = 0, *, known_at: Hash = KNOWN_AT, **changes: Any) -> Ch
 
 
 def chain(asked: RuntimeApiRequest[Any]) -> Any:
-    """``KNOWN_AT`` knows session and code, the leaf nothing but itself."""
-    if asked.function is api.session_index_for_child and asked.relay_parent == RELAY_PARENT:
-        return SESSION
+    """``KNOWN_AT``, which is no leaf, knows session and code."""
     if asked.relay_parent == KNOWN_AT:
         return {
             (api.session_info, SESSION): INFO,
@@ -74,6 +80,16 @@ def chain(asked: RuntimeApiRequest[Any]) -> Any:
         asked.reply.drop()
         raise Silent
     return None
+
+
+def leaf_that_knows(
+    session: SessionInfo | None, code: ValidationCode | None
+) -> dict[Callable[..., Any], Callable[..., Any]]:
+    asked: dict[Callable[..., Any], Callable[..., Any]] = {
+        api.session_info: lambda index: session,
+        api.validation_code_by_hash: lambda code_hash: code,
+    }
+    return runtime_answers() | asked
 
 
 def world(
@@ -251,14 +267,8 @@ async def test_a_question_that_nobody_answers_holds_no_place() -> None:
 
 async def test_when_a_fork_has_gone_the_leaves_are_asked() -> None:
     """The block that was named is forgotten; a leaf knows session and code too."""
-
-    def knows_everything(asked: RuntimeApiRequest[Any]) -> Any:
-        if asked.relay_parent == RELAY_PARENT and asked.args:
-            return chain(RuntimeApiRequest(KNOWN_AT, asked.function, asked.args))
-        return chain(asked)
-
-    answers = world() | {RuntimeApiRequest: knows_everything}
-    async with on_stage(CandidateChecking(), answers=answers) as stage:
+    leaf = leaf_that_knows(INFO, CODE)
+    async with on_stage(CandidateChecking(), answers=world(), runtime=leaf) as stage:
         outcome = await answer(stage, request(known_at=FORK_THAT_WENT))
         assert outcome.verdict is CheckVerdict.VALID
 
@@ -268,8 +278,8 @@ async def test_by_what_nobody_knows_nothing_is_judged(unknown: Callable[..., Any
     def knows_the_other(asked: RuntimeApiRequest[Any]) -> Any:
         return None if asked.function is unknown else chain(asked)
 
-    answers = world() | {RuntimeApiRequest: knows_the_other}
-    async with on_stage(CandidateChecking(), answers=answers) as stage:
+    answers, leaf = world() | {RuntimeApiRequest: knows_the_other}, leaf_that_knows(None, None)
+    async with on_stage(CandidateChecking(), answers=answers, runtime=leaf) as stage:
         assert (await answer(stage, request())).verdict is CheckVerdict.UNDECIDED
         assert stage.heard(RecoverAvailableData) == []
 

@@ -20,6 +20,7 @@ from parahost.node.messages.collation import DistributeCollation
 from parahost.node.messages.signals import BlockFinalized, OverseerSignal, StartWork
 from parahost.node.messages.utility import RuntimeApiRequest
 from parahost.node.overseer import Context, Subsystem
+from parahost.node.utility.runtime_of import runtime_of
 from parahost.ports import (
     BuildContext,
     Collator,
@@ -283,7 +284,7 @@ class CollationGeneration(Subsystem):
             self._standing.note_obstacle(f"para {self._para_id} has no core and no group")
 
     async def _note_finalized(self, block: Hash) -> None:
-        head = await self.ctx.ask(RuntimeApiRequest(block, current_head, (self._para_id,)))
+        head = await runtime_of(self.ctx, block, current_head, self._para_id)
         if head is not None:
             self._tell(self._collator.on_finalized, head)
 

@@ -24,6 +24,7 @@ from parahost.node.messages.utility import (
 )
 from parahost.node.messages.validity import CheckCandidate, CheckOutcome, CheckVerdict
 from parahost.node.overseer import Subsystem
+from parahost.node.utility.runtime_of import runtime_of
 from parahost.ports import ExecutionKind
 from parahost.primitives.basic import CandidateHash, SessionIndex, ValidationCode
 from parahost.primitives.candidates import AvailableData
@@ -162,9 +163,7 @@ class CandidateChecking(Subsystem):
         it."""
         relay_parent = request.receipt.descriptor.relay_parent
         try:
-            session = await self.ctx.ask(
-                RuntimeApiRequest(relay_parent, api.session_index_for_child)
-            )
+            session = await runtime_of(self.ctx, relay_parent, api.session_index_for_child)
         except Unanswered:
             return True
         return session == request.session
@@ -176,7 +175,7 @@ class CandidateChecking(Subsystem):
         knows nothing, what our leaves know, the newest first."""
         for block in dict.fromkeys((request.known_at, *reversed(tuple(self.ctx.leaves)))):
             try:
-                found = await self.ctx.ask(RuntimeApiRequest(block, function, args))
+                found = await runtime_of(self.ctx, block, function, *args)
             except Unanswered:
                 continue
             if found is not None:

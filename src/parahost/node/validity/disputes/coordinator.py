@@ -41,6 +41,7 @@ from parahost.node.messages.validity import (
 from parahost.node.overseer import Context, Scope, Subsystem
 from parahost.node.session import own_index
 from parahost.node.utility.new_blocks import new_blocks
+from parahost.node.utility.runtime_of import runtime_of
 from parahost.node.validity.disputes.block_votes import BlockVotes, read_block
 from parahost.node.validity.disputes.effects import (
     AnswerVotes,
@@ -286,11 +287,9 @@ class DisputeCoordinator(Subsystem):
         body = await self.ctx.ask(BlockExtrinsics(block))
         if body is None or header.number == 0:
             return None
-        events = await self.ctx.ask(RuntimeApiRequest(block, api.candidate_events))
-        session = await self.ctx.ask(
-            RuntimeApiRequest(header.parent_hash, api.session_index_for_child)
-        )
-        info = await self.ctx.ask(RuntimeApiRequest(block, api.session_info, (session,)))
+        events = await runtime_of(self.ctx, block, api.candidate_events)
+        session = await runtime_of(self.ctx, header.parent_hash, api.session_index_for_child)
+        info = await runtime_of(self.ctx, block, api.session_info, session)
         if info is None:
             return None
         read = partial(read_block, block, header.number, body, events, info)
@@ -384,8 +383,11 @@ class DisputeCoordinator(Subsystem):
             header = await self.ctx.ask(BlockHeader(included.block))
             wanted = known.receipt.descriptor.validation_code_hash
             code = leaf.read(api.validation_code_by_hash, wanted)
-            elsewhere = RuntimeApiRequest(included.block, api.validation_code_by_hash, (wanted,))
-            foreign = await self.ctx.ask(elsewhere) if code is None else None
+            foreign = None
+            if code is None:
+                foreign = await runtime_of(
+                    self.ctx, included.block, api.validation_code_by_hash, wanted
+                )
             if header is not None and (code is not None or foreign is not None):
                 self._remote.bring(leaf, dispute, included, header, foreign)
 
