@@ -141,6 +141,16 @@ class Neighbours(Subsystem):
                 pass
 
 
+class TwoBlocks:
+    """A chain of a block and its parent."""
+
+    def __init__(self, block: CheckedBlock) -> None:
+        self._block = block
+
+    def is_ancestor(self, ancestor: Hash, block: Hash, /) -> bool:
+        return ancestor in (block, self._block.parent)
+
+
 class NoJournal:
     def record(self, event: str, **fields: object) -> None:
         pass
@@ -153,7 +163,9 @@ async def main() -> None:
     gc.freeze()  # as a node does
     late = SLOT * SLOT_MS / 1000 + 60
     rules = ApprovalRules(block, SLOT_MS, TimeNow(round(late * 1000)), DirectVerifier())
-    machine = ApprovalMachine(SLOT_MS, lambda session: None, lambda key: None, FIRST_BLOCK)
+    machine = ApprovalMachine(
+        SLOT_MS, lambda session: None, lambda key: None, TwoBlocks(block), FIRST_BLOCK
+    )
     machine.handle(block, late)
     assignments = [item_of(each) for each in said if isinstance(each, AssignmentOnWire)]
     checks = [item_of(each) for each in said if isinstance(each, CheckOnWire)]
@@ -173,7 +185,7 @@ async def main() -> None:
         if count % 64 == 0:
             machine.advance(late)
     machine.advance(late)
-    machine.advance(late + SLOT_MS / 1000)
+    machine.advance(late + 2 * SLOT_MS / 1000)
     counted = time.process_time() - began
     heard_s, passed_on = await distributed(block, said)
     bare = verified_bare(block, said)
@@ -225,7 +237,7 @@ async def distributed(block: CheckedBlock, said: list[ApprovalMessage]) -> tuple
     remember_results(True)
     async with trio.open_nursery() as nursery:
         await nursery.start(overseer.run, [])
-        overseer.send(DistributeChecksOf(block))
+        overseer.send(DistributeChecksOf(block, below=None))
         for peer in PEERS:
             overseer.send(ApprovalNetwork(PeerConnected(peer, ObservedRole.AUTHORITY)))
             overseer.send(ApprovalNetwork(PeerViewChange(peer, View((block.hash,)))))

@@ -11,7 +11,7 @@ import cProfile
 import pstats
 import sys
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from statistics import median
 
 from tests.runtime import world
@@ -19,32 +19,14 @@ from tests.runtime.pipeline import inherent_data
 from tests.runtime.world import GENESIS, Chain, validators
 
 from bench.figures import best, figure
-from parahost.crypto import ed25519, sr25519
+from parahost.crypto.remembering import RememberingVerifier
+from parahost.crypto.verifier import DirectVerifier
 from parahost.primitives.header import Block
-from parahost.primitives.transcript import Transcript
 from parahost.runtime.executive import Runtime
 from parahost.runtime.storage import State
 
 VALIDATORS = tuple(f"Validator{number}" for number in range(10))
 BLOCKS = 30
-
-
-class RememberingVerifier:
-    """Verifies each signature once."""
-
-    def __init__(self) -> None:
-        self.sr25519 = cache(sr25519.verify)
-        self.ed25519 = cache(ed25519.verify)
-
-    def vrf(
-        self,
-        public: bytes,
-        transcript: Transcript,
-        pre_output: bytes,
-        proof: bytes,
-        extra: Transcript | None = None,
-    ) -> bool:
-        raise AssertionError("the importer verifies VRFs, not the runtime")
 
 
 def blocks_with_parents() -> tuple[Runtime, list[tuple[State, Block]]]:
@@ -56,7 +38,7 @@ def blocks_with_parents() -> tuple[Runtime, list[tuple[State, Block]]]:
         paras=GENESIS.paras[:2],
         epoch_length=1000,
     )
-    chain = Chain(genesis, Runtime(RememberingVerifier()))
+    chain = Chain(genesis, Runtime(RememberingVerifier(DirectVerifier())))
     chain.steps(2)
     made = []
     for _ in range(BLOCKS):

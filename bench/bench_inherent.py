@@ -17,6 +17,7 @@ from tests.runtime.parachains.world import World
 
 from bench.figures import figure, in_turns, median_ratio
 from parahost.crypto import sr25519
+from parahost.primitives.basic import U32, ParaId
 from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
@@ -52,7 +53,9 @@ def world_with_pending() -> World:
 
 def backed(world: World, numbers: range) -> list[BackedCandidate]:
     groups = {a.para_id: a.group_idx for a in world.host.scheduler.scheduled(world.child())}
-    return [world.back(world.receipt(number), group=groups[number]) for number in numbers]
+    return [
+        world.back(world.receipt(number), group=groups[ParaId(U32(number))]) for number in numbers
+    ]
 
 
 def main() -> None:
@@ -60,7 +63,7 @@ def main() -> None:
     bitfields = world.all_vote(range(BACKED))
     inherent = InclusionCall(world.data(bitfields, backed(world, range(BACKED, CORES))))
     recorder = Recorder()
-    world.verifier.sr25519 = recorder  # type: ignore[assignment]
+    world.verifier.sr25519 = recorder  # type: ignore[method-assign]
     stores: list[Overlay] = []
 
     def execute() -> None:

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import trio
 import wasmtime
@@ -60,7 +61,7 @@ def bare_call(wasm: bytes, params: bytes) -> Callable[[], bytes]:
 
     def call() -> bytes:
         store = wasmtime.Store(engine)
-        exports = wasmtime.Instance(store, module, []).exports(store)
+        exports: Any = wasmtime.Instance(store, module, []).exports(store)
         memory = exports["memory"]
         pointer = (exports["__heap_base"].value(store) + 7) & ~7
         memory.write(store, params, pointer)

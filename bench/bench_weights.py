@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -154,9 +155,11 @@ def inherent_parts() -> None:
     inherents = ParachainsWorld(
         validators=1000, parachains=range(CORES), parachain_rotation_frequency=0
     )
-    inherents.verifier.sr25519 = sr25519.verify  # type: ignore[assignment]
+    inherents.verifier.sr25519 = sr25519.verify  # type: ignore[method-assign]
     groups = {a.para_id: a.group_idx for a in inherents.host.scheduler.scheduled(inherents.child())}
-    candidates = [inherents.back(inherents.receipt(n), group=groups[n]) for n in range(CORES)]
+    candidates = [
+        inherents.back(inherents.receipt(n), group=groups[ParaId(U32(n))]) for n in range(CORES)
+    ]
 
     def taken(data: Any) -> float:
         return _us(lambda: _dispatched(inherents, data), 5)
@@ -202,7 +205,7 @@ def checks_and_votes() -> None:
     _print("an approval", (with_approvals - noted(nothing)) / 4, APPROVAL)
     few, many = (votes(record.key(), against=checkers[:count]) for count in (1, 6))
     cost = [
-        taken(lambda store, each=each: world.host.disputes.take(store, each, STRICTLY))
+        taken(partial(world.host.disputes.take, given=each, admission=STRICTLY))
         for each in (few, many)
     ]
     _print("a vote in a dispute", (cost[1] - cost[0]) / 5, DISPUTE_VOTE)

@@ -47,7 +47,7 @@ from parahost.runtime.storage import State
 from parahost.runtime.sudo import SudoCall
 from parahost.runtime.weights import Weigh
 
-NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
+NAMES: tuple[str, ...] = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
 FIRST_SLOT = 1000
 SLOT_MS = 2000
 EPOCH_SLOTS = 5
