@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
 from parahost.client import Signer
 from parahost.parachains.adder.collator import AdderCollator
 from parahost.parachains.heads import ChainHead
-from parahost.simulation import Finalized, Scenario, Shape
+from parahost.simulation import Finalized, Outcome, Scenario, Shape, Simulation
 from parahost.testing import (
     NetworkEnded,
     PromiseBroken,
@@ -164,6 +165,22 @@ def test_networks_beside_one_another_do_not_disturb_each_other() -> None:
         one.kill("validator-2")
         one.let_pass(10)
     assert one.finish().digest == alone
+
+
+def test_a_network_that_has_been_made_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long its thread takes to begin: the next one would draw the order of its tasks from
+    the same generator at the same time."""
+    begun = []
+    run_while = Simulation.run_while
+
+    def late(simulation: Simulation, work: Callable[[], Awaitable[None]]) -> Outcome:
+        time.sleep(0.2)
+        begun.append(simulation)
+        return run_while(simulation, work)
+
+    monkeypatch.setattr(Simulation, "run_while", late)
+    with simulated(validators=1, seed=3):
+        assert begun
 
 
 def test_what_must_hold_is_judged_at_the_end() -> None:

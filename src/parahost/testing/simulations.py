@@ -7,7 +7,8 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -225,8 +226,11 @@ class _Stage:
         self._simulation = simulation
         self._wanted: queue.SimpleQueue[tuple[_Work, Future[Any]] | None] = queue.SimpleQueue()
         self._outcome: Future[Outcome] = Future()
+        self._begun: Future[None] = Future()
         self._thread = threading.Thread(target=self._play, name="simulation", daemon=True)
         self._thread.start()
+        with suppress(NetworkEnded):  # who asks for something is told
+            self._answer(self._begun)
 
     def do(self, work: Callable[[], Awaitable[T]]) -> T:
         """Done in the simulation, as a task of its world.
@@ -235,6 +239,10 @@ class _Stage:
         """
         answer: Future[T] = Future()
         self._wanted.put((work, answer))
+        return self._answer(answer)
+
+    def _answer(self, answer: Future[T]) -> T:
+        """It comes when the world stands still again."""
         while True:
             try:
                 return answer.result(ALIVE_CHECK_S)
@@ -265,16 +273,18 @@ class _Stage:
             self._outcome.set_exception(error)
 
     async def _serve(self) -> None:
+        tell: Callable[[], None] = partial(self._begun.set_result, None)
         while True:
-            with others_draw_meanwhile():
-                wanted = self._wanted.get()  # the world stands still
+            with others_draw_meanwhile():  # before anybody hears that the world stands still
+                tell()
+                wanted = self._wanted.get()
             if wanted is None:
                 return
             work, answer = wanted
             try:
-                answer.set_result(await work())
+                tell = partial(answer.set_result, await work())
             except Exception as error:
-                answer.set_exception(error)
+                tell = partial(answer.set_exception, error)
 
 
 class _NodeClient(JsonRpc):
