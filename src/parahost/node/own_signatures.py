@@ -14,6 +14,7 @@ from typing import Final, Literal, Protocol
 
 from parahost.node.leaf import ActiveLeaf
 from parahost.ports import Clock, KeyStore, KeyType, Promise, Verifier, promises
+from parahost.primitives.availability import Bitfield
 from parahost.primitives.basic import (
     H256,
     CandidateHash,
@@ -21,7 +22,7 @@ from parahost.primitives.basic import (
     ValidatorIndex,
     ValidatorSignature,
 )
-from parahost.primitives.scale import BitVec, ScaleDecodeError, decode
+from parahost.primitives.scale import ScaleDecodeError, decode
 from parahost.primitives.statements import SigningContext
 from parahost.primitives.transcript import Transcript
 from parahost.token_bucket import TokenBucket
@@ -165,7 +166,7 @@ def _statement(payload: bytes) -> OwnDeed:
 def _bitfield(payload: bytes) -> OwnDeed | None:
     bits, place = payload[:-_PLACE_BYTES], payload[-_PLACE_BYTES:]
     try:
-        decode(BitVec, bits)
+        decode(Bitfield, bits)
     except ScaleDecodeError:
         return None
     parent = Hash(H256(place[4:36]))

@@ -11,13 +11,16 @@ from parahost.primitives.scale import BitVec, MaxLen, encode
 from parahost.primitives.statements import SigningContext
 from parahost.primitives.values import dataclass
 
+Bitfield = Annotated[BitVec, MaxLen(MAX_CORES)]
+"""One bit per availability core: whether a validator holds its chunk of the candidate pending
+there."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignedAvailabilityBitfield:
-    """One bit per availability core: whether the validator holds its chunk of the candidate
-    pending there."""
+    """A validator's vote on availability."""
 
-    bitfield: Annotated[BitVec, MaxLen(MAX_CORES)]
+    bitfield: Bitfield
     validator_index: ValidatorIndex
     signature: ValidatorSignature
 
