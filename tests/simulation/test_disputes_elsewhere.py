@@ -140,8 +140,14 @@ def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPat
     assert punished.fields["lost"] == STAKE // 100
     assert sum(outcome.statistics["stakes"].values()) == 4 * STAKE - STAKE // 100
     assert outcome.statistics["finalized"] >= 6
+    (alarm,) = heard.of("keys.used_elsewhere")
+    (_, backer, _), _ = made[0].statements
+    assert alarm.node == validator_name(backer), "what its node has never signed"
+    assert alarm.fields["what"] == "statement"
+    assert f"verdict {candidate.hex()}" in str(alarm.fields["said"])
     wrong = {name for name, verdict in outcome.verdicts.items() if verdict != "ok"}
-    assert wrong == {"no_honest_slashed"}, "whose key it is passes for honest"
+    expected = {"no_honest_slashed", "no_false_alarm"}
+    assert wrong == expected, "whose key it is passes for honest, and its true alarm for false"
 
 
 @pytest.mark.guide("A60")
