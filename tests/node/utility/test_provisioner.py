@@ -337,7 +337,7 @@ async def test_it_hands_out_of_the_checks_what_the_chain_takes(autojump_clock: M
 @pytest.mark.guide("A58")
 async def test_disputes_are_brought_and_the_block_is_accepted_whatever_they_conclude() -> None:
     """The author has a candidate for the core of one that is found invalid in that very block, and
-    one more that is disputed elsewhere."""
+    one more that is disputed elsewhere. Of what nobody has vouched for there is no dispute."""
     chain = RelayChain(
         World(validators=DISPUTING, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4)
     )
@@ -345,12 +345,17 @@ async def test_disputes_are_brought_and_the_block_is_accepted_whatever_they_conc
     head = chain.add(backed=[pending])
     world = chain.world
     key = SessionIndex(U32(0)), hash_of(pending)
-    concluded = votes(key, against=range(9))
+    groups = world.host.scheduler.validator_groups.get(world.state)
+    loser = groups[world.assignment(4).group_idx][0]  # may back none of the candidates below
+    against = [each for each in range(DISPUTING) if each != loser][:9]
+    concluded = votes(key, against=against, valid=[loser])
     occupant = world.host.inclusion.pending_availability.get(world.state, para(1))
     assert occupant is not None
     again = world.back(world.receipt(1, head=b"again"), group=occupant.backing_group)
     candidates = [again, *(chain.candidate(number)[0] for number in (2, 3))]
-    known = ChainDisputes((votes((SessionIndex(U32(9)), key[1]), against=[1]), concluded))
+    elsewhere = votes((SessionIndex(U32(9)), key[1]), against=against, valid=[loser])
+    one_sided = votes((key[0], CandidateHash(H256(bytes(32)))), against=against)
+    known = ChainDisputes((elsewhere, one_sided, concluded))
     overseer = node(chain, disputes=known, barred=[hash_of(candidates[2])])
     async with running(overseer, [chain.leaf(head)]):
         for index in range(DISPUTING):
@@ -358,7 +363,7 @@ async def test_disputes_are_brought_and_the_block_is_accepted_whatever_they_conc
         for backed in candidates:
             overseer.send(ProvisionBackable(head.hash(), backed))
         data = await overseer.ask(RequestBlockAuthorshipData(head.hash()))
-    assert data.inherent.disputes == (concluded,), "the other session is not known"
+    assert data.inherent.disputes == (concluded,), "the session, or who vouches, is not known"
     assert data.inherent.backed_candidates == tuple(candidates[:2])
     world.add_block(data.inherent)
     assert dict(world.api.disputes(world.state))[key].outcome is DisputeOutcome.INVALID
