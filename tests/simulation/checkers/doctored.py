@@ -68,14 +68,16 @@ class DoctoredRun:
         slot: int | None = None,
         data: ParachainsInherentData | None = None,
         doctor: Callable[[Overlay], object] | None = None,
+        at: float | None = None,
     ) -> RecordedBlock:
-        """The next block, after which somebody lays hands on the state."""
+        """The next block, after which somebody lays hands on the state. ``at``: when it is first
+        imported, if not as its number has it."""
         block = self.chain.step(*extrinsics, slot=slot, data=data)
         if doctor is not None:
             store = Overlay(self.chain.state)
             doctor(store)
             self.chain.state = store.commit()
-        return self._see(block, self.chain.state)
+        return self._see(block, self.chain.state, at)
 
     def steps(self, count: int) -> None:
         for _ in range(count):
@@ -92,9 +94,10 @@ class DoctoredRun:
         self.checker.at_end()
         return self.checker.verdict
 
-    def _see(self, block: Block, state: State) -> RecordedBlock:
+    def _see(self, block: Block, state: State, at: float | None = None) -> RecordedBlock:
         header = block.header
-        at = len(self.record.blocks) * SLOT_S
+        if at is None:
+            at = len(self.record.blocks) * SLOT_S
         self.tip = RecordedBlock(header.hash(), header, block.extrinsics, state, self.tip, at)
         self.record.add(self.tip)
         self.checker.on_block(self.tip)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
+import trio
 import trio.testing
 
 from parahost.chain.sync.sync import Sync
 from parahost.simulation import CensoringAuthor, EmptyAuthor, Scenario, Shape, Stranger
+from parahost.simulation.adversaries.strangers_words import StrangerMessage, Tongue
 from parahost.simulation.checkers import OK
 from parahost.simulation.checkers.undisturbed import StrangersChangeNothing
 from tests.runtime.world import Chain
-from tests.simulation.checkers.doctored import DoctoredRun
+from tests.simulation.checkers.doctored import SLOT_S, DoctoredRun
 from tests.simulation.checkers.planted import SMALL, bitten, run_with, secretly
 
 CHECKER = "strangers_change_nothing"
@@ -30,31 +33,37 @@ async def test_one_slot_may_stay_empty_and_not_two_in_a_row(
         assert run.end().startswith(found)
 
 
-@pytest.mark.parametrize(
-    ("seed", "found"),
-    [
-        (2, r"^no block for \d+ s before it in block 1 "),
-        (3, r"^\d+ slots without a block before it"),
-    ],
-)
-def test_a_claim_that_steers_authors(
-    monkeypatch: pytest.MonkeyPatch, seed: int, found: str
+async def test_the_first_block_may_be_late_by_one_slot_and_not_by_two(
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
+    for late, found in ((1, OK), (2, "no block for 24 s before it in block 1 ")):
+        run = DoctoredRun(StrangersChangeNothing, Chain(), is_undisturbed=True)
+        run.step(at=SLOT_S * (2 + late))
+        assert run.end().startswith(found)
+
+
+def test_a_claim_that_steers_authors(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it was: who says that it has a far best block makes authors wait for it, until it is
-    banned for saying so."""
+    banned for saying so. For five slots strangers say nothing else, before and after nothing."""
+
+    def boasts(tongue: Tongue) -> Iterator[StrangerMessage]:
+        is_time = 20.0 <= trio.current_time() < 50.0
+        return tongue.far_claims() if is_time else tongue.silence()
 
     def believes(sync: Sync) -> bool:
         best = sync._chain.header(sync._chain.best_hash)
         assert best is not None
         return any(peer.best_number > best.number + 3 for peer in sync._peers.values())
 
-    monkeypatch.setattr(Sync, "catching_up", property(believes))
     shape = Shape(validators=4, parachains=0)
-    quiet = run_with(scenario=Scenario(shape=shape, blocks=8), seed=seed)
-    assert quiet.verdicts[CHECKER] == OK
-    scenario = Scenario(shape=shape, blocks=8, adversaries=STRANGERS)
-    verdict = bitten(run_with(scenario=scenario, seed=seed), CHECKER)
-    assert re.search(found, verdict)
+    quiet = Scenario(shape=shape, blocks=8)
+    boasting = Scenario(shape=shape, blocks=8, adversaries=STRANGERS)
+    monkeypatch.setattr(Tongue, "some", boasts)
+    assert run_with(scenario=boasting).verdicts[CHECKER] == OK
+    monkeypatch.setattr(Sync, "catching_up", property(believes))
+    assert run_with(scenario=quiet).verdicts[CHECKER] == OK
+    verdict = bitten(run_with(scenario=boasting), CHECKER)
+    assert re.match(r"\d+ slots without a block before it", verdict)
 
 
 def test_a_para_that_stands() -> None:
