@@ -59,7 +59,7 @@ from tests.consensus.babe.world import genesis_view
 from tests.node.availability.world import RelayChain
 from tests.node.harness import make_overseer, running
 from tests.runtime.parachains.world import World
-from tests.watchdog import LIMIT_S, nothing_holds_the_loop
+from tests.watchdog import LIMIT_S, SLOWEST, nothing_holds_the_loop
 
 CHANCE = random.Random(1)
 CANDIDATE = CandidateHash(H256(bytes(32)))
@@ -78,7 +78,7 @@ async def in_a_task(work: Callable[[], Awaitable[None]], name: str) -> None:
 
 async def test_the_watchdog_names_what_holds_the_loop() -> None:
     async def held() -> None:
-        busy(1.2 * LIMIT_S)
+        busy(1.2 * SLOWEST * LIMIT_S)
 
     with (
         pytest.raises(AssertionError, match="the culprit held the loop for"),
@@ -86,9 +86,9 @@ async def test_the_watchdog_names_what_holds_the_loop() -> None:
     ):
         await in_a_task(held, "the culprit")
     with pytest.raises(AssertionError), nothing_holds_the_loop():
-        busy(1.2 * LIMIT_S)
+        busy(1.2 * SLOWEST * LIMIT_S)
     with nothing_holds_the_loop() as watchdog:
-        await ThreadExecutor().run(lambda: busy(1.2 * LIMIT_S))
+        await ThreadExecutor().run(lambda: busy(1.2 * SLOWEST * LIMIT_S))
         await trio.lowlevel.checkpoint()
     assert watchdog.longest_s < LIMIT_S / 2, "what a thread does is not the loop's"
 

@@ -1,5 +1,7 @@
 """A watchdog for the rule that nothing holds the event loop: no step of any task takes longer than
-50 ms of the loop's own CPU time, which a busy machine does not lengthen as it does the clock's.
+50 ms of the loop's own CPU time. A busy machine lengthens that less than the clock's, but by nearly
+two where processors share what they are made of. So the limit grows with what a known piece of work
+takes at the same time.
 
     async with trio.open_nursery() as nursery:
         with nothing_holds_the_loop():
@@ -18,6 +20,28 @@ from contextlib import contextmanager
 import trio
 
 LIMIT_S = 0.05
+WORK_S = 0.008
+"""What :func:`_work` takes where the limit is 50 ms: alone, on the machine of PERFORMANCE.md."""
+SLOWEST = 3.0
+"""So many times the limit is the most that is allowed."""
+
+
+def limit_s() -> float:
+    """What a step may take now, in seconds of CPU time: never less than :data:`LIMIT_S`."""
+    slowness = min(_time_of_work() for _ in range(3)) / WORK_S
+    return LIMIT_S * min(max(slowness, 1.0), SLOWEST)
+
+
+def _time_of_work() -> float:
+    began = time.thread_time()
+    _work()
+    return time.thread_time() - began
+
+
+def _work() -> None:
+    sums: dict[int, int] = {}
+    for number in range(60_000):
+        sums[number & 1023] = sums.get(number & 1023, 0) + number
 
 
 class Watchdog(trio.abc.Instrument):
@@ -45,6 +69,7 @@ def nothing_holds_the_loop() -> Iterator[Watchdog]:
     """
     gc.collect()
     gc.disable()
+    limit = limit_s()
     watchdog = Watchdog()
     trio.lowlevel.add_instrument(watchdog)
     try:
@@ -54,4 +79,4 @@ def nothing_holds_the_loop() -> Iterator[Watchdog]:
         trio.lowlevel.remove_instrument(watchdog)
         gc.enable()
     took = f"{watchdog.longest_s * 1000:.0f} ms"
-    assert watchdog.longest_s <= LIMIT_S, f"{watchdog.task} held the loop for {took}"
+    assert watchdog.longest_s <= max(limit, limit_s()), f"{watchdog.task} held the loop for {took}"

@@ -24,7 +24,7 @@ from parahost.simulation.clock import NodeClock
 from parahost.simulation.faults import World
 from parahost.simulation.network import Endpoint
 from tests.node.test_largest_messages import ASKED, NOTIFIED, declared
-from tests.watchdog import LIMIT_S, Watchdog
+from tests.watchdog import Watchdog, limit_s
 
 ROUNDS = 3
 PAUSE_S = 0.7
@@ -118,9 +118,12 @@ def run(seed: int) -> dict[str, Watchdog]:
 
 def test_no_message_holds_the_event_loop() -> None:
     """The least of some runs counts: the collector of garbage comes by chance."""
-    rounds = [run(seed) for seed in range(ROUNDS)]
+    limits, rounds = [limit_s()], []
+    for seed in range(ROUNDS):
+        rounds.append(run(seed))
+        limits.append(limit_s())
     assert all("done" in steps for steps in rounds), "a run was too short for all messages"
     assert len(rounds[0]) == 2 * len(SaysTheLargest.made) + 1
     for message in rounds[0]:
         least = min((steps[message] for steps in rounds), key=lambda each: each.longest_s)
-        assert least.longest_s <= LIMIT_S, f"{message}: {least.longest_s:.3f} s in {least.task}"
+        assert least.longest_s <= max(limits), f"{message}: {least.longest_s:.3f} s in {least.task}"
