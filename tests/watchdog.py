@@ -28,8 +28,12 @@ SLOWEST = 3.0
 
 def limit_s() -> float:
     """What a step may take now, in seconds of CPU time: never less than :data:`LIMIT_S`."""
-    slowness = min(_time_of_work() for _ in range(3)) / WORK_S
-    return LIMIT_S * min(max(slowness, 1.0), SLOWEST)
+    return LIMIT_S * min(max(slowness(), 1.0), SLOWEST)
+
+
+def slowness() -> float:
+    """How many times as long as :data:`WORK_S` the work takes now."""
+    return min(_time_of_work() for _ in range(3)) / WORK_S
 
 
 def _time_of_work() -> float:

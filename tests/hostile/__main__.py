@@ -19,7 +19,7 @@ from tests.hostile.peer import Tally, Target
 from tests.hostile.repertoire import ATTACKS
 
 BEGINS = "the attack begins"
-_LOW_PRIORITY = 5
+_LOW_PRIORITY = 19
 
 
 def main() -> None:

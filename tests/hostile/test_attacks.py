@@ -9,6 +9,7 @@ import pytest
 from tests.hostile.observed import ObservedDevnet, observed_devnet
 from tests.hostile.repertoire import ASSAULTS, ATTACKS, BREAKS_RULES, Attack
 from tests.hostile.verdicts import Calm, Phase, broken, had_room, lost
+from tests.watchdog import slowness
 
 pytestmark = [pytest.mark.devnet, pytest.mark.hostile]
 
@@ -17,6 +18,9 @@ CALM_SLOTS = 4
 ATTACKED_SLOTS = 12
 LEFT_BEHIND = 1.7
 """Times the memory of the first calm: heaps have holes, and the chain grows meanwhile."""
+TOO_SLOW = 1.2
+"""Times the work of tests/watchdog.py: attackers come as fast as they can, and take a machine that
+is slower whole."""
 MUST_END = [attack.__name__ for attack in BREAKS_RULES]
 
 
@@ -49,8 +53,8 @@ def test_the_chain_goes_on(
         tell(again, calm)
         calm.append(devnet.phase(CALM_SLOTS))
         missing = lost(Calm.of(calm), again, MUST_END)
-        if missing and not had_room(Calm.of(calm), again):
-            pytest.skip(f"the machine is too busy with other work to judge: {missing}")
+        if missing and (not had_room(Calm.of(calm), again) or slowness() > TOO_SLOW):
+            pytest.skip(f"the machine is too busy or too slow to judge: {missing}")
         assert not missing
 
 
