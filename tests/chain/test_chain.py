@@ -226,6 +226,10 @@ def test_ancestry_reaches_over_finality() -> None:
     assert not chain.is_ancestor(names[4], fork.header.hash())
     assert chain.is_ancestor(forge.genesis, fork.header.hash())
     assert not chain.is_ancestor(Hash(H256(b"?" * 32)), names[0])
+    assert chain.ancestors(names[5], 4) == names[1:5][::-1]
+    assert chain.ancestors(fork.header.hash(), 9) == [*names[:4][::-1], forge.genesis]
+    assert chain.ancestors(names[1], 1) == [names[0]]
+    assert chain.ancestors(forge.genesis, 3) == chain.ancestors(Hash(H256(b"?" * 32)), 3) == []
 
 
 def test_everything_is_there_after_a_restart() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from parahost.chain.errors import UnknownBlock
 from parahost.chain.states import States
 from parahost.chain.store import ChainStore
@@ -154,12 +156,14 @@ class ReadableChain:
     def ancestors(self, block: Hash, count: int) -> list[Hash]:
         """Up to ``count`` ancestors of a block, the parent first; fewer when genesis comes
         before, none when the block is not known."""
-        found: list[Hash] = []
-        header = self.header(block)
-        while header is not None and header.number > 0 and len(found) < count:
-            found.append(header.parent_hash)
-            header = self.header(header.parent_hash)
-        return found
+        number, node = self.number(block), self._tree.get(block)
+        if number is None:
+            return []
+        not_final = [] if node is None else islice(node.ancestry(), 1, count + 1)
+        found = [ancestor.hash for ancestor in not_final]
+        rest = range(number - len(found) - 1, max(number - count, 0) - 1, -1)
+        final = (self._store.canonical(number) for number in rest)
+        return [*found, *(hash for hash in final if hash is not None)]
 
     def path(self, start: Hash, end: Hash) -> Route:
         """How to get from one block to another, both of them final or later.

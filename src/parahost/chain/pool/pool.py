@@ -33,7 +33,7 @@ from parahost.chain.pool.errors import (
 from parahost.chain.pool.lane import Lane, WaitingTransaction
 from parahost.chain.pool.past import Past
 from parahost.chain.pool.reports import EquivocationReport, Reports
-from parahost.primitives.basic import H256, Hash
+from parahost.primitives.basic import H256, U32, BlockNumber, Hash
 from parahost.primitives.events import BestBlockEvent, BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
@@ -286,8 +286,9 @@ class TransactionPool:
 
     def _earlier(self) -> Hash:
         """The block that was the best one some blocks ago."""
-        best = self._chain.best_hash
-        return next(iter(self._chain.ancestors(best, LATE_BLOCKS)[::-1]), best)
+        best = self._chain.best
+        earlier = self._chain.hash_of(BlockNumber(U32(max(best.number - LATE_BLOCKS, 0))))
+        return self._chain.best_hash if earlier is None else earlier
 
     def _was_due(self, offer: TransactionClaim) -> bool:
         try:
