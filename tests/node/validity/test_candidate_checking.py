@@ -25,6 +25,7 @@ from parahost.node.validity.candidate_checking import (
     OUTCOMES_KEPT,
     CandidateChecking,
 )
+from parahost.node.validity.disputes.participation import MAX_CHECKS
 from parahost.ports import ExecutionKind
 from parahost.primitives.approval import ApprovalParameters
 from parahost.primitives.basic import (
@@ -218,6 +219,28 @@ async def test_so_many_are_checked_at_a_time_and_the_others_in_order() -> None:
         recovering[5].reply.answer(RecoveryFailure.UNAVAILABLE)
         await stage.rest()
         assert stage.heard(RecoverAvailableData)[-1].receipt == asked[CHECKS_AT_ONCE].receipt
+
+
+async def test_what_is_disputed_does_not_wait_behind_approvals() -> None:
+    """Nor if its approval was to be checked already. Of disputes the first one comes first."""
+    answers = world()
+    del answers[RecoverAvailableData]
+    async with on_stage(CandidateChecking(), answers=answers) as stage:
+        await stage.say(*[request(number) for number in range(CHECKS_AT_ONCE)])
+        approvals = [request(number) for number in range(100, 103)]
+        disputed, also = request(200), request(102)
+        disputed.is_disputed = also.is_disputed = True
+        await stage.say(*approvals, disputed, also)
+        for recovering in stage.heard(RecoverAvailableData)[:4]:
+            recovering.reply.answer(RecoveryFailure.UNAVAILABLE)
+            await stage.rest()
+        begun = [each.receipt for each in stage.heard(RecoverAvailableData)[CHECKS_AT_ONCE:]]
+        wanted = (approvals[2], disputed, approvals[0], approvals[1])
+        assert begun == [each.receipt for each in wanted]
+
+
+def test_disputes_leave_the_approvals_most_of_the_places() -> None:
+    assert 4 * MAX_CHECKS <= CHECKS_AT_ONCE
 
 
 async def test_what_nobody_waits_for_any_more_is_not_begun() -> None:

@@ -54,12 +54,14 @@ class CheckCandidate(Request[CheckOutcome]):
     ``session`` is that in which it was backed, and ``backers`` are the validators of it who are
     asked for the data as a whole. ``known_at`` is a block whose state knows the session and the
     candidate's code. Those who ask at the same time share one check; a verdict stays known.
+    ``is_disputed``: it is checked before what waits and is not.
     """
 
     receipt: CandidateReceipt
     session: SessionIndex
     backers: tuple[ValidatorIndex, ...]
     known_at: Hash
+    is_disputed: bool = False
 
 
 # To Chain Selection

@@ -7,7 +7,7 @@ its time or its peers, is in a verdict (D34).
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar, TypeVar
@@ -35,7 +35,9 @@ T = TypeVar("T")
 
 CHECKS_AT_ONCE = 16
 """Candidates whose data are recovered or executed at a time: with the largest PoVs they hold half
-a gigabyte. The others wait in the order in which they came, as long as somebody waits for them."""
+a gigabyte. Others wait, as long as somebody waits for them: what is disputed comes first, and the
+rest in the order in which they came. Disputes ask for three at a time, and so leave the approvals
+most of the places, however many there are."""
 OUTCOMES_KEPT = 4096
 """Verdicts that stay known: those of 200 cores, 20 blocks long."""
 
@@ -60,7 +62,7 @@ class CandidateChecking(Subsystem):
     def __init__(self) -> None:
         self._asking: dict[CheckKey, list[Reply[CheckOutcome]]] = {}
         self._found: OrderedDict[CheckKey, CheckOutcome] = OrderedDict()
-        self._waiting: deque[CheckCandidate] = deque()
+        self._waiting: dict[CheckKey, CheckCandidate] = {}
         self._under_way = 0
 
     # Handlers
@@ -73,21 +75,28 @@ class CandidateChecking(Subsystem):
             request.reply.answer(self._found[key])
         elif key in self._asking:
             self._asking[key].append(request.reply)
+            if request.is_disputed and key in self._waiting:
+                self._waiting[key] = request
         else:
             self._asking[key] = [request.reply]
-            self._waiting.append(request)
+            self._waiting[key] = request
             self._begin()
 
     def _begin(self) -> None:
         """Check what waits and somebody waits for, as far as there is room. Nobody does when
         finality has left the forks that had the candidate."""
         while self._waiting and self._under_way < CHECKS_AT_ONCE:
-            request = self._waiting.popleft()
-            if all(reply.abandoned for reply in self._asking[_key_of(request)]):
-                del self._asking[_key_of(request)]
+            key = self._next()
+            request = self._waiting.pop(key)
+            if all(reply.abandoned for reply in self._asking[key]):
+                del self._asking[key]
                 continue
             self._under_way += 1
             self.ctx.spawn(None, partial(self._serve, request), "check candidate")
+
+    def _next(self) -> CheckKey:
+        disputed = (key for key, request in self._waiting.items() if request.is_disputed)
+        return next(disputed, next(iter(self._waiting)))
 
     def readings(self) -> Iterable[Reading]:
         return WAITING.of(len(self._waiting)), UNDER_WAY.of(self._under_way)

@@ -321,7 +321,7 @@ class DisputeCoordinator(Subsystem):
             backers = tuple(sorted(dispute.votes.backers))
             with suppress(Unanswered):
                 outcome = await self.ctx.ask(
-                    CheckCandidate(receipt, key[0], backers, known_at=blocks[-1])
+                    CheckCandidate(receipt, key[0], backers, known_at=blocks[-1], is_disputed=True)
                 )
                 valid = _VERDICTS.get(outcome.verdict)
         self._take(Checked(key, valid))

@@ -12,7 +12,8 @@ from parahost.node.validity.disputes.attempts import Pace, Rank
 from parahost.node.validity.disputes.record import Dispute
 
 MAX_CHECKS: Final = 3
-"""Disputed candidates that are checked at a time."""
+"""Disputed candidates that are checked at a time. They come before the checks of approvals, which
+have the other places (``CHECKS_AT_ONCE``)."""
 CHECK_AGAIN_S: Final = 15.0
 MAX_CHECK_AGAIN_S: Final = 600.0
 """When nothing was found, for lack of data, how long until the next try: twice as long each
