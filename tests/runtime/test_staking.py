@@ -15,8 +15,10 @@ from parahost.runtime.balances import UNIT
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.genesis import BadGenesis
+from parahost.runtime.grandpa import ReportGrandpaEquivocation
+from parahost.runtime.module import RuntimeCall
 from parahost.runtime.origin import Signed
-from parahost.runtime.session import SESSIONS_KEPT, SetValidators
+from parahost.runtime.session import SESSIONS_KEPT, SetKeys, SetValidators
 from parahost.runtime.slashing import Misconduct
 from parahost.runtime.staking import (
     MAX_UNLOCKING,
@@ -40,8 +42,8 @@ from parahost.runtime.validity_parameters import (
     SetValidityConfiguration,
 )
 from tests.runtime.test_governance import number_of, refusal_in
-from tests.runtime.test_offences import OFFENDER, two_blocks
-from tests.runtime.world import GENESIS, NAMES, SHARED_RUNTIME, Chain, account
+from tests.runtime.test_offences import OFFENDER, two_blocks, two_votes, vote
+from tests.runtime.world import GENESIS, NAMES, SHARED_RUNTIME, Chain, account, session_keys
 
 STAKE = 100 * UNIT
 STAKED = replace(GENESIS, stakes=tuple((account(name), STAKE) for name in NAMES[:4]))
@@ -287,6 +289,28 @@ def test_no_unit_is_lost_or_made(taken: list[tuple[str | Misconduct, int, int]])
         who_ = account(NAMES[number])
         assert BALANCES.free(state, who_) + STAKING.stake(state, who_) == amount
     assert BALANCES.total_issuance.get(state) == sum(expected.values()) + 3000 * UNIT
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        ReportBabeEquivocation(two_blocks()),
+        ReportGrandpaEquivocation(two_votes(vote(1), vote(2))),
+    ],
+)
+def test_who_has_left_office_pays_for_what_it_did_there(report: RuntimeCall) -> None:
+    """Out of what it takes back; and whoever sits in its place is not disabled for it."""
+    chain, session = Chain(STAKED), MODULES.session
+    chain.step(chain.signed(OFFENDER, Unbond(U128(STAKE))))
+    chain.step(chain.signed("Eve", SetKeys(session_keys("Eve"))))
+    successors = ("Alice", "Eve", "Charlie", "Dave")
+    chain.step(chain.sudo(SetValidators(tuple(account(name) for name in successors))))
+    while account(OFFENDER) in session.validators.get(chain.state):
+        chain.step()
+    chain.step(inherent(report))
+    assert stake(chain, OFFENDER) == STAKE * 9 // 10
+    assert [stake(chain, name) for name in successors] == [STAKE, 0, STAKE, STAKE]
+    assert SLASHING.disabled(chain.state) == set()
 
 
 def test_an_equivocation_costs_a_tenth_of_the_stake() -> None:

@@ -124,6 +124,21 @@ async def test_without_a_key_nothing_is_judged_but_all_is_counted() -> None:
         assert [each.candidate.candidate for each in stage.heard(ProvisionBackable)] == [A]
 
 
+@pytest.mark.guide("A57", "A73")
+async def test_who_is_disabled_judges_nothing_and_counts_what_others_say() -> None:
+    """The chain would not take what it signs."""
+    disabled = {api.disabled_validators: lambda: frozenset({GROUPS[0][1]})}
+    async with on_stage(
+        CandidateBacking(keystore(0)),
+        answers=neighbours(),
+        runtime=runtime_answers() | disabled,
+    ) as stage:
+        await stage.say(second(), *received(seconded(2, B), valid(1, B)))
+        assert stage.heard(FetchPoV) == [] and stage.heard(Share) == []
+        assert [each.candidate for each in stage.heard(CollationUndecided)] == [A.to_plain()]
+        assert [each.candidate.candidate for each in stage.heard(ProvisionBackable)] == [B]
+
+
 @pytest.mark.guide("A73")
 async def test_the_groups_rotation_decides_what_is_judged() -> None:
     runtime = runtime_answers(rotations=1)  # core 0 is group 2's, core 1 is group 0's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -65,6 +65,8 @@ from parahost.runtime.parachains.disputes import (
     DisputeTimedOut,
     ForceUnfreeze,
 )
+from parahost.runtime.parachains.groups import Group
+from parahost.runtime.parachains.inclusion import CandidateDisputed
 from parahost.runtime.parachains.inclusion_errors import (
     DisabledBacker,
     ForkFrozen,
@@ -74,11 +76,12 @@ from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import MAX_DISPUTED
 from parahost.runtime.slashing import Misconduct, ValidatorPunished
+from parahost.runtime.storage import Overlay
 from parahost.runtime.validity_parameters import DEFAULT_VALIDITY_CONFIGURATION
 from parahost.runtime.weights import micros
 
 from .test_approvals import CHECKED, announced, approved, first, wait_for_all
-from .world import STAKE, World, account_of, keypair, signature, validator_name
+from .world import STAKE, World, account_of, claim, keypair, para, signature, validator_name
 
 VALIDATORS = 12
 SUPERMAJORITY = 9
@@ -149,6 +152,10 @@ def reverts(digest: tuple[object, ...]) -> list[Revert]:
         for item in digest
         if isinstance(item, Consensus) and item.engine == PARACHAINS_ENGINE
     ]
+
+
+def groups(world: World) -> Sequence[Group]:
+    return world.host.scheduler.validator_groups.get(world.state)
 
 
 def one_loses(*losers: int, each: int) -> list[int]:
@@ -491,6 +498,56 @@ def test_a_candidate_that_a_dispute_has_found_invalid_is_not_backed_and_leaves_i
     assert pending is not None and pending.receipt.hash() == again.candidate.hash()
 
 
+@pytest.mark.guide("A49", "A58")
+def test_of_several_that_await_availability_the_invalid_ones_leave_and_no_others() -> None:
+    """What is available beside them is included in the same block."""
+    world = World(validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG)
+    backed = [world.candidate(number) for number in (1, 2, 3)]
+    world.add_block(world.data(candidates=backed))
+    found = [
+        found_invalid((SessionIndex(U32(0)), each.candidate.hash()), loser=group[0])
+        for each, group in zip(backed, groups(world), strict=False)
+    ]
+    world.add_block(world.data(world.all_vote([1])), disputes=[found[0], found[2]])
+    assert world.pending_cores() == []
+    assert [event.core for event in told(world, CandidateDisputed)] == [0, 2]  # type: ignore[attr-defined]
+    assert [each.core for each in world.api.included_candidates(world.state)] == [1]
+    heads = [world.host.paras.heads.get(world.state, para(number)) for number in (1, 2, 3)]
+    assert heads == [b"head of 1", b"new head", b"head of 3"]
+
+
+@pytest.mark.guide("A32", "A58")
+def test_a_threads_claim_goes_with_its_invalid_candidate_and_the_next_has_the_core() -> None:
+    """It has had its turn: unlike one that does not become available, it does not wait again."""
+    world = World(
+        validators=4,
+        parathreads=[11, 12],
+        parathread_cores=1,
+        parathread_retries=9,
+        validity=CONFIG,
+    )
+    scheduler = world.host.scheduler
+
+    def claims(store: Overlay) -> None:
+        for number in (11, 12):
+            scheduler.add_parathread_claim(store, claim(number))
+
+    world.add_block(extrinsics=claims)
+    invalid = world.candidate(11)
+    world.add_block(world.data(candidates=[invalid]))
+    key = SessionIndex(U32(0)), invalid.candidate.hash()
+    loser, *others = groups(world)[0]
+    following = world.back(world.receipt(12), group=0, positions=range(1, 4))
+    world.add_block(
+        world.data(candidates=[following]), disputes=[votes(key, against=others, valid=[loser])]
+    )
+    (pending,) = world.host.inclusion.pending_availability.values(world.state)
+    assert pending.receipt == following.candidate.to_plain()
+    assert scheduler.parathread_claim_index.get(world.state) == (12,)
+    assert scheduler.parathread_queue.get(world.state).queue == ()
+    world.add_block(extrinsics=lambda store: scheduler.add_parathread_claim(store, claim(11)))
+
+
 # Refusals
 
 
@@ -575,6 +632,22 @@ def test_who_has_lost_a_dispute_begins_no_other_and_backs_nothing_for_a_while() 
         member for member in members if member != loser
     ]
     world.add_block(kept)
+
+
+@pytest.mark.guide("A56", "A57")
+def test_the_votes_of_who_has_lost_a_dispute_count_where_another_begins() -> None:
+    world = World(
+        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=CONFIG, acceptance_period=4
+    )
+    world.include(1, 2)
+    record, second = candidate(world), candidate(world, 1)
+    loser, other = sorted(set(outsiders(record)) & set(outsiders(second)))[:2]
+    honest = [each for each in outsiders(record) if each not in (loser, other)]
+    world.add_block(disputes=[votes(record.key(), against=[loser], valid=honest)])
+    assert world.api.disabled_validators(world.state) == {loser}
+    world.add_block(disputes=[votes(second.key(), against=[loser, other])])
+    begun = state(world, second)
+    assert begun.validators_against.ones() == [loser, other] and begun.opened_by == other
 
 
 @pytest.mark.guide("A57")

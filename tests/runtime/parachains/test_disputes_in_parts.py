@@ -174,6 +174,23 @@ def test_a_dispute_of_before_a_session_change_is_concluded_and_reverted_after_it
     assert stakes(world) == one_loses(*record.backers, each=STAKE)
 
 
+@pytest.mark.guide("A57")
+def test_who_is_disabled_is_so_by_its_account_in_whatever_set_it_sits() -> None:
+    """At most f of that set; whoever has its index now is not meant."""
+    world = included_world()
+    offender = world.validators[1]
+    world.add_block(disputes=[votes(elsewhere(), against=[1], valid=range(2, 12))])
+    others = [each for each in world.validators if each != offender]
+    for session, disabled in (
+        ((*others[:4], offender), {4}),
+        ((offender, *others[:2]), set()),
+        (others[:4], set()),
+        ((*others[:3], offender), {3}),
+    ):
+        world.add_block(new_session=session)
+        assert world.api.disabled_validators(world.state) == disabled
+
+
 def test_disputes_are_forgotten_with_their_session_however_far_they_have_come() -> None:
     """Open to late votes, or settled in part: no time and no settlement of theirs is left over."""
     with pytest.MonkeyPatch.context() as patch:

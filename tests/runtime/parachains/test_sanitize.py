@@ -29,6 +29,7 @@ from parahost.primitives.statements import BackedCandidate
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
+from parahost.runtime.slashing import Misconduct
 from parahost.runtime.storage import Overlay
 
 from .world import World, claim, code, para
@@ -198,6 +199,32 @@ def test_it_is_said_why_a_candidate_stays_out() -> None:
     first, second = sanitized.dropped
     assert first.backed == elsewhere and "para 99: no core is scheduled" in first.reason
     assert second.backed == unbacked and "votes" in second.reason
+
+
+@pytest.mark.guide("A57", "A103")
+@pytest.mark.parametrize(
+    ("backing", "left"),
+    [
+        ([1, 2, 4, 5, 6, 8], [1, 4, 5, 6, 8]),
+        ([0, 2, 3, 7, 8], []),
+        ([0, 3, 4, 7, 8], [0, 3, 4, 7, 8]),
+    ],
+)
+def test_the_votes_of_who_is_disabled_stay_out_and_no_others(
+    backing: list[int], left: list[int]
+) -> None:
+    """Among members that have not voted; what has no majority without them stays out itself."""
+    w = World(validators=VALIDATORS, parachains=[1])
+    (group,) = w.host.scheduler.validator_groups.get(w.state)
+
+    def punish(store: Overlay) -> None:
+        w.slashing.punish(store, Misconduct.DOUBLE_VOTE, SessionIndex(U32(0)), [group[2]])
+
+    w.add_block(extrinsics=punish)
+    data = w.data(candidates=[w.back(w.receipt(1), positions=backing)])
+    kept = sanitize(w.host, w.state, data).inherent
+    assert [each.validator_indices.ones() for each in kept.backed_candidates] == [left][: len(left)]
+    w.add_block(kept)
 
 
 @pytest.mark.guide("A36", "A103")

@@ -102,6 +102,11 @@ SUPERMAJORITY = [denies(ONE, each) for each in range(2, 7)]
             [(0, "yes")],
         ),
         (
+            [backs(ONE, 0), denies(ONE, 0), denies(ONE, 2)],
+            view({key_of(ONE): on_chain(valid=[0], invalid=[2], backers=[0])}),
+            [(0, "no")],
+        ),
+        (
             [backs(ONE, 0), *SUPERMAJORITY],
             view(),
             [(2, "no"), (3, "no"), (4, "no"), (5, "no"), (6, "no"), (0, "yes")],
@@ -139,6 +144,7 @@ SUPERMAJORITY = [denies(ONE, each) for each in range(2, 7)]
         "begins here, its backing is known",
         "a check that is missing",
         "a backer that is known for a vote only",
+        "a backer that takes back what it has said",
         "elsewhere, and concluded: all at once",
         "elsewhere, and nobody is known to contradict",
         "closed",
