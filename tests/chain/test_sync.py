@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from parahost.chain.chain import ChainEvent
+from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.sync.fetching import COST_GARBAGE, WHOLE
 from parahost.chain.sync.messages import (
     ANNOUNCES,
@@ -210,31 +210,98 @@ class SlowLiar(Liar):
         return await super()._serve(peer, payload)
 
 
+def far_claim(seed: int, chain: Chain) -> Status:
+    """That there is a best block a billion blocks on."""
+    return Status(number(10**9 + seed), some_hash(seed), number(0), chain.genesis_hash)
+
+
+async def test_who_only_claims_a_far_block_holds_up_nobody_from_the_first_second_on(
+    autojump_clock: MockClock,
+) -> None:
+    """At genesis the head is old, and nothing follows it."""
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        liars = [SlowLiar(net, f"liar {turn}") for turn in range(6)]
+        for turn, liar in enumerate(liars):
+            node.port.connect(liar.port)
+            liar.say(far_claim(turn, node.chain), node.port)
+        for _ in range(60):
+            assert not node.sync.catching_up
+            await trio.sleep(1)
+        assert all(liar.asked for liar in liars)
+
+
 async def test_slow_liars_keep_nobody_from_getting_back(
     long_line: list[Block], autojump_clock: MockClock
 ) -> None:
-    """Our head is old, so waiting for blocks that follow it is right: but not for those who only
-    claim to have them."""
     async with wire() as net:
         node, honest = start(net, "node", open_chain()), start(net, "honest", open_chain())
         for turn in range(5):
             liar = SlowLiar(net, f"liar {turn}")
             node.port.connect(liar.port)
-            liar.say(
-                Status(number(10**9 + turn), some_hash(turn), number(0), node.chain.genesis_hash),
-                node.port,
-            )
+            liar.say(far_claim(turn, node.chain), node.port)
         await trio.sleep(12)
-        assert not node.sync.catching_up
         for block in long_line[:300]:
             honest.chain.import_block(block)
         node.port.connect(honest.port)
-        await until(lambda: node.chain.best.number > 100, seconds=60)
-        assert node.sync.catching_up
         await until(lambda: node.chain.best == long_line[299].header, seconds=60)
         assert "honest" not in {peer for peer, _, _ in node.port.reports}
         await trio.sleep(40)
         assert {peer for peer, _, _ in node.port.reports} == {f"liar {turn}" for turn in range(5)}
+
+
+@pytest.mark.parametrize("behind", [MAX_BLOCKS - 8, 2 * MAX_BLOCKS + 8])
+async def test_who_is_behind_authors_on_none_of_the_old_heads_on_its_way(
+    behind: int, long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    """Be it fetched at once or chased."""
+    async with wire() as net:
+        node, ahead = start(net, "node", open_chain()), start(net, "ahead", open_chain())
+        for block in long_line[:behind]:
+            ahead.chain.import_block(block)
+        held: list[bool] = []
+        node.chain.subscribe(lambda event: held.append(node.sync.catching_up))
+        node.port.connect(ahead.port)
+        await until(lambda: node.chain.best == long_line[behind - 1].header)
+        assert len(held) == behind and all(held[1:])
+        await trio.sleep(1)
+        assert not node.sync.catching_up, "nothing follows this head, old as it is"
+
+
+class SlowArchive(Liar):
+    """Shows the headers of a chain, but takes its time to give blocks."""
+
+    def __init__(self, net: MemoryNetwork, name: str, chain: Chain) -> None:
+        super().__init__(net, name)
+        self._chain = chain
+
+    async def _serve(self, peer: PeerId, payload: bytes) -> bytes | None:
+        self.asked.append(decode(BlockRequest, payload))
+        if Fields(self.asked[-1].fields) != Fields.HEADER:
+            await trio.sleep(10)
+            return encode((), BlockResponse)
+        return answer(self._chain, payload)
+
+
+async def test_a_header_on_our_head_holds_up_authors_before_its_block_is_there(
+    long_line: list[Block], autojump_clock: MockClock
+) -> None:
+    """And if the block never comes, eight slots: however many show the header."""
+    archive = open_chain()
+    for block in long_line[:3]:
+        archive.import_block(block)
+    async with wire() as net:
+        node = start(net, "node", open_chain())
+        for turn in range(20):
+            holder = SlowArchive(net, f"holder {turn}", archive)
+            node.port.connect(holder.port)
+            holder.say(far_claim(turn, node.chain), node.port)
+        await trio.sleep(0.5)
+        assert node.sync.catching_up
+        await trio.sleep(8 * PARAMETERS.slot_duration_s)
+        for _ in range(60):
+            assert not node.sync.catching_up
+            await trio.sleep(1)
 
 
 async def test_a_slow_source_of_a_block_has_no_monopoly(

@@ -1,9 +1,10 @@
 """Getting back to the head from far behind.
 
-One peer leads: where its best chain leaves ours is found by bisection, then its chain is fetched
-in ranges of numbers, from it and from others who have as much, and imported in order. What a
-helper gives counts only if it fits; else the leader is asked for it. A leader that claims more
-than it can show costs a bisection and one round of requests.
+One peer leads: where its best chain leaves ours is found by bisection, and it shows the header
+after our best block, which backs its word (``downloads``). Then its chain is fetched in ranges of
+numbers, from it and from others who have as much, and imported in order. What a helper gives counts
+only if it fits; else the leader is asked for it. A leader that claims more than it can show costs a
+bisection and one round of requests.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import trio
 from parahost.chain.chain import Chain
 from parahost.chain.sync.fetching import COST_EMPTY_CLAIM, Fetcher, Unhelpful
 from parahost.chain.sync.messages import MAX_BLOCKS, BlockData
-from parahost.primitives.basic import U32, BlockNumber, PeerId
+from parahost.primitives.basic import U32, BlockNumber, Hash, PeerId
+from parahost.primitives.header import Header
 
 RANGES_AT_ONCE = 4
 
@@ -29,11 +31,13 @@ class Chase:
         fetcher: Fetcher,
         leader: PeerId,
         helpers: Callable[[int], Sequence[PeerId]],
-        progress: Callable[[], None],
+        showed: Callable[[Header], None],
+        gave: Callable[[Hash], None],
     ) -> None:
-        """``helpers`` gives the peers that claim a best block of at least some number;
-        ``progress`` is told of each block that was new."""
-        self._progress = progress
+        """``helpers`` gives the peers that claim a best block of at least some number; ``showed``
+        is told of the leader's header after our best block, ``gave`` of each block that was new."""
+        self._showed = showed
+        self._gave = gave
         self._chain = chain
         self._fetcher = fetcher
         self._leader = leader
@@ -47,6 +51,7 @@ class Chase:
         :raises FutureSlot: when its blocks come too early by our clock.
         """
         position = await self._common_number(target)
+        await self._see_next(position)
         while position < target:
             reached = await self._round(position, target)
             if reached == position:
@@ -73,8 +78,19 @@ class Chase:
         return low
 
     async def _shares(self, number: int) -> bool:
-        theirs = await self._fetcher.hash_at(self._leader, number)
-        return theirs is not None and theirs == self._chain.hash_of(BlockNumber(U32(number)))
+        theirs = await self._fetcher.header_at(self._leader, number)
+        ours = self._chain.hash_of(BlockNumber(U32(number)))
+        return theirs is not None and theirs.hash() == ours
+
+    async def _see_next(self, common: int) -> None:
+        """See the leader's header after our best block, as it is there long before the blocks.
+
+        :raises Unhelpful: when the leader does not answer.
+        """
+        if common == self._chain.best.number:
+            header = await self._fetcher.header_at(self._leader, common + 1)
+            if header is not None:
+                self._showed(header)
 
     async def _round(self, position: int, target: int) -> int:
         """Fetch the next ranges at once, import what fits; gives the number reached."""
@@ -129,9 +145,5 @@ class Chase:
     async def _import(self, peer: PeerId, start: int, blocks: list[BlockData] | None) -> int:
         if not blocks:
             raise Unhelpful(f"{peer} has nothing from {start} on")
-        for data in blocks:
-            new = data.hash not in self._chain
-            await self._fetcher.import_all(peer, [data])
-            if new:
-                self._progress()
+        await self._fetcher.import_all(peer, blocks, self._gave)
         return start + len(blocks) - 1

@@ -25,7 +25,7 @@ from parahost.chain.sync.patience import Patience
 from parahost.consensus.grandpa import JustificationError
 from parahost.ports import Clock, Network, RequestFailed
 from parahost.primitives.basic import U8, U32, BlockNumber, Hash, PeerId
-from parahost.primitives.header import Block
+from parahost.primitives.header import Block, Header
 from parahost.primitives.limits import KIB
 from parahost.primitives.scale import ScaleDecodeError, decode_once, encode
 from parahost.runtime.errors import InvalidBlock
@@ -117,8 +117,8 @@ class Fetcher:
             parent = data.hash
         return blocks
 
-    async def hash_at(self, peer: PeerId, number: int) -> Hash | None:
-        """The hash of that number on the peer's best chain, if it has one.
+    async def header_at(self, peer: PeerId, number: int) -> Header | None:
+        """The header of that number on the peer's best chain, if it has one.
 
         :raises Unhelpful: when the peer does not answer, or lies about the number.
         """
@@ -128,7 +128,7 @@ class Fetcher:
             return None
         if blocks[0].header is None or blocks[0].header.number != number:
             raise self._fault(peer, COST_GARBAGE, "a header that was not asked for")
-        return blocks[0].hash
+        return blocks[0].header
 
     async def justifications(self, peer: PeerId, first: int, count: int) -> list[BlockData]:
         """The justifications that the peer has from a number on, ascending.
@@ -138,14 +138,17 @@ class Fetcher:
         start = FromNumber(BlockNumber(U32(first)))
         return await self._ask(peer, start, Direction.ASCENDING, count, Fields.JUSTIFICATION)
 
-    async def import_all(self, peer: PeerId, blocks: Sequence[BlockData]) -> None:
-        """Import whole blocks in order; other tasks get their turn between them.
+    async def import_all(
+        self, peer: PeerId, blocks: Sequence[BlockData], new: Callable[[Hash], None]
+    ) -> None:
+        """Import whole blocks in order; other tasks get their turn between them. ``new`` is told of
+        each that the chain did not have.
 
         :raises Unhelpful: when one is bad or lacks its body; those before it stay imported.
         :raises FutureSlot: when one comes too early by our clock.
         """
         for data in blocks:
-            await self._import(peer, data)
+            await self._import(peer, data, new)
             await trio.lowlevel.checkpoint()
 
     async def justify(self, peer: PeerId, data: BlockData) -> None:
@@ -158,7 +161,7 @@ class Fetcher:
         except JustificationError as why:
             self.blame(peer, COST_BAD_JUSTIFICATION, f"bad justification: {why}")
 
-    async def _import(self, peer: PeerId, data: BlockData) -> None:
+    async def _import(self, peer: PeerId, data: BlockData, new: Callable[[Hash], None]) -> None:
         if data.header is None or data.body is None:
             raise self._fault(peer, COST_NO_ANSWER, "a block without its body")
         try:
@@ -171,6 +174,7 @@ class Fetcher:
             raise Unhelpful(str(why)) from why
         if isinstance(imported, Imported):
             self.patience.delivered(peer)
+            new(data.hash)
         await self.justify(peer, data)
 
     async def _ask(

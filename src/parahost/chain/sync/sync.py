@@ -18,6 +18,7 @@ from parahost.chain.chain import Chain, ChainEvent
 from parahost.chain.errors import FutureSlot
 from parahost.chain.importing import Importer
 from parahost.chain.sync.catch_up import Chase
+from parahost.chain.sync.downloads import Download, Downloads
 from parahost.chain.sync.fetching import (
     COST_BAD_BLOCK,
     COST_EMPTY_CLAIM,
@@ -59,9 +60,6 @@ COST_GREEDY = -50
 COST_UNATTACHED = -50
 FINALITY_LAG = 4
 """So far behind a peer's finality we ask for justifications; GRANDPA's own messages do the rest."""
-STALE_SLOTS = 8
-"""A head whose slot is more than so many slots ago is old. So long we wait for a block that follows
-it before we author on it: who claims to have more, and does not deliver, stops nobody."""
 CHASES = 3
 """Peers that are chased at a time. A further one begins when the others have not delivered for
 ``OTHERS_AFTER_S``."""
@@ -110,10 +108,9 @@ class Sync:
         self._far: dict[PeerId, int] = {}
         """Peers whose best block is too far ahead, or on too old a fork, to be fetched by going
         back from it; with its number."""
-        self._chases: dict[PeerId, float] = {}
-        """Whom we chase, and when the last block came of it, or it began."""
-        self._better_at = clock.now()
-        """When the best block was last replaced by a better one, or we began."""
+        self._downloads = Downloads(chain, clock)
+        self._chases: dict[PeerId, Download] = {}
+        """Whom we chase, and what comes of it."""
         self._told_final: int = chain.finalized.number
         self._wake = trio.Event()
         self._stirred = trio.Event()
@@ -125,13 +122,9 @@ class Sync:
 
     @property
     def catching_up(self) -> bool:
-        """Whether authoring is vain: our head is old by its slot and our clock, and blocks that
-        follow it come in. What peers only claim does not count."""
-        parameters, now = self._chain.parameters, self._clock.now()
-        slot = self._chain.slot(self._chain.best_hash)
-        old = slot is None or parameters.slot_at(now) - slot > STALE_SLOTS
-        followed = now - self._better_at < STALE_SLOTS * parameters.slot_duration_s
-        return bool(self._chases) and old and followed
+        """Whether authoring is vain: our head is old by its slot and our clock, and what follows it
+        comes in. What peers only claim does not count."""
+        return self._downloads.leave_us_behind
 
     @property
     def peers(self) -> Sequence[Peer]:
@@ -244,7 +237,7 @@ class Sync:
             return
         self._wanted.pop(event.hash, None)
         if event.new_best:
-            self._better_at = self._clock.now()
+            self._downloads.note_better()
         if self.catching_up:
             return
         unaware: Sequence[PeerId] = [
@@ -306,11 +299,15 @@ class Sync:
 
     async def _fetch(self, source: PeerId, wanted: Wanted) -> None:
         """Ask a peer for a block and what lies between it and our tree."""
+        download = self._downloads.begin()
         try:
-            await self._fetch_from(source, wanted)
+            await self._fetch_from(source, wanted, download)
         except (Unhelpful, FutureSlot) as why:
             log.debug("block %s: %s", wanted.hash.hex(), why)
         finally:
+            self._downloads.end(download)
+            if download.leads_on and self._downloads.head_is_old:  # nothing of it was announced
+                self._tell_status(list(self._peers))
             wanted.active = False
             if source in self._peers:
                 self._peers[source].busy = False
@@ -326,7 +323,7 @@ class Sync:
             wanted.active = False
             self._wake_up()
 
-    async def _fetch_from(self, source: PeerId, wanted: Wanted) -> None:
+    async def _fetch_from(self, source: PeerId, wanted: Wanted, download: Download) -> None:
         gap = min(MAX_BLOCKS, wanted.number - self._chain.finalized.number)
         if gap <= 0:
             return
@@ -343,13 +340,13 @@ class Sync:
             return
         new = [data for data in blocks if data.hash not in self._chain]
         try:
-            await self._fetcher.import_all(source, new)
+            await self._fetcher.import_all(source, new, download.gave)
         except FutureSlot as early:
             if early.slot - early.now > PATIENCE_SLOTS:
                 raise
             parameters = self._chain.parameters
             await self._clock.sleep(parameters.start_of(early.slot) - self._clock.now())
-            await self._fetcher.import_all(source, new)
+            await self._fetcher.import_all(source, new, download.gave)
 
     def _connects(self, oldest: BlockData) -> bool:
         assert oldest.header is not None, "the fetcher has checked it"
@@ -374,7 +371,7 @@ class Sync:
             stirred = self._stirred
             leader = self._leader()
             if leader is not None:
-                self._chases[leader] = self._clock.now()
+                self._chases[leader] = self._downloads.begin()
                 nursery.start_soon(self._chase, leader, self._far.pop(leader))
             elif self._far:  # somebody's pause may end, or a chase may stall
                 with trio.move_on_after(RECONSIDER_S):
@@ -384,15 +381,17 @@ class Sync:
 
     async def _chase(self, leader: PeerId, target: int) -> None:
         log.info("catching up: at %d, %s says %d", self._chain.best.number, leader, target)
-        within = CHASE_WITHOUT_BLOCK_S
+        within, download = CHASE_WITHOUT_BLOCK_S, self._chases[leader]
 
-        def progress() -> None:
-            self._chases[leader] = self._clock.now()
+        def gave(block: Hash) -> None:
+            download.gave(block)
             scope.deadline = trio.current_time() + within
 
         try:
             with trio.move_on_after(within) as scope:
-                chase = Chase(self._chain, self._fetcher, leader, self._having, progress)
+                chase = Chase(
+                    self._chain, self._fetcher, leader, self._having, download.showed, gave
+                )
                 await chase.run(target)
             if scope.cancelled_caught:
                 self._fetcher.blame(leader, COST_EMPTY_CLAIM, "claims blocks and gives none")
@@ -400,7 +399,7 @@ class Sync:
             log.info("catching up: %s", why)
             self._patience.failed(leader)
         finally:
-            del self._chases[leader]
+            self._downloads.end(self._chases.pop(leader))
         log.info("catching up: got to %d with %s", self._chain.best.number, leader)
         peer = self._peers.get(leader)
         if peer is not None and peer.status is not None:
@@ -415,7 +414,7 @@ class Sync:
             if number <= self._chain.finalized.number:
                 del self._far[id]
         now = self._clock.now()
-        delivers = any(now - at < OTHERS_AFTER_S for at in self._chases.values())
+        delivers = any(now - one.heard_at < OTHERS_AFTER_S for one in self._chases.values())
         if delivers or len(self._chases) >= CHASES:
             return None
         able = [id for id in self._far if id not in self._chases and not self._patience.pauses(id)]
