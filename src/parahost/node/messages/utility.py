@@ -162,7 +162,8 @@ class ReportMisbehavior(Message):
 
 @dataclass(slots=True)
 class DisputeSettled(Message):
-    """A supermajority has said what a disputed candidate is; with the votes that are known."""
+    """A supermajority has said what a disputed candidate is, and a fork takes no more votes on it:
+    these are all."""
 
     session: SessionIndex
     candidate: CandidateHash

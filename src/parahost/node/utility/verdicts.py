@@ -25,7 +25,7 @@ class DisputeVerdict:
 
 
 def verdict_of(votes: Votes, outcome: DisputeOutcome, validators: int) -> DisputeVerdict:
-    """The verdict by what has been said until now, of so many validators. Late votes change it."""
+    """The verdict by all that has been said, of so many validators."""
     wrong = votes.wrong(outcome)
     if outcome is DisputeOutcome.VALID:
         on_the_matter = {Misconduct.VOTED_AGAINST_VALID: wrong}

@@ -62,7 +62,14 @@ from parahost.runtime.parachains.sanitize import sanitize
 from parahost.storage.memory import MemoryDatabase
 from tests.node.availability.world import RelayChain, key_store
 from tests.node.harness import make_overseer, running
-from tests.runtime.parachains.test_disputes import CONFIG, VALIDATORS, outsiders, signed, votes
+from tests.runtime.parachains.test_disputes import (
+    CONFIG,
+    LATE,
+    VALIDATORS,
+    outsiders,
+    signed,
+    votes,
+)
 from tests.runtime.parachains.test_remote_disputes import (
     FOREIGN,
     backers,
@@ -112,6 +119,7 @@ class Others(Subsystem):
         self.obtains = False
         self.obtained: list[ObtainChunk] = []
         self.holding: list[DistributeHolder] = []
+        self.settled: list[DisputeSettled] = []
 
     def on_message(self, message: Message) -> None:
         if isinstance(message, CheckCandidate):
@@ -131,6 +139,8 @@ class Others(Subsystem):
             message.reply.answer(self.obtains)
         elif isinstance(message, DistributeHolder):
             self.holding.append(message)
+        elif isinstance(message, DisputeSettled):
+            self.settled.append(message)
 
 
 @dataclass
@@ -331,6 +341,24 @@ async def test_votes_of_all_forks_are_read_and_brought_to_each_that_lacks_them()
         assert state.outcome is DisputeOutcome.INVALID
         assert state.validators_against.ones() == sorted(against)
         assert state.backers.ones() == sorted(record.backers), "who backed it pays here too"
+
+
+@pytest.mark.guide("A64", "A109")
+async def test_a_late_voter_is_not_said_to_have_been_silent() -> None:
+    """Though there was a supermajority before: the verdict is by all that the fork has taken."""
+    chain, database = relay_chain(), MemoryDatabase()
+    headers, record = with_included(chain)
+    accuser, late, silent, *others = outsiders(record)
+    concluding = chain.add(disputes=[votes(record.key(), valid=others, against=[accuser])])
+    headers += [concluding, chain.add(disputes=[votes(record.key(), valid=[late])])]
+    async with living(chain, database, own=silent) as life:
+        await life.hears(*headers)
+        assert life.others.moved and not life.others.settled
+        await life.hears(*[chain.add() for _ in range(LATE + 1)])
+        (settled,) = life.others.settled
+    assert settled.outcome is DisputeOutcome.VALID and settled.validators == VALIDATORS
+    assert settled.votes.invalid == {accuser}
+    assert settled.votes.silent(VALIDATORS) == (silent,)
 
 
 def with_account(validator: int) -> KeyStore:

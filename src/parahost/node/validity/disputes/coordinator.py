@@ -77,6 +77,7 @@ from parahost.node.validity.disputes.record import Dispute
 from parahost.node.validity.disputes.remote import RemoteDisputing
 from parahost.node.validity.disputes.sessions import JudgedSessions
 from parahost.node.validity.disputes.store import DisputeStore
+from parahost.node.validity.disputes.verdict_time import VerdictTime
 from parahost.node.validity.disputes.wire import TakeHolder
 from parahost.ports import ContradictionRefused, Database, KeyStore, KeyType, Verifier, promises
 from parahost.primitives.basic import (
@@ -89,7 +90,6 @@ from parahost.primitives.basic import (
 )
 from parahost.primitives.disputes import (
     ApprovalChecking,
-    DisputeOutcome,
     DisputeStatementSet,
     ExplicitInvalidVote,
     ExplicitVote,
@@ -152,6 +152,7 @@ class DisputeCoordinator(Subsystem):
         self._sessions = JudgedSessions()
         self._holders = Holders(self._store, verifier)
         self._own_chunks = OwnChunks()
+        self._verdict_time = VerdictTime()
         self._scopes: dict[SessionIndex, Scope] = {}
         """Of each session that is judged, what is done for its candidates."""
         self._alarm: float | None = None
@@ -174,6 +175,7 @@ class DisputeCoordinator(Subsystem):
                 self._learn_sessions(leaf)
                 self._learn_remote(leaf)
                 self._learn_taken_up(leaf)
+                self._tell_settled(leaf)
                 self.ctx.spawn(leaf.hash, partial(self._read_blocks, leaf), "read disputes")
                 self.ctx.spawn(leaf.hash, partial(self._dispute_remotely, leaf), "dispute remotely")
             case BlockFinalized(_, number):
@@ -190,6 +192,7 @@ class DisputeCoordinator(Subsystem):
         for session in [each for each in self._scopes if each < first]:
             self._scopes.pop(session).end()
         self._own_chunks.forget(first)
+        self._verdict_time.forget(first)
         self._take(SessionsOver(first))
 
     def _learn_remote(self, leaf: ActiveLeaf) -> None:
@@ -210,6 +213,14 @@ class DisputeCoordinator(Subsystem):
             for key, state in leaf.read(api.disputes):
                 if key in known and state.outcome is None:
                     self._take(TakenUp(key))
+
+    def _tell_settled(self, leaf: ActiveLeaf) -> None:
+        """Which disputes take no more votes there."""
+        if self._machine.disputes:
+            for key, state in self._verdict_time.closed(leaf.read(api.disputes)):
+                assert state.outcome is not None, "what is undecided has no verdict"
+                votes, validators = Votes.of(state), len(state.backers)
+                self.ctx.send(DisputeSettled(*key, state.outcome, votes, validators))
 
     # Handlers
 
@@ -434,13 +445,11 @@ class DisputeCoordinator(Subsystem):
                     self.ctx.send(DistributeVotes(receipt, statements))
                 case TellLeaning((session, candidate), towards_invalid):
                     self.ctx.send(DisputeMoved(session, candidate, towards_invalid))
-                case TellStep(key, _, outcome):
+                case TellStep(key):
                     self._tell(effect)
                     self._tell_moved(key)
                     job = partial(self._hear_checks, key)
                     self.ctx.spawn(self._scopes[key[0]], job, "hear checks of what is disputed")
-                    if outcome is not None:
-                        self._tell_settled(key, outcome)
                 case TellVote() | TellBothWays() | TellVoiceless():
                     self._tell(effect)
         self._set_alarm()
@@ -464,11 +473,6 @@ class DisputeCoordinator(Subsystem):
             return None
         kind = VoteValid(ExplicitVote()) if valid else VoteInvalid(ExplicitInvalidVote())
         return kind, wanted.validator, ValidatorSignature(H512(made))
-
-    def _tell_settled(self, key: CandidateKey, outcome: DisputeOutcome) -> None:
-        validators = len(self._sessions.infos[key[0]].validators)
-        votes = self._machine.disputes[key].votes
-        self.ctx.send(DisputeSettled(*key, outcome, votes, validators))
 
     def _tell(self, told: DisputeNews) -> None:
         """Write it down."""
