@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from parahost.primitives.basic import U32, ValidatorIndex
+from parahost.primitives.basic import U32, SessionIndex, ValidatorIndex
 from parahost.primitives.disputes import (
     DisputeOutcome,
     DisputeStatementSet,
@@ -28,6 +28,7 @@ from .test_disputes import (
     backed_elsewhere,
     candidate,
     elsewhere,
+    free,
     included_world,
     one_loses,
     other_candidate,
@@ -191,21 +192,46 @@ def test_who_is_disabled_is_so_by_its_account_in_whatever_set_it_sits() -> None:
         assert world.api.disabled_validators(world.state) == disabled
 
 
-def test_disputes_are_forgotten_with_their_session_however_far_they_have_come() -> None:
-    """Open to late votes, or settled in part: no time and no settlement of theirs is left over."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(disputes_module, "MAX_SETTLED", 1)
-        world = World(validators=VALIDATORS, parachains=[1], validity=CONFIG, acceptance_period=2)
-        for number in range(1, 4):
-            key = other_candidate(number)
-            world.add_block(disputes=[votes(key, against=range(3, 12), valid=[0])])
-            world.add_blocks_until(world.number + (LATE + 1) * (number == 1))
-        assert world.host.disputes.settling.get(world.state)
-        for _ in range(SESSIONS_KEPT + 1):
-            assert world.api.disputes(world.state)
-            world.add_block(new_session=VALIDATORS)
-        assert world.api.disputes(world.state) == ()
-        world.add_blocks_until(world.number + TIME + LATE + 2)
-        disputes = world.host.disputes
-        assert disputes.settling.get(world.state) == ()
-        assert not list(disputes.due.keys(world.state))
+def kept_for_long_world() -> World:
+    """Session 0 is as old as a session that is judged may be."""
+    world = World(validators=VALIDATORS, parachains=[1, 2], validity=CONFIG, acceptance_period=2)
+    for _ in range(SESSIONS_KEPT):
+        world.add_block(new_session=VALIDATORS)
+    return world
+
+
+@pytest.mark.guide("A57", "A64")
+def test_a_session_is_kept_until_its_disputes_are_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open to late votes, then settled in parts: so long the silent have not paid, and those who
+    were right have no share. Then nothing of it is left."""
+    monkeypatch.setattr(disputes_module, "MAX_SETTLED", 1)
+    world = kept_for_long_world()
+    money = free(world)
+    for number in (1, 2):
+        world.add_block(disputes=[votes(other_candidate(number), against=range(3, 12), valid=[0])])
+    world.add_block(new_session=VALIDATORS)
+    world.add_block(disputes=[votes(other_candidate(2), valid=[1])])
+    world.add_blocks_until(world.number + LATE + 2 * 2 * VALIDATORS)
+    once = STAKE - STAKE // 2000
+    assert stakes(world)[:3] == [0, 0, once - once // 2000], "the third was silent twice"
+    assert all(now > before for before, now in zip(money[3:], free(world)[3:], strict=True))
+    world.add_block(new_session=VALIDATORS)
+    assert world.api.disputes(world.state) == ()
+    assert world.api.earliest_judged_session(world.state) == 2
+    world.add_blocks_until(world.number + TIME)
+    assert not list(world.host.disputes.due.keys(world.state))
+
+
+@pytest.mark.guide("A57")
+def test_nobody_begins_another_dispute_of_a_session_that_is_kept_to_be_settled() -> None:
+    """Or it would be kept as long as somebody likes. A supermajority needs nobody who begins."""
+    world = kept_for_long_world()
+    world.add_block(disputes=[votes(other_candidate(1), against=range(3, 12), valid=[0])])
+    zero = SessionIndex(U32(0))
+    assert world.api.may_dispute(world.state, zero, ValidatorIndex(U32(5)))
+    world.add_block(new_session=VALIDATORS)
+    assert world.api.earliest_judged_session(world.state) == zero
+    assert not world.api.may_dispute(world.state, zero, ValidatorIndex(U32(5)))
+    assert world.api.may_dispute(world.state, SessionIndex(U32(1)), ValidatorIndex(U32(5)))
+    world.add_block(disputes=[votes(other_candidate(2), against=range(3, 12), valid=[1])])
+    assert stakes(world) == one_loses(0, 1, each=STAKE)

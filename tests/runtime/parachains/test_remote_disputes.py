@@ -59,6 +59,7 @@ from parahost.runtime.parachains.remote_disputes import (
 )
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.parachains.validity import NoteChecks
+from parahost.runtime.session import SESSIONS_KEPT
 
 from .test_approvals import APPROVAL, approved, key_store
 from .test_disputes import (
@@ -199,6 +200,22 @@ def test_what_does_not_become_available_costs_who_disputed_it() -> None:
     with pytest.raises(NotRemote):
         bring(world, dispute)
     assert stakes(world) == one_loses(*disputers, each=STAKE // 100), "once on each fork"
+
+
+@pytest.mark.guide("A60")
+def test_the_end_of_their_session_saves_no_disputers() -> None:
+    """It is judged as long as the validators have time to say what they hold."""
+    world = remote_world()
+    for _ in range(SESSIONS_KEPT):
+        world.add_block(new_session=VALIDATORS)
+    disputers = others(world)[:2]
+    key = bring(world, brought(world, receipt(world), against=disputers))
+    world.add_block(new_session=VALIDATORS)
+    world.add_blocks_until(world.number + WAIT - 1)
+    assert told(world, RemoteCandidateUnavailable) == [RemoteCandidateUnavailable(*key)]
+    assert stakes(world) == one_loses(*disputers, each=STAKE // 100)
+    world.add_block(new_session=VALIDATORS)
+    assert world.api.session_info(world.state, key[0]) is None
 
 
 @pytest.mark.guide("A63")

@@ -170,7 +170,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     # Session change
 
     def forget_session(self, store: Overlay, session: SessionIndex) -> None:
-        """The session cannot be judged any more."""
+        """The session cannot be judged any more: all its disputes are settled."""
         self.disputes.remove_first(store, session)
         self.opened.remove_first(store, session)
 
@@ -342,9 +342,11 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
 
     def _note(self, store: Overlay, key: CandidateKey, state: DisputeState, votes: Votes) -> None:
         """Write the votes down, and draw the consequences."""
-        before = Votes.of(state)
-        if not self.disputes.contains(store, key):
+        before, known = Votes.of(state), self.disputes.get(store, key)
+        if known is None:
             self._initiate(store, key, state)
+        if known is None or known.is_closed:
+            self.included.keep_session(store, key[0])
         twofold = votes.both_ways - before.both_ways
         lost = self.costs.punish(store, Misconduct.DOUBLE_VOTE, key, twofold)
         outcome = state.outcome
@@ -401,6 +403,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         if not self.included.included.contains(store, key):
             self._count_opened(store, key, state, -1)
             state = replace(state, is_closed=True, opened_by=None)
+            self.included.release_session(store, key[0])
         self.disputes.put(store, key, state)
         self.system.deposit_event(store, DisputeTimedOut(*key))
 
@@ -409,15 +412,16 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     ) -> tuple[tuple[Settlement, ...], int]:
         """Settle with the next few validators. Gives what is left of it, and how many that were."""
         key = settlement.session, settlement.candidate_hash
-        state = self.disputes.get(store, key)
-        if state is None:
-            return (), 0
+        state = self._state(store, key)
         begin, validators = settlement.next_validator, len(state.backers)
         end = min(begin + most, validators)
         reward = self.parameters.current(store).reward
         lost = self.costs.settle(store, settlement, state, range(begin, end), reward)
         self.disputes.put(store, key, replace(state, lost=U128(state.lost + lost)))
-        return settlement.after(end, validators), end - begin
+        left = settlement.after(end, validators)
+        if not left:
+            self.included.release_session(store, key[0])
+        return left, end - begin
 
     def _count_opened(
         self, store: Overlay, key: CandidateKey, state: DisputeState, change: int
@@ -433,10 +437,11 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
 
     def may_open(self, store: Reader, session: SessionIndex, validator: ValidatorIndex) -> bool:
         """Whether a validator may begin one more dispute: it has done no wrong, and does not answer
-        for as many open ones as may be."""
+        for as many open ones as may be; and the session is not kept for the others alone."""
         if self.slashing.has_offended(store, session, validator):
             return False
-        return self.opened.get(store, (session, validator)) < MAX_OPEN_DISPUTES
+        opened = self.opened.get(store, (session, validator))
+        return opened < MAX_OPEN_DISPUTES and not self.included.is_over(store, session)
 
     def is_open(self, store: Reader, key: CandidateKey) -> bool:
         """Whether votes are taken still."""

@@ -80,6 +80,8 @@ class IncludedCandidates(Module, pallet=Windows.pallet):
     remote = StorageDoubleMap("RemoteCandidates", SessionIndex, CandidateHash, IncludedCandidate)
     """Candidates of other forks that are disputed here and available, as if they were included
     when they became so."""
+    unsettled = StorageMap("Unsettled", SessionIndex, U32, default=U32(0))
+    """By session, how many disputes are not settled, or wait for availability."""
     included_now = StorageValue("IncludedNow", tuple[NewlyIncluded, ...], default=())
     """The candidates that the block that executes has included. Ephemeral."""
 
@@ -181,14 +183,36 @@ class IncludedCandidates(Module, pallet=Windows.pallet):
 
     def first_judged_session(self, store: Reader) -> SessionIndex:
         """The earliest session whose candidates can be judged: :data:`SESSIONS_KEPT` before this
-        one, for candidates of other forks, or the first of which a candidate is needed."""
-        kept = max(self.current_session.get(store) - SESSIONS_KEPT, 0)
-        return SessionIndex(U32(min(kept, self.first_needed_session(store))))
+        one, for candidates of other forks, or the first that is needed."""
+        return min(self._first_kept(store), self.first_needed_session(store))
 
     def first_needed_session(self, store: Reader) -> SessionIndex:
-        """The first session of which a candidate is needed; this one when none is."""
+        """The first session of which a candidate is needed, or a dispute has to be settled: who is
+        in the wrong shall pay, and who was right get its share. This one when there is none."""
+        return min((self._first_with_candidates(store), *self.unsettled.keys(store)))
+
+    def is_over(self, store: Reader, session: SessionIndex) -> bool:
+        """Whether a session is kept for nothing but its disputes: if others might begin them one
+        after the other, it would be kept for good."""
+        return session < min(self._first_kept(store), self._first_with_candidates(store))
+
+    def _first_kept(self, store: Reader) -> SessionIndex:
+        return SessionIndex(U32(max(self.current_session.get(store) - SESSIONS_KEPT, 0)))
+
+    def _first_with_candidates(self, store: Reader) -> SessionIndex:
         needed = self.windows.first_session(store)
         return self.current_session.get(store) if needed is None else needed
+
+    def keep_session(self, store: Overlay, session: SessionIndex) -> None:
+        """A dispute about it begins: it is needed until that is settled."""
+        self.unsettled.mutate(store, session, lambda count: U32(count + 1))
+
+    def release_session(self, store: Overlay, session: SessionIndex) -> None:
+        """One of its disputes is settled, or given up."""
+        if left := self.unsettled.get(store, session) - 1:
+            self.unsettled.put(store, session, U32(left))
+        else:
+            self.unsettled.remove(store, session)
 
     def session_info(self, store: Reader, session: SessionIndex) -> SessionInfo | None:
         """``None`` when the session is not, or no longer, known."""

@@ -211,9 +211,7 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
     # Session change
 
     def forget_session(self, store: Overlay, session: SessionIndex) -> None:
-        """The session cannot be judged any more."""
-        for candidate, _ in tuple(self.remote.iterate_first(store, session)):
-            self._forget(store, (session, candidate))
+        """The session cannot be judged any more: none of its disputes is on its way."""
         self.over.remove_first(store, session)
 
     # Initialisation
@@ -247,6 +245,7 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
 
     def _forget(self, store: Overlay, key: CandidateKey) -> None:
         self.remote.remove(store, key)
+        self.included.release_session(store, key[0])
         self.code.remove(store, key)
         self.included.forget_remote(store, key)
         if not self.included.included.contains(store, key):
@@ -285,6 +284,7 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
             times_out_at=block_at(self.system.block_number(store) + period),
         )
         self.remote.put(store, key, state)
+        self.included.keep_session(store, key[0])
         if dispute.code is not None:
             self.code.put(store, key, dispute.code)
         self.system.deposit_event(store, RemoteDisputeBrought(*key))

@@ -8,6 +8,7 @@ Last in the order of initialisation. Its parts are modules of their own: what is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -237,7 +238,8 @@ class Validity(Module, pallet=Windows.pallet):
     # Consistency
 
     def check(self, store: Reader) -> None:
-        """:raises RuntimeBug: when not so many candidates wait for acceptance as are counted."""
+        """:raises RuntimeBug: when not so many candidates wait for acceptance as are counted, or
+        sessions are kept for other disputes than there are."""
         if self.touched.exists(store):
             raise RuntimeBug("Validity: what a block has touched outlives it")
         waiting = sum(
@@ -245,6 +247,12 @@ class Validity(Module, pallet=Windows.pallet):
         )
         if waiting != self.unaccepted.get(store):
             raise RuntimeBug(f"Validity: {waiting} candidates wait for acceptance")
+        unsettled = Counter(session for session, _ in self.remote_disputes.remote.keys(store))
+        unsettled.update(each.session for each in self.disputes.settling.get(store))
+        for (session, _), state in self.disputes.disputes.iterate(store):
+            unsettled[session] += not state.is_closed
+        if dict(self.included.unsettled.iterate(store)) != dict(+unsettled):
+            raise RuntimeBug(f"Validity: sessions with unsettled disputes are {+unsettled}")
 
 
 def _refuse_more_than(limit: int) -> None:
