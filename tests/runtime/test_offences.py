@@ -26,8 +26,17 @@ from parahost.runtime.errors import DisabledAuthor, KnownDeed, UnprovenReport
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.offences import OffenceKind, OffenceReported, Report
-from parahost.runtime.session import SESSIONS_KEPT
-from tests.runtime.world import EPOCH_SLOTS, Chain, account, grandpa_key, key, session_keys
+from parahost.runtime.session import SESSIONS_KEPT, SetValidators
+from tests.runtime.world import (
+    EPOCH_SLOTS,
+    FIRST_SLOT,
+    NAMES,
+    Chain,
+    account,
+    grandpa_key,
+    key,
+    session_keys,
+)
 
 SLOT = Slot(U64(1001))
 OFFENDER = "Bob"
@@ -192,3 +201,39 @@ def test_old_deeds_are_forgotten_and_cannot_be_reported_again(chain: Chain) -> N
     assert reports(chain) == []
     with pytest.raises(UnprovenReport, match="epochs ago"):
         chain.builder().apply(report)
+
+
+def test_a_deed_of_voters_in_office_is_not_punished_again_however_long_they_are(
+    chain: Chain,
+) -> None:
+    """Votes say no time but the set of voters, which may be in office for years."""
+    report = inherent(ReportGrandpaEquivocation(two_votes(vote(1), vote(2))))
+    chain.step(report)
+    for _ in range(SESSIONS_KEPT + 2):
+        chain.step(slot=chain.next_slot(EPOCH_SLOTS))
+    with pytest.raises(KnownDeed):
+        chain.builder().apply(report)
+    others = tuple(account(name) for name in NAMES[1:4])
+    chain.step(chain.sudo(SetValidators(others)))
+    while api.grandpa_set_id(chain.state) == 0:
+        chain.step(slot=chain.next_slot(EPOCH_SLOTS))
+    for _ in range(SESSIONS_KEPT):
+        assert len(reports(chain)) == 1
+        chain.step(slot=chain.next_slot(EPOCH_SLOTS))
+    assert reports(chain) == []
+    with pytest.raises(UnprovenReport, match="sessions ago"):
+        chain.builder().apply(report)
+
+
+def test_a_slot_of_a_session_to_come_is_no_deed_yet(chain: Chain) -> None:
+    """It would never be long ago, and be punished again whenever it is forgotten."""
+    slot = Slot(U64(FIRST_SLOT + 3 * EPOCH_SLOTS))
+    early = BabeEquivocationProof(
+        session_keys(OFFENDER).babe, slot, header(1, slot=slot), header(2, slot=slot)
+    )
+    report = inherent(ReportBabeEquivocation(early))
+    with pytest.raises(UnprovenReport, match="to come"):
+        chain.builder().apply(report)
+    chain.step(slot=slot + 1)
+    chain.step(report)
+    assert len(reports(chain)) == 1

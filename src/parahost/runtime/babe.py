@@ -259,6 +259,8 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         kept = SESSIONS_KEPT * self.epoch_duration.get(store)
         if proof.slot + kept < self.current_epoch_start(store):
             raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} epochs ago")
+        if proof.slot >= self._session_end(store):
+            raise BadEquivocationProof(f"slot {proof.slot} is of a session to come")
         if proof.first_header.hash() == proof.second_header.hash():
             raise BadEquivocationProof("the headers are the same")
         found = self._session.session_of_key(store, BABE_KEY, proof.offender)
@@ -395,6 +397,14 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
             for index in range(last + 1)
             for drawn in self.under_construction.take(store, U32(index))
         )
+
+    def _session_end(self, store: Reader) -> int:
+        """The first slot after the epoch that this session is."""
+        session = self._session.index(store)
+        epoch = self.epochs.get(store, session)
+        if epoch is None:
+            raise RuntimeBug(f"Babe: session {session} is no epoch")
+        return (self.genesis_slot.get(store) or 0) + (epoch[0] + 1) * self.epoch_duration.get(store)
 
     def _check_authored(self, header: Header, author: BabeId, slot: Slot) -> None:
         unsealed, seal = header.without_seal()

@@ -104,7 +104,11 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
             self.authorities.put(store, authorities)
             self.current_set_id.put(store, U64(self.current_set_id.get(store) + 1))
             self._system.deposit_event(store, NewAuthorities(authorities))
-        self.set_id_session.put(store, self.current_set_id.get(store), change.index)
+        set_id = self.current_set_id.get(store)
+        self.set_id_session.put(store, set_id, change.index)
+        self._offences.extend(
+            store, OffenceKind.GRANDPA_EQUIVOCATION, encode(set_id, U64), change.index
+        )
 
     # Entry points
 
@@ -148,7 +152,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
             session_index,
             validator.account,
             proof.offender,
-            proof.set_id.to_bytes(8, "little") + proof.round.to_bytes(8, "little"),
+            encode(proof.set_id, U64) + encode(proof.round, U64),
         )
         self._offences.refuse_known(store, offence)
         for vote, signature in (

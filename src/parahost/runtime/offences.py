@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Annotated
 
@@ -39,8 +39,8 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """``session_index``: the latest session in which the offender had the key. ``time_slot``:
-    the slot; or the set id and the round, 8 bytes each, little-endian; or the relay parent, and the
+    """``session_index``: the latest session in which it may have been done. ``time_slot``: the
+    slot; or the set id and the round, 8 bytes each, little-endian; or the relay parent, and the
     candidate of which two things were said."""
 
     kind: OffenceKind
@@ -106,6 +106,17 @@ class Offences(Module, pallet=Pallet(8, "Offences")):
                 self.reports.remove(store, id_)
 
     # Routines
+
+    def extend(
+        self, store: Overlay, kind: OffenceKind, time_slots: bytes, session: SessionIndex
+    ) -> None:
+        """The deeds of that kind whose time slots begin so may have been done in that session too:
+        they can be reported, and are kept, for as long as it is judged."""
+        for id_, report in self.reports.iterate(store):
+            offence = report.offence
+            if offence.kind is kind and offence.time_slot.startswith(time_slots):
+                longer = replace(offence, session_index=session)
+                self.reports.put(store, id_, replace(report, offence=longer))
 
     def refuse_known(self, store: Reader, offence: Offence) -> None:
         """What is known needs no proof: to be asked before signatures are looked at.
