@@ -138,6 +138,30 @@ def test_logs_know_the_first_digits(tmp_path: Path) -> None:
     assert [each.node for each in told_in(tmp_path / "bob")] == ["bob"]
 
 
+def test_the_beginning_is_read_from_what_was_moved_away(tmp_path: Path) -> None:
+    for name, at, event in (
+        ("node.log.2", "14:16:16", "backing.seconded"),
+        ("node.log.1", "14:16:17", "backing.valid"),
+        ("node.log", "14:16:18", "availability.stored"),
+    ):
+        (tmp_path / name).write_text(f"2026-11-22T{at}.123Z {event} candidate={ONE} validator=3\n")
+    told = told_in(tmp_path)
+    assert [each.event for each in told] == [
+        "backing.seconded",
+        "backing.valid",
+        "availability.stored",
+    ]
+    assert "begun" not in {line.split()[0] for line in life(*told).lines()}
+    (tmp_path / "node.log.2").unlink()
+    *_, last = life(*told_in(tmp_path)).lines()
+    span = "events from 2026-11-22T14:16:17.123Z to 2026-11-22T14:16:18.123Z"
+    assert last == f"begun      before what is kept, {span}"
+    with pytest.raises(NoSuchCandidate, match=f"candidate 0xff in what is kept, {span}"):
+        list(life(*told_in(tmp_path), of="ff").lines())
+    with pytest.raises(NoSuchCandidate, match="no event"):
+        list(life().lines())
+
+
 def test_a_folder_without_logs(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is no node\.log"):
         told_in(tmp_path)

@@ -96,6 +96,15 @@ def test_a_log_is_followed_into_the_file_that_takes_its_place(base: Path) -> Non
     assert waited == [READ_AGAIN_S] * 4
 
 
+def test_what_was_moved_away_is_told_too(base: Path) -> None:
+    old = "2026-11-27T09:00:00.000Z backing.seconded candidate=0x2a2beb8d validator=1\n"
+    (base / "alice/node.log.1").write_text(old)
+    assert "\n".join(lines_about("alice", base)) + "\n" == old + ALICE
+    first, *others = lines_about("0x2a2b", base)
+    assert first.split()[:3] == ["alice", "2026-11-27T09:00:00.000Z", "backing.seconded"]
+    assert len(others) == 4
+
+
 def test_a_candidate_is_followed_through_nodes_that_come_later(base: Path) -> None:
     def later() -> None:
         (base / "carol").mkdir()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from parahost.devnet.node_log import NodeLog, log_files
 from parahost.primitives.errors import InputError
 from parahost.process.journal import SHORT_DIGITS, parse_line
 from parahost.runtime.balances import UNIT
 from parahost.simulation.trace_filter import TraceFilter, read_trace
 
-NODE_LOG = "node.log"
+BEGINNINGS = ("collation.made", "backing.seconded", "chain.backed")
+"""One of these at least is told of a candidate, where what is kept goes back to its beginning."""
+_LONGEST_RUN_S = 1e9
+"""No run is as long, and no log began as early."""
 SHARED_FIELDS = ("candidate", "para")
 """What is the same in all that is told of one candidate."""
 
@@ -45,27 +50,16 @@ class Told:
 
 
 def told_in(source: Path) -> list[Told]:
-    """All events of a simulation's trace, or of the logs in a node's or a devnet's base path; in
-    the order of time.
+    """All events of a simulation's trace, or of the logs in a node's or a devnet's base path, as
+    far back as they are kept; in the order of time.
 
-    :raises InputError: when it is neither.
+    :raises InputError: when it is neither, or a log is unreadable.
     :raises OSError: when it cannot be read.
     """
     if not source.is_dir():
         return list(_in_trace(source))
     told = [event for name, log in log_files(source).items() for event in _in_log(name, log)]
     return sorted(told, key=lambda event: event.at)
-
-
-def log_files(source: Path) -> dict[str, Path]:
-    """The logs in a node's or a devnet's base path, by node.
-
-    :raises InputError: when there are none.
-    """
-    logs = sorted([*source.glob(NODE_LOG), *source.glob(f"*/{NODE_LOG}")])
-    if not logs:
-        raise InputError(f"{source}: there is no {NODE_LOG}, neither there nor one folder deeper")
-    return {log.resolve().parent.name: log for log in logs}
 
 
 def _in_trace(path: Path) -> Iterator[Told]:
@@ -76,11 +70,10 @@ def _in_trace(path: Path) -> Iterator[Told]:
 
 
 def _in_log(name: str, path: Path) -> Iterator[Told]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for text in lines:
-            line = parse_line(text)
-            if line is not None:
-                yield Told(line.at, name, line.event, line.fields)
+    for text in NodeLog(path).texts():
+        line = parse_line(text)
+        if line is not None:
+            yield Told(line.at, name, line.event, line.fields)
 
 
 # What is told
@@ -119,6 +112,8 @@ class CandidateLife:
         self._parents: dict[str, str] = {}
         self._included_in: dict[str, None] = {}
         self._moments: dict[tuple[str, tuple[tuple[str, str], ...]], LifeMoment] = {}
+        self._first, self._last = math.inf, -math.inf
+        """When the first and the last event was recorded, of whatever it tells."""
         self.para = ""
 
     @property
@@ -134,7 +129,8 @@ class CandidateLife:
         :raises SeveralCandidates: when it is not the only one.
         """
         if not self._hashes:
-            raise NoSuchCandidate(f"nothing is told of a candidate {self._beginning}")
+            asked = f"nothing is told of a candidate {self._beginning}"
+            raise NoSuchCandidate(f"{asked} in what is kept, {self._kept()}")
         if len(self._hashes) > 1:
             raise SeveralCandidates(self._beginning, list(self._hashes)[:4])
         return next(iter(self._hashes))
@@ -145,6 +141,7 @@ class CandidateLife:
 
     def hear(self, told: Told) -> None:
         """One event, after all that came before it."""
+        self._first, self._last = min(self._first, told.at), max(self._last, told.at)
         candidate = told.fields.get("candidate")
         if candidate is not None and is_called(candidate, self._beginning):
             self._hashes[candidate] = None
@@ -186,6 +183,14 @@ class CandidateLife:
             fields = " ".join(f"{name}={_short(value)}" for name, value in moment.fields.items())
             yield f"{_when(moment.at)}  {moment.event:<{width}}  {fields}  [{_by(moment)}]"
         yield from self._outcome()
+        if not any(moment.event in BEGINNINGS for moment in self.moments):
+            yield f"begun      before what is kept, {self._kept()}"
+
+    def _kept(self) -> str:
+        """Which span of time was heard, as a part of a sentence."""
+        if self._first > self._last:
+            return "no event"
+        return f"events from {_stamp(self._first)} to {_stamp(self._last)}"
 
     def _outcome(self) -> Iterator[str]:
         vouching = self._fields("validator", "backing.seconded", "backing.valid")
@@ -249,6 +254,12 @@ def _short(value: str) -> str:
 
 def _when(at: float) -> str:
     """Seconds of a run, or the time of a day."""
-    if at < 1e9:
-        return f"{at:10.3f} s"
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")[:-3] + "Z"
+    return f"{at:10.3f} s" if at < _LONGEST_RUN_S else _stamp(at).partition("T")[2]
+
+
+def _stamp(at: float) -> str:
+    """Seconds of a run, or a day and its time."""
+    if at < _LONGEST_RUN_S:
+        return f"{at:.3f} s"
+    stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return stamp.replace("+00:00", "Z")

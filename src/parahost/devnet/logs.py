@@ -10,9 +10,8 @@ from parahost.devnet.candidate_life import (
     SeveralCandidates,
     in_full,
     is_called,
-    log_files,
 )
-from parahost.devnet.tail import JournalTail
+from parahost.devnet.node_log import NodeLog, log_files
 from parahost.primitives.errors import InputError
 from parahost.process.journal import SHORT_DIGITS, parse_line
 
@@ -38,13 +37,14 @@ def lines_about(
     subject: str, source: Path, *, follow: bool = False, wait: Wait = lambda _: None
 ) -> Iterator[str]:
     """The lines of a node's log, or those about a candidate whose hash begins so, in the order of
-    time and with each line's node; to ``follow``: those that come, without end, too.
+    time and with each line's node: as far back as they are kept. To ``follow``: those that come,
+    without end, too.
 
     :param source: the base path of a devnet or of a node.
     :raises NoSuchNode: when it is neither.
     :raises NoSuchCandidate: when nothing is told of such a candidate.
     :raises SeveralCandidates: when it is not the only one.
-    :raises InputError: when there are no logs.
+    :raises InputError: when there are no logs, or one is unreadable.
     """
     files = log_files(source)
     if subject in files:
@@ -60,11 +60,11 @@ def _may_be_hash(subject: str) -> bool:
 
 
 def _of_node(path: Path, follow: bool, wait: Wait) -> Iterator[str]:
-    tail = JournalTail.whole(path)
-    yield from tail.texts()
+    log = NodeLog(path)
+    yield from log.texts()
     while follow:
         wait(READ_AGAIN_S)
-        yield from tail.texts()
+        yield from log.texts()
 
 
 class _AboutCandidate:
@@ -74,7 +74,7 @@ class _AboutCandidate:
         self._source = source
         self._beginning = beginning
         self._mark = f"={beginning[: SHORT_DIGITS + 2]}"
-        self._tails: dict[str, JournalTail] = {}
+        self._logs: dict[str, NodeLog] = {}
         self._hashes: dict[str, None] = {}
 
     def lines(self, follow: bool, wait: Wait) -> Iterator[str]:
@@ -93,17 +93,17 @@ class _AboutCandidate:
     def _news(self) -> list[str]:
         """Lines since the last time, in their order."""
         for name, path in log_files(self._source).items():
-            self._tails.setdefault(name, JournalTail.whole(path))
-        width = max(map(len, self._tails))
+            self._logs.setdefault(name, NodeLog(path))
+        width = max(map(len, self._logs))
         told = [
             (at, f"{name:<{width}}  {text}")
-            for name, tail in self._tails.items()
-            for at, text in self._about_it(tail)
+            for name, log in self._logs.items()
+            for at, text in self._about_it(log)
         ]
         return [text for _, text in sorted(told, key=lambda line: line[0])]
 
-    def _about_it(self, tail: JournalTail) -> Iterator[tuple[float, str]]:
-        for text in tail.texts():
+    def _about_it(self, log: NodeLog) -> Iterator[tuple[float, str]]:
+        for text in log.texts():
             line = parse_line(text) if self._mark in text else None
             if line is None:
                 continue

@@ -104,15 +104,21 @@ class JournalLine:
         return _words(self.event, self.fields)
 
 
-def parse_line(line: str) -> JournalLine | None:
-    """A line of a log file; ``None`` when it is no event (a warning, a traceback)."""
-    head, _, rest = line.rstrip("\n").partition(" ")
-    event, _, rest = rest.partition(" ")
+def time_of(line: str) -> float | None:
+    """When a line of a log file was written, in seconds since the Unix epoch; ``None`` when it does
+    not tell."""
     try:
-        at = datetime.fromisoformat(head).timestamp()
+        return datetime.fromisoformat(line.rstrip("\n").partition(" ")[0]).timestamp()
     except ValueError:
         return None
-    if not event or "." not in event:
+
+
+def parse_line(line: str) -> JournalLine | None:
+    """A line of a log file; ``None`` when it is no event (a warning, a traceback)."""
+    at = time_of(line)
+    _, _, rest = line.rstrip("\n").partition(" ")
+    event, _, rest = rest.partition(" ")
+    if at is None or not event or "." not in event:
         return None
     fields: dict[str, str] = {}
     while rest:
