@@ -50,6 +50,7 @@ awaiting_checks = _PARACHAINS.awaiting_checks
 candidate_checks = _PARACHAINS.candidate_checks
 disputes = _PARACHAINS.disputes
 may_dispute = _PARACHAINS.may_dispute
+may_dispute_remotely = _PARACHAINS.may_dispute_remotely
 remote_disputes = _PARACHAINS.remote_disputes
 remote_candidates = _PARACHAINS.remote_candidates
 frozen = _PARACHAINS.frozen

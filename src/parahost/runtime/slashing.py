@@ -165,7 +165,11 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
 
     def has_offended(self, store: Reader, session: SessionIndex, index: ValidatorIndex) -> bool:
         """Whether the validator has done worse than keep silent, and is not forgiven yet."""
-        return self.offenders.contains(store, self._judged(store, session)[index].account)
+        return self.offenders.contains(store, self.account(store, session, index))
+
+    def account(self, store: Reader, session: SessionIndex, index: ValidatorIndex) -> AccountId:
+        """Who a validator of a session that can be judged is, in whatever sessions it validates."""
+        return self._judged(store, session)[index].account
 
     def disabled(self, store: Reader) -> frozenset[ValidatorIndex]:
         """The validators of this session that may not take part."""

@@ -333,10 +333,43 @@ def test_what_is_no_remote_dispute_is_refused() -> None:
 def test_there_are_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_disputes, "MAX_REMOTE_DISPUTES", 2)
     world = remote_world()
-    for number in range(2):
-        bring(world, brought(world, receipt(world, number), against=others(world)[:1]))
+    one, another, third = others(world)[:3]
+    for number, disputer in enumerate((one, another)):
+        bring(world, brought(world, receipt(world, number), against=[disputer]))
     with pytest.raises(TooManyRemoteDisputes):
-        bring(world, brought(world, receipt(world, 9), against=others(world)[:1]))
+        bring(world, brought(world, receipt(world, 9), against=[third]))
+    assert not may_begin(world, third)
+    world.add_blocks_until(world.number + WAIT)
+    assert may_begin(world, third)
+
+
+def may_begin(world: World, validator: int, session: int = 0) -> bool:
+    return world.api.may_dispute_remotely(
+        world.state, SessionIndex(U32(session)), ValidatorIndex(U32(validator))
+    )
+
+
+@pytest.mark.guide("A59")
+def test_a_validator_answers_for_one_at_a_time_and_so_takes_one_place() -> None:
+    """In all sessions together; until it is decided, not until it is closed."""
+    world = remote_world()
+    loner, other = others(world)[:2]
+    key = bring(world, brought(world, receipt(world, 1), against=[loner]))
+    with pytest.raises(RefusedVotes):
+        bring(world, brought(world, receipt(world, 2), against=[loner]))
+    bring(world, brought(world, receipt(world, 2), against=[loner, other]))
+    assert not may_begin(world, loner) and not may_begin(world, other)
+    assert may_begin(world, others(world)[2])
+    world.add_block(availability=[held(key, *range(SUPERMAJORITY))], new_session=VALIDATORS)
+    assert not may_begin(world, loner, session=0) and not may_begin(world, loner, session=1)
+    world.add_block(disputes=[votes(key, against=others(world)[1:])])
+    assert [each for each, _ in world.api.remote_disputes(world.state)].count(key) == 1
+    assert may_begin(world, loner) and may_begin(world, loner, session=1)
+
+
+def test_nobody_who_is_none_of_the_session_begins_one() -> None:
+    world = remote_world()
+    assert not may_begin(world, VALIDATORS) and not may_begin(world, 0, session=1)
 
 
 @pytest.mark.guide("A60", "A103")

@@ -294,10 +294,22 @@ class ParachainsApi:
 
     def may_dispute(self, state: State, session: SessionIndex, validator: ValidatorIndex) -> bool:
         """Whether a validator of that session may begin a dispute; not if there is none such."""
+        disputes = self._parachains.disputes
+        return self._has(state, session, validator) and disputes.may_open(state, session, validator)
+
+    def may_dispute_remotely(
+        self, state: State, session: SessionIndex, validator: ValidatorIndex
+    ) -> bool:
+        """Whether a validator of that session may begin a dispute of what another fork has
+        included: there is room, and it answers for no other."""
+        remote = self._parachains.remote_disputes
+        is_asked = remote.has_room(state) and self._has(state, session, validator)
+        return is_asked and remote.may_begin(state, session, validator)
+
+    def _has(self, state: State, session: SessionIndex, validator: ValidatorIndex) -> bool:
+        """Whether the session is judged, and has that validator."""
         info = self.session_info(state, session)
-        if info is None or validator >= len(info.validators):
-            return False
-        return self._parachains.disputes.may_open(state, session, validator)
+        return info is not None and validator < len(info.validators)
 
     def remote_disputes(self, state: State) -> tuple[tuple[CandidateKey, RemoteState], ...]:
         """The unconcluded disputes of candidates of other forks, by session and hash."""

@@ -11,7 +11,7 @@ here as a *concluded* dispute: with a supermajority, in one transaction (A58).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -72,6 +72,10 @@ from parahost.runtime.weights import micros
 
 MAX_OPEN_DISPUTES: Final = 10
 """A validator answers for so many disputes at a time that have no outcome yet."""
+
+
+MayOpen = Callable[[SessionIndex, ValidatorIndex], bool]
+"""Whether that validator may begin a dispute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +294,12 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             return Opener(None)
         if not self.included.included.contains(store, key):
             raise Unconcluded(candidate, "it is not included here, and nobody has a supermajority")
-        return self._answering(store, key, votes)
+        return self._answering(key, votes, partial(self.may_open, store))
 
-    def _answering(self, store: Reader, key: CandidateKey, votes: Votes) -> Opener:
+    def _answering(self, key: CandidateKey, votes: Votes, may_open: MayOpen) -> Opener:
         """The first of those against it who may begin a dispute."""
         for validator in sorted(votes.invalid):
-            if self.may_open(store, key[0], validator):
+            if may_open(key[0], validator):
                 return Opener(validator)
         raise MayNotDispute(key[1], "nobody who votes against it may begin a dispute")
 
@@ -304,6 +308,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         store: Reader,
         key: CandidateKey,
         statements: Iterable[SignedDisputeStatement],
+        may_open: MayOpen,
     ) -> tuple[SessionInfo, DisputeState]:
         """A dispute of a candidate of another fork as it is to begin when that is available.
 
@@ -316,7 +321,7 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             votes = votes.with_signed(signed, key, info, self.verifier)
         if votes.outcome(len(info.validators)) is not None:
             raise NothingDisputed(key[1], "there is a supermajority, blocks take it at once")
-        opener = self._answering(store, key, votes)
+        opener = self._answering(key, votes, may_open)
         return info, votes.written(replace(fresh, opened_by=opener.validator))
 
     def begin(self, store: Overlay, key: CandidateKey, state: DisputeState) -> None:

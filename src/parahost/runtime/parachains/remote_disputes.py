@@ -47,7 +47,7 @@ from parahost.runtime.module import (
     entry_point,
     event,
 )
-from parahost.runtime.origin import Signed
+from parahost.runtime.origin import AccountId, Signed
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import STRICTLY, Admission
 from parahost.runtime.parachains.dispute_errors import InvalidDispute
@@ -57,7 +57,7 @@ from parahost.runtime.parachains.included import IncludedCandidates
 from parahost.runtime.parachains.inherent_weight import DISPUTE, DISPUTE_VOTE, OUTPUT_BYTE
 from parahost.runtime.parachains.paras import Paras, validation_code_hash
 from parahost.runtime.parachains.windows import CandidateKey
-from parahost.runtime.storage import Overlay, Reader, StorageDoubleMap
+from parahost.runtime.storage import Hasher, Overlay, Reader, StorageDoubleMap, StorageMap
 from parahost.runtime.system import System
 
 # Types
@@ -190,6 +190,14 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
     """The remote disputes on their way."""
     code = StorageDoubleMap("Code", SessionIndex, CandidateHash, ValidationCode)
     """The codes that came with them."""
+    answering = StorageMap(
+        "Answering",
+        AccountId,
+        tuple[CandidateKey, ...],
+        hasher=Hasher.BLAKE2_128_CONCAT,
+        default=(),
+    )
+    """By account, those of them that it has begun: it answers for one at a time."""
     over = StorageDoubleMap("Over", SessionIndex, CandidateHash, BlockNumber)
     """Those that were given up, and when: nobody is slashed twice for one."""
 
@@ -245,11 +253,22 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
 
     def _forget(self, store: Overlay, key: CandidateKey) -> None:
         self.remote.remove(store, key)
+        for account, begun in tuple(self.answering.iterate(store)):
+            if key in begun:
+                self._answers_for(store, account, tuple(each for each in begun if each != key))
         self.included.release_session(store, key[0])
         self.code.remove(store, key)
         self.included.forget_remote(store, key)
         if not self.included.included.contains(store, key):
             self.disputes.approvals.forget(store, key)
+
+    def _answers_for(
+        self, store: Overlay, account: AccountId, keys: tuple[CandidateKey, ...]
+    ) -> None:
+        if keys:
+            self.answering.put(store, account, keys)
+        else:
+            self.answering.remove(store, account)
 
     # Entry points
 
@@ -284,6 +303,9 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
             times_out_at=block_at(self.system.block_number(store) + period),
         )
         self.remote.put(store, key, state)
+        assert begun.opened_by is not None, "somebody answers for it"
+        account = self.disputes.slashing.account(store, key[0], begun.opened_by)
+        self._answers_for(store, account, (*self.answering.get(store, account), key))
         self.included.keep_session(store, key[0])
         if dispute.code is not None:
             self.code.put(store, key, dispute.code)
@@ -298,7 +320,7 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
         )
         if known:
             raise NotRemote
-        if sum(1 for _ in self.remote.keys(store)) >= MAX_REMOTE_DISPUTES:
+        if not self.has_room(store):
             raise TooManyRemoteDisputes(MAX_REMOTE_DISPUTES)
 
     def _check_code(self, store: Reader, dispute: RemoteDispute) -> None:
@@ -314,7 +336,8 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
     ) -> tuple[SessionInfo, DisputeState]:
         """The session, and the dispute as it is to begin."""
         try:
-            return self.disputes.begun_remotely(store, key, dispute.statements)
+            may_begin = partial(self.may_begin, store)
+            return self.disputes.begun_remotely(store, key, dispute.statements, may_begin)
         except InvalidDispute as reason:
             raise RefusedVotes(reason) from reason
 
@@ -400,6 +423,22 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
 
     # Routines: lookups
 
+    def has_room(self, store: Reader) -> bool:
+        """Whether there may be one more."""
+        return sum(1 for _ in self.remote.keys(store)) < MAX_REMOTE_DISPUTES
+
+    def may_begin(self, store: Reader, session: SessionIndex, validator: ValidatorIndex) -> bool:
+        """Whether a validator may begin one. It answers for one at a time that nobody has decided,
+        in whatever session: so nobody alone takes the places of all."""
+        if not self.disputes.may_open(store, session, validator):
+            return False
+        account = self.disputes.slashing.account(store, session, validator)
+        return all(self._is_decided(store, key) for key in self.answering.get(store, account))
+
+    def _is_decided(self, store: Reader, key: CandidateKey) -> bool:
+        state = self.disputes.disputes.get(store, key)
+        return state is not None and state.outcome is not None
+
     def code_by_hash(self, store: Reader, wanted: ValidationCodeHash) -> ValidationCode | None:
         """Code that a para has, had or will have, or that came with a dispute."""
         known = self.paras.validation_code_by_hash(store, wanted)
@@ -419,6 +458,9 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
             raise RuntimeBug("RemoteDisputes: a code outlives its dispute")
         if not set(self.included.remote.keys(store)) <= set(self.remote.keys(store)):
             raise RuntimeBug("RemoteDisputes: a record outlives its dispute")
+        begun = [key for keys in self.answering.values(store) for key in keys]
+        if sorted(begun) != sorted(self.remote.keys(store)):
+            raise RuntimeBug("RemoteDisputes: not each of them has one who answers for it")
 
 
 def _not_nothing(taken: AvailabilityVotes) -> AvailabilityVotes:

@@ -401,6 +401,7 @@ class DisputeCoordinator(Subsystem):
                 )
             if header is not None and (code is not None or foreign is not None):
                 self._remote.bring(leaf, dispute, included, header, foreign)
+                return
 
     def _disputes_itself(self, dispute: Dispute) -> bool:
         """Whether it is undecided, and this node has voted against it."""

@@ -2,7 +2,8 @@
 
 It takes a transaction, and so an account: whoever has voted against the candidate, and holds an
 account's key, brings it. The transaction is good on descendants of one block alone; where the
-candidate is included nobody pays for it.
+candidate is included nobody pays for it. There is one at a time, as they have to be in the order of
+the account's nonces; and none that the fork would refuse.
 """
 
 from __future__ import annotations
@@ -28,6 +29,14 @@ LIFETIME: Final = 64
 """Blocks in which the transaction may be included; then it is made anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A transaction, made on a block of that number."""
+
+    at: BlockNumber
+    nonce: int
+
+
 @dataclass(slots=True)
 class RemoteDisputing:
     """What this node has brought by transactions. ``submit`` takes one to the block authors."""
@@ -35,23 +44,36 @@ class RemoteDisputing:
     keys: KeyStore
     genesis_hash: Hash
     submit: Callable[[Extrinsic], None]
-    _brought: dict[CandidateKey, BlockNumber] = field(default_factory=dict)
+    _brought: dict[CandidateKey, Brought] = field(default_factory=dict)
+    """Those whose lifetime is not over."""
 
     def lacked(self, leaf: ActiveLeaf, disputes: Collection[Dispute]) -> list[Dispute]:
-        """Those of the disputes that the leaf's fork knows nothing of."""
-        if not disputes or not self.keys.public_keys(KeyType.ACCOUNT):
+        """Those of the disputes that the leaf's fork knows nothing of, and takes one of now."""
+        if not disputes or not self.keys.public_keys(KeyType.ACCOUNT) or self._waits(leaf):
             return []
         known = {key for key, _ in (*leaf.read(api.disputes), *leaf.read(api.remote_disputes))}
         known.update(record.key() for record in leaf.read(api.included_candidates))
-        first = leaf.read(api.earliest_judged_session)
-        current = leaf.session.signing.session_index
         return [
             each
             for each in disputes
             if each.key not in known
-            and first <= each.key[0] <= current
-            and leaf.number >= self._brought.get(each.key, -LIFETIME) + LIFETIME
+            and each.key not in self._brought
+            and any(
+                leaf.read(api.may_dispute_remotely, each.key[0], validator)
+                for validator in sorted(each.votes.invalid)
+            )
         ]
+
+    def _waits(self, leaf: ActiveLeaf) -> bool:
+        """Whether the last transaction is good still, and not taken there."""
+        self._brought = {
+            key: each for key, each in self._brought.items() if leaf.number < each.at + LIFETIME
+        }
+        nonce = leaf.read(api.account_nonce, self._account())
+        return any(each.nonce == nonce for each in self._brought.values())
+
+    def _account(self) -> AccountId:
+        return AccountId(H256(self.keys.public_keys(KeyType.ACCOUNT)[0]))
 
     def bring(
         self,
@@ -74,15 +96,15 @@ class RemoteDisputing:
                 statements=tuple(dispute.statements.values()),
             )
         )
-        public = self.keys.public_keys(KeyType.ACCOUNT)[0]
-        account = AccountId(H256(public))
-        self._brought[dispute.key] = leaf.number
+        account = self._account()
+        nonce = leaf.read(api.account_nonce, account)
+        self._brought[dispute.key] = Brought(leaf.number, nonce)
         self.submit(
             signed(
                 call,
                 account,
-                partial(self._sign, public),
-                nonce=leaf.read(api.account_nonce, account),
+                partial(self._sign, account),
+                nonce=nonce,
                 genesis_hash=self.genesis_hash,
                 era=MortalEra.around(leaf.number, LIFETIME),
                 era_hash=leaf.hash,
