@@ -199,8 +199,15 @@ def test_old_deeds_are_forgotten_and_cannot_be_reported_again(chain: Chain) -> N
         assert len(reports(chain)) == 1
     chain.step(slot=chain.next_slot(EPOCH_SLOTS))
     assert reports(chain) == []
-    with pytest.raises(UnprovenReport, match="epochs ago"):
+    with pytest.raises(UnprovenReport, match="sessions ago"):
         chain.builder().apply(report)
+
+
+def test_a_deed_is_judged_after_a_long_time_without_blocks(chain: Chain) -> None:
+    """Sessions count, not the epochs in which nobody has made any."""
+    chain.step(slot=chain.next_slot(3 * SESSIONS_KEPT * EPOCH_SLOTS))
+    chain.step(inherent(ReportBabeEquivocation(two_blocks())))
+    assert len(reports(chain)) == 1
 
 
 def test_a_deed_of_voters_in_office_is_not_punished_again_however_long_they_are(
@@ -223,6 +230,8 @@ def test_a_deed_of_voters_in_office_is_not_punished_again_however_long_they_are(
     assert reports(chain) == []
     with pytest.raises(UnprovenReport, match="sessions ago"):
         chain.builder().apply(report)
+    sessions_of_sets = chain.runtime.modules.grandpa.set_id_session
+    assert list(sessions_of_sets.keys(chain.state)) == [1], "nothing of it is kept for ever"
 
 
 def test_a_slot_of_a_session_to_come_is_no_deed_yet(chain: Chain) -> None:

@@ -218,10 +218,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
 
     def current_epoch_start(self, store: Reader) -> Slot:
         """The first slot of the epoch."""
-        genesis_slot = self.genesis_slot.get(store) or 0
-        return Slot(
-            U64(genesis_slot + self.epoch_index.get(store) * self.epoch_duration.get(store))
-        )
+        return self._epoch_start(store, self.epoch_index.get(store))
 
     def claim(self, store: Reader) -> VrfPreDigest:
         """The author's claim to the slot of the block that executes."""
@@ -256,10 +253,10 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         :raises TooLongAgo: when nobody judges it any more.
         :raises AlreadyReported: when the deed is known, whatever they prove.
         """
-        kept = SESSIONS_KEPT * self.epoch_duration.get(store)
-        if proof.slot + kept < self.current_epoch_start(store):
-            raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} epochs ago")
-        if proof.slot >= self._session_end(store):
+        session = self._session.index(store)
+        if proof.slot < self._first_slot(store, max(session - SESSIONS_KEPT, 0)):
+            raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} sessions ago")
+        if proof.slot >= self._first_slot(store, session) + self.epoch_duration.get(store):
             raise BadEquivocationProof(f"slot {proof.slot} is of a session to come")
         if proof.first_header.hash() == proof.second_header.hash():
             raise BadEquivocationProof("the headers are the same")
@@ -309,7 +306,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
             return None
         index, randomness = epoch
         duration = self.epoch_duration.get(store)
-        first = (self.genesis_slot.get(store) or 0) + index * duration
+        first = self._epoch_start(store, index)
         if not first <= claim.slot < first + duration:
             return None
         author = validators[claim.authority_index].keys.babe
@@ -398,13 +395,17 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
             for drawn in self.under_construction.take(store, U32(index))
         )
 
-    def _session_end(self, store: Reader) -> int:
-        """The first slot after the epoch that this session is."""
-        session = self._session.index(store)
-        epoch = self.epochs.get(store, session)
+    def _first_slot(self, store: Reader, session: int) -> Slot:
+        """The first slot of a session that can be judged."""
+        epoch = self.epochs.get(store, SessionIndex(U32(session)))
         if epoch is None:
             raise RuntimeBug(f"Babe: session {session} is no epoch")
-        return (self.genesis_slot.get(store) or 0) + (epoch[0] + 1) * self.epoch_duration.get(store)
+        return self._epoch_start(store, epoch[0])
+
+    def _epoch_start(self, store: Reader, number: int) -> Slot:
+        """The first slot of the epoch with that number."""
+        genesis_slot = self.genesis_slot.get(store) or 0
+        return Slot(U64(genesis_slot + number * self.epoch_duration.get(store)))
 
     def _check_authored(self, header: Header, author: BabeId, slot: Slot) -> None:
         unsealed, seal = header.without_seal()

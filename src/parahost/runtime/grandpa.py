@@ -74,7 +74,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
     current_set_id = StorageValue("CurrentSetId", U64, default=U64(0))
     """How often the voters have changed."""
     set_id_session = StorageMap("SetIdSession", U64, SessionIndex)
-    """The latest session in which a set of voters was in office."""
+    """The latest session in which a set of voters was in office, as long as it can be judged."""
 
     def __init__(
         self, system: System, session: Session, offences: Offences, verifier: Verifier
@@ -109,6 +109,9 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         self._offences.extend(
             store, OffenceKind.GRANDPA_EQUIVOCATION, encode(set_id, U64), change.index
         )
+        for past, last in tuple(self.set_id_session.iterate(store)):
+            if last + SESSIONS_KEPT < change.index:
+                self.set_id_session.remove(store, past)
 
     # Entry points
 
