@@ -191,8 +191,10 @@ async def test_an_upgrade_waits_for_another(project: Project) -> None:
     await bench.looks()
     project.change("code")
     await bench.looks(2)
-    planned = "the code is not upgraded, but: Registrar.UpgradePlanned: another is under way"
-    bench.control.chain.refusals = [ChainRefused(planned, by_chain=True) for _ in range(3)]
+    planned = "the code is not upgraded, but: another is under way"
+    bench.control.chain.refusals = [
+        ChainRefused(planned, by_chain=True, error="Registrar.UpgradePlanned") for _ in range(3)
+    ]
     bench.control.chain.refusals.append(NotNow("no node runs that could be asked"))
     for _ in range(5):
         await bench.follower.settle()
@@ -209,8 +211,8 @@ async def test_what_the_chain_never_takes_is_told_once(project: Project) -> None
     await bench.looks()
     project.change("code")
     await bench.looks(2)
-    why = "the code is not upgraded, but: Registrar.InvalidCode: it is too large"
-    bench.control.chain.refusals = [ChainRefused(why, by_chain=True)]
+    why = "the code is not upgraded, but: it is too large, and no matter of UpgradePlanned"
+    bench.control.chain.refusals = [ChainRefused(why, by_chain=True, error="Registrar.InvalidCode")]
     await bench.follower.settle()
     await bench.follower.settle()
     assert bench.control.chain.asked == 1

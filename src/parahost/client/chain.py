@@ -29,7 +29,12 @@ _EXTERNAL: Final = b"\2"
 
 
 class CallRefused(OperationalError):
-    """The chain would not take the extrinsic, or has taken it and refused its call."""
+    """The chain would not take the extrinsic, or has taken it and refused its call. ``error`` is a
+    module's name for it, as ``Registrar.UpgradePlanned``; ``None`` when no module has refused."""
+
+    def __init__(self, message: str, error: str | None = None) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class NotIncluded(OperationalError):
@@ -249,21 +254,20 @@ class ChainClient:
         events = tuple(each for each in self.events(block_hash) if each.extrinsic == index)
         for each in events:
             if each.name == "System.ExtrinsicFailed":
-                raise CallRefused(self.explain(each.fields["dispatch_error"]))
+                raise self._refused(each.fields["dispatch_error"])
             if each.name == "Sudo.Sudid":
                 error = next(iter(each.fields.values()))
                 if error is not None and error != {"Ok": None}:
-                    raise CallRefused(self.explain(error))
+                    raise self._refused(error)
         return CallOutcome(block_hash, number, index, events)
 
-    def explain(self, error: Any) -> str:
-        """Why a call was refused, for people."""
+    def _refused(self, error: Any) -> CallRefused:
         if isinstance(error, dict) and isinstance(module := error.get("Module"), dict):
             name, meaning = self.metadata.error(module["index"], module["error"][0])
-            return f"{name}: {meaning}"
+            return CallRefused(f"{name}: {meaning}", name)
         if isinstance(error, dict):
-            return ".".join(str(part) for part in next(iter(error.items())))
-        return str(error)
+            return CallRefused(".".join(str(part) for part in next(iter(error.items()))))
+        return CallRefused(str(error))
 
 
 def _whole(extrinsic: Extrinsic) -> str:

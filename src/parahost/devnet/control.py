@@ -266,10 +266,11 @@ class DevnetControl:
         except trio.TooSlowError:
             why = f"the chain has not done its part in {self._patience_s:g} s"
             raise NotNow(f"{otherwise}, but: {why}") from None
+        except CallRefused as refusal:
+            message = f"{otherwise}, but: {refusal}"
+            raise ChainRefused(message, by_chain=True, error=refusal.error) from refusal
         except OperationalError as error:
-            raise ChainRefused(
-                f"{otherwise}, but: {error}", by_chain=isinstance(error, CallRefused)
-            ) from error
+            raise ChainRefused(f"{otherwise}, but: {error}", by_chain=False) from error
 
     # Status
 

@@ -17,10 +17,14 @@ from parahost.devnet.requests import ChainRefused, RequestRefused, RestartNode
 from parahost.parachains import BadCollator, ParachainSpec
 from parahost.parachains.loading import source_files
 from parahost.primitives.errors import InputError
+from parahost.runtime.registrar import UpgradePlanned
 
 _LOOK_S: Final = 1.0
 """Between two looks at the files. What has changed is read when it has not changed again by the
 next look, so that nothing is taken half written."""
+
+ANOTHER_UPGRADE: Final = f"{UpgradePlanned.pallet.name}.{UpgradePlanned.__name__}"
+"""What the chain calls it that another upgrade is under way: that ends."""
 
 _Stamps = Mapping[Path, tuple[int, int] | None]
 
@@ -139,8 +143,11 @@ class Follower:
 
     def _is_final(self, para: int, refusal: RequestRefused) -> bool:
         """Whether it is no use to try again: another upgrade ends, a node starts."""
-        final = isinstance(refusal, ChainRefused) and refusal.by_chain
-        final = final and "UpgradePlanned" not in str(refusal)
+        final = (
+            isinstance(refusal, ChainRefused)
+            and refusal.by_chain
+            and refusal.error != ANOTHER_UPGRADE
+        )
         if (final or self._upgrades) and self._told.get(para) != str(refusal):
             self._told[para] = str(refusal)
             self._tell(f"para {para}: {refusal}{'' if final else '; it is tried again'}")

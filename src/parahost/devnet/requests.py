@@ -50,13 +50,15 @@ class NotNow(RequestRefused):
 
 
 class ChainRefused(RequestRefused):
-    """The chain has not done its part: it would not (``by_chain``), or it was not reached."""
+    """The chain has not done its part: it would not (``by_chain``), or it was not reached.
+    ``error`` is a module's name for why, as ``Registrar.UpgradePlanned``."""
 
     kind: ClassVar[str] = "chain_refused"
 
-    def __init__(self, message: str, *, by_chain: bool) -> None:
+    def __init__(self, message: str, *, by_chain: bool, error: str | None = None) -> None:
         super().__init__(message)
         self.by_chain = by_chain
+        self.error = error
 
 
 class ControlBug(RequestRefused):
