@@ -24,6 +24,7 @@ from parahost.node.messages.availability import (
     RecoverAvailableData,
     RecoveryFailure,
     StoreAvailableData,
+    StoreChunk,
     Stored,
 )
 from parahost.node.messages.backing import PoVRequested, StatementNetwork
@@ -100,6 +101,9 @@ class Node:
         own = ValidatorIndex(U32(self.index))
         request = StoreAvailableData(hash_of(candidate), data, root, VALIDATORS, own)
         assert await self.overseer.ask(request) is Stored.KEPT
+
+    async def store_chunk(self, candidate: BackedCandidate, chunk: ErasureChunk) -> None:
+        assert await self.overseer.ask(StoreChunk(hash_of(candidate), chunk))
 
     async def chunk(self, candidate: BackedCandidate, index: int | None = None) -> bool:
         wanted = ChunkIndex(U32(self.index if index is None else index))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -19,7 +21,6 @@ from parahost.node.messages.availability import (
     QueryChunk,
     RecoveryFailure,
     StoreAvailableData,
-    StoreChunk,
     Stored,
 )
 from parahost.node.protocols import CHUNK_REQUEST
@@ -29,11 +30,27 @@ from parahost.primitives.basic import (
     ChunkIndex,
     PeerId,
 )
-from parahost.primitives.candidates import PoV
+from parahost.primitives.candidates import AvailableData, PoV
 from parahost.primitives.scale import encode
-from tests.node.availability.net import VALIDATORS, chunks_of, net, peer, relay_chain, wrong
+from parahost.primitives.statements import BackedCandidate
+from tests.node.availability.net import VALIDATORS, Net, chunks_of, net, peer, relay_chain, wrong
 from tests.node.availability.world import hash_of
 from tests.runtime.parachains.world import validator_ids
+
+OTHERS = range(5)
+"""All but the one who seeks."""
+
+
+@asynccontextmanager
+async def data_at(*holders: int) -> AsyncIterator[tuple[Net, BackedCandidate, AvailableData]]:
+    """A network in which these have all the data of a candidate, and their own chunks."""
+    chain = relay_chain()
+    candidate, data = chain.candidate(100)
+    async with net(chain) as made:
+        for index in holders:
+            await made.nodes[index].store(candidate, data)
+        yield made, candidate, data
+
 
 # One's own chunk
 
@@ -44,11 +61,7 @@ async def test_ones_own_chunk_is_made_of_the_data_that_others_have(
     backers: tuple[int, ...], autojump_clock: MockClock
 ) -> None:
     """Of a backer's, or of what a third of the chunks give."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in (0, 1):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(0, 1) as (made, candidate, data):
         assert await made.nodes[5].obtain(candidate, backers)
         wanted = QueryChunk(hash_of(candidate), ChunkIndex(U32(5)))
         assert await made.nodes[5].overseer.ask(wanted) == chunks_of(data)[5]
@@ -61,9 +74,7 @@ async def test_a_chunk_of_what_nobody_has_is_looked_for_once_and_not_for_long(
     autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everybody is asked at most once, and those who keep silent hold nobody for longer."""
-    chain = relay_chain()
-    candidate, _ = chain.candidate(100)
-    async with net(chain) as made:
+    async with data_at() as (made, candidate, _):
         seeking = made.nodes[5]
         assert not await seeking.obtain(candidate)
         assert len(seeking.port.requests) == len(set(seeking.port.requests)) == VALIDATORS
@@ -85,20 +96,14 @@ async def test_a_chunk_of_what_nobody_has_is_looked_for_once_and_not_for_long(
 
 
 async def test_a_backer_gives_all_of_the_data(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        await made.nodes[2].store(candidate, data)
+    async with data_at(2) as (made, candidate, data):
         assert await made.nodes[5].recover(candidate, backers=(2,)) == data
         assert made.nodes[5].port.requests == [(peer(2), "req_available_data")]
 
 
 async def test_one_backer_is_asked_after_the_other(autojump_clock: MockClock) -> None:
     """Who lacks the data says so at once."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        await made.nodes[2].store(candidate, data)
+    async with data_at(2) as (made, candidate, data):
         for _ in range(4):
             assert await made.nodes[5].recover(candidate, backers=(0, 1, 2)) == data
         asked = made.nodes[5].port.requests
@@ -110,11 +115,7 @@ async def test_one_backer_is_asked_after_the_other(autojump_clock: MockClock) ->
 async def test_a_silent_group_does_not_hold_up_its_candidates_check(
     autojump_clock: MockClock,
 ) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(*OTHERS) as (made, candidate, data):
 
         async def keep_silent(source: PeerId, payload: bytes) -> bytes | None:
             await trio.sleep_forever()
@@ -129,11 +130,7 @@ async def test_a_silent_group_does_not_hold_up_its_candidates_check(
 
 async def test_wrong_data_cost_their_giver_and_are_no_verdict(autojump_clock: MockClock) -> None:
     """Others' chunks show what the root is of."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(*OTHERS) as (made, candidate, data):
 
         def give(answer: bytes) -> None:
             async def lie(source: PeerId, payload: bytes) -> bytes | None:
@@ -152,11 +149,7 @@ async def test_wrong_data_cost_their_giver_and_are_no_verdict(autojump_clock: Mo
 
 
 async def test_backers_that_the_session_has_not_are_nobody(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(*OTHERS) as (made, candidate, data):
         assert await made.nodes[5].recover(candidate, backers=(VALIDATORS,)) == data
         protocols = {protocol for _, protocol in made.nodes[5].port.requests}
         assert protocols == {"req_chunk"}
@@ -175,21 +168,14 @@ async def test_who_asks_in_another_form_pays(autojump_clock: MockClock) -> None:
 
 
 async def test_so_many_chunks_are_asked_for_as_are_needed(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(*OTHERS) as (made, candidate, data):
         assert await made.nodes[5].recover(candidate) == data
         assert len(made.nodes[5].port.requests) <= erasure.threshold(VALIDATORS) + SPARE
 
 
 async def test_data_are_recovered_from_a_third_of_the_chunks(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    block = chain.add(backed=[candidate])
-    async with net(chain) as made:
-        await made.nodes[0].store(candidate, data)
+    async with data_at(0) as (made, candidate, data):
+        block = made.chain.add(backed=[candidate])
         made.import_(block)
         await trio.sleep(0.5)
         silent = [peer(0), peer(1), peer(2), peer(3)]
@@ -202,12 +188,9 @@ async def test_data_are_recovered_from_a_third_of_the_chunks(autojump_clock: Moc
 
 async def test_silent_holders_hold_up_no_recovery(autojump_clock: MockClock) -> None:
     """All but one of the others take the question and answer nothing."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
+    async with data_at() as (made, candidate, data):
         for index in (3, 5):
-            chunk = StoreChunk(hash_of(candidate), chunks_of(data)[index])
-            assert await made.nodes[index].overseer.ask(chunk)
+            await made.nodes[index].store_chunk(candidate, chunks_of(data)[index])
         made.network.allow = lambda source, target: target == peer(3)
         began = trio.current_time()
         assert await made.nodes[5].recover(candidate) == data
@@ -219,13 +202,9 @@ async def test_who_could_not_give_it_at_first_is_asked_again(
     protocol: str, autojump_clock: MockClock
 ) -> None:
     """It may be busy, or not have it yet; nobody else has it."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        await made.nodes[2].store(candidate, data)
+    async with data_at(2) as (made, candidate, data):
         for index in (5,) if protocol == "req_chunk" else ():
-            chunk = StoreChunk(hash_of(candidate), chunks_of(data)[index])
-            assert await made.nodes[index].overseer.ask(chunk)
+            await made.nodes[index].store_chunk(candidate, chunks_of(data)[index])
         asked, answerers = 0, made.nodes[2].port.answerers
         answer = answerers[protocol]
 
@@ -245,9 +224,7 @@ async def test_who_could_not_give_it_at_first_is_asked_again(
 async def test_data_of_too_few_chunks_are_unavailable_until_there_are_more(
     autojump_clock: MockClock,
 ) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
+    async with data_at() as (made, candidate, data):
         assert await made.nodes[5].recover(candidate) is RecoveryFailure.UNAVAILABLE
         for index in (1, 2):
             await made.nodes[index].store(candidate, data)
@@ -256,12 +233,9 @@ async def test_data_of_too_few_chunks_are_unavailable_until_there_are_more(
 
 async def test_borrowed_peer_ids_mask_no_chunk(autojump_clock: MockClock) -> None:
     """0 and 1 have their chunks, which are enough. The records of 3 and 4 name their peers."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
+    async with data_at() as (made, candidate, data):
         for index in (0, 1):
-            request = StoreChunk(hash_of(candidate), chunks_of(data)[index])
-            assert await made.nodes[index].overseer.ask(request)
+            await made.nodes[index].store_chunk(candidate, chunks_of(data)[index])
         ids = validator_ids(VALIDATORS)
         made.directory[ids[3]], made.directory[ids[4]] = peer(0), peer(1)
         assert await made.nodes[5].recover(candidate) == data
@@ -280,7 +254,7 @@ async def test_what_was_never_data_is_invalid(autojump_clock: MockClock) -> None
     async with net(chain) as made:
         for index in range(VALIDATORS - 1):
             chunk = ErasureChunk(chunks[index], ChunkIndex(U32(index)), proofs[index])
-            assert await made.nodes[index].overseer.ask(StoreChunk(hash_of(bad), chunk))
+            await made.nodes[index].store_chunk(bad, chunk)
         assert await made.nodes[5].recover(bad) is RecoveryFailure.INVALID
 
 
@@ -288,13 +262,8 @@ async def test_a_chunk_that_is_damaged_on_ones_own_disk_is_no_verdict(
     autojump_clock: MockClock,
 ) -> None:
     """Others' chunks show that the candidate is valid."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
-        own = StoreChunk(hash_of(candidate), wrong(chunks_of(data)[5]))
-        assert await made.nodes[5].overseer.ask(own)
+    async with data_at(*OTHERS) as (made, candidate, data):
+        await made.nodes[5].store_chunk(candidate, wrong(chunks_of(data)[5]))
         assert await made.nodes[5].recover(candidate) == data
 
 
@@ -302,11 +271,7 @@ async def test_data_that_are_damaged_on_ones_own_disk_are_no_verdict(
     autojump_clock: MockClock,
 ) -> None:
     """Their PoV would be another than the candidate's, and that makes a candidate invalid."""
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(*OTHERS) as (made, candidate, data):
         damaged = replace(data, pov=PoV(b"damaged"))
         root = root_of(encode(damaged), VALIDATORS)
         own = StoreAvailableData(hash_of(candidate), damaged, root, VALIDATORS, None)
@@ -315,11 +280,7 @@ async def test_data_that_are_damaged_on_ones_own_disk_are_no_verdict(
 
 
 async def test_lying_holders_are_reported_and_others_asked(autojump_clock: MockClock) -> None:
-    chain = relay_chain()
-    candidate, data = chain.candidate(100)
-    async with net(chain) as made:
-        for index in range(5):
-            await made.nodes[index].store(candidate, data)
+    async with data_at(*OTHERS) as (made, candidate, data):
 
         async def lie(source: PeerId, payload: bytes) -> bytes | None:
             return encode(wrong(chunks_of(data)[0]))
