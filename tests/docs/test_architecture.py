@@ -143,6 +143,30 @@ def test_every_port_is_told() -> None:
     assert set(re.findall(r"^\| `ports/(\w+)\.py` \|", PAGE.read_text(), re.MULTILINE)) == ports
 
 
+@pytest.mark.parametrize(
+    "package",
+    [
+        "approval",
+        "chain",
+        "chain/sync",
+        "consensus",
+        "node/authoring",
+        "node/backing",
+        "node/validity",
+        "node/validity/disputes",
+    ],
+)
+def test_what_is_told_file_by_file_is_told_whole(package: str) -> None:
+    """A chapter that names the package may call its files by their own names."""
+    page = PAGE.read_text()
+    chapters = "".join(part for part in page.split("\n## ") if f"`{package}/`" in part)
+    files = {path.name for path in (HOUSE / package).glob("*.py")} - {"__init__.py", "errors.py"}
+    untold = {
+        name for name in files if f"`{package}/{name}`" not in page and f"`{name}`" not in chapters
+    }
+    assert files and not untold
+
+
 def test_the_rooms_are_the_import_contracts_rooms() -> None:
     contracts = ConfigParser()
     contracts.read(ROOT / ".importlinter")
