@@ -449,6 +449,26 @@ async def test_who_lacks_its_chunk_of_what_a_fork_asks_for_gets_it_and_says_so()
     assert DisputeStore(database).holders((dispute.session, dispute.receipt.hash()))
 
 
+@pytest.mark.guide("A60")
+async def test_nobody_looks_for_what_only_somebody_disputes_who_has_lost_before() -> None:
+    """On another fork, where the chain does not know it."""
+    world = World(validators=VALIDATORS, parachains=range(1, 7), validity=CONFIG)
+    chain = RelayChain(world)
+    accuser, own = others(world)[:2]
+    headers, record = with_included(chain)
+    voters = [each for each in outsiders(record) if each != accuser]
+    headers.append(chain.add(disputes=[votes(record.key(), valid=voters, against=[accuser])]))
+    chain.on(chain.genesis)
+    asking, _ = disputing_remotely(chain)
+    async with living(chain, MemoryDatabase(), own=own) as life:
+        await life.hears(*headers)
+        await life.hears(asking)
+        assert not life.others.obtained
+    async with living(chain, MemoryDatabase(), own=own) as life:
+        await life.hears(asking)
+        assert len(life.others.obtained) == 1
+
+
 async def test_who_is_none_of_the_session_gets_no_chunk() -> None:
     chain = relay_chain()
     asking, _ = disputing_remotely(chain)

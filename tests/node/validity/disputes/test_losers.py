@@ -92,6 +92,28 @@ def test_what_more_say_than_who_has_lost_is_heard(more: Callable[[Node], object]
     assert is_dealt_with(node, ONE)
 
 
+@pytest.mark.guide("A60")
+def test_what_a_fork_asks_for_is_looked_for_when_not_only_losers_dispute_it() -> None:
+    """Whether this node knows of the dispute or not."""
+    node = node_after_a_loss()
+
+    def is_heard(*against: int, valid: tuple[int, ...] = (0,)) -> bool:
+        there = Votes(frozenset(map(index, valid)), frozenset(map(index, against)))
+        return node.machine.is_heard_of_fork(key_of(ONE), there)
+
+    assert not is_heard(LIAR)
+    assert is_heard(LIAR, OTHER) and is_heard(LIAR, valid=(0, 1, 4)) and is_heard(OWN)
+    node.include(ONE, backs(ONE, 0))
+    node.take(contested(ONE, against=LIAR))
+    assert not is_heard(LIAR)
+    node.take(contested(ONE, against=OTHER))
+    assert is_heard(LIAR)
+
+
+def index(validator: int) -> ValidatorIndex:
+    return ValidatorIndex(U32(validator))
+
+
 def test_who_has_lost_a_dispute_fills_no_more_room_than_others_with_what_is_included() -> None:
     """Nobody need remember what nobody answers; what somebody else disputes too there is room for,
     and a start forgets neither."""

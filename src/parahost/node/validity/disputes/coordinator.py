@@ -202,7 +202,7 @@ class DisputeCoordinator(Subsystem):
             scope = self._scopes.get(key[0])
             if scope is not None:
                 self.ctx.spawn(scope, partial(self._say_held, key), "say what we hold")
-        self._own_chunks.asked(self._holders.asked())
+        self._own_chunks.asked(set(filter(self._is_worth_getting, self._holders.asked())))
         for record in leaf.read(api.remote_candidates):
             self._take(AvailableElsewhere(record.key()))
 
@@ -347,12 +347,17 @@ class DisputeCoordinator(Subsystem):
         asked = self._holders.asked().get(key)
         if kept is not None:
             self._say(key, own)
-        elif asked is not None:
+        elif asked is not None and self._is_worth_getting(key):
             assert asked.times_out_at is not None, "nobody asks without an end"
             known = self._store.testimony(key)
             is_included = known is not None and bool(known.included_in)
             self._own_chunks.lacks(key, asked.times_out_at, is_included=is_included)
             self._obtain_next()
+
+    def _is_worth_getting(self, key: CandidateKey) -> bool:
+        """What only those dispute who have lost another dispute nobody looks for."""
+        there = Votes.of(self._holders.asked()[key].dispute)
+        return self._machine.is_heard_of_fork(key, there)
 
     def _own_in(self, session: SessionIndex) -> ValidatorIndex | None:
         return own_index(self._sessions.infos[session].validators, self._keys)

@@ -49,6 +49,7 @@ from parahost.node.validity.disputes.record import (
     Testimony,
     VoteForm,
     form_of,
+    is_confirmed,
 )
 from parahost.node.validity.disputes.spam import SpamSlots
 from parahost.ports.verifier import Verifier
@@ -113,19 +114,27 @@ class DisputeMachine:
 
     def is_confirmed(self, dispute: Dispute) -> bool:
         judged = self._sessions.get(dispute.key[0])
-        return judged is not None and dispute.is_confirmed(len(judged.info.validators))
+        return judged is not None and is_confirmed(dispute.votes, len(judged.info.validators))
 
     def is_heard(self, dispute: Dispute) -> bool:
         """Whether anybody has to answer: not when all who dispute it have lost another dispute,
         unless a fork has taken it up, or more have a part in it than may be liars."""
-        judged = self._sessions.get(dispute.key[0])
-        if judged is None or dispute.is_taken_up:
-            return True
-        against = dispute.votes.invalid
+        return dispute.is_taken_up or self._are_heard(dispute.key[0], dispute.votes)
+
+    def is_heard_of_fork(self, key: CandidateKey, there: Votes) -> bool:
+        """The same of what a fork waits for, by the votes that it has and what is known besides."""
+        known = self._disputes.get(key)
+        if known is None:
+            return self._are_heard(key[0], there)
+        return known.is_taken_up or self._are_heard(key[0], there.union(known.votes))
+
+    def _are_heard(self, session: SessionIndex, votes: Votes) -> bool:
+        judged = self._sessions.get(session)
         return (
-            dispute.is_confirmed(len(judged.info.validators))
-            or judged.own in against
-            or not against <= self._losers.unheard(judged.info)
+            judged is None
+            or is_confirmed(votes, len(judged.info.validators))
+            or judged.own in votes.invalid
+            or not votes.invalid <= self._losers.unheard(judged.info)
         )
 
     def bars(self, candidate: CandidateHash) -> bool:
@@ -346,8 +355,7 @@ class DisputeMachine:
             yield TellVote(key, validator, valid=True)
         for validator in sorted(votes.both_ways - before.both_ways):
             yield TellBothWays(key, validator)
-        was_confirmed = len(before.valid | before.invalid) > byzantine_threshold(validators)
-        if dispute.is_confirmed(validators) and not was_confirmed:
+        if is_confirmed(votes, validators) and not is_confirmed(before, validators):
             yield TellStep(key, DisputeStep.CONFIRMED)
 
     def _note_spam(self, dispute: Dispute) -> None:

@@ -5,8 +5,9 @@ A fork that is asked whether a candidate is available may ask validators whom it
 reached: they were on another fork, or away. They recover the data, and so their chunk. What liars
 have made up nobody has, and to look for it costs everybody. So there are few at a time and few
 tries of each; what blocks that we know have included comes first, as liars cannot make that up; and
-nothing is tried that no fork asks for. The chain limits the rest: it has room for few remote
-disputes, and whoever disputes what is not available pays each time and begins no others.
+nothing is tried that no fork asks for, or that nobody disputes but those who have lost a dispute
+before. The chain limits the rest: it has room for few remote disputes, and whoever disputes what is
+not available pays each time and begins no others.
 """
 
 from __future__ import annotations

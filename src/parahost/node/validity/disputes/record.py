@@ -162,6 +162,7 @@ class Dispute:
         """Whether anybody has voted against it."""
         return bool(self.votes.invalid)
 
-    def is_confirmed(self, validators: int) -> bool:
-        """Whether somebody honest has a part in it, of so many validators."""
-        return len(self.votes.valid | self.votes.invalid) > byzantine_threshold(validators)
+
+def is_confirmed(votes: Votes, validators: int) -> bool:
+    """Whether somebody honest has a part in a dispute, of so many validators."""
+    return len(votes.valid | votes.invalid) > byzantine_threshold(validators)
