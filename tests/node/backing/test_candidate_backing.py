@@ -139,6 +139,22 @@ async def test_who_is_disabled_judges_nothing_and_counts_what_others_say() -> No
         assert [each.candidate.candidate for each in stage.heard(ProvisionBackable)] == [B]
 
 
+@pytest.mark.guide("A57", "A74")
+async def test_what_the_disabled_put_forward_is_nobodys_work() -> None:
+    """They have nothing to lose by it. Whoever else seconds the same is heard."""
+    disabled = {api.disabled_validators: lambda: frozenset({GROUPS[0][0]})}
+    async with on_stage(
+        CandidateBacking(keystore(0)),
+        answers=neighbours(),
+        runtime=runtime_answers() | disabled,
+    ) as stage:
+        await stage.say(*received(seconded(2, A), seconded(2, B)))
+        assert stage.heard(FetchPoV) == [] and stage.heard(Share) == []
+        await stage.say(*received(seconded(1, A)))
+        assert [signed.statement for signed in shared(stage)] == [Valid(A.hash())]
+        assert [each.candidate.candidate for each in stage.heard(ProvisionBackable)] == [A]
+
+
 @pytest.mark.guide("A73")
 async def test_the_groups_rotation_decides_what_is_judged() -> None:
     runtime = runtime_answers(rotations=1)  # core 0 is group 2's, core 1 is group 0's

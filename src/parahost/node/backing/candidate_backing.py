@@ -112,6 +112,9 @@ class Duty:
     signing: SigningContext
     assignment: ParaAssignment
     basis: Basis
+    disabled: frozenset[ValidatorIndex]
+    """Whose candidates are nobody's work: the chain takes no vote of theirs, and they may have
+    nothing left to lose."""
 
 
 @dataclass(slots=True)
@@ -179,7 +182,15 @@ class CandidateBacking(Subsystem):
         if own is None or assignment is None or basis is None or own in leaf.disabled:
             return None
         validators = session.validators
-        return Duty(own, validators[own], len(validators), session.signing, assignment, basis)
+        return Duty(
+            own,
+            validators[own],
+            len(validators),
+            session.signing,
+            assignment,
+            basis,
+            leaf.disabled,
+        )
 
     # Handlers
 
@@ -223,7 +234,11 @@ class CandidateBacking(Subsystem):
             self.ctx.spawn(
                 job.relay_parent, lambda: self._serve_again(job, duty, about), "serve PoV"
             )
-        elif isinstance(statement, Seconded) and not job.has_seen(about):
+        elif (
+            isinstance(statement, Seconded)
+            and signed.validator_index not in duty.disabled
+            and not job.has_seen(about)
+        ):
             candidate = statement.candidate
             misfit = duty.assignment.misfit(job.relay_parent, candidate.descriptor)
             if misfit is None:
