@@ -3,7 +3,8 @@
 What is gossiped is verified when it comes, then by the author who puts it into a block, and by
 whoever executes that block. So what was right is remembered: the verdict is a function of the
 arguments, and nobody can tell whether it was computed. What is wrong is not: whoever sends it could
-crowd out what is right.
+crowd out what is right. The nodes of a simulation share one memory of all verdicts, which need not
+bear that and is faster: ``simulation.verifier``.
 """
 
 from __future__ import annotations

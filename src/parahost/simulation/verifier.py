@@ -1,6 +1,11 @@
 """Verdicts on signatures, shared by the nodes of one process.
 
 Each verdict is computed with real cryptography, once: a verdict is a function of its arguments.
+
+A node that is a process has ``crypto.remembering`` for that, which attackers cannot fill: it keeps
+right verdicts alone, under hashes, and serves several threads. Here a wrong signature too is judged
+once for all nodes, and a question costs a fifth of what it does there: 20 validators ask 3,000 a
+block.
 """
 
 from __future__ import annotations
