@@ -47,6 +47,7 @@ from parahost.primitives.validity_configuration import ValidityConfiguration
 from parahost.runtime.origin import NoOrigin, Root
 from parahost.runtime.parachains import disputes as disputes_module
 from parahost.runtime.parachains import sanitize as sanitizing
+from parahost.runtime.parachains import validity as validity_module
 from parahost.runtime.parachains.dispute_errors import (
     BadVote,
     BadVoteSignature,
@@ -546,6 +547,39 @@ def test_a_threads_claim_goes_with_its_invalid_candidate_and_the_next_has_the_co
     assert scheduler.parathread_claim_index.get(world.state) == (12,)
     assert scheduler.parathread_queue.get(world.state).queue == ()
     world.add_block(extrinsics=lambda store: scheduler.add_parathread_claim(store, claim(11)))
+
+
+@pytest.mark.guide("A30", "A57")
+def test_where_no_candidates_are_taken_no_claim_loses_a_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When governance lets paras go on, all claims are there."""
+    world = World(
+        validators=VALIDATORS,
+        parachains=[1, 2, 3],
+        parathreads=[11],
+        parathread_cores=1,
+        parathread_retries=0,
+        validity=CONFIG,
+    )
+    world.include(1)
+    record, scheduler = candidate(world), world.host.scheduler
+    world.add_block(
+        extrinsics=lambda store: scheduler.add_parathread_claim(store, claim(11)),
+        disputes=[votes(record.key(), against=outsiders(record))],
+    )
+    for _ in range(3):
+        world.add_block()
+        assert scheduler.parathread_claim_index.get(world.state) == (11,)
+    world.add_block(
+        extrinsics=lambda store: world.host.disputes.dispatch(store, Root(), ForceUnfreeze())
+    )
+    monkeypatch.setattr(validity_module, "MAX_UNACCEPTED", 0)
+    world.add_block()
+    assert scheduler.parathread_claim_index.get(world.state) == (11,)
+    monkeypatch.undo()
+    world.add_block()
+    assert scheduler.parathread_claim_index.get(world.state) == ()
 
 
 # Refusals

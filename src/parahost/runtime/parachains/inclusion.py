@@ -438,6 +438,11 @@ class Inclusion(Module, pallet=Pallet(53, "ParaInclusion")):
 
     # Routines: lookups
 
+    def takes_candidates(self, store: Reader) -> bool:
+        """Whether any may be backed: not on a fork with an invalid candidate, nor while too many
+        wait for acceptance."""
+        return not self.validity.disputes.is_frozen(store) and self.validity.room(store) > 0
+
     def validators(self, store: Reader) -> tuple[ValidatorId, ...]:
         """This session's validators, by index."""
         return self.validators_item.get(store)

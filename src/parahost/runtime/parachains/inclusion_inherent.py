@@ -94,6 +94,8 @@ class InclusionInherent(Module, pallet=Pallet(54, "ParaInherent")):
             store, data.backed_candidates, scheduler.scheduled(store), relay_parent, admission
         )
         scheduler.occupied(store, candidates.cores)
+        if not inclusion.takes_candidates(store):
+            scheduler.withdraw(store)
         return replace(
             data,
             disputes=disputes,

@@ -308,6 +308,24 @@ class Scheduler(Module, pallet=Pallet(55, "ParaScheduler")):
         self.availability_cores.put(store, tuple(now_occupied))
         self.scheduled_item.put(store, tuple(assignments.values()))
 
+    def withdraw(self, store: Overlay) -> None:
+        """Free the scheduled cores: this block takes no candidates. Their claims wait again, their
+        retries unchanged."""
+        self._free_scheduled(store, lambda assignment: False)
+
+    def _free_scheduled(self, store: Overlay, was_tried: Callable[[CoreAssignment], bool]) -> None:
+        config = self.configuration.configuration(store)
+        for assignment in self.scheduled_item.take(store):
+            occupant = assignment.occupant()
+            if isinstance(occupant, OccupiedByParachain):
+                continue
+            entry = occupant.entry.retried() if was_tried(assignment) else occupant.entry
+            if entry.retries <= config.parathread_retries:
+                queue = self.parathread_queue.get(store)
+                self.parathread_queue.put(store, queue.enqueued(entry, config.parathread_cores))
+            else:
+                self._drop_from_index(store, entry.claim.para_id)
+
     # Routines: lookups
 
     def core_para(self, store: Reader, core: CoreIndex) -> ParaId | None:
@@ -370,19 +388,9 @@ class Scheduler(Module, pallet=Pallet(55, "ParaScheduler")):
         """Free the scheduled cores. A claim that was not backed has one try less, and is dropped
         when that was the last (A30, D6). On a core whose group has no members, nobody could have
         backed it: that was no try."""
-        config = self.configuration.configuration(store)
-        for assignment in self.scheduled_item.take(store):
-            occupant = assignment.occupant()
-            if isinstance(occupant, OccupiedByParachain):
-                continue
-            entry = occupant.entry
-            if self.group_validators(store, assignment.group_idx):
-                entry = entry.retried()
-            if entry.retries <= config.parathread_retries:
-                queue = self.parathread_queue.get(store)
-                self.parathread_queue.put(store, queue.enqueued(entry, config.parathread_cores))
-            else:
-                self._drop_from_index(store, entry.claim.para_id)
+        self._free_scheduled(
+            store, lambda assignment: bool(self.group_validators(store, assignment.group_idx))
+        )
 
     # Consistency
 

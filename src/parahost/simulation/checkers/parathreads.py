@@ -33,7 +33,7 @@ def queued_claims(state: State) -> dict[int, QueuedClaim]:
 class ClaimsGetTheirTries(Checker):
     """A parathread's candidate is backed only for a claim of its collator whose turn it is. A claim
     whose turn passes without a block has one try less, and is dropped after the last; a claim that
-    waits stays as it is (A28-A31, A37, D5, D6)."""
+    waits stays as it is (A28-A31, A37, D5, D6). On a frozen fork all wait."""
 
     name = "claims_get_their_tries"
 
@@ -74,6 +74,8 @@ class ClaimsGetTheirTries(Checker):
 
     def _turns(self, parent: RecordedBlock, block: RecordedBlock) -> dict[int, None]:
         """The paras whose claims are the first for a core that is free in the block."""
+        if reading.is_frozen(block.state):
+            return {}
         step = self._ledger.step(block)
         freed = {one.core for one in (*step.included, *step.timed_out)}
         taken = {one.core for one in step.counted} - freed

@@ -56,6 +56,11 @@ def value(state: State, pallet: str, item: str, type_: Any, default: Any = None)
     return default if raw is None else decode(type_, raw)
 
 
+def is_frozen(state: State) -> bool:
+    """Whether the fork has included a candidate that is invalid."""
+    return state.get_raw(key("ParasDisputes", "Frozen")) is not None
+
+
 def of_para(state: State, pallet: str, item: str, para: int, type_: Any) -> Any:
     """A map's value for a para, decoded; ``None`` when there is none."""
     raw = state.get_raw(key(pallet, item) + twox_64_concat(para.to_bytes(4, "little")))
