@@ -2,8 +2,9 @@
 
 Others find out who has done what; each deed comes here once on each fork. It takes a part of the
 offender's stake, and whoever has done worse than keep silent is *disabled*: it backs no candidates
-and begins no disputes until its deeds are as old as what can still be judged. At most f validators
-are disabled at a time, the worst ones, so that nobody can stop the chain by it.
+and begins no disputes for :data:`SESSIONS_KEPT` sessions after the last of its deeds was found out.
+At most f validators are disabled at a time, the worst ones, so that nobody can stop the chain by
+it.
 """
 
 from __future__ import annotations
