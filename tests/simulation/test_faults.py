@@ -250,6 +250,18 @@ def test_damaged_chunks_are_not_believed() -> None:
     assert outcome.statistics["included"]["2000"] >= 5
 
 
+def test_a_full_disk_takes_damage_too() -> None:
+    who = ("validator-2",)
+    run = Run(
+        FullDisk(who=who, at=at(1.2), lasts_s=6.9),
+        DamagedRows(who=who, at=at(3.4), count=4),
+        shape=Shape(parachains=1),
+        blocks=1,
+        seed=1939,
+    )
+    assert len(run.of("fault.damaged_rows")) == 1
+
+
 def test_each_table_that_may_be_damaged_is_known() -> None:
     scenario = Scenario(
         shape=Shape(validators=4, parachains=1, epoch_slots=4),

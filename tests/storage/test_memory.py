@@ -50,6 +50,19 @@ def test_the_dead_process_writes_no_more() -> None:
     assert found.get("t", b"first") == b"\x01"
 
 
+def test_damage_is_no_write() -> None:
+    database = MemoryDatabase()
+    write(database, 1)
+    database.before_write = refuse
+    database.damage("t", b"first", b"\x09")
+    assert database.get("t", b"first") == b"\x09"
+    assert database.unsynced == 1
+
+
+def refuse(batch: Batch, durable: bool) -> None:
+    raise DatabaseError("disk full")
+
+
 def test_a_fault_applies_nothing_and_can_end() -> None:
     full = DatabaseError("disk full")
     seen: list[tuple[int, bool]] = []

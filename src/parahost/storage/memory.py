@@ -58,6 +58,11 @@ class MemoryDatabase:
         else:
             self._undo.append(replaced)
 
+    def damage(self, table: str, key: bytes, value: bytes) -> None:
+        """Change a row as a failing disk does: nobody writes, so nothing refuses it, and what is
+        not synced is so still."""
+        self._tables[table].set(key, value)
+
     def close(self) -> None:
         self._closed = True
 

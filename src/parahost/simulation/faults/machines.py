@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from parahost.ports import Batch, DatabaseError
+from parahost.ports import DatabaseError
 from parahost.simulation.faults.fault import Fault, World
 
 TABLES = (
@@ -85,9 +85,7 @@ class DamagedRows(Fault):
                 place = random.below(len(value))
                 damaged = bytearray(value)
                 damaged[place] ^= 1 + random.below(255)
-                batch = Batch()
-                batch.put(self.table, key, bytes(damaged))
-                disk.write(batch, durable=True)
+                disk.damage(self.table, key, bytes(damaged))
 
 
 @dataclass(frozen=True, kw_only=True)
