@@ -125,6 +125,8 @@ def test_two_votes_in_a_round(chain: Chain) -> None:
     assert kept.offence.kind is OffenceKind.GRANDPA_EQUIVOCATION
     assert kept.offence.offender == account(OFFENDER)
     assert kept.reported_in == 4
+    chain.step(slot=chain.next_slot(EPOCH_SLOTS))
+    assert reports(chain) == [kept], "no session change writes anew all that is kept"
 
 
 def test_a_deed_is_reported_once_whatever_the_proof(chain: Chain) -> None:

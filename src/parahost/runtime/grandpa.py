@@ -104,14 +104,16 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
             self.authorities.put(store, authorities)
             self.current_set_id.put(store, U64(self.current_set_id.get(store) + 1))
             self._system.deposit_event(store, NewAuthorities(authorities))
-        set_id = self.current_set_id.get(store)
-        self.set_id_session.put(store, set_id, change.index)
-        self._offences.extend(
-            store, OffenceKind.GRANDPA_EQUIVOCATION, encode(set_id, U64), change.index
-        )
-        for past, last in tuple(self.set_id_session.iterate(store)):
-            if last + SESSIONS_KEPT < change.index:
-                self.set_id_session.remove(store, past)
+        self.set_id_session.put(store, self.current_set_id.get(store), change.index)
+        self._forget_sets(store, change.index)
+
+    def _forget_sets(self, store: Overlay, now: SessionIndex) -> None:
+        """Whose votes are so long ago that they cannot be reported."""
+        last_sessions = self.set_id_session.iterate(store)
+        over = [set_id for set_id, last in last_sessions if last + SESSIONS_KEPT < now]
+        for set_id in over:
+            self.set_id_session.remove(store, set_id)
+        self._offences.forget_votes(store, over)
 
     # Entry points
 

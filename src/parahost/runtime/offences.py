@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
-from parahost.primitives.basic import H256, BlockNumber, SessionIndex
+from parahost.primitives.basic import H256, U64, BlockNumber, SessionIndex
 from parahost.primitives.hashing import blake2_256
-from parahost.primitives.scale import FixedLen
+from parahost.primitives.scale import FixedLen, encode
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
@@ -39,7 +40,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """``session_index``: the latest session in which it may have been done. ``time_slot``: the
+    """``session_index``: the latest session in which the offender had the key. ``time_slot``: the
     slot; or the set id and the round, 8 bytes each, little-endian; or the relay parent, and the
     candidate of which two things were said."""
 
@@ -100,23 +101,24 @@ class Offences(Module, pallet=Pallet(8, "Offences")):
     # Session change
 
     def on_session_change(self, store: Overlay, index: SessionIndex) -> None:
-        """Forget what is so long ago that it cannot be reported again."""
+        """Forget what is so long ago that it cannot be reported again. Votes on finality say no
+        time but the set of voters, and go with that."""
         for id_, report in self.reports.iterate(store):
-            if report.offence.session_index + SESSIONS_KEPT < index:
+            offence = report.offence
+            is_vote = offence.kind is OffenceKind.GRANDPA_EQUIVOCATION
+            if not is_vote and offence.session_index + SESSIONS_KEPT < index:
+                self.reports.remove(store, id_)
+
+    def forget_votes(self, store: Overlay, sets: Collection[U64]) -> None:
+        """What was done in those sets of voters cannot be reported again."""
+        over = tuple(encode(set_id, U64) for set_id in sets)
+        for id_, report in self.reports.iterate(store) if over else ():
+            offence = report.offence
+            is_vote = offence.kind is OffenceKind.GRANDPA_EQUIVOCATION
+            if is_vote and offence.time_slot.startswith(over):
                 self.reports.remove(store, id_)
 
     # Routines
-
-    def extend(
-        self, store: Overlay, kind: OffenceKind, time_slots: bytes, session: SessionIndex
-    ) -> None:
-        """The deeds of that kind whose time slots begin so may have been done in that session too:
-        they can be reported, and are kept, for as long as it is judged."""
-        for id_, report in self.reports.iterate(store):
-            offence = report.offence
-            if offence.kind is kind and offence.time_slot.startswith(time_slots):
-                longer = replace(offence, session_index=session)
-                self.reports.put(store, id_, replace(report, offence=longer))
 
     def refuse_known(self, store: Reader, offence: Offence) -> None:
         """What is known needs no proof: to be asked before signatures are looked at.
