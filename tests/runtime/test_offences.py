@@ -22,6 +22,7 @@ from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime, Seal
 from parahost.primitives.scale import encode
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
+from parahost.runtime.balances import UNIT
 from parahost.runtime.errors import DisabledAuthor, KnownDeed, UnprovenReport
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
@@ -30,6 +31,7 @@ from parahost.runtime.session import SESSIONS_KEPT, SetValidators
 from tests.runtime.world import (
     EPOCH_SLOTS,
     FIRST_SLOT,
+    GENESIS,
     NAMES,
     Chain,
     account,
@@ -70,21 +72,23 @@ def signed_vote(message: GrandpaMessage, *, round_: int = 7, set_id: int = 0) ->
     return ed25519.sign(grandpa_key(OFFENDER), payload)  # type: ignore[return-value]
 
 
-def two_votes(first: GrandpaMessage, second: GrandpaMessage) -> GrandpaEquivocationProof:
+def two_votes(
+    first: GrandpaMessage, second: GrandpaMessage, round_: int = 7
+) -> GrandpaEquivocationProof:
     return GrandpaEquivocationProof(
         U64(0),
-        U64(7),
+        U64(round_),
         session_keys(OFFENDER).grandpa,
         first,
-        signed_vote(first),
+        signed_vote(first, round_=round_),
         second,
-        signed_vote(second),
+        signed_vote(second, round_=round_),
     )
 
 
 @pytest.fixture
 def chain() -> Chain:
-    chain = Chain()
+    chain = Chain(replace(GENESIS, stakes=((account(OFFENDER), 100 * UNIT),)))
     chain.steps(3)
     return chain
 
@@ -191,6 +195,32 @@ def test_a_stranger_is_no_offender(chain: Chain) -> None:
 def test_votes_that_prove_nothing(chain: Chain, proof: GrandpaEquivocationProof, why: str) -> None:
     with pytest.raises(UnprovenReport, match=why):
         chain.builder().apply(inherent(ReportGrandpaEquivocation(proof)))
+
+
+def test_who_has_nothing_left_to_lose_is_reported_once_a_session() -> None:
+    """Signatures of one's own cost nothing: of any round there are double votes. Each session's
+    first has the offender disabled for longer."""
+    chain = Chain()
+    first, second, third = (
+        inherent(ReportGrandpaEquivocation(two_votes(vote(1), vote(2), round_)))
+        for round_ in (7, 8, 9)
+    )
+    until = chain.runtime.modules.slashing.offenders
+    chain.step(first)
+    with pytest.raises(KnownDeed, match="nothing left to lose"):
+        chain.builder().apply(second)
+    chain.step(slot=chain.next_slot(EPOCH_SLOTS))
+    chain.step(second)
+    assert until.get(chain.state, account(OFFENDER)).until == SESSIONS_KEPT + 1
+    with pytest.raises(KnownDeed, match="nothing left to lose"):
+        chain.builder().apply(third)
+
+
+def test_who_has_anything_left_to_lose_pays_for_each_deed(chain: Chain) -> None:
+    for round_ in (7, 8):
+        chain.step(inherent(ReportGrandpaEquivocation(two_votes(vote(1), vote(2), round_))))
+    staking = chain.runtime.modules.staking
+    assert staking.stake(chain.state, account(OFFENDER)) == 81 * UNIT
 
 
 def test_old_deeds_are_forgotten_and_cannot_be_reported_again(chain: Chain) -> None:

@@ -206,6 +206,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         :raises BadEquivocationProof: when it proves nothing.
         :raises UnknownOffender: when the author is no validator of a known session.
         :raises AlreadyReported: when the deed is known.
+        :raises NothingToTake: when it would change nothing.
         """
         self._offences.report(store, self.offence_of(store, call.proof))
 
@@ -252,6 +253,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         :raises UnknownOffender: when the author is no validator of a known session.
         :raises TooLongAgo: when nobody judges it any more.
         :raises AlreadyReported: when the deed is known, whatever they prove.
+        :raises NothingToTake: when it would change nothing, whatever they prove.
         """
         session = self._session.index(store)
         if proof.slot < self._first_slot(store, max(session - SESSIONS_KEPT, 0)):
@@ -271,7 +273,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
             proof.offender,
             proof.slot.to_bytes(8, "little"),
         )
-        self._offences.refuse_known(store, offence)
+        self._offences.refuse_vain(store, offence)
         for header in (proof.first_header, proof.second_header):
             self._check_authored(header, proof.offender, proof.slot)
         return offence

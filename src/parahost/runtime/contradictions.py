@@ -64,6 +64,7 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
         :raises UnknownContradictor: when nobody knows the validator.
         :raises TooLongAgo: when nobody judges it any more.
         :raises AlreadyReported: when the deed is known.
+        :raises NothingToTake: when it would change nothing.
         """
         self._offences.report(store, self.offence_of(store, call.proof))
 
@@ -76,6 +77,7 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
         :raises UnknownContradictor: when nobody knows the validator.
         :raises TooLongAgo: when nobody judges it any more.
         :raises AlreadyReported: when the deed is known, whatever they prove.
+        :raises NothingToTake: when it would change nothing, whatever they prove.
         """
         session, index = proof.context.session_index, proof.first.validator_index
         if session + SESSIONS_KEPT < self._session.index(store):
@@ -94,7 +96,7 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
             key,
             proof.context.parent_hash + about,
         )
-        self._offences.refuse_known(store, offence)
+        self._offences.refuse_vain(store, offence)
         for signed in (proof.first, proof.second):
             if not self._verifier.sr25519(key, signed.payload(proof.context), signed.signature):
                 raise BadContradictionProof(f"a statement is not signed by {key.hex()}")

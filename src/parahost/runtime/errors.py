@@ -221,7 +221,8 @@ class UnprovenReport(InvalidTransaction):
 
 
 class KnownDeed(UnprovenReport):
-    """A report of a deed that is known already."""
+    """A report of a deed that is known already, or of one who cannot be punished more than it has
+    been."""
 
     reason = InvalidReason.STALE
 

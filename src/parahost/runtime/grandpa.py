@@ -126,6 +126,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         :raises BadVoteProof: when it proves nothing.
         :raises UnknownVoter: when the voter is no validator of a known session.
         :raises AlreadyReported: when the deed is known.
+        :raises NothingToTake: when it would change nothing.
         """
         self._offences.report(store, self.offence_of(store, call.proof))
 
@@ -138,6 +139,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         :raises UnknownVoter: when the voter is no validator of a known session.
         :raises TooLongAgo: when nobody judges it any more.
         :raises AlreadyReported: when the deed is known, whatever they prove.
+        :raises NothingToTake: when it would change nothing, whatever they prove.
         """
         if type(proof.first) is not type(proof.second):
             raise BadVoteProof("the votes are of different stages")
@@ -159,7 +161,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
             proof.offender,
             encode(proof.set_id, U64) + encode(proof.round, U64),
         )
-        self._offences.refuse_known(store, offence)
+        self._offences.refuse_vain(store, offence)
         for vote, signature in (
             (proof.first, proof.first_signature),
             (proof.second, proof.second_signature),

@@ -73,6 +73,14 @@ class AlreadyReported(ModuleError, index=0):
         self.offence = offence
 
 
+class NothingToTake(ModuleError, index=2):
+    """The offender has nothing left to lose, and has been punished in this session."""
+
+    def __init__(self, offence: Offence) -> None:
+        super().__init__(f"{offence.offender.hex()} has nothing left to lose in this session")
+        self.offence = offence
+
+
 @event(0)
 @dataclass(frozen=True, slots=True)
 class OffenceReported(RuntimeEvent):
@@ -87,7 +95,7 @@ class Offences(Module, pallet=Pallet(8, "Offences")):
     """Proven misbehaviour of validators in consensus."""
 
     events = (OffenceReported,)
-    errors = (TooLongAgo, AlreadyReported)
+    errors = (TooLongAgo, AlreadyReported, NothingToTake)
 
     # Storage
 
@@ -120,20 +128,25 @@ class Offences(Module, pallet=Pallet(8, "Offences")):
 
     # Routines
 
-    def refuse_known(self, store: Reader, offence: Offence) -> None:
-        """What is known needs no proof: to be asked before signatures are looked at.
+    def refuse_vain(self, store: Reader, offence: Offence) -> None:
+        """What would change nothing needs no proof: to be asked before signatures are looked at.
+        So nobody, with signatures of its own, makes the chain keep reports without end.
 
         :raises AlreadyReported: when the deed is kept already.
+        :raises NothingToTake: when the offender cannot be punished more than it has been.
         """
         if self.reports.contains(store, offence.id()):
             raise AlreadyReported(offence)
+        if self._slashing.is_in_vain(store, Misconduct.DOUBLE_VOTE, offence.offender):
+            raise NothingToTake(offence)
 
     def report(self, store: Overlay, offence: Offence) -> None:
         """Keep an offence whose proof has been checked, and punish the offender.
 
         :raises AlreadyReported: when it is kept already.
+        :raises NothingToTake: when it would change nothing.
         """
-        self.refuse_known(store, offence)
+        self.refuse_vain(store, offence)
         report = Report(offence, self._system.block_number(store))
         self.reports.put(store, offence.id(), report)
         self._system.deposit_event(store, OffenceReported(_NAMES[offence.kind], offence.time_slot))

@@ -16,7 +16,7 @@ from typing import Final
 
 from parahost.primitives.availability import byzantine_threshold
 from parahost.primitives.basic import U32, U128, CandidateHash, SessionIndex, ValidatorIndex
-from parahost.primitives.validity_configuration import Penalties, Perbill
+from parahost.primitives.validity_configuration import Penalties, Perbill, part_of
 from parahost.runtime.errors import RuntimeBug
 from parahost.runtime.module import Module, RuntimeEvent, event
 from parahost.runtime.origin import AccountId
@@ -138,7 +138,6 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
     ) -> int:
         """The same for validators that are known by their accounts."""
         penalty = misconduct.penalty(self._parameters.current(store).penalties)
-        until = SessionIndex(U32(self._session.index(store) + SESSIONS_KEPT))
         lost = 0
         for account in accounts:
             amount = self._staking.slash(store, account, penalty)
@@ -146,8 +145,7 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
             told = ValidatorPunished(misconduct, session, account, U128(amount), candidate)
             self._system.deposit_event(store, told)
             if misconduct.disables:
-                worst = max(penalty, self.offenders.get(store, account).penalty)
-                self.offenders.put(store, account, Offender(worst, until))
+                self.offenders.put(store, account, self._offender(store, account, penalty))
         if misconduct.disables:
             self.disabled_item.put(store, self._worst(store))
         return lost
@@ -172,9 +170,22 @@ class Slashing(Module, pallet=Pallet(63, "ParasSlashing")):
         """Who a validator of a session that can be judged is, in whatever sessions it validates."""
         return self._judged(store, session)[index].account
 
+    def is_in_vain(self, store: Reader, misconduct: Misconduct, account: AccountId) -> bool:
+        """Whether to punish the account for what disables would change nothing: it has nothing left
+        to lose, and is an offender as bad for as long."""
+        penalty = misconduct.penalty(self._parameters.current(store).penalties)
+        would_lose = part_of(penalty, self._staking.stake(store, account))
+        known = self.offenders.get(store, account)
+        return not would_lose and known == self._offender(store, account, penalty)
+
     def disabled(self, store: Reader) -> frozenset[ValidatorIndex]:
         """The validators of this session that may not take part."""
         return frozenset(index for index, _ in self.disabled_item.get(store))
+
+    def _offender(self, store: Reader, account: AccountId, penalty: Perbill) -> Offender:
+        """What is known of an account, when it has done one thing more."""
+        until = SessionIndex(U32(self._session.index(store) + SESSIONS_KEPT))
+        return Offender(max(penalty, self.offenders.get(store, account).penalty), until)
 
     def _judged(self, store: Reader, session: SessionIndex) -> Validators:
         validators = self._session.past_keys.get(store, session)

@@ -29,7 +29,7 @@ from parahost.runtime.extrinsic import (
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.module import RuntimeCall, name_of
 from parahost.runtime.modules import AUTHORS_CALLS, Modules
-from parahost.runtime.offences import AlreadyReported, Offence
+from parahost.runtime.offences import AlreadyReported, NothingToTake, Offence
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Reader
 from parahost.runtime.system import BLOCK_HASH_COUNT
@@ -131,7 +131,7 @@ class TransactionChecks:
         """The deed that a report proves, if nobody has reported it yet.
 
         :raises UnsignedNotAllowed: when the call is no report.
-        :raises KnownDeed: when the deed is known; no signature has been looked at.
+        :raises KnownDeed: when the report would change nothing; no signature has been looked at.
         :raises UnprovenReport: when it proves nothing.
         """
         modules = self._modules
@@ -143,7 +143,7 @@ class TransactionChecks:
             if isinstance(call, ReportContradiction):
                 return modules.contradictions.offence_of(store, call.proof)
             raise UnsignedNotAllowed(f"{name_of(call)} needs a signature")
-        except AlreadyReported as error:
+        except (AlreadyReported, NothingToTake) as error:
             raise KnownDeed(str(error)) from error
         except DispatchError as error:
             raise UnprovenReport(str(error)) from error
