@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from parahost.chain.blocks import Imported
 from parahost.chain.chain import Chain, ChainEvent
-from parahost.primitives.basic import U32, BlockNumber
+from parahost.chain.store import ChainStore
+from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block
 from parahost.runtime.storage import State
@@ -199,3 +202,57 @@ def test_after_a_restart_the_same_forks_are_left() -> None:
     again.reconsider()
     assert again.best == chain.best == one.header
     assert again.heads() == chain.heads()
+
+
+def test_long_without_finality_heads_far_below_are_not_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a start each state is made from what has changed since the last final block."""
+    forge, database = Forge(), MemoryDatabase()
+    line = forge.line(forge.genesis, 120)
+    beside = [forge.block(block.header.parent_hash, b"s1", primary=False) for block in line[3::4]]
+    chain = open_chain(database)
+    for block in (*line, *beside):
+        chain.import_block(block)
+    read: list[Hash] = []
+    delta = ChainStore.delta
+
+    def noted(store: ChainStore, hash: Hash) -> dict[bytes, bytes | None] | None:
+        read.append(hash)
+        return delta(store, hash)
+
+    monkeypatch.setattr(ChainStore, "delta", noted)
+    again = open_chain(database)
+    again.first_unviable = as_the_state_says
+    again.reconsider()
+    assert again.best == chain.best == line[-1].header
+    assert again.heads() == chain.heads()
+    assert len(read) <= len(line) + 4 * 32
+
+
+def test_a_head_far_below_is_judged_when_a_block_comes_on_it() -> None:
+    forge = Forge()
+    line = forge.line(forge.genesis, 20)
+    bad = forge.block(line[0].header.hash(), FREEZE + b"2", primary=False)
+    chain, _ = chain_of(*line[:2], bad, *line[2:])
+    chain.reconsider()
+    beyond = forge.block(bad.header.hash(), b"b1", primary=False)
+    assert chain.import_block(beyond) == Imported(beyond.header.hash(), False)
+    assert not chain.is_viable(bad.header.hash())
+    assert not chain.is_viable(beyond.header.hash())
+
+
+def test_heads_far_below_are_judged_when_all_above_are_left() -> None:
+    forge = Forge()
+    line = forge.line(forge.genesis, 20)
+    bad = forge.block(line[0].header.hash(), FREEZE + b"2", primary=False, after=3)
+    good = forge.block(line[0].header.hash(), b"g1", primary=False, after=5)
+    chain, _ = chain_of(*line[:1], bad, good, *line[1:])
+    chain.first_unviable = lambda state, above: (
+        as_the_state_says(state, above)
+        if state.get_raw(b"f") or state.get_raw(b"g")
+        else BlockNumber(U32(2))
+    )
+    chain.reconsider()
+    assert chain.best == good.header
+    assert chain.heads() == hashes([good])

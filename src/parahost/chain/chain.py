@@ -34,7 +34,7 @@ from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Header
-from parahost.primitives.limits import MAX_HEADER_BYTES
+from parahost.primitives.limits import MAX_HEADER_BYTES, OUTGROWN_AFTER
 from parahost.runtime.errors import (
     HeaderTooLong,
     InvalidBlock,
@@ -275,7 +275,7 @@ class Chain(ReadableChain):
         node = self._tree.insert(block.header, self._next_order)
         self._next_order += 1
         if node.viable is not (self._first_left(node) is None):
-            self._leave_forks()
+            self._leave_forks(node)
         new_best = self._tree.best is node
         self._untold.append(BlockImportEvent(block.hash, node.header, new_best))
         if not new_best:
@@ -295,9 +295,20 @@ class Chain(ReadableChain):
 
     # Forks that are left
 
-    def _leave_forks(self) -> None:
-        left = map(self._first_left, self._tree.leaves())
-        self._tree.leave([block for block in left if block is not None])
+    def _leave_forks(self, inserted: BlockNode | None = None) -> None:
+        """Judge the heads, the best first, by their states; and a block that has just come. Heads
+        that are outgrown by one that may be built on are let be: they are not best, and nobody
+        works on them, but each state would have to be made from changes since the last final
+        block."""
+        left, best = [], 0
+        for head in self._tree.leaves_by_merit():
+            if head is inserted or head.number + OUTGROWN_AFTER > best:
+                block = self._first_left(head)
+                if block is not None:
+                    left.append(block)
+                else:
+                    best = max(best, head.number)
+        self._tree.leave(left)
 
     def _first_left(self, head: BlockNode) -> BlockNode | None:
         """The first block on the way to a head that is to be left and is not final."""

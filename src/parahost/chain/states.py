@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from parahost.chain.errors import DamagedDatabase, StateUnavailable, UnknownBlock
 from parahost.chain.store import ChainStore
 from parahost.primitives.basic import Hash
+from parahost.primitives.limits import OUTGROWN_AFTER
 from parahost.runtime.storage import State
 
 _HELD = 64
 """States held in memory besides the base: more than forks are deep in practice."""
+_COMMON = 2 * OUTGROWN_AFTER
+"""So many blocks below a head, others mostly have branched off that somebody works on."""
+_LONG_WAY = 2 * _COMMON
 _SETTLED = 256
 """Changes that the base takes in with each block: 20 ms of the event loop's time, at most."""
 
@@ -85,8 +89,9 @@ class States:
         return genesis if hash == genesis_hash else None
 
     def _make(self, hash: Hash) -> State:
-        """Go back to the nearest state at hand, then apply what was changed since."""
-        deltas = []
+        """Go back to the nearest state at hand, then apply what was changed since. On a long way
+        the state of a block shortly before is held too: heads have it in common."""
+        way: list[tuple[Hash, Mapping[bytes, bytes | None]]] = []
         at, state = hash, None
         while state is None:
             header = self._store.header(at)
@@ -97,13 +102,14 @@ class States:
             delta = self._store.delta(at)
             if delta is None:
                 raise self._absent(hash, at)
-            deltas.append(delta)
+            way.append((at, delta))
             at = header.parent_hash
             state = self._at_hand(at)
-        merged: dict[bytes, bytes | None] = {}
-        for delta in reversed(deltas):
-            merged.update(delta)
-        state = state.apply(merged)
+        if len(way) > _LONG_WAY:
+            state = _after(state, way[_COMMON:])
+            self.put(way[_COMMON][0], state)
+            way = way[:_COMMON]
+        state = _after(state, way)
         self._check(hash, state)
         return state
 
@@ -119,3 +125,11 @@ class States:
         header = self._store.header(hash)
         if header is None or header.state_root != state.root:
             raise DamagedDatabase(f"the state kept for block {hash.hex()} has not its root")
+
+
+def _after(state: State, way: Sequence[tuple[Hash, Mapping[bytes, bytes | None]]]) -> State:
+    """The state after some blocks, of which the last comes first, with what each has changed."""
+    merged: dict[bytes, bytes | None] = {}
+    for _, delta in reversed(way):
+        merged.update(delta)
+    return state.apply(merged)

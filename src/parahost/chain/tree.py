@@ -112,6 +112,10 @@ class BlockTree:
             self._leaves.values(), key=lambda node: (node.viable, node.merit), reverse=True
         )
 
+    def leaves_by_merit(self) -> list[BlockNode]:
+        """The blocks without children, those of most merit first, be they left or not."""
+        return sorted(self._leaves.values(), key=lambda node: node.merit, reverse=True)
+
     def heads(self) -> list[BlockNode]:
         """The blocks that may be built on, and on which nothing is built that may be; best
         first."""

@@ -288,8 +288,9 @@ class Node:
         for leaf in self.chain.heads()[:MAX_INITIAL_LEAVES]:
             header = self.chain.header(leaf)
             assert header is not None, "a head is in the tree"
-            found.append(self._leaf(leaf, header))
-        return [each for each in found[::-1] if not is_outgrown(each, self.chain.best.number)]
+            if not is_outgrown(header.number, self.chain.best.number):
+                found.append(self._leaf(leaf, header))
+        return found[::-1]
 
     def _leaf(self, block: Hash, header: Header) -> ActiveLeaf:
         leaf: ActiveLeaf = self.ask(ActiveLeaf, self.chain.state(block), (block, header))

@@ -43,7 +43,9 @@ class ActiveLeaves:
     def outgrown(self, best: BlockNumber) -> list[StopWork]:
         """The best block has that number: what is far below it nobody builds on any more, though
         finality has not come to leave it. Who builds on it all the same makes a leaf again."""
-        return self._drop(*(it.hash for it in self._leaves.values() if is_outgrown(it, best)))
+        return self._drop(
+            *(it.hash for it in self._leaves.values() if is_outgrown(it.number, best))
+        )
 
     def reverted(
         self, leaves: Sequence[Hash], instead: ActiveLeaf | None
@@ -56,6 +58,6 @@ class ActiveLeaves:
         return [StopWork(it) for it in blocks if self._leaves.pop(it, None) is not None]
 
 
-def is_outgrown(leaf: ActiveLeaf, best: BlockNumber) -> bool:
-    """Whether a head is too far below the best block to be worked on."""
-    return leaf.number + OUTGROWN_AFTER <= best
+def is_outgrown(head: BlockNumber, best: BlockNumber) -> bool:
+    """Whether a head is too far below the best block to be worked on; by their numbers."""
+    return head + OUTGROWN_AFTER <= best
