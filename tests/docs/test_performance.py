@@ -31,4 +31,4 @@ def test_what_a_blocks_checks_allow_follows_from_their_weights() -> None:
     assert f"{MAX_UNACCEPTED:,} candidates (`MAX_UNACCEPTED`)" in PAGE
     waiting = -(-MAX_UNACCEPTED // accepted_a_block(30))
     assert f"that is {waiting} blocks of waiting" in PAGE
-    assert accepted_a_block(4) >= 100 > accepted_a_block(5), "at most four checkers each"
+    assert accepted_a_block(6) >= 100 > accepted_a_block(7), "at most six checkers each"

@@ -11,9 +11,9 @@ from parahost.runtime.weights import Weight, micros
 
 CHECKED_CANDIDATE: Final = micros(200)
 """A candidate on whose checks something is brought: its record, whether it is accepted now."""
-ASSIGNMENT: Final = micros(900)
+ASSIGNMENT: Final = micros(600)
 """One VRF, and what it draws."""
-APPROVAL: Final = micros(180)
+APPROVAL: Final = micros(130)
 """One signature."""
 AVAILABILITY: Final = micros(130)
 """One signature of who holds its chunk."""

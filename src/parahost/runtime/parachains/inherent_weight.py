@@ -18,7 +18,7 @@ from parahost.runtime.weights import MAX_INHERENT_WEIGHT, Weight, micros, nanos
 
 MAX_INCLUSION_WEIGHT: Final = MAX_INHERENT_WEIGHT - call_weight(SetTimestamp(0))
 """What the two inherents may weigh together, less the timestamp's."""
-FIXED: Final = micros(2000)
+FIXED: Final = micros(3000)
 """The inherent without content: timeouts, and the scheduling of cores."""
 BITFIELD: Final = micros(150)
 """Decoding, one signature, and the votes for what is pending."""
