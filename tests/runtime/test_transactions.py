@@ -10,6 +10,7 @@ import pytest
 from parahost.crypto import ecdsa, ed25519
 from parahost.primitives.basic import H256, H512, U32, BlockNumber, Hash, ParaId
 from parahost.primitives.header import Extrinsic
+from parahost.runtime import api
 from parahost.runtime.balances import EXISTENTIAL_DEPOSIT, UNIT
 from parahost.runtime.errors import (
     BadSignature,
@@ -202,6 +203,12 @@ def test_the_genesis_hash_is_never_forgotten_others_are(chain: Chain) -> None:
         system.finalize(store)
     assert system.block_hash(store, BlockNumber(U32(0))) == chain.genesis_hash
     assert system.block_hash(store, BlockNumber(U32(1))) is None
+
+
+def test_each_block_knows_its_ancestors_and_not_itself(chain: Chain) -> None:
+    numbers = [BlockNumber(U32(number)) for number in range(chain.header.number + 1)]
+    known = [api.block_hash(chain.state, number) for number in numbers]
+    assert known == [chain.genesis_hash, *(each.header.hash() for each in chain.blocks[:-1]), None]
 
 
 def test_unsigned_calls_and_inherents_are_not_for_the_pool(chain: Chain) -> None:

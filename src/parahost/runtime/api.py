@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from parahost.primitives.basic import H256, U32, U64, BabeId, SessionIndex, Slot
+from parahost.primitives.basic import H256, U32, U64, BabeId, BlockNumber, Hash, SessionIndex, Slot
 from parahost.primitives.consensus import (
     AllowedSlots,
     BabeAuthorities,
@@ -183,6 +183,11 @@ def queued_validators(state: Reader) -> Validators:
 
 
 # System
+
+
+def block_hash(state: Reader, number: BlockNumber) -> Hash | None:
+    """The ancestor of that number; ``None`` when there is none, or it is too long ago."""
+    return MODULES.system.block_hash(state, number)
 
 
 def account_nonce(state: Reader, account: AccountId) -> U32:

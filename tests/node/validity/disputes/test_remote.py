@@ -9,7 +9,7 @@ import pytest
 from parahost.node.validity.disputes.record import Dispute, DisputeRow
 from parahost.node.validity.disputes.remote import LIFETIME, RemoteDisputing
 from parahost.ports import KeyStore, KeyType
-from parahost.primitives.basic import U32, U64, ZERO_HASH, CandidateHash
+from parahost.primitives.basic import H256, U32, U64, ZERO_HASH, CandidateHash, Hash
 from parahost.primitives.header import Extrinsic
 from parahost.runtime import api
 from parahost.runtime.extrinsic import decode_extrinsic
@@ -54,14 +54,21 @@ def disputed(number: int, *against: int) -> Dispute:
     return dispute
 
 
+def block(fork: int, number: int) -> Hash:
+    return Hash(H256(bytes((fork, number)) * 16))
+
+
 def leaf(
     number: int,
     *,
     nonce: int = 0,
     may_begin: Collection[int] = (OWN, OTHER),
     known: Iterable[Dispute] = (),
+    fork: int = 0,
 ) -> ScriptedLeaf:
+    """Blocks of one fork are ancestors of one another."""
     return scripted_leaf(
+        block=block(fork, number),
         number=number,
         answers={
             api.disputes: lambda: (),
@@ -69,6 +76,7 @@ def leaf(
             api.included_candidates: lambda: (),
             api.may_dispute_remotely: lambda session, validator: validator in may_begin,
             api.account_nonce: lambda account: U32(nonce),
+            api.block_hash: lambda at: block(fork, at) if at < number else None,
         },
     )
 
@@ -89,6 +97,17 @@ def test_what_was_not_taken_in_its_lifetime_is_brought_again() -> None:
     node.hears(leaf(1), one)
     assert node.hears(leaf(LIFETIME), one) == []
     assert node.hears(leaf(1 + LIFETIME), one) == [one.candidate]
+
+
+@pytest.mark.guide("A59")
+def test_what_was_brought_on_a_fork_that_is_left_is_brought_again_at_once() -> None:
+    """The transaction is good on descendants of its block alone."""
+    node, one, two = Bringer(), disputed(1), disputed(2)
+    node.hears(leaf(1, fork=1), one, two)
+    assert node.hears(leaf(2, fork=1), one, two) == []
+    assert node.hears(leaf(2, fork=2), one, two) == [one.candidate, two.candidate]
+    assert node.hears(leaf(3, fork=2), one, two) == []
+    assert node.hears(leaf(3, fork=1), one, two) == [], "both are remembered"
 
 
 def test_what_was_refused_is_not_brought_again_at_once() -> None:

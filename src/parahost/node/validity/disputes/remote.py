@@ -31,10 +31,16 @@ LIFETIME: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A transaction, made on a block of that number."""
+    """A transaction with which a candidate is disputed, made on block ``on`` of number ``at``."""
 
+    key: CandidateKey
     at: BlockNumber
+    on: Hash
     nonce: int
+
+    def is_good_on(self, leaf: ActiveLeaf) -> bool:
+        """Whether it may be included there: a fork that leaves its block never takes it."""
+        return self.on == leaf.hash or leaf.read(api.block_hash, self.at) == self.on
 
 
 @dataclass(slots=True)
@@ -44,33 +50,34 @@ class RemoteDisputing:
     keys: KeyStore
     genesis_hash: Hash
     submit: Callable[[Extrinsic], None]
-    _brought: dict[CandidateKey, Brought] = field(default_factory=dict)
+    _brought: list[Brought] = field(default_factory=list)
     """Those whose lifetime is not over."""
 
     def lacked(self, leaf: ActiveLeaf, disputes: Collection[Dispute]) -> list[Dispute]:
         """Those of the disputes that the leaf's fork knows nothing of, and takes one of now."""
-        if not disputes or not self.keys.public_keys(KeyType.ACCOUNT) or self._waits(leaf):
+        if not disputes or not self.keys.public_keys(KeyType.ACCOUNT):
             return []
+        tried = self._tried(leaf)
+        nonce = leaf.read(api.account_nonce, self._account())
+        if any(each.nonce == nonce for each in tried):
+            return []  # the last one is good still, and not taken
         known = {key for key, _ in (*leaf.read(api.disputes), *leaf.read(api.remote_disputes))}
         known.update(record.key() for record in leaf.read(api.included_candidates))
+        known.update(each.key for each in tried)
         return [
             each
             for each in disputes
             if each.key not in known
-            and each.key not in self._brought
             and any(
                 leaf.read(api.may_dispute_remotely, each.key[0], validator)
                 for validator in sorted(each.votes.invalid)
             )
         ]
 
-    def _waits(self, leaf: ActiveLeaf) -> bool:
-        """Whether the last transaction is good still, and not taken there."""
-        self._brought = {
-            key: each for key, each in self._brought.items() if leaf.number < each.at + LIFETIME
-        }
-        nonce = leaf.read(api.account_nonce, self._account())
-        return any(each.nonce == nonce for each in self._brought.values())
+    def _tried(self, leaf: ActiveLeaf) -> list[Brought]:
+        """What was brought on the leaf's fork, and may be included there still, or has been."""
+        self._brought = [each for each in self._brought if leaf.number < each.at + LIFETIME]
+        return [each for each in self._brought if each.is_good_on(leaf)]
 
     def _account(self) -> AccountId:
         return AccountId(H256(self.keys.public_keys(KeyType.ACCOUNT)[0]))
@@ -98,7 +105,7 @@ class RemoteDisputing:
         )
         account = self._account()
         nonce = leaf.read(api.account_nonce, account)
-        self._brought[dispute.key] = Brought(leaf.number, nonce)
+        self._brought.append(Brought(dispute.key, leaf.number, leaf.hash, nonce))
         self.submit(
             signed(
                 call,
