@@ -43,7 +43,7 @@ from parahost.runtime.errors import ModuleError
 from parahost.runtime.origin import NoOrigin, Signed
 from parahost.runtime.parachains import remote_disputes
 from parahost.runtime.parachains.dispute_errors import DisputeClosed, Unconcluded
-from parahost.runtime.parachains.disputes import DisputeInitiated
+from parahost.runtime.parachains.disputes import DisputeInitiated, DisputeTimedOut
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.remote_disputes import (
     BadIncludingHeader,
@@ -68,6 +68,7 @@ from .test_disputes import (
     SUPERMAJORITY,
     TIME,
     VALIDATORS,
+    free,
     one_loses,
     signed,
     stakes,
@@ -82,9 +83,13 @@ REMOTE = replace(CONFIG, approval=APPROVAL, remote_availability_period=BlockNumb
 FOREIGN = Header(ZERO_HASH, BlockNumber(U32(7)), H256(bytes([7]) * 32), H256(bytes(32)))
 
 
-def remote_world() -> World:
+def remote_world(**config: Any) -> World:
     return World(
-        validators=VALIDATORS, parachains=[1, 2, 3, 4], validity=REMOTE, acceptance_period=4
+        validators=VALIDATORS,
+        parachains=[1, 2, 3, 4],
+        validity=REMOTE,
+        acceptance_period=4,
+        **config,
     )
 
 
@@ -230,6 +235,26 @@ def test_without_a_supermajority_those_who_vouched_pay_and_nobody_waits_for_it()
     world.add_block()
     assert world.api.remote_disputes(world.state) == ()
     assert world.api.remote_candidates(world.state) == ()
+
+
+@pytest.mark.guide("A57", "A63")
+def test_what_was_not_decided_and_is_included_here_afterwards_is_decided_and_settled() -> None:
+    """Nobody is spared because the dispute was given up once: it is open again."""
+    world = remote_world(chain_availability_period=BlockNumber(U32(TIME + 3)))
+    backed = world.candidate(1)
+    made, accuser = backed.candidate.to_plain(), others(world)[0]
+    world.add_block(world.data(candidates=[backed]))
+    key = bring(world, brought(world, made, against=[accuser]))
+    world.add_block(availability=[held(key, *range(SUPERMAJORITY))])
+    world.add_blocks_until(world.number + TIME)
+    assert told(world, DisputeTimedOut) == [DisputeTimedOut(*key)]
+    world.add_block(world.data(world.all_vote(world.pending_cores())))
+    assert [each.key() for each in world.api.included_candidates(world.state)] == [key]
+    world.add_block(disputes=[votes(key, against=others(world)[1:])])
+    assert world.api.frozen(world.state) is not None
+    world.add_blocks_until(world.number + LATE + 1)
+    assert stakes(world) == one_loses(*backers(world), each=STAKE)
+    assert free(world)[accuser] > STAKE, "who was right has a share"
 
 
 @pytest.mark.guide("A58", "A60")
