@@ -95,6 +95,21 @@ def test_afterwards_only_what_comes_is_read(tmp_path: Path) -> None:
     assert list(log.texts()) == [line(12)]
 
 
+def test_what_was_written_before_the_log_was_moved_away_is_not_lost(tmp_path: Path) -> None:
+    """Nor what the node writes to it afterwards, until it is told to begin another."""
+    path, moved = tmp_path / "node.log", tmp_path / "node.log.1"
+    write(path, lines(0, 2))
+    log = NodeLog(path)
+    assert list(log.texts()) == lines(0, 2)
+    write(path, lines(0, 4))
+    path.rename(moved)
+    assert list(log.texts()) == lines(2, 4)
+    write(moved, lines(0, 5))
+    write(path, lines(5, 7))
+    assert list(log.texts()) == lines(4, 7)
+    assert list(log.texts()) == []
+
+
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
 @pytest.mark.parametrize("damage", ["cut", "spoilt"])
 def test_a_damaged_file_is_named(tmp_path: Path, suffix: str, damage: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -36,13 +38,25 @@ class JournalTail:
         self._position = max(0, self._position - count)
 
     def texts(self) -> Iterator[str]:
-        """The whole lines since the last call."""
+        """The whole lines since the last call. What was moved away is read to its end first: a node
+        writes to it until it is told."""
+        for path in (*self._moved_away(), self._path):
+            yield from self._read(path)
+
+    def _moved_away(self) -> Iterator[Path]:
+        """The file that was read last, when it stands beside under a longer name."""
+        for path in self._path.parent.glob(f"{self._path.name}[.-]*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_ino == self._file:
+                    yield path
+
+    def _read(self, path: Path) -> Iterator[str]:
         try:
-            file = self._path.open("rb")
+            file = path.open("rb")
         except FileNotFoundError:
             return
         with file:
-            self._look_whether_it_is_the_same()
+            self._look_whether_it_is_the_same(os.fstat(file.fileno()))
             file.seek(self._position)
             while data := file.read(READ_AT_ONCE):
                 self._position += len(data)
@@ -57,8 +71,7 @@ class JournalTail:
             if event is not None:
                 yield event
 
-    def _look_whether_it_is_the_same(self) -> None:
-        found = self._path.stat()
+    def _look_whether_it_is_the_same(self, found: os.stat_result) -> None:
         if found.st_ino != self._file or found.st_size < self._position:
             if self._file:
                 self._position, self._rest = 0, b""
