@@ -207,8 +207,9 @@ def test_who_has_nothing_left_to_lose_is_reported_once_a_session() -> None:
     )
     until = chain.runtime.modules.slashing.offenders
     chain.step(first)
-    with pytest.raises(KnownDeed, match="nothing left to lose"):
+    with pytest.raises(KnownDeed, match="nothing left to lose") as refusal:
         chain.builder().apply(second)
+    assert refusal.value.retriable
     chain.step(slot=chain.next_slot(EPOCH_SLOTS))
     chain.step(second)
     assert until.get(chain.state, account(OFFENDER)).until == SESSIONS_KEPT + 1

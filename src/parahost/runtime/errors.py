@@ -222,8 +222,9 @@ class UnprovenReport(InvalidTransaction):
 
 class KnownDeed(UnprovenReport):
     """A report of a deed that is known already, or of one who cannot be punished more than it has
-    been."""
+    been: on this fork, in this session."""
 
+    retriable = True
     reason = InvalidReason.STALE
 
 
