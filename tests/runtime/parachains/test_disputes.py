@@ -350,6 +350,22 @@ def test_a_large_settlement_takes_several_blocks() -> None:
     assert whole == parts
 
 
+@pytest.mark.guide("A64")
+def test_only_those_with_whom_there_is_something_to_settle_take_room() -> None:
+    """Nobody was silent: there is one share for each of those who were right."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disputes_module, "MAX_SETTLED", VALIDATORS)
+        world = included_world()
+        record = candidate(world)
+        others = outsiders(record)
+        world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:])])
+        money = free(world)
+        world.add_blocks_until(world.number + LATE)
+        assert world.host.disputes.settling.get(world.state) == ()
+        richer = {at for at, now in enumerate(free(world)) if now > money[at]}
+        assert richer == {*record.backers, *others[1:]}
+
+
 def settled(most: int, blocks: int) -> tuple[list[int], list[int]]:
     """Stakes and balances when a dispute is settled, so many validators in each block."""
     with pytest.MonkeyPatch.context() as patch:

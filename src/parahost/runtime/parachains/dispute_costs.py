@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -14,28 +14,43 @@ from parahost.runtime.parachains.windows import CandidateKey
 from parahost.runtime.slashing import Misconduct, Slashing
 from parahost.runtime.storage import Overlay
 
-MAX_SETTLED: Final = 100
+MAX_SETTLED: Final = 200
 """Validators with whom one block settles: their stakes and balances are written."""
 FIRST_VALIDATOR: Final = U32(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How far a closed dispute has been settled: all validators are gone through twice, for fines
-    and for rewards."""
+    """How far a closed dispute has been settled: first with the silent, for fines, then with those
+    who were right, for rewards."""
 
     session: SessionIndex
     candidate_hash: CandidateHash
     next_validator: U32 = FIRST_VALIDATOR
     is_rewarding: bool = False
 
-    def after(self, validator: int, validators: int) -> tuple[Settlement, ...]:
-        """What is left, when those before ``validator`` are done with."""
-        if validator < validators:
-            return (replace(self, next_validator=U32(validator)),)
+    @property
+    def key(self) -> CandidateKey:
+        return self.session, self.candidate_hash
+
+    def after(self, done: Sequence[ValidatorIndex], left: int) -> Settlement | None:
+        """What is left, when some are done with, and so many of the same stage are not."""
+        if left:
+            return replace(self, next_validator=U32(done[-1] + 1))
         if not self.is_rewarding:
-            return (replace(self, next_validator=FIRST_VALIDATOR, is_rewarding=True),)
-        return ()
+            return replace(self, next_validator=FIRST_VALIDATOR, is_rewarding=True)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a step of a settlement has come to."""
+
+    lost: int
+    """What the silent have paid."""
+    touched: int
+    """With how many validators it has been settled."""
+    rest: Settlement | None
 
 
 class DisputeCosts:
@@ -68,21 +83,25 @@ class DisputeCosts:
         store: Overlay,
         settlement: Settlement,
         state: DisputeState,
-        those: range,
+        most: int,
         reward: Perbill,
-    ) -> int:
-        """Settle with some validators, by index: first the silent pay (A64), then those who were
-        right share ``reward`` of what all have lost. Gives what they lose."""
+    ) -> Settled:
+        """Go on with at most so many validators: first the silent pay (A64), then those who were
+        right share ``reward`` of what all have lost."""
         votes = Votes.of(state)
-        if not settlement.is_rewarding:
-            key = settlement.session, settlement.candidate_hash
-            silent = [each for each in votes.silent(len(state.backers)) if each in those]
-            return self.punish(store, Misconduct.NOT_VOTED, key, silent)
         right = frozenset() if state.outcome is None else votes.right(state.outcome)
         share = part_of(reward, state.lost) // max(len(right), 1)
-        rewarded = [each for each in sorted(right) if each in those]
-        self._slashing.reward(store, settlement.session, rewarded, share)
-        return 0
+        if not settlement.is_rewarding:
+            those: Iterable[ValidatorIndex] = votes.silent(len(state.backers))
+        else:
+            those = right if share else ()
+        waiting = sorted(each for each in those if each >= settlement.next_validator)
+        some, lost = waiting[:most], 0
+        if settlement.is_rewarding:
+            self._slashing.reward(store, settlement.session, some, share)
+        else:
+            lost = self.punish(store, Misconduct.NOT_VOTED, settlement.key, some)
+        return Settled(lost, len(some), settlement.after(some, len(waiting) - len(some)))
 
     def punish(
         self,

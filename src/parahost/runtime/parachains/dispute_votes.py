@@ -110,7 +110,8 @@ class Votes:
     def silent(self, validators: int) -> tuple[ValidatorIndex, ...]:
         """Who has said nothing."""
         everybody = (ValidatorIndex(U32(index)) for index in range(validators))
-        return tuple(index for index in everybody if index not in self.valid | self.invalid)
+        heard = self.valid | self.invalid
+        return tuple(index for index in everybody if index not in heard)
 
     def outcome(self, validators: int) -> DisputeOutcome | None:
         """What a supermajority says (A62); ``None`` without one."""

@@ -51,7 +51,12 @@ from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.parachains.admission import Admission
 from parahost.runtime.parachains.approvals import Approvals
-from parahost.runtime.parachains.dispute_costs import MAX_SETTLED, DisputeCosts, Settlement
+from parahost.runtime.parachains.dispute_costs import (
+    MAX_SETTLED,
+    DisputeCosts,
+    Settled,
+    Settlement,
+)
 from parahost.runtime.parachains.dispute_errors import (
     DisputeClosed,
     MayNotDispute,
@@ -201,15 +206,15 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             self.settling.mutate(store, lambda others: (*others, Settlement(*key)))
 
     def _settle_some(self, store: Overlay) -> None:
-        """Go on with the first settlements, as far as so many validators."""
+        """Go on with the first settlements, as far as so many validators; a step that touches
+        nobody counts like one who is."""
         waiting, left = self.settling.get(store), MAX_SETTLED
         if not waiting:
             return
         while waiting and left > 0:
-            first = waiting[0]
-            rest, touched = self._settle(store, first, left)
-            waiting = (*rest, *waiting[1:])
-            left -= touched
+            settled = self._settle(store, waiting[0], left)
+            left -= max(settled.touched, 1)
+            waiting = waiting[1:] if settled.rest is None else (settled.rest, *waiting[1:])
         self.settling.put(store, waiting)
 
     # Entry points
@@ -412,21 +417,17 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
         self.disputes.put(store, key, state)
         self.system.deposit_event(store, DisputeTimedOut(*key))
 
-    def _settle(
-        self, store: Overlay, settlement: Settlement, most: int
-    ) -> tuple[tuple[Settlement, ...], int]:
-        """Settle with the next few validators. Gives what is left of it, and how many that were."""
-        key = settlement.session, settlement.candidate_hash
+    def _settle(self, store: Overlay, settlement: Settlement, most: int) -> Settled:
+        """Settle with the next few validators."""
+        key = settlement.key
         state = self._state(store, key)
-        begin, validators = settlement.next_validator, len(state.backers)
-        end = min(begin + most, validators)
         reward = self.parameters.current(store).reward
-        lost = self.costs.settle(store, settlement, state, range(begin, end), reward)
-        self.disputes.put(store, key, replace(state, lost=U128(state.lost + lost)))
-        left = settlement.after(end, validators)
-        if not left:
+        settled = self.costs.settle(store, settlement, state, most, reward)
+        if settled.lost:
+            self.disputes.put(store, key, replace(state, lost=U128(state.lost + settled.lost)))
+        if settled.rest is None:
             self.included.release_session(store, key[0])
-        return left, end - begin
+        return settled
 
     def _count_opened(
         self, store: Overlay, key: CandidateKey, state: DisputeState, change: int
