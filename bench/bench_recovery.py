@@ -21,8 +21,10 @@ from parahost.node.availability.chunk_request import ChunkRequest
 from parahost.node.availability.recovery import AvailabilityRecovery
 from parahost.node.messages.availability import (
     QueryAvailableData,
+    QueryChunk,
     QueryChunks,
     RecoverAvailableData,
+    StoreChunk,
 )
 from parahost.node.messages.base import Message
 from parahost.node.messages.network import (
@@ -73,11 +75,13 @@ class Peers(Subsystem):
     name = "peers"
     receives: ClassVar[tuple[type[Message], ...]] = (
         QueryAvailableData,
+        QueryChunk,
         QueryChunks,
         RegisterRequestProducer,
         ReportPeer,
         ResolveValidators,
         SendRequest,
+        StoreChunk,
     )
 
     def __init__(self, whole: bytes, chunks: list[bytes]) -> None:
@@ -100,7 +104,7 @@ class Peers(Subsystem):
                     message.reply.answer(self._whole)
                 else:
                     message.reply.answer(RequestFailed(peer, protocol.name, "refused"))
-            case ReportPeer():
+            case QueryChunk() | ReportPeer() | StoreChunk():
                 raise AssertionError(message)
 
 
