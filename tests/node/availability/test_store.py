@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -174,7 +175,6 @@ async def test_chunks_are_made_once_and_handed_on(
 def test_what_waits_to_be_handed_on_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     _, data = relay_chain().candidate(100)
     one = encoding.Encoding.of(data, VALIDATORS)
-    assert one.size == VALIDATORS * len(one.chunks[0].chunk)
     monkeypatch.setattr(encoding, "MAX_MADE_BYTES", 2 * one.size)
     made = encoding.Made()
     first, second, third = (CandidateHash(H256(bytes([number] * 32))) for number in range(3))
@@ -185,6 +185,21 @@ def test_what_waits_to_be_handed_on_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     made.put(first, one)
     made.put(second, one)
     assert made.take(first) is one, "what was taken makes room"
+
+
+def test_small_chunks_that_wait_are_counted_with_what_they_take_and_by_number() -> None:
+    """Of small data, proofs and objects are most of it; and a day has many small candidates."""
+    _, data = relay_chain().candidate(100)
+    one = encoding.Encoding.of(data, VALIDATORS)
+    parts = [part for each in one.chunks for part in (each, each.chunk, *each.proof, each.proof)]
+    taken = sum(map(sys.getsizeof, parts))
+    assert taken <= one.size <= 2 * taken
+    made = encoding.Made()
+    candidates = [CandidateHash(H256(bytes([number] * 32))) for number in range(65)]
+    for candidate in candidates:
+        made.put(candidate, one)
+    assert made.take(candidates[0]) is None
+    assert all(made.take(candidate) is one for candidate in candidates[1:])
 
 
 async def test_data_that_do_not_give_the_erasure_root_are_refused(

@@ -15,6 +15,13 @@ from parahost.primitives.scale import encode
 MAX_MADE_BYTES = 64 * MIB
 """Chunks that wait to be handed on: those of two of the largest PoVs. What came before is made anew
 if it is asked for after all."""
+MAX_MADE = 64
+"""Candidates whose chunks wait: a backer hands its own on within a few blocks, and nobody ever
+takes those of what was only checked."""
+_HASH = 72
+"""Bytes of memory of a hash in a proof."""
+_CHUNK = 256
+"""Bytes of memory of a chunk, beside its own bytes and its proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,10 @@ class Encoding:
 
     @property
     def size(self) -> int:
-        """Bytes of all chunks."""
-        return len(self.chunks) * len(self.chunks[0].chunk)
+        """Bytes of memory that the chunks take, with their proofs: most of it where data is
+        small."""
+        one = self.chunks[0]
+        return len(self.chunks) * (len(one.chunk) + len(one.proof) * _HASH + _CHUNK)
 
 
 class Made:
@@ -55,7 +64,7 @@ class Made:
         self.take(candidate)
         self._of[candidate] = encoding
         self._size += encoding.size
-        while self._size > MAX_MADE_BYTES:
+        while self._size > MAX_MADE_BYTES or len(self._of) > MAX_MADE:
             self.take(next(iter(self._of)))
 
     def take(self, candidate: CandidateHash) -> Encoding | None:
