@@ -6,6 +6,7 @@ import pytest
 
 from parahost.chain.blocks import Imported
 from parahost.chain.chain import Chain, ChainEvent
+from parahost.chain.errors import DamagedDatabase
 from parahost.chain.store import ChainStore
 from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
@@ -228,6 +229,21 @@ def test_long_without_finality_heads_far_below_are_not_judged(
     assert again.best == chain.best == line[-1].header
     assert again.heads() == chain.heads()
     assert len(read) <= len(line) + 4 * 32
+
+
+def test_a_state_that_is_held_on_a_long_way_has_its_root() -> None:
+    """Its block's changes are damaged, and later ones hide that from the head's state."""
+    forge, database = Forge(), MemoryDatabase()
+    line = forge.line(forge.genesis, 120)
+    chain = open_chain(database)
+    for block in line:
+        chain.import_block(block)
+    hash = line[-33].header.hash()
+    form = database.get("deltas", hash)
+    assert form is not None
+    database.damage("deltas", hash, form[:-1] + bytes([form[-1] ^ 1]))
+    with pytest.raises(DamagedDatabase):
+        open_chain(database).state(line[-1].header.hash())
 
 
 def test_a_head_far_below_is_judged_when_a_block_comes_on_it() -> None:

@@ -17,6 +17,7 @@ _HELD = 64
 _COMMON = 2 * OUTGROWN_AFTER
 """So many blocks below a head, others mostly have branched off that somebody works on."""
 _LONG_WAY = 2 * _COMMON
+"""Changes of so many blocks are worth holding a state between."""
 _SETTLED = 256
 """Changes that the base takes in with each block: 20 ms of the event loop's time, at most."""
 
@@ -106,11 +107,23 @@ class States:
             at = header.parent_hash
             state = self._at_hand(at)
         if len(way) > _LONG_WAY:
-            state = _after(state, way[_COMMON:])
+            state = self._after(state, way[_COMMON:])
             self.put(way[_COMMON][0], state)
             way = way[:_COMMON]
-        state = _after(state, way)
-        self._check(hash, state)
+        return self._after(state, way)
+
+    def _after(
+        self, state: State, way: Sequence[tuple[Hash, Mapping[bytes, bytes | None]]]
+    ) -> State:
+        """The state after some blocks, of which the last comes first, with what each has changed.
+
+        :raises DamagedDatabase: when it has not the root that the last one says.
+        """
+        merged: dict[bytes, bytes | None] = {}
+        for _, delta in reversed(way):
+            merged.update(delta)
+        state = state.apply(merged)
+        self._check(way[0][0], state)
         return state
 
     def _absent(self, hash: Hash, at: Hash) -> Exception:
@@ -125,11 +138,3 @@ class States:
         header = self._store.header(hash)
         if header is None or header.state_root != state.root:
             raise DamagedDatabase(f"the state kept for block {hash.hex()} has not its root")
-
-
-def _after(state: State, way: Sequence[tuple[Hash, Mapping[bytes, bytes | None]]]) -> State:
-    """The state after some blocks, of which the last comes first, with what each has changed."""
-    merged: dict[bytes, bytes | None] = {}
-    for _, delta in reversed(way):
-        merged.update(delta)
-    return state.apply(merged)
