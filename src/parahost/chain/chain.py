@@ -34,7 +34,7 @@ from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Block, Header
-from parahost.primitives.limits import MAX_HEADER_BYTES, OUTGROWN_AFTER
+from parahost.primitives.limits import MAX_HEADER_BYTES, is_outgrown
 from parahost.runtime.errors import (
     HeaderTooLong,
     InvalidBlock,
@@ -302,7 +302,7 @@ class Chain(ReadableChain):
         block."""
         left, best = [], 0
         for head in self._tree.leaves_by_merit():
-            if head is inserted or head.number + OUTGROWN_AFTER > best:
+            if head is inserted or not is_outgrown(head.number, best):
                 block = self._first_left(head)
                 if block is not None:
                     left.append(block)

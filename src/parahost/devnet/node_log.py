@@ -19,12 +19,12 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO
 
-from parahost.devnet.tail import JournalTail
+from parahost.devnet.tail import MOVED, JournalTail
 from parahost.primitives.errors import InputError
 from parahost.process.journal import time_of
 
 NODE_LOG = "node.log"
-_MOVED = f"{NODE_LOG}[.-]*"
+_MOVED = f"{NODE_LOG}{MOVED}"
 _COMPRESSED = (".gz", ".bz2", ".xz")
 
 

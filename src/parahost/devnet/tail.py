@@ -12,6 +12,8 @@ from parahost.process.journal import JournalLine, parse_line
 
 READ_AT_ONCE = 1 << 20
 """Bytes."""
+MOVED = "[.-]*"
+"""How the name of a log goes on that was moved away, as a pattern."""
 
 
 class JournalTail:
@@ -45,7 +47,7 @@ class JournalTail:
 
     def _moved_away(self) -> Iterator[Path]:
         """The file that was read last, when it stands beside under a longer name."""
-        for path in self._path.parent.glob(f"{self._path.name}[.-]*"):
+        for path in self._path.parent.glob(f"{self._path.name}{MOVED}"):
             with suppress(FileNotFoundError):
                 if path.stat().st_ino == self._file:
                     yield path

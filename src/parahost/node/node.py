@@ -39,7 +39,6 @@ from parahost.node.counted_network import CountedNetwork
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.utility import ReportMisbehavior
 from parahost.node.overseer import Interceptor, Overseer
-from parahost.node.overseer.leaves import is_outgrown
 from parahost.node.overseer.overseer import Pick
 from parahost.node.own_part import OwnPart
 from parahost.node.own_signatures import WatchedVerifier
@@ -65,6 +64,7 @@ from parahost.primitives.basic import Hash, ParaId
 from parahost.primitives.consensus import BabeEquivocationProof, GrandpaEquivocationProof
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Extrinsic, Header
+from parahost.primitives.limits import is_outgrown
 from parahost.primitives.runtime_api import CandidateBackedEvent
 from parahost.runtime import api
 from parahost.runtime.errors import InvalidTransaction

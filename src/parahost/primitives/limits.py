@@ -64,3 +64,8 @@ OUTGROWN_AFTER: Final = 16
 """So many blocks below the best one a head is worked on no more, and a fork that begins there is
 met anew. Finality ends most forks sooner; while it stands still all would stay, one in four or five
 blocks, and each cost its part of every later block."""
+
+
+def is_outgrown(head: int, best: int) -> bool:
+    """Whether a head is too far below the best block to be worked on; by their numbers."""
+    return head + OUTGROWN_AFTER <= best

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from parahost.node.leaf import ActiveLeaf
 from parahost.node.messages.signals import BlockFinalized, StartWork, StopWork
 from parahost.primitives.basic import BlockNumber, Hash
-from parahost.primitives.limits import OUTGROWN_AFTER
+from parahost.primitives.limits import is_outgrown
 
 
 class ActiveLeaves:
@@ -56,8 +56,3 @@ class ActiveLeaves:
     def _drop(self, *blocks: Hash) -> list[StopWork]:
         """Those that are leaves are so no more."""
         return [StopWork(it) for it in blocks if self._leaves.pop(it, None) is not None]
-
-
-def is_outgrown(head: BlockNumber, best: BlockNumber) -> bool:
-    """Whether a head is too far below the best block to be worked on; by their numbers."""
-    return head + OUTGROWN_AFTER <= best
