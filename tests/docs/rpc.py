@@ -39,6 +39,9 @@ LIMITS = {
     "operations of one follow at a time": str(limits.MAX_OPERATIONS),
     "broadcasts of a connection at a time": str(limits.MAX_BROADCASTS),
     "events that wait for a subscription": str(limits.MAX_UNTOLD_EVENTS),
+    "blocks that came last, which may be asked about though finality has left their fork": str(
+        limits.KEPT_BLOCKS
+    ),
     "storage keys in a request, or on a page": str(limits.MAX_KEYS),
     "blocks of one `state_queryStorage`": str(limits.MAX_QUERIED_BLOCKS),
 }

@@ -9,6 +9,7 @@ import pytest
 from trio.testing import MockClock
 
 from parahost.node.role import Role
+from parahost.primitives.basic import H256, Hash
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode
@@ -16,6 +17,7 @@ from parahost.rpc.limits import MAX_KEYS
 from parahost.rpc.methods import all_methods
 from parahost.runtime.read_only import MODULES
 from parahost.trie import read_proof
+from tests.rpc.test_transactions import remark
 from tests.rpc.world import SPEC, STATE, Client, serving
 
 NOBODY = "0x" + "99" * 32
@@ -48,6 +50,43 @@ async def test_a_header_hashes_to_its_name_and_leads_to_its_parent(
             assert blake2_256(encoded) == bytes_of(name)
             assert int(form["number"], 16) == number == decode(Header, encoded).number
             assert form["parentHash"] == await client.call("chain_getBlockHash", number - 1)
+
+
+async def test_who_was_told_of_a_head_may_ask_about_it_though_finality_has_left_its_fork(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("parahost.rpc.recent.KEPT_BLOCKS", 7)
+    async with serving() as one, serving() as other, serving(role=Role.FULL, keys={}) as world:
+        one.node.pool.submit(remark(world, 0))  # else both would make the same blocks
+        chain = world.node.chain
+        async with world.client() as client:
+            await one.blocks(2)
+            await world.take_chain(one)
+            left = await client.call("chain_getHead")
+            account = f"0x{BALANCES.hex()}"
+            questions: list[tuple[Any, ...]] = [
+                ("chain_getHeader", left),
+                ("chain_getBlock", left),
+                ("state_getRuntimeVersion", left),
+                ("state_getKeysPaged", account, 10, None, left),
+                ("state_call", "Core_version", "0x", left),
+                ("archive_v1_header", left),
+                ("archive_v1_body", left),
+                ("archive_v1_call", left, "Core_version", "0x"),
+            ]
+            told = [await client.call(*question) for question in questions]
+            assert None not in told
+            await other.blocks(12)
+            await world.take_chain(other, 5)
+            chain.finalize(chain.best_hash, None)
+            assert chain.header(Hash(H256(bytes_of(left)))) is None
+            assert [await client.call(*question) for question in questions] == told
+            await world.take_chain(other)
+            assert await client.call("chain_getHeader", left) is None
+            assert await client.call("chain_getBlock", left) is None
+            assert await client.call("archive_v1_call", left, "Core_version", "0x") is None
+            why = await client.refused("state_getRuntimeVersion", left)
+            assert why["message"].endswith(f"not found in the database: {left}")
 
 
 async def test_block_hashes_by_number_in_all_the_ways_that_clients_ask(

@@ -288,7 +288,6 @@ async def test_a_pinned_block_is_at_hand_though_finality_has_left_it(
             while (event := await client.told(subscription))["event"] != "finalized":
                 pass
             assert left in event["prunedBlockHashes"]
-            assert await client.call("chain_getBlock", left) is None
             assert await client.call("chainHead_v1_header", subscription, left)
             assert (await operation(client, "chainHead_v1_body", subscription, left))[-1][
                 "value"

@@ -103,10 +103,10 @@ class World:
         port: int = await self.nursery.start(server.run)
         return port
 
-    async def take_chain(self, of: World) -> None:
-        """Import another node's blocks, as if they had come from it."""
+    async def take_chain(self, of: World, upto: int | None = None) -> None:
+        """Import another node's blocks, the first ones or all, as if they had come from it."""
         theirs = of.node.chain
-        for number in range(1, theirs.best.number + 1):
+        for number in range(1, (theirs.best.number if upto is None else upto) + 1):
             block = theirs.hash_of(BlockNumber(U32(number)))
             assert block is not None
             header, body = theirs.header(block), theirs.body(block)

@@ -10,26 +10,15 @@ import trio
 from parahost.chain.chain import ChainEvent
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
-from parahost.primitives.header import Extrinsic, Header
 from parahost.rpc.errors import NamedTwice, NeedsRuntime, NotPinned, NotWaiting
 from parahost.rpc.feed import FellBehind
 from parahost.rpc.forms import runtime_form
 from parahost.rpc.limits import FINAL_BLOCKS_TOLD, MAX_OPERATIONS, MAX_PINNED
+from parahost.rpc.recent import KeptBlock
 from parahost.rpc.served import ServedNode
 from parahost.rpc.table import Tell
 from parahost.rpc.values import Json, hex_of
-from parahost.runtime.storage import State
 from parahost.runtime.version import RUNTIME_VERSION
-
-
-@dataclass(frozen=True, slots=True)
-class PinnedBlock:
-    """What stays at hand of a block, though the chain may forget it. ``body``: of one that is not
-    final, or never will be; of a final block the chain has it."""
-
-    header: Header
-    state: State
-    body: tuple[Extrinsic, ...] | None
 
 
 @dataclass(slots=True)
@@ -54,7 +43,7 @@ class Follow:
     def __init__(self, served: ServedNode, *, with_runtime: bool) -> None:
         self._served = served
         self._with_runtime = with_runtime
-        self._pinned: dict[Hash, PinnedBlock] = {}
+        self._pinned: dict[Hash, KeptBlock] = {}
         self._told: set[Hash] = set()
         """Blocks that the client has been told of and that are not final or pruned yet."""
         self._final: BlockNumber = served.chain.finalized.number
@@ -75,7 +64,7 @@ class Follow:
 
     # Pins
 
-    def pinned(self, block: Hash) -> PinnedBlock:
+    def pinned(self, block: Hash) -> KeptBlock:
         """:raises NotPinned: when the client was not told of it, or has let it go."""
         found = self._pinned.get(block)
         if found is None:
@@ -220,10 +209,10 @@ class Follow:
         if sum(one not in self._told for one in self._pinned) > MAX_PINNED:
             raise _Over
 
-    def _pin(self, block: Hash) -> PinnedBlock:
+    def _pin(self, block: Hash) -> KeptBlock:
         header, state = self._served.chain.header(block), self._served.node.state_of(block)
         if header is None or state is None:
             raise _Over
         body = None if header.number <= self._final else self._served.body(block)
-        pinned = self._pinned[block] = PinnedBlock(header, state, body)
+        pinned = self._pinned[block] = KeptBlock(header, state, body)
         return pinned

@@ -83,6 +83,12 @@ MAX_OPERATIONS: Final = 16
 MAX_BROADCASTS: Final = 16
 """Of one connection at a time."""
 
+# What is kept for them
+
+KEPT_BLOCKS: Final = 64
+"""The last that were imported, which may be asked about though finality has left their fork: for
+minutes with blocks of six seconds, and no more bodies than these are held."""
+
 # What one call may ask for
 
 MAX_KEYS: Final = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -15,12 +15,13 @@ from parahost.chain.pool.pool import transaction_hash
 from parahost.node.node import Node
 from parahost.ports import Executor
 from parahost.primitives.basic import Hash
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.ss58 import SS58_PREFIX, ss58_encode
 from parahost.rpc.errors import AnswerTooLarge, Busy, NoSuchBlock, StateDiscarded
 from parahost.rpc.feed import ChainFeed
 from parahost.rpc.keys import NodeKeys
-from parahost.rpc.limits import ANSWER_S, MAX_ANSWER_BYTES
+from parahost.rpc.limits import ANSWER_S, KEPT_BLOCKS, MAX_ANSWER_BYTES
+from parahost.rpc.recent import RecentBlocks
 from parahost.runtime.chain_spec import ChainSpec
 from parahost.runtime.runtime_apis import needs_host, state_call
 from parahost.runtime.storage import State
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from parahost.rpc.session import ClientSession
 
 T = TypeVar("T")
-
-_BODIES_KEPT: Final = 64
 
 
 class ServedNode:
@@ -45,10 +44,9 @@ class ServedNode:
         self.started_at = node.chain.best.number
         self.keys = NodeKeys(node.ports.keystore, node.ports.random)
         self._executor = executor
-        self.transactions_in = lru_cache(_BODIES_KEPT)(self._transactions_in)
+        self.transactions_in = lru_cache(KEPT_BLOCKS)(self._transactions_in)
         """The names of a block's transactions; many who watch look at the same blocks."""
-        self.body = lru_cache(_BODIES_KEPT)(node.chain.body)
-        """The extrinsics of a block that is known to be there; many follow the same blocks."""
+        self._recent = RecentBlocks(node)
 
     @property
     def chain(self) -> Chain:
@@ -59,15 +57,26 @@ class ServedNode:
         return self.chain.best_hash if hash is None else hash
 
     def header(self, hash: Hash | None) -> Header | None:
-        return self.chain.header(self.block(hash))
+        """The header of a block, also of a recent one that finality has left."""
+        block = self.block(hash)
+        kept = self._recent.get(block)
+        return self.chain.header(block) if kept is None else kept.header
+
+    def body(self, block: Hash) -> tuple[Extrinsic, ...] | None:
+        """The extrinsics of a block, also of a recent one that finality has left."""
+        kept = self._recent.get(block)
+        return self.chain.body(block) if kept is None else kept.body
 
     def state(self, hash: Hash | None) -> State:
-        """The state after a block.
+        """The state after a block, also after a recent one that finality has left.
 
         :raises NoSuchBlock:
         :raises StateDiscarded:
         """
         block = self.block(hash)
+        kept = self._recent.get(block)
+        if kept is not None:
+            return kept.state
         try:
             return self.chain.state(block)
         except UnknownBlock:

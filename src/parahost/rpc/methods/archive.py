@@ -64,14 +64,14 @@ def hash_by_height(context: CallContext, height: Count) -> Json:
 @ARCHIVE.method("archive_v1_header")
 def header(context: CallContext, hash: BlockHash) -> Json:
     """A block's header in SCALE, null when it is not known."""
-    found = context.served.chain.header(hash)
+    found = context.served.header(hash)
     return None if found is None else hex_of(found.encoded())
 
 
 @ARCHIVE.method("archive_v1_body")
 def body(context: CallContext, hash: BlockHash) -> Json:
     """A block's extrinsics, null when it is not known."""
-    found = context.served.chain.body(hash)
+    found = context.served.body(hash)
     return None if found is None else [extrinsic_form(extrinsic) for extrinsic in found]
 
 
@@ -82,7 +82,7 @@ async def call(
     """What a function of the Runtime API answers about a block's children; null when the block is
     not known."""
     served = context.served
-    if served.chain.header(hash) is None:
+    if served.header(hash) is None:
         return None
     try:
         state = served.state(hash)

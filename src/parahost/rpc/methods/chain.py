@@ -33,12 +33,12 @@ def get_header(context: CallContext, hash: BlockHash | None) -> Json:
 def get_block(context: CallContext, hash: BlockHash | None) -> Json:
     """A block with its extrinsics, and with its justification if it has one; null when it is not
     known."""
-    chain = context.served.chain
-    block = context.served.block(hash)
-    header, body = chain.header(block), chain.body(block)
+    served = context.served
+    block = served.block(hash)
+    header, body = served.header(block), served.body(block)
     if header is None or body is None:
         return None
-    return block_form(header, body, chain.justification(block))
+    return block_form(header, body, served.chain.justification(block))
 
 
 @CHAIN.method("chain_getBlockHash", "chain_getHead")
