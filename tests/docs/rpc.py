@@ -39,7 +39,7 @@ LIMITS = {
     "operations of one follow at a time": str(limits.MAX_OPERATIONS),
     "broadcasts of a connection at a time": str(limits.MAX_BROADCASTS),
     "events that wait for a subscription": str(limits.MAX_UNTOLD_EVENTS),
-    "blocks that came last, which may be asked about though finality has left their fork": str(
+    "last blocks that are not final, at hand also when finality has left their fork": str(
         limits.KEPT_BLOCKS
     ),
     "storage keys in a request, or on a page": str(limits.MAX_KEYS),

@@ -15,10 +15,11 @@ from parahost.primitives.header import Header
 from parahost.primitives.scale import decode
 from parahost.rpc.limits import MAX_KEYS
 from parahost.rpc.methods import all_methods
+from parahost.rpc.recent import RecentBlocks
 from parahost.runtime.read_only import MODULES
 from parahost.trie import read_proof
 from tests.rpc.test_transactions import remark
-from tests.rpc.world import SPEC, STATE, Client, serving
+from tests.rpc.world import SPEC, STATE, Client, serving, until
 
 NOBODY = "0x" + "99" * 32
 BALANCES = MODULES.system.account.prefix
@@ -87,6 +88,16 @@ async def test_who_was_told_of_a_head_may_ask_about_it_though_finality_has_left_
             assert await client.call("archive_v1_call", left, "Core_version", "0x") is None
             why = await client.refused("state_getRuntimeVersion", left)
             assert why["message"].endswith(f"not found in the database: {left}")
+
+
+async def test_what_is_final_is_held_by_the_chain_alone(autojump_clock: MockClock) -> None:
+    async with serving() as world:
+        recent = RecentBlocks(world.node)
+        await world.blocks(1)
+        first = world.node.chain.best_hash
+        assert recent.get(first) is not None
+        await until(lambda: world.node.chain.is_final(first))
+        assert recent.get(first) is None
 
 
 async def test_block_hashes_by_number_in_all_the_ways_that_clients_ask(

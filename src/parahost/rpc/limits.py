@@ -86,8 +86,8 @@ MAX_BROADCASTS: Final = 16
 # What is kept for them
 
 KEPT_BLOCKS: Final = 64
-"""The last that were imported, which may be asked about though finality has left their fork: for
-minutes with blocks of six seconds, and no more bodies than these are held."""
+"""The last that are not final, which may be asked about though finality has left their fork. No
+more bodies than these are held."""
 
 # What one call may ask for
 

@@ -1,4 +1,4 @@
-"""The last blocks that came, for clients that were told of them and ask a little later."""
+"""The last blocks that are not final, for clients that were told of them and ask a little later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from parahost.chain.chain import ChainEvent
 from parahost.node.node import Node
 from parahost.primitives.basic import Hash
-from parahost.primitives.events import BlockImportEvent
+from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Extrinsic, Header
 from parahost.rpc.limits import KEPT_BLOCKS
 from parahost.runtime.storage import State
@@ -25,7 +25,8 @@ class KeptBlock:
 
 
 class RecentBlocks:
-    """Holds the last ``KEPT_BLOCKS`` that were imported, on whatever fork.
+    """Holds the last ``KEPT_BLOCKS`` that were imported, on whatever fork, and are not final: those
+    that may be soon, and those that never will be.
 
     The chain forgets a fork at the moment at which finality leaves it. A client may have been told
     of its head just before, and most clients name the head that they know in each call.
@@ -41,8 +42,12 @@ class RecentBlocks:
         return self._kept.get(block)
 
     def _on_chain(self, event: ChainEvent) -> None:
-        if isinstance(event, BlockImportEvent):
-            self._keep(event.hash)
+        match event:
+            case BlockImportEvent():
+                self._keep(event.hash)
+            case BlockFinalizationEvent():
+                for block in [one for one in self._kept if self._node.chain.is_final(one)]:
+                    del self._kept[block]
 
     def _keep(self, block: Hash) -> None:
         chain = self._node.chain
