@@ -45,7 +45,10 @@ from parahost.primitives.limits import MAX_TRANSACTION_BYTES
 from parahost.runtime.errors import (
     BadSignature,
     CannotPay,
+    EarlyReport,
     InvalidTransaction,
+    KnownDeed,
+    LateReport,
     StaleTransaction,
     UnprovenReport,
 )
@@ -60,6 +63,14 @@ FEE = 10
 def transaction(signer: bytes, nonce: int, tip: int = 0, text: bytes = b"") -> Extrinsic:
     """Including it writes the nonce under the signer."""
     return Extrinsic(signer + nonce.to_bytes(2, "big") + tip.to_bytes(4, "big") + text)
+
+
+REFUSED_DEEDS: dict[int, type[UnprovenReport]] = {
+    252: UnprovenReport,
+    253: KnownDeed,
+    254: EarlyReport,
+    255: LateReport,
+}
 
 
 def report(deed: int, text: bytes = b"") -> Extrinsic:
@@ -96,7 +107,9 @@ class SmallJudge:
         self.asked["validate"] += 1
         if extrinsic[:1] == b"?":
             if (state.get_raw(b"?") or b"")[:1] == extrinsic[1:2]:
-                raise UnprovenReport("known")
+                raise KnownDeed("known")
+            if (refusal := REFUSED_DEEDS.get(extrinsic[1])) is not None:
+                raise refusal("refused")
             return ValidTransaction(256, deed=H256(extrinsic[1:2] * 32))
         if extrinsic.endswith(b"forged"):
             raise BadSignature("forged")

@@ -21,14 +21,15 @@ from parahost.chain.pool.gossip import (
     TRANSACTIONS,
     _Transactions,
 )
-from parahost.chain.pool.pool import MAX_OF_SIGNER, SLICE
+from parahost.chain.pool.pool import LATE_BLOCKS, MAX_OF_SIGNER, SLICE
 from parahost.network.limits import NetworkLimits
 from parahost.ports import NetworkEvent, Notification, ObservedRole
 from parahost.primitives.batches import batches
 from parahost.primitives.header import Extrinsic
 from parahost.primitives.limits import MAX_TRANSACTION_BYTES
 from parahost.primitives.scale import decode, encode
-from tests.chain.test_pool import LETTERS, SmallJudge, transaction
+from parahost.runtime.errors import UnprovenReport
+from tests.chain.test_pool import LETTERS, REFUSED_DEEDS, SmallJudge, report, transaction
 from tests.chain.wire import until, wire
 from tests.chain.world import Forge, open_chain
 from tests.memory_network import MemoryNetwork, MemoryPort
@@ -129,6 +130,39 @@ async def test_what_comes_a_block_late_costs_nobody_anything(autojump_clock: Moc
         await trio.sleep(1)
         assert node.port.reports == []
         assert len(node.pool) == 0
+
+
+@pytest.mark.parametrize("deed", REFUSED_DEEDS)
+async def test_who_is_ahead_or_behind_pays_little_however_many_have_brought_the_same(
+    autojump_clock: MockClock, deed: int
+) -> None:
+    """A report of what is known, for a session to come, or past, is good where the peer is."""
+    async with wire() as net:
+        node = Node(net, "node")
+        for name in ("first", "second"):
+            peer = Listener(net, name)
+            node.port.connect(peer.port)
+            peer.tell(node, report(deed))
+            await trio.sleep(1)
+        cost = COST_INVALID if REFUSED_DEEDS[deed] is UnprovenReport else COST_USELESS
+        assert [change for _, change, _ in node.port.reports] == [cost] * 2
+
+
+async def test_a_nonce_that_was_used_long_ago_costs_each_who_brings_it_little(
+    autojump_clock: MockClock,
+) -> None:
+    forge = Forge()
+    async with wire() as net:
+        node = Node(net, "node")
+        first = forge.block(forge.genesis, transaction(b"A", 0))
+        for block in (first, *forge.line(first.header.hash(), LATE_BLOCKS)):
+            node.chain.import_block(block)
+        for name in ("first", "second"):
+            peer = Listener(net, name)
+            node.port.connect(peer.port)
+            peer.tell(node, transaction(b"A", 0))
+            await trio.sleep(1)
+        assert [change for _, change, _ in node.port.reports] == [COST_USELESS] * 2
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from parahost.primitives.statements import (
     statement_payload,
 )
 from parahost.runtime.contradictions import ReportContradiction
-from parahost.runtime.errors import KnownDeed, UnprovenReport
+from parahost.runtime.errors import EarlyReport, KnownDeed, LateReport, UnprovenReport
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.offences import OffenceReported
 from parahost.runtime.session import SESSIONS_KEPT
@@ -92,7 +92,6 @@ def test_two_deeds_are_two() -> None:
         SelfContradiction(CONTEXT, SECONDED, OTHER),
         SelfContradiction(CONTEXT, VALID, said(Invalid(candidate(2)))),
         DoubleVote(replace(CONTEXT, parent_hash=Hash(H256(bytes(32)))), SECONDED, OTHER),
-        DoubleVote(replace(CONTEXT, session_index=SessionIndex(U32(1))), SECONDED, OTHER),
         DoubleVote(
             CONTEXT, SECONDED, replace(OTHER, signature=ValidatorSignature(H512(bytes(64))))
         ),
@@ -114,5 +113,12 @@ def test_what_was_long_ago_is_not_judged() -> None:
     chain = Chain(replace(STAKED, epoch_length=1))
     while chain.runtime.modules.session.index(chain.state) <= SESSIONS_KEPT:
         chain.step()
-    with pytest.raises(UnprovenReport):
+    with pytest.raises(LateReport):
         chain.step(inherent(ReportContradiction(BOTH_WAYS)))
+
+
+def test_what_is_said_of_a_session_to_come_is_not_judged_yet() -> None:
+    chain = Chain(STAKED)
+    context = replace(CONTEXT, session_index=SessionIndex(U32(1)))
+    with pytest.raises(EarlyReport):
+        chain.step(inherent(ReportContradiction(DoubleVote(context, SECONDED, OTHER))))

@@ -23,7 +23,13 @@ from parahost.primitives.scale import encode
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.balances import UNIT
-from parahost.runtime.errors import DisabledAuthor, KnownDeed, UnprovenReport
+from parahost.runtime.errors import (
+    DisabledAuthor,
+    EarlyReport,
+    KnownDeed,
+    LateReport,
+    UnprovenReport,
+)
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.offences import OffenceKind, OffenceReported, Report
@@ -185,7 +191,6 @@ def test_a_stranger_is_no_offender(chain: Chain) -> None:
         (two_votes(vote(1), vote(1)), "same"),
         (two_votes(vote(1), Precommit(*(vote(2).target_hash, vote(2).target_number))), "stages"),
         (replace(two_votes(vote(1), vote(2)), round=U64(8)), "not signed"),
-        (replace(two_votes(vote(1), vote(2)), set_id=U64(1)), "not been a set"),
         (
             replace(two_votes(vote(1), vote(2)), second_signature=signed_vote(vote(3))),
             "not signed",
@@ -195,6 +200,12 @@ def test_a_stranger_is_no_offender(chain: Chain) -> None:
 def test_votes_that_prove_nothing(chain: Chain, proof: GrandpaEquivocationProof, why: str) -> None:
     with pytest.raises(UnprovenReport, match=why):
         chain.builder().apply(inherent(ReportGrandpaEquivocation(proof)))
+
+
+def test_votes_of_a_set_to_come_prove_nothing_yet(chain: Chain) -> None:
+    to_come = replace(two_votes(vote(1), vote(2)), set_id=U64(1))
+    with pytest.raises(EarlyReport, match="not been a set"):
+        chain.builder().apply(inherent(ReportGrandpaEquivocation(to_come)))
 
 
 def test_who_has_nothing_left_to_lose_is_reported_once_a_session() -> None:
@@ -232,7 +243,7 @@ def test_old_deeds_are_forgotten_and_cannot_be_reported_again(chain: Chain) -> N
         assert len(reports(chain)) == 1
     chain.step(slot=chain.next_slot(EPOCH_SLOTS))
     assert reports(chain) == []
-    with pytest.raises(UnprovenReport, match="sessions ago"):
+    with pytest.raises(LateReport, match="sessions ago"):
         chain.builder().apply(report)
 
 
@@ -261,7 +272,7 @@ def test_a_deed_of_voters_in_office_is_not_punished_again_however_long_they_are(
         assert len(reports(chain)) == 1
         chain.step(slot=chain.next_slot(EPOCH_SLOTS))
     assert reports(chain) == []
-    with pytest.raises(UnprovenReport, match="sessions ago"):
+    with pytest.raises(LateReport, match="sessions ago"):
         chain.builder().apply(report)
     sessions_of_sets = chain.runtime.modules.grandpa.set_id_session
     assert list(sessions_of_sets.keys(chain.state)) == [1], "nothing of it is kept for ever"
@@ -274,7 +285,7 @@ def test_a_slot_of_a_session_to_come_is_no_deed_yet(chain: Chain) -> None:
         session_keys(OFFENDER).babe, slot, header(1, slot=slot), header(2, slot=slot)
     )
     report = inherent(ReportBabeEquivocation(early))
-    with pytest.raises(UnprovenReport, match="to come"):
+    with pytest.raises(EarlyReport, match="to come"):
         chain.builder().apply(report)
     chain.step(slot=slot + 1)
     chain.step(report)

@@ -40,7 +40,7 @@ from parahost.primitives.scale import ScaleDecodeError, decode, encode
 from parahost.primitives.transcript import Transcript
 from parahost.runtime.errors import InvalidPreDigest, ModuleError, RuntimeBug
 from parahost.runtime.module import Module, RuntimeCall, call, entry_point
-from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
+from parahost.runtime.offences import NotYet, Offence, OffenceKind, Offences, TooLongAgo
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import BABE_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
@@ -205,6 +205,8 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
 
         :raises BadEquivocationProof: when it proves nothing.
         :raises UnknownOffender: when the author is no validator of a known session.
+        :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known.
         :raises NothingToTake: when it would change nothing.
         """
@@ -252,6 +254,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         :raises BadEquivocationProof: when they prove none.
         :raises UnknownOffender: when the author is no validator of a known session.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known, whatever they prove.
         :raises NothingToTake: when it would change nothing, whatever they prove.
         """
@@ -259,7 +262,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         if proof.slot < self._first_slot(store, max(session - SESSIONS_KEPT, 0)):
             raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} sessions ago")
         if proof.slot >= self._first_slot(store, session) + self.epoch_duration.get(store):
-            raise BadEquivocationProof(f"slot {proof.slot} is of a session to come")
+            raise NotYet(f"slot {proof.slot} is of a session to come")
         if proof.first_header.hash() == proof.second_header.hash():
             raise BadEquivocationProof("the headers are the same")
         found = self._session.session_of_key(store, BABE_KEY, proof.offender)

@@ -9,7 +9,7 @@ from parahost.primitives.basic import SessionIndex, ValidatorIndex
 from parahost.primitives.misbehavior import Contradiction, DoubleVote, proves_anything
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Module, RuntimeCall, call, entry_point
-from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
+from parahost.runtime.offences import NotYet, Offence, OffenceKind, Offences, TooLongAgo
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import SESSIONS_KEPT, Session
@@ -63,6 +63,7 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
         :raises BadContradictionProof: when it proves nothing.
         :raises UnknownContradictor: when nobody knows the validator.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known.
         :raises NothingToTake: when it would change nothing.
         """
@@ -76,12 +77,15 @@ class Contradictions(Module, pallet=Pallet(77, "Contradictions")):
         :raises BadContradictionProof: when they prove none.
         :raises UnknownContradictor: when nobody knows the validator.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known, whatever they prove.
         :raises NothingToTake: when it would change nothing, whatever they prove.
         """
         session, index = proof.context.session_index, proof.first.validator_index
         if session + SESSIONS_KEPT < self._session.index(store):
             raise TooLongAgo(f"session {session} was more than {SESSIONS_KEPT} sessions ago")
+        if session > self._session.index(store):
+            raise NotYet(f"session {session} has not begun")
         if not proves_anything(proof):
             raise BadContradictionProof("the statements do not exclude each other")
         validators = self._session.past_keys.get(store, session)

@@ -139,8 +139,9 @@ class InherentFailed(InvalidBlock):
 
 
 class InvalidTransaction(Exception):
-    """An extrinsic that may not be in a block. ``retriable``: it may become valid later.
-    ``reason``: why, in Substrate's form."""
+    """An extrinsic that may not be in a block. ``retriable``: that is said of this state alone;
+    after other blocks it may be valid, so whoever has those passes it on in good faith. ``reason``:
+    why, in Substrate's form."""
 
     retriable: ClassVar[bool] = False
     reason: ClassVar[InvalidReason | UnknownReason] = InvalidReason.CALL
@@ -169,6 +170,7 @@ class BadSignature(InvalidTransaction):
 class StaleTransaction(InvalidTransaction):
     """The nonce is used, or the transaction's era is over."""
 
+    retriable = True
     reason = InvalidReason.STALE
 
 
@@ -223,6 +225,20 @@ class UnprovenReport(InvalidTransaction):
 class KnownDeed(UnprovenReport):
     """A report of a deed that is known already, or of one who cannot be punished more than it has
     been: on this fork, in this session."""
+
+    retriable = True
+    reason = InvalidReason.STALE
+
+
+class EarlyReport(UnprovenReport):
+    """A report of what belongs to a session that has not begun on this fork."""
+
+    retriable = True
+    reason = InvalidReason.FUTURE
+
+
+class LateReport(UnprovenReport):
+    """A report of what nobody judges any more."""
 
     retriable = True
     reason = InvalidReason.STALE

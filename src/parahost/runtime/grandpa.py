@@ -19,7 +19,7 @@ from parahost.primitives.header import GRANDPA_ENGINE, Consensus
 from parahost.primitives.scale import encode
 from parahost.runtime.errors import ModuleError
 from parahost.runtime.module import Module, RuntimeCall, RuntimeEvent, call, entry_point, event
-from parahost.runtime.offences import Offence, OffenceKind, Offences, TooLongAgo
+from parahost.runtime.offences import NotYet, Offence, OffenceKind, Offences, TooLongAgo
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.pallets import Pallet
 from parahost.runtime.session import GRANDPA_KEY, SESSIONS_KEPT, Session, SessionChange, Validators
@@ -125,6 +125,8 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
 
         :raises BadVoteProof: when it proves nothing.
         :raises UnknownVoter: when the voter is no validator of a known session.
+        :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known.
         :raises NothingToTake: when it would change nothing.
         """
@@ -138,6 +140,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         :raises BadVoteProof: when they prove none.
         :raises UnknownVoter: when the voter is no validator of a known session.
         :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known, whatever they prove.
         :raises NothingToTake: when it would change nothing, whatever they prove.
         """
@@ -146,7 +149,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         if proof.first == proof.second:
             raise BadVoteProof("the votes are the same")
         if proof.set_id > self.current_set_id.get(store):
-            raise BadVoteProof(f"there has not been a set {proof.set_id} of voters")
+            raise NotYet(f"there has not been a set {proof.set_id} of voters")
         in_office = self.set_id_session.get(store, proof.set_id)
         if in_office is None or in_office + SESSIONS_KEPT < self._session.index(store):
             raise TooLongAgo(f"voters {proof.set_id} left more than {SESSIONS_KEPT} sessions ago")

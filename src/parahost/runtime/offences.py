@@ -65,6 +65,10 @@ class TooLongAgo(ModuleError, index=1):
     """What happened more than :data:`SESSIONS_KEPT` sessions ago is not judged any more."""
 
 
+class NotYet(ModuleError, index=3):
+    """What is said to have happened belongs to a session that has not begun."""
+
+
 class AlreadyReported(ModuleError, index=0):
     """The deed is known."""
 
@@ -95,7 +99,7 @@ class Offences(Module, pallet=Pallet(8, "Offences")):
     """Proven misbehaviour of validators in consensus."""
 
     events = (OffenceReported,)
-    errors = (TooLongAgo, AlreadyReported, NothingToTake)
+    errors = (TooLongAgo, AlreadyReported, NothingToTake, NotYet)
 
     # Storage
 

@@ -12,10 +12,12 @@ from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.errors import (
     BadSignature,
     DispatchError,
+    EarlyReport,
     EraForgotten,
     ForTheAuthorOnly,
     FutureTransaction,
     KnownDeed,
+    LateReport,
     RuntimeBug,
     UnprovenReport,
     UnsignedNotAllowed,
@@ -29,7 +31,7 @@ from parahost.runtime.extrinsic import (
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.module import RuntimeCall, name_of
 from parahost.runtime.modules import AUTHORS_CALLS, Modules
-from parahost.runtime.offences import AlreadyReported, NothingToTake, Offence
+from parahost.runtime.offences import AlreadyReported, NothingToTake, NotYet, Offence, TooLongAgo
 from parahost.runtime.origin import AccountId
 from parahost.runtime.storage import Reader
 from parahost.runtime.system import BLOCK_HASH_COUNT
@@ -92,7 +94,7 @@ class TransactionChecks:
         self._verifier = verifier
 
     def validate(self, store: Reader, envelope: Envelope) -> ValidTransaction:
-        """:raises InvalidTransaction: when it will never be valid on this fork."""
+        """:raises InvalidTransaction: when it cannot be in the next block on this fork."""
         signature = envelope.signature
         if signature is None:
             offence = self.check_unsigned(store, transaction_call(envelope))
@@ -132,6 +134,8 @@ class TransactionChecks:
 
         :raises UnsignedNotAllowed: when the call is no report.
         :raises KnownDeed: when the report would change nothing; no signature has been looked at.
+        :raises EarlyReport: when its session has not begun.
+        :raises LateReport: when nobody judges its session any more.
         :raises UnprovenReport: when it proves nothing.
         """
         modules = self._modules
@@ -145,6 +149,10 @@ class TransactionChecks:
             raise UnsignedNotAllowed(f"{name_of(call)} needs a signature")
         except (AlreadyReported, NothingToTake) as error:
             raise KnownDeed(str(error)) from error
+        except NotYet as error:
+            raise EarlyReport(str(error)) from error
+        except TooLongAgo as error:
+            raise LateReport(str(error)) from error
         except DispatchError as error:
             raise UnprovenReport(str(error)) from error
 

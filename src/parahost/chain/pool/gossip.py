@@ -23,7 +23,7 @@ from parahost.primitives.batches import batches
 from parahost.primitives.header import BoundedExtrinsic, Extrinsic
 from parahost.primitives.limits import KIB, MAX_TRANSACTION_BYTES, MIB
 from parahost.primitives.scale import MaxLen, ScaleDecodeError, decode, encode
-from parahost.runtime.errors import CannotPay, InvalidTransaction, StaleTransaction
+from parahost.runtime.errors import InvalidTransaction
 
 TRANSACTIONS = NotificationProtocol("transactions", max_size=MAX_TRANSACTION_BYTES + 1 * KIB)
 MAX_BATCH: Final = 1024
@@ -35,7 +35,8 @@ COST_GARBAGE: Final = -250
 COST_INVALID: Final = -100
 """A signature that is none, a report that proves nothing: nobody passes it on who has looked."""
 COST_USELESS: Final = -5
-"""A nonce used long ago, a signer who cannot pay: who passes it on is far behind, or floods."""
+"""A nonce used long ago, a signer who cannot pay, a report for a session to come or past: who
+passes it on is far behind or ahead, or floods."""
 
 _Transactions = Annotated[tuple[BoundedExtrinsic, ...], MaxLen(MAX_BATCH)]
 
@@ -92,10 +93,11 @@ class TransactionGossip:
         self._note_known(peer, transaction_hash(extrinsic))
         try:
             self._pool.submit(extrinsic)
-        except (StaleTransaction, CannotPay, TooExpensive, TooManyOfSigner, TooLarge) as why:
+        except (TooExpensive, TooManyOfSigner, TooLarge) as why:
             self._network.report(peer, COST_USELESS, f"useless transaction: {why}")
         except InvalidTransaction as why:
-            self._network.report(peer, COST_INVALID, f"bad transaction: {why}")
+            cost = COST_USELESS if why.retriable else COST_INVALID
+            self._network.report(peer, cost, f"bad transaction: {why}")
         except PoolRefused:
             pass
         else:
