@@ -18,7 +18,7 @@ from parahost.primitives.consensus import (
     SecondaryPlainPreDigest,
     grandpa_payload,
 )
-from parahost.primitives.header import BABE_ENGINE, Header, PreRuntime, Seal
+from parahost.primitives.header import BABE_ENGINE, Extrinsic, Header, PreRuntime, Seal
 from parahost.primitives.scale import encode
 from parahost.runtime import api
 from parahost.runtime.babe import ReportBabeEquivocation
@@ -33,7 +33,7 @@ from parahost.runtime.errors import (
 from parahost.runtime.extrinsic import inherent
 from parahost.runtime.grandpa import ReportGrandpaEquivocation
 from parahost.runtime.offences import OffenceKind, OffenceReported, Report
-from parahost.runtime.session import SESSIONS_KEPT, SetValidators
+from parahost.runtime.session import SESSIONS_KEPT, SetKeys, SetValidators
 from tests.runtime.world import (
     EPOCH_SLOTS,
     FIRST_SLOT,
@@ -69,27 +69,46 @@ def two_blocks(first: Header | None = None, second: Header | None = None) -> Bab
     )
 
 
+def blocks_in(slot: int, of: str = OFFENDER) -> Extrinsic:
+    """A report of two blocks in a slot."""
+    first, second = (header(root, slot=slot, sealed_by=of) for root in (1, 2))
+    proof = BabeEquivocationProof(session_keys(of).babe, Slot(U64(slot)), first, second)
+    return inherent(ReportBabeEquivocation(proof))
+
+
 def vote(target: int) -> Prevote:
     return Prevote(Hash(H256(bytes((target,)) * 32)), BlockNumber(U32(target)))
 
 
-def signed_vote(message: GrandpaMessage, *, round_: int = 7, set_id: int = 0) -> GrandpaSignature:
+def signed_vote(
+    message: GrandpaMessage, *, round_: int = 7, set_id: int = 0, by: str = OFFENDER
+) -> GrandpaSignature:
     payload = grandpa_payload(encode(message, GrandpaMessage), round_, set_id)
-    return ed25519.sign(grandpa_key(OFFENDER), payload)  # type: ignore[return-value]
+    return ed25519.sign(grandpa_key(by), payload)  # type: ignore[return-value]
 
 
 def two_votes(
-    first: GrandpaMessage, second: GrandpaMessage, round_: int = 7
+    first: GrandpaMessage,
+    second: GrandpaMessage,
+    round_: int = 7,
+    set_id: int = 0,
+    by: str = OFFENDER,
 ) -> GrandpaEquivocationProof:
     return GrandpaEquivocationProof(
-        U64(0),
+        U64(set_id),
         U64(round_),
-        session_keys(OFFENDER).grandpa,
+        session_keys(by).grandpa,
         first,
-        signed_vote(first, round_=round_),
+        signed_vote(first, round_=round_, set_id=set_id, by=by),
         second,
-        signed_vote(second, round_=round_),
+        signed_vote(second, round_=round_, set_id=set_id, by=by),
     )
+
+
+def votes_in(set_id: int, of: str = OFFENDER) -> Extrinsic:
+    """A report of two votes in a round of a set of voters."""
+    proof = two_votes(vote(1), vote(2), set_id=set_id, by=of)
+    return inherent(ReportGrandpaEquivocation(proof))
 
 
 @pytest.fixture
@@ -280,13 +299,72 @@ def test_a_deed_of_voters_in_office_is_not_punished_again_however_long_they_are(
 
 def test_a_slot_of_a_session_to_come_is_no_deed_yet(chain: Chain) -> None:
     """It would never be long ago, and be punished again whenever it is forgotten."""
-    slot = Slot(U64(FIRST_SLOT + 3 * EPOCH_SLOTS))
-    early = BabeEquivocationProof(
-        session_keys(OFFENDER).babe, slot, header(1, slot=slot), header(2, slot=slot)
-    )
-    report = inherent(ReportBabeEquivocation(early))
+    slot = FIRST_SLOT + 3 * EPOCH_SLOTS
+    report = blocks_in(slot)
     with pytest.raises(EarlyReport, match="to come"):
         chain.builder().apply(report)
     chain.step(slot=slot + 1)
     chain.step(report)
     assert len(reports(chain)) == 1
+
+
+@pytest.fixture
+def replaced() -> Chain:
+    """In session 2, which is of voters 1, the newcomer has replaced the offender."""
+    chain = Chain(replace(GENESIS, stakes=((account(OFFENDER), 100 * UNIT),)))
+    chain.step()
+    chain.step(chain.signed(NEWCOMER, SetKeys(session_keys(NEWCOMER))))
+    staying = tuple(
+        each.account for each in GENESIS.validators if each.account != account(OFFENDER)
+    )
+    chain.step(chain.sudo(SetValidators((*staying, account(NEWCOMER)))))
+    for _ in range(2):
+        chain.step(slot=chain.next_slot(EPOCH_SLOTS))
+    assert api.grandpa_set_id(chain.state) == 1
+    return chain
+
+
+NEWCOMER = "Eve"
+SECOND_SESSION = FIRST_SLOT + 2 * EPOCH_SLOTS
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        blocks_in(SECOND_SESSION),
+        blocks_in(SECOND_SESSION - 1, of=NEWCOMER),
+        votes_in(1),
+        votes_in(0, of=NEWCOMER),
+    ],
+)
+def test_who_is_not_in_office_does_nothing_wrong(replaced: Chain, report: Extrinsic) -> None:
+    """Neither before nor after: nobody takes its blocks and votes for anything."""
+    with pytest.raises(UnprovenReport, match="no v"):
+        replaced.builder().apply(report)
+
+
+def test_what_was_done_in_office_is_punished_once_in_or_out_of_it(replaced: Chain) -> None:
+    """It is known until it can be reported no more, wherever the offender has been since."""
+    deeds = [blocks_in(SECOND_SESSION - 1), votes_in(0)]
+    replaced.step(*deeds)
+    assert {kept.offence.session_index for kept in reports(replaced)} == {1}
+    for _ in range(SESSIONS_KEPT - 1):
+        replaced.step(slot=replaced.next_slot(EPOCH_SLOTS))
+        for report in deeds:
+            with pytest.raises(KnownDeed):
+                replaced.builder().apply(report)
+    replaced.step(slot=replaced.next_slot(EPOCH_SLOTS))
+    assert reports(replaced) == []
+    for report in deeds:
+        with pytest.raises(LateReport):
+            replaced.builder().apply(report)
+    assert replaced.runtime.modules.staking.stake(replaced.state, account(OFFENDER)) == 81 * UNIT
+
+
+def test_the_slots_of_epochs_without_blocks_are_of_those_who_come_next(replaced: Chain) -> None:
+    """They serve in whichever epoch follows, so that a fork may have blocks of theirs there."""
+    slot = replaced.next_slot(3 * EPOCH_SLOTS)
+    replaced.step(slot=slot)
+    replaced.step(blocks_in(slot - EPOCH_SLOTS, of=NEWCOMER))
+    [kept] = reports(replaced)
+    assert kept.offence.session_index == 3

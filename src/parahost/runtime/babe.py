@@ -67,11 +67,12 @@ class BadEquivocationProof(ModuleError, index=0):
 
 
 class UnknownOffender(ModuleError, index=1):
-    """The key was no validator's in the sessions that are still known."""
+    """The key was no validator's in the session of the slot."""
 
-    def __init__(self, key: BabeId) -> None:
-        super().__init__(f"no validator of a known session has the key {key.hex()}")
+    def __init__(self, key: BabeId, session: SessionIndex) -> None:
+        super().__init__(f"no validator of session {session} has the key {key.hex()}")
         self.key = key
+        self.session = session
 
 
 @call(0, "report_equivocation_unsigned", weight=micros(600))
@@ -204,7 +205,7 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         """Report that an author has made two blocks in one slot.
 
         :raises BadEquivocationProof: when it proves nothing.
-        :raises UnknownOffender: when the author is no validator of a known session.
+        :raises UnknownOffender: when the author was no validator of the session.
         :raises TooLongAgo: when nobody judges it any more.
         :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known.
@@ -252,26 +253,21 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
         """The deed that two headers prove.
 
         :raises BadEquivocationProof: when they prove none.
-        :raises UnknownOffender: when the author is no validator of a known session.
+        :raises UnknownOffender: when the author was no validator of the session.
         :raises TooLongAgo: when nobody judges it any more.
         :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known, whatever they prove.
         :raises NothingToTake: when it would change nothing, whatever they prove.
         """
-        session = self._session.index(store)
-        if proof.slot < self._first_slot(store, max(session - SESSIONS_KEPT, 0)):
-            raise TooLongAgo(f"slot {proof.slot} was more than {SESSIONS_KEPT} sessions ago")
-        if proof.slot >= self._first_slot(store, session) + self.epoch_duration.get(store):
-            raise NotYet(f"slot {proof.slot} is of a session to come")
+        session = self._session_of(store, proof.slot)
         if proof.first_header.hash() == proof.second_header.hash():
             raise BadEquivocationProof("the headers are the same")
-        found = self._session.session_of_key(store, BABE_KEY, proof.offender)
-        if found is None:
-            raise UnknownOffender(proof.offender)
-        session_index, validator = found
+        validator = self._session.in_office(store, session, BABE_KEY, proof.offender)
+        if validator is None:
+            raise UnknownOffender(proof.offender, session)
         offence = Offence(
             OffenceKind.BABE_EQUIVOCATION,
-            session_index,
+            session,
             validator.account,
             proof.offender,
             proof.slot.to_bytes(8, "little"),
@@ -399,6 +395,23 @@ class Babe(Module, pallet=Pallet(2, "Babe")):
             for index in range(last + 1)
             for drawn in self.under_construction.take(store, U32(index))
         )
+
+    def _session_of(self, store: Reader, slot: Slot) -> SessionIndex:
+        """The session whose validators the slot was for: those who took over in the first epoch
+        with a block served in any epochs without one just before, too.
+
+        :raises TooLongAgo: when nobody judges it any more.
+        :raises NotYet: when it has not begun.
+        """
+        now = self._session.index(store)
+        oldest = max(now - SESSIONS_KEPT, 0)
+        if slot < self._first_slot(store, oldest):
+            raise TooLongAgo(f"slot {slot} was more than {SESSIONS_KEPT} sessions ago")
+        duration = self.epoch_duration.get(store)
+        for session in range(oldest, now + 1):
+            if slot < self._first_slot(store, session) + duration:
+                return SessionIndex(U32(session))
+        raise NotYet(f"slot {slot} is of a session to come")
 
     def _first_slot(self, store: Reader, session: int) -> Slot:
         """The first slot of a session that can be judged."""

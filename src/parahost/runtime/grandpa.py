@@ -35,11 +35,12 @@ class BadVoteProof(ModuleError, index=0):
 
 
 class UnknownVoter(ModuleError, index=1):
-    """The key was no validator's in the sessions that are still known."""
+    """The key was none of the voters' of the set."""
 
-    def __init__(self, key: GrandpaId) -> None:
-        super().__init__(f"no validator of a known session has the key {key.hex()}")
+    def __init__(self, key: GrandpaId, set_id: U64) -> None:
+        super().__init__(f"no voter of set {set_id} has the key {key.hex()}")
         self.key = key
+        self.set_id = set_id
 
 
 @call(0, "report_equivocation_unsigned", weight=micros(600))
@@ -124,7 +125,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         """Report that a voter has voted twice in one stage of one round.
 
         :raises BadVoteProof: when it proves nothing.
-        :raises UnknownVoter: when the voter is no validator of a known session.
+        :raises UnknownVoter: when the voter was not of the set.
         :raises TooLongAgo: when nobody judges it any more.
         :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known.
@@ -138,7 +139,7 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
         """The deed that two votes prove.
 
         :raises BadVoteProof: when they prove none.
-        :raises UnknownVoter: when the voter is no validator of a known session.
+        :raises UnknownVoter: when the voter was not of the set.
         :raises TooLongAgo: when nobody judges it any more.
         :raises NotYet: when its session has not begun.
         :raises AlreadyReported: when the deed is known, whatever they prove.
@@ -150,16 +151,15 @@ class Grandpa(Module, pallet=Pallet(11, "Grandpa")):
             raise BadVoteProof("the votes are the same")
         if proof.set_id > self.current_set_id.get(store):
             raise NotYet(f"there has not been a set {proof.set_id} of voters")
-        in_office = self.set_id_session.get(store, proof.set_id)
-        if in_office is None or in_office + SESSIONS_KEPT < self._session.index(store):
+        session = self.set_id_session.get(store, proof.set_id)
+        if session is None or session + SESSIONS_KEPT < self._session.index(store):
             raise TooLongAgo(f"voters {proof.set_id} left more than {SESSIONS_KEPT} sessions ago")
-        found = self._session.session_of_key(store, GRANDPA_KEY, proof.offender)
-        if found is None:
-            raise UnknownVoter(proof.offender)
-        session_index, validator = found
+        validator = self._session.in_office(store, session, GRANDPA_KEY, proof.offender)
+        if validator is None:
+            raise UnknownVoter(proof.offender, proof.set_id)
         offence = Offence(
             OffenceKind.GRANDPA_EQUIVOCATION,
-            session_index,
+            session,
             validator.account,
             proof.offender,
             encode(proof.set_id, U64) + encode(proof.round, U64),

@@ -40,9 +40,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Offence:
-    """``session_index``: the latest session in which the offender had the key. ``time_slot``: the
-    slot; or the set id and the round, 8 bytes each, little-endian; or the relay parent, and the
-    candidate of which two things were said."""
+    """``session_index``: the session for whose office it was done; of a set of voters the last. So
+    a deed is known for as long as it can be reported. ``time_slot``: the slot; or the set id and
+    the round, 8 bytes each, little-endian; or the relay parent, and the candidate of which two
+    things were said."""
 
     kind: OffenceKind
     session_index: SessionIndex

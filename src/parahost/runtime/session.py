@@ -243,19 +243,20 @@ class Session(Module, pallet=Pallet(9, "Session")):
         for validator in self.queued(store):
             if (key_type, key) in validator.keys.by_type():
                 return validator.account
-        found = self.session_of_key(store, key_type, key)
-        return None if found is None else found[1].account
-
-    def session_of_key(
-        self, store: Reader, key_type: bytes, key: H256
-    ) -> tuple[SessionIndex, Validator] | None:
-        """The latest of the kept sessions in which a validator had the key."""
         current = self.index(store)
         for index in range(current, max(-1, current - SESSIONS_KEPT - 1), -1):
-            session = SessionIndex(U32(index))
-            for validator in self.past_keys.get(store, session) or ():
-                if (key_type, key) in validator.keys.by_type():
-                    return session, validator
+            past = self.in_office(store, SessionIndex(U32(index)), key_type, key)
+            if past is not None:
+                return past.account
+        return None
+
+    def in_office(
+        self, store: Reader, session: SessionIndex, key_type: bytes, key: H256
+    ) -> Validator | None:
+        """The validator that had the key in that session."""
+        for validator in self.past_keys.get(store, session) or ():
+            if (key_type, key) in validator.keys.by_type():
+                return validator
         return None
 
     def rotate(self, store: Overlay, needed_from: SessionIndex) -> SessionChange:
