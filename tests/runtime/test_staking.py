@@ -43,7 +43,14 @@ from parahost.runtime.validity_parameters import (
 )
 from tests.runtime.test_governance import number_of, refusal_in
 from tests.runtime.test_offences import OFFENDER, two_blocks, two_votes, vote
-from tests.runtime.world import GENESIS, NAMES, SHARED_RUNTIME, Chain, account, session_keys
+from tests.runtime.world import (
+    GENESIS,
+    NAMES,
+    SHARED_RUNTIME,
+    Chain,
+    account,
+    session_keys,
+)
 
 STAKE = 100 * UNIT
 STAKED = replace(GENESIS, stakes=tuple((account(name), STAKE) for name in NAMES[:4]))
@@ -146,13 +153,36 @@ def test_what_cannot_be_done_with_a_stake(
 
 
 def test_so_many_parts_unlock_at_a_time() -> None:
+    """One of each session: so many can be judged only when disputes are open for very long."""
     chain = Chain(STAKED)
-    for nonce in range(MAX_UNLOCKING):
-        store = Overlay(chain.state)
-        STAKING.unbond(store, Signed(account("Alice")), Unbond(U128(1 + nonce)))
-        chain.state = store.commit()
-    chain.step(chain.signed("Alice", Unbond(U128(1))))
-    assert refusal_in(chain) == number_of(TooManyParts)
+    store = Overlay(chain.state)
+    for number in range(MAX_UNLOCKING):
+        begin_session(store, number)
+        STAKING.unbond(store, Signed(account("Alice")), Unbond(U128(1)))
+    begin_session(store, MAX_UNLOCKING)
+    with pytest.raises(TooManyParts):
+        STAKING.unbond(store, Signed(account("Alice")), Unbond(U128(1)))
+
+
+def begin_session(store: Overlay, number: int) -> None:
+    """The next session, before which none is forgotten."""
+    MODULES.session.current_index.put(store, session := SessionIndex(U32(number)))
+    MODULES.session.past_keys.put(store, session, GENESIS.validators)
+
+
+def test_parts_that_come_free_at_one_time_are_one() -> None:
+    """However often and long a validator in office takes something back: there is room for more."""
+    store, last = Overlay(Chain(STAKED).state), 3 * MAX_UNLOCKING
+    for number in range(last + 1):
+        begin_session(store, number)
+        MODULES.session.past_keys.remove(store, SessionIndex(U32(max(number - 3, 0))))
+        for _ in range(2):
+            STAKING.unbond(store, Signed(account("Alice")), Unbond(U128(1)))
+    ledger = STAKING.ledger.get(store, account("Alice"))
+    judged = [Unlocking(U128(2), SessionIndex(U32(last - back))) for back in (2, 1, 0)]
+    before = Unlocking(U128(2 * (last - 2)), SessionIndex(U32(last - 3)))
+    assert ledger.unlocking == (before, *judged)
+    assert ledger.total == STAKE
 
 
 def test_a_slash_takes_what_unlocks_too() -> None:

@@ -36,7 +36,8 @@ from parahost.runtime.weights import micros
 # Types
 
 MAX_UNLOCKING: Final = 32
-"""Parts of one stake that may be on their way back at a time."""
+"""Parts of one stake that may be on their way back at a time: one for each session that can be
+judged, which are seven but for disputes that are open for long, and one for all before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class NothingToMove(ModuleError, index=1):
 
 
 class TooManyParts(ModuleError, index=2):
-    """So many parts of the stake are on their way back already."""
+    """Parts of the stake are on their way back from so many sessions already."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"{limit} parts of the stake unlock already")
@@ -180,7 +181,7 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
     # Constants
 
     max_unlocking = Constant("MaxUnlockingChunks", U32, U32(MAX_UNLOCKING))
-    """Parts of one stake that may be on their way back at a time."""
+    """Sessions from which parts of one stake may be on their way back at a time."""
 
     # Storage
 
@@ -233,10 +234,11 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
             raise NotEnough(call.value, before.active)
         if not call.value:
             raise NothingToMove
-        if len(before.unlocking) >= MAX_UNLOCKING:
-            raise TooManyParts(MAX_UNLOCKING)
         part = Unlocking(U128(call.value), self._session.index(store))
-        after = Ledger(U128(before.active - call.value), (*before.unlocking, part))
+        unlocking = self._together(store, (*before.unlocking, part))
+        if len(unlocking) > MAX_UNLOCKING:
+            raise TooManyParts(MAX_UNLOCKING)
+        after = Ledger(U128(before.active - call.value), unlocking)
         self.ledger.put(store, origin.account, after)
         self._system.deposit_event(store, Unbonded(origin.account, U128(call.value)))
 
@@ -279,6 +281,19 @@ class Staking(Module, pallet=Pallet(7, "Staking")):
         """Give an account a share of what has been slashed."""
         if amount and self._balances.mint(store, account, amount):
             self._system.deposit_event(store, Rewarded(account, U128(amount)))
+
+    def _together(self, store: Reader, parts: Iterable[Unlocking]) -> tuple[Unlocking, ...]:
+        """The parts in their order, those as one that come free at one time: of one session, or of
+        any that cannot be judged any more, if their owner has to wait all the same. So there are
+        never many more of them than sessions that can be judged."""
+        merged: list[Unlocking] = []
+        for part in parts:
+            is_over = not self._session.can_be_judged(store, part.session)
+            amount = part.amount
+            if merged and (is_over or merged[-1].session == part.session):
+                amount = U128(merged.pop().amount + amount)
+            merged.append(replace(part, amount=amount))
+        return tuple(merged)
 
     def _add(self, store: Overlay, account: AccountId, amount: int) -> None:
         self._balances.reserve(store, account, amount)
