@@ -33,6 +33,8 @@ def test_what_a_devnet_has_made_goes(tmp_path: Path) -> None:
         "validator-1/keystore/62616265",
         "validator-1/node-key",
         "validator-1/node.log",
+        "validator-1/node.log.1",
+        "validator-1/node.log-20261127.gz",
         "validator-1/output.log",
         "collator-2000/artifacts/one",
     )
@@ -45,6 +47,7 @@ def test_what_is_the_users_stays(tmp_path: Path) -> None:
     kept = {
         "notes.txt",
         "validator-1/notes.txt",
+        "validator-1/node.logs",
         "validator-1/db.backup/data.mdb",
         "validator-9/node.log",
         "by-hand/db/data.mdb",

@@ -21,10 +21,11 @@ SOCKET_FILE = "devnet.sock"
 _OWN_FILES = (SPEC_FILE, SOCKET_FILE)
 """Beside the plan, which goes last: as long as it is there, the rest can be named."""
 _OF_A_NODE = re.compile(
-    r"db|promises(?:[.-][A-Za-z0-9.-]+)?|keystore|artifacts|node-key|node\.log|output\.log"
-    r"|development\.json"
+    r"db|promises(?:[.-][A-Za-z0-9.-]+)?|keystore|artifacts|node-key|output\.log"
+    r"|node\.log(?:[.-].*)?|development\.json"
 )
-"""What a node keeps in its folder, and what `keys reset-promises` puts aside there."""
+"""What a node keeps in its folder, what `keys reset-promises` puts aside there, and its logs that
+were moved away: who reads logs would take them for those of the new chain."""
 
 
 @contextmanager
