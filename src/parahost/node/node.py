@@ -345,9 +345,12 @@ class Node:
     def _report(self, proof: BabeEquivocationProof | GrandpaEquivocationProof) -> None:
         self.overseer.send(ReportMisbehavior(proof))
 
-    def submit(self, extrinsic: Extrinsic) -> None:
-        """A transaction of our own, such as a claim; what the pool refuses is only told."""
+    def submit(self, extrinsic: Extrinsic) -> bool:
+        """A transaction of our own, such as a claim. Gives whether the pool takes it; why not is
+        told."""
         try:
             self.transactions.submit(extrinsic)
         except (InvalidTransaction, PoolRefused) as why:
             self.ports.journal.record("transaction.refused", reason=str(why))
+            return False
+        return True

@@ -15,7 +15,7 @@ from parahost.runtime.extrinsic import signed
 from parahost.runtime.origin import AccountId
 from parahost.runtime.parathreads import Claim
 
-Submit = Callable[[Extrinsic], None]
+Submit = Callable[[Extrinsic], object]
 """Takes an extrinsic to the block authors; never raises and never waits. The same one may be
 submitted again while it is not in a block."""
 

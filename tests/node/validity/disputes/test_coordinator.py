@@ -180,7 +180,12 @@ async def living(
 ) -> AsyncIterator[Life]:
     keys = keys or key_store(*(() if own is None else (own,)))
     submitted: list[Extrinsic] = []
-    remote = RemoteDisputing(keys, chain.genesis.hash(), submitted.append)
+
+    def submit(extrinsic: Extrinsic) -> bool:
+        submitted.append(extrinsic)
+        return True
+
+    remote = RemoteDisputing(keys, chain.genesis.hash(), submit)
     coordinator = DisputeCoordinator(database, keys, VERIFIER, remote)
     others = Others(finds)
     subsystems = [coordinator, others, ChainApi(chain), RuntimeApi(chain.state_of)]

@@ -26,7 +26,12 @@ class Bringer:
 
     def __init__(self) -> None:
         self.submitted: list[Extrinsic] = []
-        self.remote = RemoteDisputing(keys(), ZERO_HASH, self.submitted.append)
+        self.takes = True
+        self.remote = RemoteDisputing(keys(), ZERO_HASH, self._submit)
+
+    def _submit(self, extrinsic: Extrinsic) -> bool:
+        self.submitted.append(extrinsic)
+        return self.takes
 
     def hears(self, leaf: ScriptedLeaf, *disputes: Dispute) -> list[CandidateHash]:
         """Gives the candidates that may be brought; the first one is."""
@@ -97,6 +102,18 @@ def test_what_was_not_taken_in_its_lifetime_is_brought_again() -> None:
     node.hears(leaf(1), one)
     assert node.hears(leaf(LIFETIME), one) == []
     assert node.hears(leaf(1 + LIFETIME), one) == [one.candidate]
+
+
+@pytest.mark.guide("A59")
+def test_what_nobody_takes_is_brought_again_with_the_next_block() -> None:
+    """A fork that is not the best one takes nothing before it is."""
+    node, one = Bringer(), disputed(1)
+    node.takes = False
+    assert node.hears(leaf(1, fork=2), one) == [one.candidate]
+    assert node.hears(leaf(2, fork=2), one) == [one.candidate]
+    node.takes = True
+    assert node.hears(leaf(3, fork=2), one) == [one.candidate]
+    assert node.hears(leaf(4, fork=2), one) == []
 
 
 @pytest.mark.guide("A59")

@@ -45,11 +45,12 @@ class Brought:
 
 @dataclass(slots=True)
 class RemoteDisputing:
-    """What this node has brought by transactions. ``submit`` takes one to the block authors."""
+    """What this node has brought by transactions. ``submit`` takes one to the block authors, if it
+    is good on the best block."""
 
     keys: KeyStore
     genesis_hash: Hash
-    submit: Callable[[Extrinsic], None]
+    submit: Callable[[Extrinsic], bool]
     _brought: list[Brought] = field(default_factory=list)
     """Those whose lifetime is not over."""
 
@@ -91,7 +92,8 @@ class RemoteDisputing:
         code: ValidationCode | None,
     ) -> None:
         """Dispute it on the leaf's fork. ``header`` is that of the including block; ``code``, the
-        one that judges the candidate, unless this fork has it."""
+        one that judges the candidate, unless this fork has it. What is not taken, as the fork is
+        not the best one yet, is lacked there again."""
         assert dispute.receipt is not None, "what is included is known"
         call = DisputeRemotely(
             RemoteDispute(
@@ -105,18 +107,17 @@ class RemoteDisputing:
         )
         account = self._account()
         nonce = leaf.read(api.account_nonce, account)
-        self._brought.append(Brought(dispute.key, leaf.number, leaf.hash, nonce))
-        self.submit(
-            signed(
-                call,
-                account,
-                partial(self._sign, account),
-                nonce=nonce,
-                genesis_hash=self.genesis_hash,
-                era=MortalEra.around(leaf.number, LIFETIME),
-                era_hash=leaf.hash,
-            )
+        transaction = signed(
+            call,
+            account,
+            partial(self._sign, account),
+            nonce=nonce,
+            genesis_hash=self.genesis_hash,
+            era=MortalEra.around(leaf.number, LIFETIME),
+            era_hash=leaf.hash,
         )
+        if self.submit(transaction):
+            self._brought.append(Brought(dispute.key, leaf.number, leaf.hash, nonce))
 
     def _sign(self, public: bytes, payload: bytes) -> bytes:
         return self.keys.sign(KeyType.ACCOUNT, public, payload, [])
