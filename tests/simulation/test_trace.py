@@ -66,9 +66,35 @@ def test_every_message_is_in_it(trace: Path) -> None:
     assert all(line["bytes"] >= 0 and line["peer"] and line["protocol"] for line in sent)
 
 
-@pytest.mark.parametrize("odd", [b'{"at":', b"3", b"{}", b"\xff\xfe"])
+EVENT = b'{"at":1.0,"node":"a","event":"b.c"}'
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'{"at":',
+        b"3",
+        b"{}",
+        b"\xff\xfe",
+        EVENT.replace(b"1.0", b'"1"'),
+        EVENT.replace(b"1.0", b"NaN"),
+        EVENT.replace(b"1.0", b"1e300"),
+        EVENT.replace(b'"a"', b"3"),
+        EVENT.replace(b'"b.c"', b"null"),
+    ],
+)
 def test_a_file_that_is_no_trace(odd: bytes, tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
-    path.write_bytes(b'{"at":1.0,"node":"a","event":"b.c"}\n' + odd + b"\n")
+    path.write_bytes(EVENT + b"\n" + odd + b"\n")
     with pytest.raises(BadTrace, match=r"odd\.jsonl:2: not an event"):
         list(read_trace(path, TraceFilter()))
+
+
+def test_a_trace_that_is_cut_off_says_so(tmp_path: Path) -> None:
+    """It is still written, or who wrote it was killed."""
+    path = tmp_path / "cut.jsonl"
+    path.write_bytes(EVENT + b"\n" + EVENT[:20])
+    with pytest.raises(BadTrace, match=r"cut\.jsonl:2: cut off here: let the run end"):
+        list(read_trace(path, TraceFilter()))
+    path.write_bytes(EVENT + b"\n" + EVENT)
+    assert len(list(read_trace(path, TraceFilter()))) == 2

@@ -10,6 +10,9 @@ from typing import Any
 
 from parahost.primitives.errors import InputError
 
+LONGEST_RUN_S = 1e9
+"""No run is as long, and no log began as early."""
+
 
 class BadTrace(InputError):
     """The file is no trace; says where."""
@@ -63,18 +66,35 @@ class TraceFilter:
 def read_trace(path: Path, wanted: TraceFilter) -> Iterator[str]:
     """The lines of a trace file that pass.
 
-    :raises BadTrace: with the line that is none.
+    :raises BadTrace: with the line that is none, after those before it.
     :raises OSError: when the file cannot be read.
     """
     with path.open("rb") as file:
         for number, form in enumerate(file, start=1):
             try:
                 text = form.decode()
-                passes = wanted.passes(json.loads(text))
-            except (ValueError, KeyError, TypeError, AttributeError) as why:
-                raise BadTrace(f"{path}:{number}: not an event of a trace") from why
+                passes = wanted.passes(_event(text))
+            except (ValueError, KeyError, TypeError) as why:
+                raise BadTrace(f"{path}:{number}: {_what_is_wrong(number, form)}") from why
             if passes:
                 yield text.rstrip("\n")
+
+
+def _event(text: str) -> Mapping[str, Any]:
+    """:raises ValueError, KeyError, TypeError: when it is none."""
+    line = json.loads(text)
+    if not (isinstance(line["node"], str) and isinstance(line["event"], str)):
+        raise TypeError(line)
+    if not 0 <= line["at"] < LONGEST_RUN_S:
+        raise ValueError(line)
+    event: Mapping[str, Any] = line
+    return event
+
+
+def _what_is_wrong(number: int, form: bytes) -> str:
+    if number > 1 and not form.endswith(b"\n"):
+        return "cut off here: let the run end that writes it, or remove this line"
+    return "not an event of a trace"
 
 
 def _begins(hash: object, beginning: str) -> bool:
