@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +13,30 @@ from parahost.devnet.node_log import NodeLog, log_files
 from parahost.primitives.errors import InputError
 from parahost.process.journal import SHORT_DIGITS, parse_line
 from parahost.runtime.balances import UNIT
-from parahost.simulation.trace_filter import TraceFilter, read_trace
+from parahost.simulation.trace_filter import LONGEST_RUN_S, TraceFilter, read_trace
 
+HASH_DIGITS = 64
+_HEX = frozenset("0123456789abcdef")
 BEGINNINGS = ("collation.made", "backing.seconded", "chain.backed")
 """One of these at least is told of a candidate, where what is kept goes back to its beginning."""
-_LONGEST_RUN_S = 1e9
-"""No run is as long, and no log began as early."""
 SHARED_FIELDS = ("candidate", "para")
 """What is the same in all that is told of one candidate."""
+NEEDED: Mapping[str, Collection[str]] = {
+    "chain.imported": ("block", "number", "parent"),
+    "chain.included": ("block", "number"),
+    "chain.finalized": ("block", "number"),
+    "chain.punished": ("account", "misconduct", "lost", "number"),
+}
+"""Fields without which an event says nothing."""
+_NUMBERS = frozenset({"number", "lost"})
+
+
+class NoCandidateHash(InputError):
+    """No candidate's hash begins so."""
+
+    def __init__(self, asked: str) -> None:
+        super().__init__(f"{asked} begins no hash: that has {HASH_DIGITS} digits, 0-9 and a-f")
+        self.asked = asked
 
 
 class NoSuchCandidate(InputError):
@@ -30,9 +46,11 @@ class NoSuchCandidate(InputError):
 class SeveralCandidates(InputError):
     """More than one candidate's hash begins so; ``hashes`` are the first of them."""
 
-    def __init__(self, beginning: str, hashes: list[str]) -> None:
-        super().__init__(f"{beginning} is the beginning of {', '.join(hashes)}")
-        self.hashes = hashes
+    def __init__(self, beginning: str, hashes: Collection[str]) -> None:
+        self.hashes = list(hashes)[:4]
+        more = len(hashes) - len(self.hashes)
+        others = f" and {more} more" if more else ""
+        super().__init__(f"{beginning} is the beginning of {', '.join(self.hashes)}{others}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,8 @@ def told_in(source: Path) -> list[Told]:
     :raises InputError: when it is neither, or a log is unreadable.
     :raises OSError: when it cannot be read.
     """
+    if not source.exists():
+        raise InputError(f"{source} is not there: name a base path, or a simulation's trace")
     if not source.is_dir():
         return list(_in_trace(source))
     told = [event for name, log in log_files(source).items() for event in _in_log(name, log)]
@@ -76,12 +96,27 @@ def _in_log(name: str, path: Path) -> Iterator[Told]:
             yield Told(line.at, name, line.event, line.fields)
 
 
+def _is_whole(told: Told) -> bool:
+    """Whether it has what is needed of it. A line of a node that was killed while it wrote has
+    not."""
+    needed = NEEDED.get(told.event, ())
+    return all(told.fields.get(name) for name in needed) and all(
+        told.fields[name].isdecimal() for name in _NUMBERS.intersection(needed)
+    )
+
+
 # What is told
 
 
 def in_full(beginning: str) -> str:
     """The beginning of a hash as logs have it, if people leave out the 0x."""
     return "0x" + beginning.lower().removeprefix("0x")
+
+
+def may_begin_hash(beginning: str) -> bool:
+    """Whether a hash may begin so; see :func:`in_full`."""
+    digits = in_full(beginning).removeprefix("0x")
+    return len(digits) <= HASH_DIGITS and set(digits) <= _HEX
 
 
 def is_called(candidate: str, beginning: str) -> bool:
@@ -104,13 +139,22 @@ class CandidateLife:
     """Hears all that was recorded, and keeps what concerns one candidate.
 
     :param beginning: of its hash, in hex. Logs know the first eight digits only.
+    :raises NoCandidateHash: when no hash begins so.
     """
 
     def __init__(self, beginning: str) -> None:
+        if not may_begin_hash(beginning):
+            raise NoCandidateHash(beginning)
         self._beginning = in_full(beginning)
         self._hashes: dict[str, None] = {}
-        self._parents: dict[str, str] = {}
-        self._included_in: dict[str, None] = {}
+        self._blocks: dict[str, tuple[int, str]] = {}
+        """The number of each block, and its parent."""
+        self._included_in: dict[str, int] = {}
+        """The blocks that include the candidate, and their numbers."""
+        self._left: set[str] = set()
+        """Those of them on whose height another block is final."""
+        self._decided: set[tuple[str, str]] = set()
+        """For which node which of them is final or left."""
         self._moments: dict[tuple[str, tuple[tuple[str, str], ...]], LifeMoment] = {}
         self._first, self._last = math.inf, -math.inf
         """When the first and the last event was recorded, of whatever it tells."""
@@ -130,9 +174,11 @@ class CandidateLife:
         """
         if not self._hashes:
             asked = f"nothing is told of a candidate {self._beginning}"
-            raise NoSuchCandidate(f"{asked} in what is kept, {self._kept()}")
+            raise NoSuchCandidate(
+                f"{asked} in what is kept, {self._kept()}; ask for 0x to see how others are called"
+            )
         if len(self._hashes) > 1:
-            raise SeveralCandidates(self._beginning, list(self._hashes)[:4])
+            raise SeveralCandidates(self._beginning, self._hashes)
         return next(iter(self._hashes))
 
     def hear_all(self, told: Iterable[Told]) -> None:
@@ -142,26 +188,44 @@ class CandidateLife:
     def hear(self, told: Told) -> None:
         """One event, after all that came before it."""
         self._first, self._last = min(self._first, told.at), max(self._last, told.at)
+        if not _is_whole(told):
+            return
         candidate = told.fields.get("candidate")
         if candidate is not None and is_called(candidate, self._beginning):
             self._hashes[candidate] = None
             self.para = self.para or told.fields.get("para", "")
             if told.event == "chain.included":
-                self._included_in[told.fields["block"]] = None
+                self._included_in[told.fields["block"]] = int(told.fields["number"])
             self._add(told, told.fields)
         elif told.event == "chain.imported":
-            self._parents[told.fields["block"]] = told.fields["parent"]
+            known = int(told.fields["number"]), told.fields["parent"]
+            self._blocks[told.fields["block"]] = known
         elif told.event == "chain.finalized":
-            block = self._including(told.fields["block"])
-            if block is not None:
-                self._add(told, {"block": block})
+            self._decide(told, told.fields["block"], int(told.fields["number"]))
 
-    def _including(self, final: str) -> str | None:
-        """The block at or below a final one that includes the candidate."""
-        block: str | None = final if self._included_in else None
-        while block is not None and block not in self._included_in:
-            block = self._parents.get(block)
-        return block
+    def _decide(self, told: Told, final: str, number: int) -> None:
+        """A node has found a block final: so are the candidate's blocks below it, or they are
+        left."""
+        for block, height in self._included_in.items():
+            if number < height or (told.node, block) in self._decided:
+                continue
+            chosen = self._ancestor(final, height)
+            if chosen is None:
+                continue
+            self._decided.add((told.node, block))
+            if chosen == block:
+                self._add(told, {"block": block})
+            else:
+                self._left.add(block)
+
+    def _ancestor(self, block: str, height: int) -> str | None:
+        """The block of that number at or below another; ``None`` when too little is told."""
+        while block in self._blocks:
+            number, parent = self._blocks[block]
+            if number <= height:
+                return block
+            block = parent
+        return None
 
     def _add(self, told: Told, fields: Mapping[str, str]) -> None:
         kept = {name: value for name, value in fields.items() if name not in SHARED_FIELDS}
@@ -193,29 +257,50 @@ class CandidateLife:
         return f"events from {_stamp(self._first)} to {_stamp(self._last)}"
 
     def _outcome(self) -> Iterator[str]:
+        for session in self._fields("session")[:1]:
+            yield f"session    {session}, whose validators are numbered from 0"
         vouching = self._fields("validator", "backing.seconded", "backing.valid")
-        yield f"backed     {_named(vouching)}"
-        yield f"included   {_blocks(self._fields('number', 'chain.included'))}"
-        yield f"assigned   {_named(self._checkers('assigned', 'approval.assigned'))}"
-        yield f"checked    {_named(self._checkers('approved', 'approval.checked'))}"
+        yield f"backed     {_named('by', vouching)}"
+        yield f"included   {self._including()}"
+        yield f"assigned   {_named('to', self._checkers('assigned', 'approval.assigned'))}"
+        yield f"checked    {_named('by', self._checkers('approved', 'approval.checked'))}"
         yield f"accepted   {_blocks(self._fields('number', 'chain.accepted'))}"
-        disputed = self._fields("number", "chain.disputed")
-        yield f"disputed   {_blocks(disputed)}{self._verdict()}"
-        yield from dict.fromkeys(
-            f"punished   validator {told.get('validator', told['account'])}: "
-            f"{told['misconduct']}, lost {int(told['lost']) / UNIT:.2f} of its stake"
-            for told in (m.fields for m in self.moments if m.event == "chain.punished")
-        )
+        yield f"disputed   {self._dispute()}"
+        yield from self._punishments()
         final = [moment.at for moment in self.moments if moment.event == "chain.finalized"]
         yield f"final      {_when(min(final)).strip() if final else '-'}"
 
+    def _including(self) -> str:
+        """Which blocks include it, as a part of a sentence."""
+        return _blocks(
+            f"{number} {_short(block)}{' on a fork that was left' * (block in self._left)}"
+            for block, number in self._included_in.items()
+        )
+
+    def _dispute(self) -> str:
+        """What blocks tell of its dispute, as a part of a sentence."""
+        numbers = self._fields("number", "chain.disputed_remotely", "chain.disputed")
+        if numbers:
+            return f"{_blocks(numbers)}, {self._verdict()}"
+        is_heard = any(moment.event == "dispute.begun" for moment in self.moments)
+        return "by nodes, in no block" if is_heard else "-"
+
     def _verdict(self) -> str:
-        """What the dispute has come to, as a part of a sentence."""
-        outcomes = self._fields("outcome", "chain.dispute_concluded")
-        if outcomes:
-            return f", found {' and '.join(outcomes)}"
-        is_over = any(moment.event == "chain.dispute_timed_out" for moment in self.moments)
-        return ", nobody has a supermajority" if is_over else ""
+        """What the dispute has come to, and who has said what."""
+        ends = {moment.event: moment.fields for moment in self.moments if moment.event in _ENDS}
+        for event, says in _ENDS.items():
+            if event in ends:
+                return says(ends[event])
+        return "not decided"
+
+    def _punishments(self) -> Iterator[str]:
+        """A line for each who lost something, and for what; how much may differ by fork."""
+        lost: dict[str, dict[str, None]] = {}
+        for told in (moment.fields for moment in self.moments if moment.event == "chain.punished"):
+            deed = f"validator {told.get('validator', told['account'])}: {told['misconduct']}"
+            lost.setdefault(deed, {})[f"{int(told['lost']) / UNIT:.2f}"] = None
+        for deed, amounts in lost.items():
+            yield f"punished   {deed}, lost {' or '.join(amounts)} of its stake"
 
     def _checkers(self, listed: str, event: str) -> list[str]:
         """As the chain tells when it accepts the candidate; of what it does not accept, or without
@@ -224,17 +309,49 @@ class CandidateLife:
         return on_chain if any(on_chain) else self._fields("validator", event)
 
     def _fields(self, name: str, *events: str) -> list[str]:
-        """The different values of a field in such events."""
-        found = (m.fields[name] for m in self.moments if m.event in events and name in m.fields)
+        """The different values of a field in such events; in any, when none are named."""
+        found = (
+            moment.fields[name]
+            for moment in self.moments
+            if name in moment.fields and (not events or moment.event in events)
+        )
         return list(dict.fromkeys(found))
 
 
-def _named(values: list[str]) -> str:
-    return f"by validators {', '.join(values)}" if any(values) else "-"
+# Parts of sentences
 
 
-def _blocks(numbers: list[str]) -> str:
-    return f"in block {', '.join('#' + number for number in numbers)}" if numbers else "-"
+def _concluded(told: Mapping[str, str]) -> str:
+    outcome = told.get("outcome", "?")
+    sides = [told.get(side, "") for side in ("valid", "invalid")]
+    right, wrong = sides if outcome == "valid" else sides[::-1]
+    return f"found {outcome} by {_listed(right)} against {_listed(wrong)}"
+
+
+def _timed_out(told: Mapping[str, str]) -> str:
+    valid, invalid = (_listed(told.get(side, "")) for side in ("valid", "invalid"))
+    return f"nobody has a supermajority: valid say {valid}, invalid {invalid}"
+
+
+_ENDS: Mapping[str, Callable[[Mapping[str, str]], str]] = {
+    "chain.dispute_concluded": _concluded,
+    "chain.remote_unavailable": lambda _: "nobody had its data in time",
+    "chain.dispute_timed_out": _timed_out,
+}
+"""How a dispute may end; the first of them says most."""
+
+
+def _named(how: str, values: list[str]) -> str:
+    return f"{how} validators {', '.join(map(_listed, values))}" if any(values) else "-"
+
+
+def _listed(values: str) -> str:
+    return values.replace(",", ", ") or "nobody"
+
+
+def _blocks(numbers: Iterable[str]) -> str:
+    listed = ", ".join(f"#{number}" for number in numbers)
+    return f"in block {listed}" if listed else "-"
 
 
 def _by(moment: LifeMoment) -> str:
@@ -254,12 +371,12 @@ def _short(value: str) -> str:
 
 def _when(at: float) -> str:
     """Seconds of a run, or the time of a day."""
-    return f"{at:10.3f} s" if at < _LONGEST_RUN_S else _stamp(at).partition("T")[2]
+    return f"{at:10.3f} s" if at < LONGEST_RUN_S else _stamp(at).partition("T")[2]
 
 
 def _stamp(at: float) -> str:
     """Seconds of a run, or a day and its time."""
-    if at < _LONGEST_RUN_S:
+    if at < LONGEST_RUN_S:
         return f"{at:.3f} s"
     stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
     return stamp.replace("+00:00", "Z")

@@ -10,6 +10,7 @@ from parahost.devnet.candidate_life import (
     SeveralCandidates,
     in_full,
     is_called,
+    may_begin_hash,
 )
 from parahost.devnet.node_log import NodeLog, log_files
 from parahost.primitives.errors import InputError
@@ -17,7 +18,6 @@ from parahost.process.journal import SHORT_DIGITS, parse_line
 
 READ_AGAIN_S = 0.2
 _CANDIDATE_FIELDS = ("candidate", "other")
-_HEX = frozenset("0123456789abcdef")
 
 Wait = Callable[[float], None]
 """Waits so many seconds."""
@@ -55,8 +55,7 @@ def lines_about(
 
 
 def _may_be_hash(subject: str) -> bool:
-    digits = in_full(subject).removeprefix("0x")
-    return bool(digits) and set(digits) <= _HEX
+    return in_full(subject) != in_full("") and may_begin_hash(subject)
 
 
 def _of_node(path: Path, follow: bool, wait: Wait) -> Iterator[str]:
@@ -83,7 +82,7 @@ class _AboutCandidate:
             raise NoSuchCandidate(f"nothing is told of a candidate {self._beginning}")
         while True:
             if len(self._hashes) > 1:
-                raise SeveralCandidates(self._beginning, list(self._hashes)[:4])
+                raise SeveralCandidates(self._beginning, self._hashes)
             yield from found
             if not follow:
                 return
