@@ -79,7 +79,8 @@ def run(
             for option, path in (("--report", report), ("--trace", trace))
         )
         simulation = Simulation(chosen, seed, trace_file=sink, sharing=sharing)
-        typer.echo(chosen.about, err=True)
+        if chosen.about:
+            typer.echo(chosen.about, err=True)
         outcome = simulation.run(_Progress(chosen.blocks).show)
         if told is not None:
             told.write(json.dumps(outcome.report(), indent=2) + "\n")
@@ -90,7 +91,7 @@ def run(
 def _scenario(loaded: Scenario | None) -> Scenario:
     from parahost.simulation import Scenario
 
-    return loaded or Scenario()
+    return loaded or Scenario(about="a network without trouble")
 
 
 class _Progress:

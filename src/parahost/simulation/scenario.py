@@ -56,7 +56,7 @@ class Scenario:
     purpose. ``geography`` places the nodes; without it all ways are like ``links``.
     """
 
-    about: str = "a network without trouble"
+    about: str = ""
     shape: Shape = field(default_factory=Shape)
     blocks: int = 20
     links: LinkQuality = field(default_factory=LinkQuality)
