@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from parahost.primitives import values
 
@@ -12,6 +12,13 @@ from parahost.primitives import values
 # which changes one against mypy's word is found. Nothing has used the module before this.
 values.dataclass = dataclasses.dataclass
 
-# An example that takes long on a busy machine is no failure.
-settings.register_profile("parahost", deadline=None)
+# What a change must pass is the same for all who try it: a test has the same examples until it is
+# another test, and one that takes long on a busy machine is no failure. To look for new ones:
+# pytest --hypothesis-profile explore.
+settings.register_profile(
+    "parahost", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", settings.get_profile("parahost"), derandomize=False, print_blob=True
+)
 settings.load_profile("parahost")

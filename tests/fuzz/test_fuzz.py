@@ -1,4 +1,4 @@
-"""A few inputs for every decoder, other ones each time; a million once, by hand."""
+"""A few inputs for every decoder; a million once, by hand."""
 
 from __future__ import annotations
 
