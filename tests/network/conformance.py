@@ -36,6 +36,7 @@ SMALL = NotificationProtocol("small", 100_000)
 LARGE = NotificationProtocol("large", 2 * 1024 * 1024)
 ASK = RequestProtocol("ask", max_request=1000, max_response=6 * 1024 * 1024, timeout_s=5.0)
 HASTY = RequestProtocol("hasty", max_request=1000, max_response=1000, timeout_s=0.2)
+NARROW = RequestProtocol("narrow", max_request=1000, max_response=1000, timeout_s=5.0)
 UNKNOWN = RequestProtocol("unknown", max_request=1000, max_response=1000, timeout_s=5.0)
 STRANGER = PeerId("12D3KooWDppFJRtLJuN27vrUcFsMVwF12CU9KsSwivLuGnqGygf5")
 
@@ -297,15 +298,17 @@ async def check_requests(factory: Factory) -> None:
         return payload * 1000
 
     async def too_late(peer: PeerId, payload: bytes) -> bytes | None:
-        if payload == b"large":
-            return bytes(HASTY.max_response + 1)
         await trio.sleep(2.0)
         return b"late"
+
+    async def too_large(peer: PeerId, payload: bytes) -> bytes | None:
+        return bytes(NARROW.max_response + 1)
 
     def declare(index: int, network: Network) -> None:
         if index == 1:
             network.on_request(ASK, answer)
             network.on_request(HASTY, too_late)
+            network.on_request(NARROW, too_large)
 
     async with factory(2, declare) as (alice, bob):
 
@@ -331,9 +334,9 @@ async def check_requests(factory: Factory) -> None:
         assert await why(HASTY, b"", bob.local_peer) == "timeout"
         assert await why(UNKNOWN, b"", bob.local_peer) == "unsupported"
         assert await why(ASK, b"", STRANGER) == "disconnected"
-        assert await why(HASTY, b"large", bob.local_peer) == "too_large"
+        assert await why(NARROW, b"", bob.local_peer) == "too_large"
         assert incidents(alice).too_large == {ASK.name: 1}
-        assert incidents(bob).too_large == {HASTY.name: 1}
+        assert incidents(bob).too_large == {NARROW.name: 1}
         assert list(alice.connected()) == [bob.local_peer]
 
 

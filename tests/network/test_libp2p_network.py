@@ -294,7 +294,7 @@ async def test_a_bootnode_of_another_chain_gets_a_line(caplog: pytest.LogCapture
     ids=["http", "zeros", "ones", "long line", "empty noise", "wrong noise"],
 )
 async def test_garbage_closes_its_connection_only(data: bytes) -> None:
-    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=0.5))
+    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=2.0))
     async with running(alice), intruder(alice):
         stream = await tcp(alice)
         with suppress(trio.BrokenResourceError):
@@ -332,7 +332,7 @@ async def test_bare_connections_displace_no_handshake() -> None:
 
 
 async def test_a_peer_that_says_nothing_after_noise_is_closed() -> None:
-    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=0.3))
+    alice = network(1, limits=replace(LIMITS, handshake_timeout_s=2.0))
     async with running(alice):
         channel = await secure(await tcp(alice), INTRUDER, alice.local_peer)
         await multistream.propose(channel, yamux.PROTOCOL)
@@ -422,8 +422,11 @@ async def test_who_is_banned_and_comes_again_is_refused() -> None:
 
 async def test_requests_beyond_the_limit_are_refused() -> None:
     alice = network(1, limits=replace(LIMITS, max_requests_in=2))
+    asked = 0
 
     async def answer(peer: object, payload: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
         await trio.sleep_forever()
         raise AssertionError
 
@@ -433,7 +436,7 @@ async def test_requests_beyond_the_limit_are_refused() -> None:
             stream = mux.open_stream()
             await multistream.propose(stream, full_name(ASK.name))
             await stream.send(frame(b""))
-        await trio.sleep(0.1)
+        await until(lambda: asked == 2)
         stream = mux.open_stream()
         await multistream.propose(stream, full_name(ASK.name))
         assert await stream.receive_exactly(1) == b"\x01"
@@ -458,10 +461,11 @@ async def test_answers_that_are_not_read_are_few_and_cost_the_peer_its_place() -
     alice = network(1, limits=limits)
     alice.on_request(hasty, answer)
     async with running(alice), intruder(alice) as (mux, full_name):
-        for _ in range(20):
-            stream = mux.open_stream()
-            await multistream.propose(stream, full_name(ASK.name))
-            await stream.send(frame(b"unread"))
+        with suppress(PeerError):  # it may have to go before it has asked for all
+            for _ in range(20):
+                stream = mux.open_stream()
+                await multistream.propose(stream, full_name(ASK.name))
+                await stream.send(frame(b"unread"))
         await ended(mux)
         await until(lambda: INTRUDER.peer not in alice.connected())
     assert 1 <= made <= ASK.max_response // len(body) + 1

@@ -126,7 +126,9 @@ def test_what_is_sent_arrives(sizes: list[int]) -> None:
     trio.run(main)
 
 
-async def test_a_stream_that_is_not_read_stalls_only_itself() -> None:
+async def test_a_stream_that_is_not_read_stalls_only_itself(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with connected() as (left, right):
         stalled, lively = left.open_stream(), left.open_stream()
         with trio.move_on_after(0.1) as scope:
@@ -219,12 +221,14 @@ def test_garbage_ends_in_order(parts: list[bytes]) -> None:
     trio.run(main)
 
 
-async def test_a_silent_peer_is_given_up() -> None:
+async def test_a_silent_peer_is_given_up(autojump_clock: trio.testing.MockClock) -> None:
     async with against_bytes(QUICK) as (mux, _wire):
         assert await ended(mux) == "the peer is silent"
 
 
-async def test_a_peer_that_answers_pings_is_kept() -> None:
+async def test_a_peer_that_answers_pings_is_kept(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with against_bytes(QUICK) as (mux, wire):
         for _ in range(20):
             ping = b""
@@ -269,7 +273,9 @@ async def test_one_stream_queues_so_much_that_others_wait_little() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_flood_of_pings_without_reading_is_bounded() -> None:
+async def test_a_flood_of_pings_without_reading_is_bounded(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     left, right = trio.testing.lockstep_stream_pair()  # its writer waits for its reader
     mux = muxed(left, initiator=False, limits=YamuxLimits(write_stall_s=60))
     async with trio.open_nursery() as nursery:

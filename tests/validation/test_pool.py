@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 import wasmtime
 
 from parahost.ports.validation import (
@@ -90,7 +91,7 @@ async def run_and_kill(
         nursery.start_soon(execute)
         killed: set[int] = set()
         while len(killed) < kills:
-            await trio.sleep(0.02)
+            await trio.testing.wait_all_tasks_blocked(0.02)  # it has been sent
             for pid in set(pool.worker_pids) - killed:
                 os.kill(pid, with_signal)
                 killed.add(pid)
@@ -190,7 +191,7 @@ async def test_a_worker_killed_twice_leaves_it_undecided(tmp_path: Path) -> None
 
 
 async def test_a_worker_that_hangs_without_using_cpu_is_replaced(tmp_path: Path) -> None:
-    async with pool_at(tmp_path, limits=Limits(stall_s=0.3)) as pool:
+    async with pool_at(tmp_path, limits=Limits(stall_s=1.0)) as pool:
         await pool.execute(code(guest(ECHO)), PARAMS, BACKING)
         (pid,) = pool.worker_pids
         os.kill(pid, signal.SIGSTOP)
