@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from parahost.client.errors import Unreachable
-from parahost.client.metrics import read_metrics
+from parahost.client.metrics import METRICS_PATIENCE_S, read_metrics
 from parahost.metrics.meter import NodeMeter
 from parahost.metrics.metric import Counter
 from parahost.metrics.samples import Samples
@@ -18,8 +18,8 @@ from parahost.process.prometheus import MetricsServer, PrometheusOptions
 ASKED = Counter("parahost_asked_total", "Questions.", ("by",))
 
 
-async def read(url: str) -> Samples:
-    return await trio.to_thread.run_sync(partial(read_metrics, url, patience_s=0.2))
+async def read(url: str, patience_s: float = METRICS_PATIENCE_S) -> Samples:
+    return await trio.to_thread.run_sync(partial(read_metrics, url, patience_s=patience_s))
 
 
 async def test_all_that_a_node_tells_is_read() -> None:
@@ -35,7 +35,10 @@ async def test_all_that_a_node_tells_is_read() -> None:
         await read(f"http://127.0.0.1:{port}/metrics")
 
 
-async def refusal(answer: Callable[[trio.SocketStream], Awaitable[None]]) -> str:
+async def refusal(
+    answer: Callable[[trio.SocketStream], Awaitable[None]],
+    patience_s: float = METRICS_PATIENCE_S,
+) -> str:
     """Why nothing can be read from who answers so."""
 
     async def serve(stream: trio.SocketStream) -> None:
@@ -48,7 +51,7 @@ async def refusal(answer: Callable[[trio.SocketStream], Awaitable[None]]) -> str
         nursery.start_soon(trio.serve_listeners, serve, listeners)
         port = listeners[0].socket.getsockname()[1]
         with pytest.raises(Unreachable) as why:
-            await read(f"http://127.0.0.1:{port}/metrics")
+            await read(f"http://127.0.0.1:{port}/metrics", patience_s)
         nursery.cancel_scope.cancel()
     return str(why.value)
 
@@ -61,4 +64,4 @@ async def test_who_tells_something_else_is_named(words: bytes) -> None:
 
 
 async def test_who_says_nothing_is_not_waited_for() -> None:
-    assert "cannot be read: timed out" in await refusal(lambda _: trio.sleep_forever())
+    assert "cannot be read: timed out" in await refusal(lambda _: trio.sleep_forever(), 0.2)

@@ -16,7 +16,7 @@ import pytest
 
 from parahost.testing import NetworkEnded, devnet
 from parahost.testing.command import processes_with
-from parahost.testing.waiting import eventually
+from parahost.testing.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.devnet
 
@@ -69,7 +69,7 @@ def test_logs_of_a_failure_stay_and_nothing_else(tmp_path: Path) -> None:
         """
     argv = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "parahost.testing.plugin")
     with program(tmp_path, text, *argv) as tests:
-        printed, _ = tests.communicate(timeout=120)
+        printed, _ = tests.communicate(timeout=5 * PATIENCE_S)
     assert "1 failed, 1 passed" in printed, printed
     (base,) = bases(tmp_path)
     assert f"waited 0.5 s for 9999 included blocks of para 2000; seen last: 0; logs: {base}" in (
@@ -105,7 +105,7 @@ def test_no_process_outlives_a_program_that_is_interrupted(
         (base,) = bases(tmp_path)
         assert len(processes_with(str(base))) == 3
         waiting.send_signal(number)
-        assert waiting.wait(60) != 0
+        assert waiting.wait(PATIENCE_S) != 0
     eventually(lambda: processes_with(str(base)), lambda left: not left, "the end of all")
     if number is signal.SIGINT:
         assert {path.suffix for path in base.rglob("*") if path.is_file()} == {".log", ".out"}
