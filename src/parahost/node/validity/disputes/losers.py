@@ -5,6 +5,9 @@ whoever has lost one could have everybody check everything for ever, and nothing
 they have. The chain lets it begin no dispute; nor do nodes, until somebody else disputes the
 candidate too. At most f validators of a session are not heard, the worst ones, so that nobody can
 have the honest silenced.
+
+Who has disputed what turned out to be unavailable on a fork (A60) has lost nothing here: an honest
+validator may have recovered the data before it was withheld. The fork has it begin no other.
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from parahost.runtime.parachains.disputes import MAX_OPEN_DISPUTES
 from parahost.runtime.parachains.windows import CandidateKey
 
 MAX_UNCONFIRMED: Final = MAX_OPEN_DISPUTES
-"""Unconfirmed disputes of a validator in a session: as many as it may answer for on the chain."""
+"""Unconfirmed disputes of a validator in a session: as many as it may answer for on the chain. Of
+the seven sessions that are judged these are 70 of each liar, each with what f may say of it."""
 
 
 class SpamSlots:
