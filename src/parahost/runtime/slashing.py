@@ -1,10 +1,10 @@
 """Slashing: what misconduct costs a validator, and who may not take part for a while (D26).
 
 Others find out who has done what; each deed comes here once on each fork. It takes a part of the
-offender's stake, and whoever has done worse than keep silent is *disabled*: it backs no candidates
-and begins no disputes for :data:`SESSIONS_KEPT` sessions after the last of its deeds was found out.
-At most f validators are disabled at a time, the worst ones, so that nobody can stop the chain by
-it.
+offender's stake, and whoever has done worse than keep silent begins no disputes for
+:data:`SESSIONS_KEPT` sessions after the last of its deeds was found out. So long it may also be
+*disabled*: then it authors no blocks and backs no candidates. At most f validators are disabled at
+a time, the worst ones, so that nobody can stop the chain by it.
 """
 
 from __future__ import annotations
