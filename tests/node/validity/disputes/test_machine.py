@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -25,10 +26,11 @@ from parahost.node.validity.disputes.effects import (
     VotesVerdict,
 )
 from parahost.node.validity.disputes.participation import CHECK_AGAIN_S, MAX_CHECKS
-from parahost.node.validity.disputes.spam import MAX_UNCONFIRMED
+from parahost.node.validity.disputes.spam import MAX_PARTS, MAX_UNCONFIRMED
 from parahost.ports import KeyType, promises
 from parahost.primitives.approval import approval_payload
 from parahost.primitives.basic import H256, U32, Hash, SessionIndex, ValidatorIndex
+from parahost.primitives.candidates import CandidateReceipt
 from parahost.primitives.disputes import (
     ApprovalCheckingMultipleCandidates,
     BackingValid,
@@ -445,6 +447,43 @@ def test_what_is_confirmed_or_included_costs_nobody_its_room() -> None:
     assert node.take(contested(more)) is VotesVerdict.TOO_MANY
     node.take(brought(spam[0], backs(spam[0], 1), denies(spam[0], 3)))
     assert node.take(contested(more)) is VotesVerdict.NEW, "one is confirmed: its room is free"
+
+
+def test_a_validator_has_a_part_in_so_many_unconfirmed_disputes_and_no_more() -> None:
+    """Else f liars, who may begin ten each, could all say something in all of them."""
+    node = Node(sessions=[judged(own=None, validators=100)])
+    spam = [receipt(each) for each in range(100, 101 + MAX_PARTS)]
+    for number, each in enumerate(spam):
+        beginner = 10 + number // MAX_UNCONFIRMED
+        assert node.take(contested(each, against=beginner)) is VotesVerdict.NEW
+    *joined, last = spam
+    for say in (denies, vouches):
+        for each in joined:
+            node.take(joins(node, each, say(each, 30)))
+    assert node.take(joins(node, last, denies(last, 30))) is VotesVerdict.TOO_MANY
+    for each in joined:
+        assert set(node.dispute(each).votes.invalid) >= {30}
+        assert 30 not in node.dispute(each).votes.valid, "one part in each"
+    with_another = joins(node, last, denies(last, 30), vouches(last, 31))
+    assert node.take(with_another) is VotesVerdict.NEW, "who has room brings what others say"
+
+
+def joins(node: Node, made: CandidateReceipt, *more: SignedDisputeStatement) -> VotesBrought:
+    """Statements, with those that are known."""
+    known = tuple(node.dispute(made).statements.values())
+    return brought(made, *known[:2], *more)
+
+
+def test_what_confirms_a_dispute_is_heard_whoever_says_it() -> None:
+    """f = 2: the third who has a part makes it more than spam."""
+    node = Node(sessions=[judged(own=None)])
+    with patch("parahost.node.validity.disputes.spam.MAX_PARTS", 1):
+        assert node.take(contested(ONE)) is VotesVerdict.NEW
+        two = brought(TWO, backs(TWO, 1), denies(TWO, 2))
+        assert node.take(two) is VotesVerdict.NEW, "one has room"
+        assert node.take(joins(node, TWO, vouches(TWO, 2))) is VotesVerdict.TOO_MANY
+        assert node.take(joins(node, TWO, backs(TWO, 0))) is VotesVerdict.NEW
+    assert node.machine.is_confirmed(node.dispute(TWO))
 
 
 @settings(max_examples=40, deadline=None)

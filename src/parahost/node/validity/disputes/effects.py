@@ -35,7 +35,7 @@ class VotesVerdict(Enum):
     BAD_FORM = "they are in a form that nobody signs of this candidate"
     BAD_SIGNATURE = "a statement is not signed by its validator"
     NOT_ASKED = "no fork wants to know who holds its data"
-    TOO_MANY = "those who dispute it have as many unconfirmed disputes as may be"
+    TOO_MANY = "those who say so have a part in as many unconfirmed disputes as may be"
 
     @property
     def is_taken(self) -> bool:

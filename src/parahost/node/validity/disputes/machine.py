@@ -50,6 +50,7 @@ from parahost.node.validity.disputes.record import (
     VoteForm,
     form_of,
     is_confirmed,
+    statement_key,
 )
 from parahost.node.validity.disputes.spam import SpamSlots
 from parahost.ports.verifier import Verifier
@@ -260,13 +261,27 @@ class DisputeMachine:
         """Whether there is room for what is said: there always is where it is no spam."""
         dispute = self._disputes.get(key)
         if dispute is not None:
-            return True
+            return not self._spam.holds(key) or self._may_join(dispute, statements)
         known = self._testimony(key)
         said = Dispute(key, DisputeRow(U64(0), None, None, None))
         said.is_included = known is not None and bool(known.included_in)
         for signed in (*(() if known is None else known.statements), *statements):
             said.add(signed)
-        return self._is_worth_it(said) or self._spam.admits(key[0], said.votes.invalid)
+        speakers = {validator for _, validator, _ in statements}
+        return self._is_worth_it(said) or (
+            self._spam.admits(key[0], said.votes.invalid) and self._spam.hears(key, speakers)
+        )
+
+    def _may_join(self, dispute: Dispute, statements: Sequence[SignedDisputeStatement]) -> bool:
+        """Whether more may be said in an unconfirmed dispute: it is confirmed with that, or
+        somebody has room for a part in it."""
+        votes, speakers = dispute.votes, set()
+        for signed in statements:
+            if statement_key(signed) not in dispute.statements:
+                votes = votes.including(signed[0], signed[1])
+                speakers.add(signed[1])
+        validators = len(self._sessions[dispute.key[0]].info.validators)
+        return is_confirmed(votes, validators) or self._spam.hears(dispute.key, speakers)
 
     def _on_block(
         self, key: CandidateKey, statements: Sequence[SignedDisputeStatement], now: float
@@ -363,7 +378,7 @@ class DisputeMachine:
         if has_part or self._is_worth_it(dispute):
             self._spam.free(dispute.key)
         else:
-            self._spam.hold(dispute.key, dispute.votes.invalid)
+            self._spam.hold(dispute.key, dispute.votes)
 
     def _tell_own(self, dispute: Dispute, judged: SessionJudged) -> None:
         """Once since the start, when there is somebody to contradict."""
