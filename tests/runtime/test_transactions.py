@@ -14,6 +14,7 @@ from parahost.runtime import api
 from parahost.runtime.balances import EXISTENTIAL_DEPOSIT, UNIT
 from parahost.runtime.errors import (
     BadSignature,
+    BornElsewhere,
     CannotPay,
     EarlyReport,
     EraForgotten,
@@ -182,6 +183,28 @@ def test_mortal_transactions_die(chain: Chain) -> None:
     assert isinstance(refused_everywhere(chain, extrinsic), StaleTransaction)
     chain.step()
     assert isinstance(refused_everywhere(chain, extrinsic), BadSignature), "of another era now"
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 3])
+def test_who_signs_on_a_block_that_is_not_here_yet_is_no_forger(chain: Chain, ahead: int) -> None:
+    """A node that is ahead, or on another fork, passes it on in good faith."""
+    chain.steps(4)
+    state, header = chain.state, chain.header
+    chain.steps(ahead)
+    era = MortalEra.around(chain.header.number, 4)
+    extrinsic = chain.signed("Alice", CLAIM, era=era)
+    with pytest.raises(EraForgotten if ahead == 1 else BornElsewhere) as refusal:
+        chain.runtime.validate_transaction(state, header, extrinsic)
+    assert refusal.value.retriable and not BadSignature.retriable
+    chain.runtime.validate_transaction(chain.state, chain.header, extrinsic)
+
+
+@pytest.mark.parametrize(
+    ("current", "is_near"),
+    [(67, True), (83, True), (84, False), (114, False), (115, True), (131, True)],
+)
+def test_an_era_begins_near_a_block_or_not(current: int, is_near: bool) -> None:
+    assert MortalEra(64, 3).is_born_within(16, current) is is_near
 
 
 def test_an_era_that_began_too_long_ago_is_over(chain: Chain) -> None:

@@ -167,6 +167,13 @@ class BadSignature(InvalidTransaction):
     reason = InvalidReason.BAD_PROOF
 
 
+class BornElsewhere(BadSignature):
+    """The signature covers none of this fork's blocks as the one with which the era began: it may
+    cover one to come, or one of another fork."""
+
+    retriable = True
+
+
 class StaleTransaction(InvalidTransaction):
     """The nonce is used, or the transaction's era is over."""
 

@@ -72,6 +72,12 @@ class MortalEra:
         start = (max(current, self.phase) - self.phase) // self.period * self.period + self.phase
         return BlockNumber(U32(start))
 
+    def is_born_within(self, blocks: int, current: int) -> bool:
+        """Whether an era of this form begins with a block at most so many before block ``current``,
+        or after it."""
+        since = (current - self.phase) % self.period
+        return min(since, self.period - since) <= blocks
+
     def death(self, current: int) -> int:
         """The number of the first block that comes too late."""
         return self.birth(current) + self.period

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from parahost.ports.verifier import Verifier
 from parahost.primitives.basic import H256, U32, BlockNumber, Hash
+from parahost.primitives.limits import OUTGROWN_AFTER
 from parahost.runtime.babe import ReportBabeEquivocation
 from parahost.runtime.contradictions import ReportContradiction
 from parahost.runtime.errors import (
     BadSignature,
+    BornElsewhere,
     DispatchError,
     EarlyReport,
     EraForgotten,
@@ -121,13 +123,18 @@ class TransactionChecks:
         self, store: Reader, signature: ExtrinsicSignature, call_bytes: bytes
     ) -> None:
         """:raises BadSignature: when the signature covers something else.
+        :raises BornElsewhere: when that may be a block that is not on this fork yet.
         :raises StaleTransaction: when the era is over.
         """
         payload = signing_payload(
             call_bytes, signature.extra, self._genesis_hash(store), self._era_hash(store, signature)
         )
         if not signature.signature.is_of(signature.signer, payload, self._verifier):
-            raise BadSignature(f"the signature is not that of {signature.signer.hex()}")
+            why = f"the signature is not that of {signature.signer.hex()}"
+            era, now = signature.extra.era, self._modules.system.block_number(store)
+            if era is not None and era.is_born_within(OUTGROWN_AFTER, now):
+                raise BornElsewhere(why)
+            raise BadSignature(why)
 
     def check_unsigned(self, store: Reader, call: RuntimeCall) -> Offence:
         """The deed that a report proves, if nobody has reported it yet.

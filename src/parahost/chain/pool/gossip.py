@@ -35,8 +35,8 @@ COST_GARBAGE: Final = -250
 COST_INVALID: Final = -100
 """A signature that is none, a report that proves nothing: nobody passes it on who has looked."""
 COST_USELESS: Final = -5
-"""A nonce used long ago, a signer who cannot pay, a report for a session to come or past: who
-passes it on is far behind or ahead, or floods."""
+"""A nonce used long ago, a signer who cannot pay, a signature on a block that is not here, a report
+for a session to come or past: who passes it on is behind, ahead or on another fork, or floods."""
 
 _Transactions = Annotated[tuple[BoundedExtrinsic, ...], MaxLen(MAX_BATCH)]
 
