@@ -224,6 +224,21 @@ def test_a_batch_that_lmdb_lost_is_damage(path: Path) -> None:
         LmdbDatabase(copy)
 
 
+def test_batches_that_change_nothing_leave_no_gap(path: Path) -> None:
+    """Neither when the database is closed nor when the journal is played."""
+    for number in (1, 2, 3):
+        database = LmdbDatabase(path)
+        database.write(Batch(), durable=False)
+        if number == 2:
+            shutil.copytree(path, path.with_name("killed"))
+        database.close()
+    killed = LmdbDatabase(path.with_name("killed"))
+    write(killed, 7, durable=True)
+    shutil.copytree(path.with_name("killed"), path.with_name("killed again"))
+    killed.close()
+    assert read(LmdbDatabase(path.with_name("killed again"))) == 7
+
+
 def test_an_old_journal_is_not_played_again(path: Path) -> None:
     """As if the machine failed after LMDB's commit, before the journal was cleared."""
     database = LmdbDatabase(path)
