@@ -283,6 +283,26 @@ def test_what_a_fork_that_is_left_had_comes_back() -> None:
     check(pool)
 
 
+def test_what_a_fork_had_that_finality_leaves_comes_back() -> None:
+    """Though it was the best one until then, and the chain forgets it at once."""
+    forge, chain = Forge(), open_chain()
+    pool = pool_on(chain)
+    mine, theirs = transaction(b"A", 0), transaction(b"B", 0)
+    pool.submit(mine)
+    pool.submit(transaction(b"A", 1))
+    base = forge.block(forge.genesis)
+    final = forge.block(base.header.hash(), b"zz", theirs, primary=False)
+    first = forge.block(base.header.hash(), mine, primary=True)
+    second = forge.block(first.header.hash(), theirs, transaction(b"A", 1))
+    for block in (base, final, first, second):
+        chain.import_block(block)
+    assert chain.best_hash == second.header.hash() and pool.ready() == []
+    chain.finalize(final.header.hash(), None)
+    assert chain.best_hash == final.header.hash() and chain.body(first.header.hash()) is None
+    assert pool.ready() == [mine, transaction(b"A", 1)]
+    check(pool)
+
+
 async def test_many_that_come_back_let_others_have_their_turns() -> None:
     forge, chain = Forge(), open_chain()
     judge = SmallJudge()

@@ -100,6 +100,30 @@ async def test_what_is_final_is_held_by_the_chain_alone(autojump_clock: MockCloc
         assert recent.get(first) is None
 
 
+async def test_a_best_block_that_was_there_before_is_told(autojump_clock: MockClock) -> None:
+    """Finality leaves the fork that was best, and no block comes."""
+    async with serving() as one, serving() as other, serving(role=Role.FULL, keys={}) as world:
+        one.node.pool.submit(remark(world, 0))  # else both would make the same blocks
+        chain = world.node.chain
+        await one.blocks(2)
+        await other.blocks(2)
+        await world.take_chain(one, 2)
+        first = chain.best_hash
+        await world.take_chain(other, 2)
+        (second,) = set(chain.leaves()) - {chain.best_hash}
+        accounts = [f"0x{key.hex()}" for key in STATE.keys(BALANCES)]
+        async with world.client() as client, world.client() as watcher:
+            heads = await client.call("chain_subscribeNewHeads")
+            best = await client.told(heads)
+            values = await watcher.call("state_subscribeStorage", accounts)
+            value = await watcher.told(values)
+            chain.finalize(second, None)
+            assert chain.best_hash == second
+            assert (await client.told(heads))["stateRoot"] != best["stateRoot"]
+            assert (await watcher.told(values))["changes"] != value["changes"]
+            assert await client.call("chain_getHead") == f"0x{second.hex()}" != f"0x{first.hex()}"
+
+
 async def test_block_hashes_by_number_in_all_the_ways_that_clients_ask(
     autojump_clock: MockClock,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from parahost.chain.blocks import (
     AlreadyKnown,
@@ -33,7 +33,7 @@ from parahost.ports import Clock, Database, Verifier
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.consensus import BabeEquivocationProof
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
-from parahost.primitives.header import Block, Header
+from parahost.primitives.header import Block, Extrinsic, Header
 from parahost.primitives.limits import MAX_HEADER_BYTES, is_outgrown
 from parahost.runtime.errors import (
     HeaderTooLong,
@@ -54,6 +54,13 @@ Listener = Callable[[ChainEvent], None]
 FirstUnviable = Callable[[State, BlockNumber], BlockNumber | None]
 """Told the state after a block and the number of the final one, gives the first block between them
 that is to be left: nobody builds on it. ``None`` when there is none."""
+
+
+def is_of_best(event: ChainEvent) -> bool:
+    """Whether the best block is another one now: the event's."""
+    if isinstance(event, BlockImportEvent):
+        return event.new_best
+    return isinstance(event, BestBlockEvent)
 
 
 def _none_is_left(state: State, above: BlockNumber) -> None:
@@ -208,6 +215,8 @@ class Chain(ReadableChain):
             self._justify(block, justification)
             return
         final, pruned = self._tree.pruning(node)
+        best = self._tree.best
+        forgotten = self._extrinsics_on(best, {one.hash for one in pruned})
         moved = self._store.finalize(
             [(one.hash, one.number, one.order) for one in final],
             [(one.hash, one.order) for one in pruned],
@@ -217,12 +226,11 @@ class Chain(ReadableChain):
             self._states.move_base(moved)
         for one in pruned:
             self._states.drop(one.hash)
-        best = self._tree.best
         self._tree.prune(node)
         if self._tree.some_are_left:  # what is final cannot be
             self._leave_forks()
         self._untold.append(BlockFinalizationEvent(block, node.header))
-        self._note_best(best)
+        self._note_best(best, forgotten)
         self._tell()
 
     def reconsider(self) -> None:
@@ -316,10 +324,15 @@ class Chain(ReadableChain):
         number = self.first_unviable(self._states.get(head.hash), final)
         return None if number is None else self._tree.ancestor_at(head, number)
 
-    def _note_best(self, before: BlockNode) -> None:
+    def _note_best(self, before: BlockNode, forgotten: tuple[Extrinsic, ...] = ()) -> None:
         best = self._tree.best
         if best is not before:
-            self._untold.append(BestBlockEvent(best.hash, best.header))
+            self._untold.append(BestBlockEvent(best.hash, best.header, forgotten))
+
+    def _extrinsics_on(self, head: BlockNode, blocks: Collection[Hash]) -> tuple[Extrinsic, ...]:
+        """What those of the blocks have that lead to a head, the oldest first."""
+        way = [one.hash for one in head.ancestry() if one.hash in blocks]
+        return tuple(extrinsic for block in reversed(way) for extrinsic in self.body(block) or ())
 
     # Helpers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from parahost.primitives.basic import Hash
-from parahost.primitives.header import Header
+from parahost.primitives.header import Extrinsic, Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,14 @@ class BlockImportEvent:
 
 @dataclass(frozen=True, slots=True)
 class BestBlockEvent:
-    """The best block is another one, and was imported before: the fork that was best is left."""
+    """The best block is another one, and was imported before: the fork that was best is left.
+
+    ``forgotten``: what those blocks of that fork had, in their order, which the chain has forgotten
+    with this, because others became final in their place: it can be read nowhere any more."""
 
     hash: Hash
     header: Header
+    forgotten: tuple[Extrinsic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 import trio
 
-from parahost.chain.chain import Chain, ChainEvent
+from parahost.chain.chain import Chain, ChainEvent, is_of_best
 from parahost.chain.errors import StateUnavailable, UnknownBlock
 from parahost.chain.pool.errors import (
     AlreadyWaiting,
@@ -34,7 +34,7 @@ from parahost.chain.pool.lane import Lane, WaitingTransaction
 from parahost.chain.pool.past import Past
 from parahost.chain.pool.reports import EquivocationReport, Reports
 from parahost.primitives.basic import H256, U32, BlockNumber, Hash
-from parahost.primitives.events import BestBlockEvent, BlockImportEvent
+from parahost.primitives.events import BestBlockEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Extrinsic, Header
 from parahost.primitives.limits import MAX_TRANSACTION_BYTES, MIB
@@ -373,7 +373,7 @@ class TransactionPool:
     # Following the chain
 
     def _on_chain(self, event: ChainEvent) -> None:
-        if not _is_of_best(event):
+        if not is_of_best(event):
             return
         if event.hash not in self._chain:
             return  # Pruned before it was told.
@@ -388,6 +388,8 @@ class TransactionPool:
         self._expire(event.header.number)
         for block in reversed(retracted):
             self._returning.extend(self._chain.body(block) or ())
+        if isinstance(event, BestBlockEvent):
+            self._returning.extend(event.forgotten)
         if self._returning:
             self._has_returning.set()
             self._take_back_some()
@@ -401,7 +403,7 @@ class TransactionPool:
         try:
             retracted = self._chain.path(self._head, new).retracted
         except UnknownBlock:
-            return (), 0  # Finality has removed the old fork, and its bodies with it.
+            return (), 0  # Finality has removed the old fork; the event has what was in it.
         assert before is not None, "a block with a path to another is known"
         return retracted, before - len(retracted)
 
@@ -441,13 +443,6 @@ class TransactionPool:
                 continue  # An inherent, or included on this fork too.
         if not self._returning:
             self._has_returning = trio.Event()
-
-
-def _is_of_best(event: ChainEvent) -> bool:
-    """Whether the best block is another one."""
-    if isinstance(event, BlockImportEvent):
-        return event.new_best
-    return isinstance(event, BestBlockEvent)
 
 
 def transaction_hash(extrinsic: Extrinsic) -> Hash:

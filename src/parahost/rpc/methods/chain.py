@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from parahost.chain.chain import Chain, ChainEvent
+from parahost.chain.chain import Chain, ChainEvent, is_of_best
 from parahost.primitives.basic import BlockNumber
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.header import Header
@@ -88,7 +88,7 @@ def subscribe_new_heads(context: CallContext) -> Subscription:
     served = context.served
 
     def best(event: ChainEvent) -> Iterable[Header]:
-        return [event.header] if isinstance(event, BlockImportEvent) and event.new_best else []
+        return [event.header] if is_of_best(event) else []
 
     return _heads(served, lambda: served.chain.best, lambda first: best)
 

@@ -6,8 +6,8 @@ from itertools import islice
 
 import trio
 
+from parahost.chain.chain import is_of_best
 from parahost.primitives.basic import Hash
-from parahost.primitives.events import BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import decode
 from parahost.rpc.code import stored_value
@@ -235,7 +235,7 @@ def subscribe_storage(context: CallContext, keys: tuple[StorageKey, ...]) -> Sub
             await tell(_change_set(best, told))
             while True:
                 event = await reader.next()
-                if not isinstance(event, BlockImportEvent) or not event.new_best:
+                if not is_of_best(event):
                     continue
                 state = served.node.state_of(event.hash)
                 if state is None:
