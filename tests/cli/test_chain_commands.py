@@ -179,6 +179,11 @@ def test_events_of_a_block(console: Console) -> None:
     assert console.lines("events", "--finalized") == told
 
 
+def test_a_block_that_is_not_there_has_no_events(console: Console) -> None:
+    nobody = f"0x{'00' * 32}"
+    assert f"knows no block {nobody}" in console.refusal("events", "--at", nobody)
+
+
 # Paras
 
 

@@ -64,7 +64,9 @@ class Node:
     def chain_getFinalizedHead(self) -> str | None:
         return self.chain_getBlockHash(max(len(self._headers) - 2, 0))
 
-    def chain_getHeader(self, hash_: str) -> dict[str, Any]:
+    def chain_getHeader(self, hash_: str) -> dict[str, Any] | None:
+        if hash_ not in map(self.chain_getBlockHash, range(len(self._headers))):
+            return None
         header = self._header(hash_)
         return {"number": hex(header.number), "parentHash": _hex(header.parent_hash)}
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parahost.client import BlockNews, ChainClient, RpcClient
+from parahost.client import BlockNews, ChainClient, JsonRpc, RpcClient
 from parahost.client import following as limits
+from parahost.client.errors import BlockNotKnown
 from parahost.client.following import FollowedChain
+from parahost.client.rpc import Head
 from parahost.node.role import Role
+from parahost.primitives.header import Extrinsic
 from parahost.rpc.server import RpcOptions
 from tests.client.node import Node
 from tests.client.node import serving as serving_http
@@ -74,6 +79,55 @@ def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
         *(BlockNews(number, f"a{number}", retracted=True) for number in (9, 8, 7)),
         *(BlockNews(number, f"b{number}") for number in (7, 8, 9)),
     ]
+
+
+class ForkingNode(JsonRpc):
+    """A chain whose best block, when a transaction has come, is on another fork."""
+
+    def __init__(self, parents: dict[str, str], bodies: dict[str, list[str]]) -> None:
+        super().__init__("forking")
+        self.parents, self.bodies = parents, bodies
+        self.newest = {"chain_getBlockHash": "a4", "chain_getFinalizedHead": "a1"}
+
+    def heads(self, *, finalized: bool) -> Iterator[Head]:
+        yield 4, "b4"
+
+    def pause(self, seconds: float) -> None:
+        raise AssertionError("all is told")
+
+    def _exchange(self, body: bytes) -> bytes:
+        question = json.loads(body)
+        return json.dumps({"id": question["id"], "result": self._answer(**question)}).encode()
+
+    def _answer(self, method: str, params: list[str], **_: object) -> Any:
+        match method:
+            case "author_submitExtrinsic":
+                return "0x"
+            case "chain_getHeader" if params[0] in self.parents:
+                return {"number": params[0][1:], "parentHash": self.parents[params[0]]}
+            case "chain_getBlock" if params[0] in self.parents:
+                return {"block": {"extrinsics": self.bodies.get(params[0], [])}}
+        return self.newest.get(method)
+
+
+def test_a_transaction_is_found_on_a_fork_below_the_block_that_was_best(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It came when a4 was best, and b2 has it."""
+    parents = {"a1": "g0", "a2": "a1", "a3": "a2", "a4": "a3", "b2": "a1", "b3": "b2", "b4": "b3"}
+    chain = ChainClient(ForkingNode(parents, {"b2": ["0x00", "0x0861c3"]}))
+    monkeypatch.setattr(chain, "events", lambda block: ())
+    outcome = chain.submit_and_wait(Extrinsic(b"a\xc3"), finalized=False)
+    assert (outcome.block_hash, outcome.block_number, outcome.index) == ("b2", 2, 1)
+
+
+def test_a_block_that_a_node_has_forgotten_is_named() -> None:
+    """With an error for which who waits asks again."""
+    node = ForkingNode({}, {})
+    for ask in (node.header, node.extrinsics, ChainClient(node).parent, ChainClient(node).number):
+        with pytest.raises(BlockNotKnown, match="forking knows no block b2") as error:
+            ask("b2")
+        assert error.value.block == "b2"
 
 
 async def test_a_node_tells_its_heads() -> None:

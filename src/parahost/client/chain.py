@@ -120,11 +120,11 @@ class ChainClient:
 
     def number(self, block_hash: str) -> int:
         """A block's number."""
-        return int(self.rpc.ask("chain_getHeader", block_hash)["number"], 16)
+        return int(self.rpc.header(block_hash)["number"], 16)
 
     def parent(self, block_hash: str) -> str:
         """The hash of a block's parent."""
-        return str(self.rpc.ask("chain_getHeader", block_hash)["parentHash"])
+        return str(self.rpc.header(block_hash)["parentHash"])
 
     def head(self, *, finalized: bool) -> tuple[int, str]:
         """Number and hash of the newest block."""
@@ -237,16 +237,19 @@ class ChainClient:
         :raises NotIncluded: when none of the next blocks has it.
         :raises CallRefused: when it is there, and its call was refused.
         """
-        since, _ = self.head(finalized=finalized)
+        newest, _ = self.head(finalized=finalized)
+        # On another fork the block may have a lower number than this one's newest has now.
+        final, _ = self.head(finalized=True)
+        since = max(final, newest - ERA_BLOCKS)
         self.submit(extrinsic)
         whole = _whole(extrinsic)
         for news in self.follow(finalized=finalized, since=since):
             if news.retracted:
                 continue
-            body = self.rpc.ask("chain_getBlock", news.hash)["block"]["extrinsics"]
+            body = self.rpc.extrinsics(news.hash)
             if whole in body:
                 return self._outcome(news.hash, news.number, body.index(whole))
-            if news.number > since + ERA_BLOCKS:
+            if news.number > newest + ERA_BLOCKS:
                 break
         raise NotIncluded(f"none of {ERA_BLOCKS} blocks has the extrinsic")
 

@@ -17,6 +17,14 @@ class Unreachable(OperationalError):
     """The node does not answer, or with something else than JSON-RPC."""
 
 
+class BlockNotKnown(OperationalError):
+    """The node does not know the block, or has forgotten it with its fork."""
+
+    def __init__(self, node: str, block: str) -> None:
+        super().__init__(f"{node} knows no block {block}")
+        self.block = block
+
+
 class RpcFailed(OperationalError):
     """The node has answered with an error: its ``code``, ``message`` and ``data``."""
 

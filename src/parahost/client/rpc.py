@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from parahost.client.errors import LARGEST_ANSWER, BadUrl, RpcFailed, Unreachable
+from parahost.client.errors import (
+    LARGEST_ANSWER,
+    BadUrl,
+    BlockNotKnown,
+    RpcFailed,
+    Unreachable,
+)
 from parahost.client.websocket import NoWebSocket, subscribed
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.scale import encode_compact
@@ -51,8 +57,29 @@ class JsonRpc(ABC):
     def head(self, *, finalized: bool) -> Head:
         """The newest block."""
         method = "chain_getFinalizedHead" if finalized else "chain_getBlockHash"
-        block = self.ask(method)
-        return int(self.ask("chain_getHeader", block)["number"], 16), str(block)
+        block = str(self.ask(method))
+        return int(self.header(block)["number"], 16), block
+
+    def header(self, block: str) -> dict[str, Any]:
+        """A block's header, as nodes write it.
+
+        :raises BlockNotKnown: when the node does not have it.
+        """
+        return self._of_block("chain_getHeader", block)
+
+    def extrinsics(self, block: str) -> list[str]:
+        """A block's extrinsics in hex, with their lengths.
+
+        :raises BlockNotKnown: when the node does not have it.
+        """
+        found: list[str] = self._of_block("chain_getBlock", block)["block"]["extrinsics"]
+        return found
+
+    def _of_block(self, method: str, block: str) -> dict[str, Any]:
+        found = self.ask(method, block)
+        if not isinstance(found, dict):
+            raise BlockNotKnown(self._name, block)
+        return found
 
     def heads(self, *, finalized: bool) -> Iterator[Head]:
         """The newest block, and whenever it is another; never ends. Here it is asked for again and
