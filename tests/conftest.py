@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 from hypothesis import HealthCheck, settings
 
@@ -14,11 +15,11 @@ values.dataclass = dataclasses.dataclass
 
 # What a change must pass is the same for all who try it: a test has the same examples until it is
 # another test, and one that takes long on a busy machine is no failure. To look for new ones:
-# pytest --hypothesis-profile explore.
+# HYPOTHESIS_PROFILE=explore make test.
 settings.register_profile(
     "parahost", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "explore", settings.get_profile("parahost"), derandomize=False, print_blob=True
 )
-settings.load_profile("parahost")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "parahost"))

@@ -43,7 +43,6 @@ OPTIONS = (
     "-pno:anyio",  # plugins that nothing here uses, and half of what starting pytest takes
     "-pno:xdist",
     "-pno:xdist.looponfail",
-    "--hypothesis-profile=explore",  # else the seed is not looked at
     "--hypothesis-seed=0",  # a fault that is noticed once is noticed always
     "-Wignore::pytest.PytestAssertRewriteWarning",  # of what is imported above
 )

@@ -47,7 +47,7 @@ class Copy:
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name("nursery.py"))],
             cwd=root,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, "HYPOTHESIS_PROFILE": "explore"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
