@@ -60,6 +60,8 @@ from tests.simulation.hearing import Hearing, call_signed
 GROUP = ("validator-3", "validator-4")
 """All of one group of 7 validators for 3 parachains, until the first session ends."""
 SLOW = "validator-5"
+WAIT = 4
+"""Blocks in which validators may say that they hold what is disputed."""
 
 
 @pytest.mark.guide("A59", "A60", "A61", "A65")
@@ -114,7 +116,7 @@ def test_what_nobody_has_decided_goes_on_where_the_candidate_never_was() -> None
 def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """One liar signs the backing of a candidate that never was, as all of its group, and another
     disputes it: nobody else votes, and finality goes on."""
-    short = replace(VALIDITY, remote_availability_period=BlockNumber(U32(4)))
+    short = replace(VALIDITY, remote_availability_period=BlockNumber(U32(WAIT)))
     monkeypatch.setattr(plan, "VALIDITY", short)
     shape = Shape(validators=4, parachains=3)
     simulation = Simulation(Scenario(shape=shape, blocks=9), 1)
@@ -132,7 +134,7 @@ def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPat
     candidate = made[0].receipt.hash()
     (brought,) = heard.of("chain.disputed_remotely", "validator-2", candidate=candidate)
     (given_up,) = heard.of("chain.remote_unavailable", "validator-2", candidate=candidate)
-    assert given_up.fields["number"] == int(str(brought.fields["number"])) + 4
+    assert given_up.fields["number"] == int(str(brought.fields["number"])) + WAIT + 1
     voters = {each.fields["validator"] for each in heard.of("dispute.vote", candidate=candidate)}
     assert voters == {validator for _, validator, _ in made[0].statements}, "nobody else votes"
     (punished,) = heard.of("chain.punished", "validator-2")

@@ -30,7 +30,7 @@ GROUP = ("validator-3", "validator-4")
 """All of one group, until the first session ends."""
 SLOW = ("validator-5", "validator-6", "validator-7")
 """One more than may be silent."""
-PERIOD = 4
+PERIOD = 3
 """Blocks that a dispute waits for a supermajority."""
 
 
@@ -109,7 +109,7 @@ def test_without_a_supermajority_those_who_vouched_pay_and_finality_waits_for_th
     (begun,) = heard.of("chain.disputed", "validator-2")
     (timed_out,) = heard.of("chain.dispute_timed_out", "validator-2")
     (concluded,) = heard.of("chain.dispute_concluded", "validator-2")
-    assert timed_out.fields["number"] == int(str(begun.fields["number"])) + PERIOD
+    assert timed_out.fields["number"] == int(str(begun.fields["number"])) + PERIOD + 1
     vouched = heard.of("chain.punished", "validator-2", misconduct="distraction")
     listed = ",".join(str(each.fields["validator"]) for each in vouched)
     assert listed == timed_out.fields["valid"] and listed.count(",") < 4

@@ -161,7 +161,7 @@ class DisputeState:
     outcome: DisputeOutcome | None = None
     concluded_at: BlockNumber | None = None
     closes_at: BlockNumber | None = None
-    """Until then it takes late votes."""
+    """The last block that takes late votes."""
     lost: U128 = NOTHING
     """What it has cost those in the wrong, by now."""
     is_closed: bool = False

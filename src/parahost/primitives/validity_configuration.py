@@ -47,7 +47,7 @@ class Penalties:
 @dataclass(frozen=True, slots=True)
 class ValidityConfiguration:
     """Parameters that governance may change, at session boundaries. Periods are in relay chain
-    blocks."""
+    blocks, which follow the one with which they begin."""
 
     approval: ApprovalParameters
     dispute_period: BlockNumber

@@ -327,7 +327,9 @@ def test_late_votes_count_and_the_silent_pay_in_the_end() -> None:
     world.add_block(disputes=[votes(record.key(), against=others[4:5])])
     small = STAKE // 100
     assert stakes(world) == one_loses(others[0], others[4], each=small), "who comes late pays too"
-    world.add_blocks_until(world.number + LATE)
+    world.add_blocks_until(world.number + LATE - 1)
+    assert stakes(world) == one_loses(others[0], others[4], each=small), "nobody is silent yet"
+    world.add_block()
     silent = others[5]
     expected = one_loses(others[0], others[4], each=small)
     expected[silent] -= STAKE // 2000
@@ -360,7 +362,7 @@ def test_only_those_with_whom_there_is_something_to_settle_take_room() -> None:
         others = outsiders(record)
         world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:])])
         money = free(world)
-        world.add_blocks_until(world.number + LATE)
+        world.add_blocks_until(world.number + LATE + 1)
         assert world.host.disputes.settling.get(world.state) == ()
         richer = {at for at, now in enumerate(free(world)) if now > money[at]}
         assert richer == {*record.backers, *others[1:]}
@@ -374,11 +376,33 @@ def settled(most: int, blocks: int) -> tuple[list[int], list[int]]:
         record = candidate(world)
         others = outsiders(record)
         world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:4])])
-        world.add_blocks_until(world.number + LATE - 1)
+        world.add_blocks_until(world.number + LATE)
         for _ in range(blocks):
             world.add_block()
         assert world.host.disputes.settling.get(world.state) == ()
         return stakes(world), free(world)
+
+
+@pytest.mark.guide("A57", "A63")
+def test_a_period_is_of_blocks_that_follow_if_it_be_one() -> None:
+    """In which all may have their say: before those who vouched pay, and when it is concluded."""
+    one = BlockNumber(U32(1))
+    world = included_world(replace(CONFIG, dispute_period=one, late_vote_period=one))
+    first, second = candidate(world), candidate(world, core=1)
+    others = outsiders(first)
+    opened = [votes(each.key(), against=outsiders(each)[:1]) for each in (first, second)]
+    world.add_block(disputes=opened)
+    world.add_block(disputes=[votes(first.key(), valid=others[1:-1])])
+    assert state(world, first).outcome is DisputeOutcome.VALID
+    assert told(world, DisputeTimedOut) == []
+    world.add_block(disputes=[votes(first.key(), valid=others[-1:])])
+    assert told(world, DisputeTimedOut) == [DisputeTimedOut(*second.key())]
+    assert state(world, first).validators_for[others[-1]]
+    world.add_block()
+    assert state(world, first).is_closed
+    expected = [STAKE - STAKE // 1000 * (each in second.backers) for each in range(VALIDATORS)]
+    expected[others[0]] -= expected[others[0]] // 100
+    assert stakes(world) == expected
 
 
 @pytest.mark.guide("A63")
@@ -387,7 +411,7 @@ def test_without_a_supermajority_those_who_vouched_pay_once() -> None:
     record = candidate(world)
     others = outsiders(record)
     world.add_block(disputes=[votes(record.key(), against=others[:1], valid=others[1:2])])
-    world.add_blocks_until(world.number + TIME)
+    world.add_blocks_until(world.number + TIME + 1)
     assert told(world, DisputeTimedOut) == [DisputeTimedOut(*record.key())]
     fee = STAKE // 1000
     vouched = {*record.backers, others[1]}
@@ -422,7 +446,7 @@ def test_when_in_the_end_nobody_was_right_nobody_is_rewarded() -> None:
     world = World(validators=4, validity=CONFIG)
     world.add_block(disputes=[votes(elsewhere(), against=[1, 2, 3], valid=[0])])
     world.add_block(disputes=[votes(elsewhere(), valid=[1, 2, 3])])
-    world.add_blocks_until(world.number + LATE + 1)
+    world.add_blocks_until(world.number + LATE + 2)
     assert world.host.disputes.settling.get(world.state) == ()
     assert stakes(world) == [0] * 4
     assert free(world) == [STAKE] * 4

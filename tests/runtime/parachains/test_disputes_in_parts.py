@@ -16,6 +16,7 @@ from parahost.primitives.validity_configuration import PARTS_PER_BILLION, Perbil
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains import disputes as disputes_module
 from parahost.runtime.parachains.dispute_errors import BadVote, BadVoteSignature
+from parahost.runtime.parachains.disputes import DisputeTimedOut
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.session import SESSIONS_KEPT
@@ -36,6 +37,7 @@ from .test_disputes import (
     reverts,
     stakes,
     state,
+    told,
     votes,
 )
 from .world import STAKE, World
@@ -88,6 +90,44 @@ def test_two_sets_on_one_candidate_are_taken_as_far_as_each_says_something_new()
         world.add_block(data)
     world.add_block(kept)
     assert state(world, record).validators_against.ones() == [one]
+
+
+# Many at once
+
+
+@pytest.mark.guide("A57", "A64")
+def test_who_disputes_more_than_one_candidate_a_block_keeps_none_open_for_longer() -> None:
+    """Or what waits to be closed would grow, and with it all that is kept for a dispute."""
+    world = included_world()
+    a_block = 3
+    for block in range(15):
+        numbers = range(a_block * block, a_block * (block + 1))
+        brought = [
+            votes(other_candidate(each), against=[1], valid=range(2, 12)) for each in numbers
+        ]
+        world.add_block(disputes=brought)
+    open_ = [each for _, each in world.api.disputes(world.state) if not each.is_closed]
+    assert len(open_) == a_block * (LATE + 1)
+    world.add_blocks_until(world.number + LATE + 1)
+    assert all(each.is_closed for _, each in world.api.disputes(world.state))
+    world.add_blocks_until(world.number + TIME)
+    assert not list(world.host.disputes.due.keys(world.state))
+
+
+@pytest.mark.guide("A63")
+def test_of_those_without_a_supermajority_one_a_block_is_over() -> None:
+    """Many may have to pay for each. What is concluded meanwhile waits for none of them."""
+    world = included_world()
+    both = [candidate(world, core) for core in (0, 1)]
+    undecided = [votes(each.key(), against=outsiders(each)[:1]) for each in both]
+    world.add_block(disputes=undecided)
+    world.add_blocks_until(world.number + TIME)
+    for each in both:
+        world.add_block()
+        assert told(world, DisputeTimedOut) == [DisputeTimedOut(*each.key())]
+    world.add_block()
+    assert told(world, DisputeTimedOut) == []
+    assert not list(world.host.disputes.due.keys(world.state))
 
 
 # In another order

@@ -87,9 +87,8 @@ def remote_world(**config: Any) -> World:
     return World(
         validators=VALIDATORS,
         parachains=[1, 2, 3, 4],
-        validity=REMOTE,
         acceptance_period=4,
-        **config,
+        **{"validity": REMOTE, **config},
     )
 
 
@@ -196,7 +195,7 @@ def test_what_does_not_become_available_costs_who_disputed_it() -> None:
     dispute = brought(world, receipt(world), against=disputers)
     key = bring(world, dispute)
     world.add_block(availability=[held(key, *range(SUPERMAJORITY - 1))])
-    world.add_blocks_until(1 + WAIT)
+    world.add_blocks_until(2 + WAIT)
     assert told(world, RemoteCandidateUnavailable) == [RemoteCandidateUnavailable(*key)]
     assert stakes(world) == one_loses(*disputers, each=STAKE // 100)
     assert world.api.remote_disputes(world.state) == ()
@@ -208,6 +207,20 @@ def test_what_does_not_become_available_costs_who_disputed_it() -> None:
 
 
 @pytest.mark.guide("A60")
+def test_the_block_that_follows_is_time_enough_if_it_has_to_be() -> None:
+    hasty = replace(REMOTE, remote_availability_period=BlockNumber(U32(1)))
+    world = remote_world(validity=hasty)
+    key, late = (
+        bring(world, brought(world, receipt(world, number), against=others(world)[number:][:1]))
+        for number in (1, 2)
+    )
+    assert told(world, RemoteCandidateUnavailable) == []
+    world.add_block(availability=[held(late, *range(SUPERMAJORITY))])
+    assert told(world, RemoteCandidateUnavailable) == [RemoteCandidateUnavailable(*key)]
+    assert told(world, RemoteCandidateAvailable) == [RemoteCandidateAvailable(*late)]
+
+
+@pytest.mark.guide("A60")
 def test_the_end_of_their_session_saves_no_disputers() -> None:
     """It is judged as long as the validators have time to say what they hold."""
     world = remote_world()
@@ -216,7 +229,7 @@ def test_the_end_of_their_session_saves_no_disputers() -> None:
     disputers = others(world)[:2]
     key = bring(world, brought(world, receipt(world), against=disputers))
     world.add_block(new_session=VALIDATORS)
-    world.add_blocks_until(world.number + WAIT - 1)
+    world.add_blocks_until(world.number + WAIT)
     assert told(world, RemoteCandidateUnavailable) == [RemoteCandidateUnavailable(*key)]
     assert stakes(world) == one_loses(*disputers, each=STAKE // 100)
     world.add_block(new_session=VALIDATORS)
@@ -228,7 +241,7 @@ def test_without_a_supermajority_those_who_vouched_pay_and_nobody_waits_for_it()
     world = remote_world()
     key = bring(world, brought(world, receipt(world), against=others(world)[:1]))
     world.add_block(availability=[held(key, *range(SUPERMAJORITY))])
-    world.add_blocks_until(world.number + TIME)
+    world.add_blocks_until(world.number + TIME + 1)
     assert stakes(world) == one_loses(*backers(world), each=STAKE // 1000)
     with pytest.raises(DisputeClosed):
         world.add_block(disputes=[votes(key, against=others(world)[1:3], valid=others(world)[3:4])])
@@ -240,13 +253,16 @@ def test_without_a_supermajority_those_who_vouched_pay_and_nobody_waits_for_it()
 @pytest.mark.guide("A57", "A63")
 def test_what_was_not_decided_and_is_included_here_afterwards_is_decided_and_settled() -> None:
     """Nobody is spared because the dispute was given up once: it is open again."""
-    world = remote_world(chain_availability_period=BlockNumber(U32(TIME + 3)))
+    world = remote_world(
+        chain_availability_period=BlockNumber(U32(TIME + 4)),
+        validation_upgrade_delay=BlockNumber(U32(TIME + 5)),
+    )
     backed = world.candidate(1)
     made, accuser = backed.candidate.to_plain(), others(world)[0]
     world.add_block(world.data(candidates=[backed]))
     key = bring(world, brought(world, made, against=[accuser]))
     world.add_block(availability=[held(key, *range(SUPERMAJORITY))])
-    world.add_blocks_until(world.number + TIME)
+    world.add_blocks_until(world.number + TIME + 1)
     assert told(world, DisputeTimedOut) == [DisputeTimedOut(*key)]
     world.add_block(world.data(world.all_vote(world.pending_cores())))
     assert [each.key() for each in world.api.included_candidates(world.state)] == [key]
@@ -267,7 +283,7 @@ def test_a_conclusion_from_elsewhere_outruns_availability() -> None:
     assert state.outcome is DisputeOutcome.INVALID
     world.add_block()
     assert world.api.remote_disputes(world.state) == ()
-    world.add_blocks_until(3 + WAIT)
+    world.add_blocks_until(4 + WAIT)
     assert stakes(world) == one_loses(*backers(world), each=STAKE), "not for its availability"
 
 
@@ -318,7 +334,7 @@ def test_the_code_travels_with_the_dispute_when_this_fork_lacks_it() -> None:
         bring(world, brought(world, made, against=against, code=code(78)))
     bring(world, brought(world, made, against=against, code=foreign))
     assert world.api.validation_code_by_hash(world.state, code_hash) == foreign
-    world.add_blocks_until(world.number + WAIT)
+    world.add_blocks_until(world.number + WAIT + 1)
     assert world.api.validation_code_by_hash(world.state, code_hash) is None
 
 
@@ -364,7 +380,7 @@ def test_there_are_so_many_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TooManyRemoteDisputes):
         bring(world, brought(world, receipt(world, 9), against=[third]))
     assert not may_begin(world, third)
-    world.add_blocks_until(world.number + WAIT)
+    world.add_blocks_until(world.number + WAIT + 1)
     assert may_begin(world, third)
 
 

@@ -214,7 +214,7 @@ async def test_who_vouches_in_a_time_of_trouble_pays_without_blame(calm_since: f
     liar = name_of(record, first, chain)
     run = DoctoredRun(NoHonestSlashed, chain, dishonest=[liar], calm_since=calm_since)
     dispute(run, record, first)
-    run.steps(4)
+    run.steps(5)
     assert run.checker.is_ok
     run.steps(1)
     who = backer((chain, record))

@@ -152,7 +152,8 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     opened = StorageDoubleMap("Opened", SessionIndex, ValidatorIndex, U32, default=U32(0))
     """How many disputes without an outcome each validator of a session answers for."""
     due = StorageMap("Due", BlockNumber, tuple[CandidateKey, ...], default=())
-    """The disputes whose time is over with a block: to find an outcome, or for late votes."""
+    """The disputes whose time is over when a block begins: to find an outcome, or for late
+    votes."""
     settling = StorageValue("Settling", tuple[Settlement, ...], default=())
     """The closed disputes that are to be settled, or are settled in part; in order."""
     frozen = StorageValue("Frozen", BlockNumber)
@@ -186,24 +187,31 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
     # Initialisation
 
     def initialize(self, store: Overlay) -> None:
-        """End the time of one dispute whose time is over, the others' in the next blocks; and
-        settle what is closed, a part in each block."""
+        """Close what takes late votes no more, end the time of one dispute without a supermajority,
+        the others' in the next blocks; and settle what is closed, a part in each block."""
         now = self.system.block_number(store)
-        due = [key for key in self.due.take(store, now) if self.disputes.contains(store, key)]
-        if due:
-            self._end_time(store, due[0], now)
-        if late := due[1:]:
-            following = block_at(now + 1)
-            self.due.mutate(store, following, lambda keys: (*late, *keys))
+        for key in self._close_some(store, self.due.take(store, now), now):
+            self._plan(store, key, now)
         self._settle_some(store)
 
-    def _end_time(self, store: Overlay, key: CandidateKey, now: BlockNumber) -> None:
-        state = self._state(store, key)
-        if state.outcome is None:
-            self._time_out(store, key, state)
-        elif not state.is_closed and state.closes_at is not None and state.closes_at <= now:
-            self.disputes.put(store, key, replace(state, is_closed=True))
-            self.settling.mutate(store, lambda others: (*others, Settlement(*key)))
+    def _close_some(
+        self, store: Overlay, due: Iterable[CandidateKey], now: BlockNumber
+    ) -> list[CandidateKey]:
+        """All that are concluded, which is little work, and one that is not: there many may have to
+        pay. Gives those that are left."""
+        undecided = []
+        for key in due:
+            state = self.disputes.get(store, key)
+            if state is None:
+                continue
+            if state.outcome is None:
+                undecided.append(key)
+            elif not state.is_closed and state.closes_at is not None and state.closes_at < now:
+                self.disputes.put(store, key, replace(state, is_closed=True))
+                self.settling.put(store, (*self.settling.get(store), Settlement(*key)))
+        if undecided:
+            self._time_out(store, undecided[0], self._state(store, undecided[0]))
+        return undecided[1:]
 
     def _settle_some(self, store: Overlay) -> None:
         """Go on with the first settlements, as far as so many validators; a step that touches
@@ -436,8 +444,9 @@ class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
             opener = key[0], state.opened_by
             self.opened.mutate(store, opener, lambda count: U32(count + change))
 
-    def _plan(self, store: Overlay, key: CandidateKey, at: int) -> None:
-        self.due.mutate(store, block_at(at), lambda keys: (*keys, key))
+    def _plan(self, store: Overlay, key: CandidateKey, until: int) -> None:
+        """Its time is over when that block is."""
+        self.due.mutate(store, block_at(until + 1), lambda keys: (*keys, key))
 
     # Routines: lookups
 

@@ -77,7 +77,7 @@ class RemoteState:
     dispute: DisputeState
     availability_votes: BitVec
     times_out_at: BlockNumber | None
-    """``None`` when it is available."""
+    """The last block in which they may say so; ``None`` when it is available."""
 
 
 class RefusedVotes(ModuleError, index=0):
@@ -233,7 +233,7 @@ class RemoteDisputes(Module, pallet=Pallet(76, "RemoteDisputes")):
                 self._forget(store, key)
             elif self.disputes.is_closed(store, key):
                 self._forget(store, key)
-            elif state.times_out_at is not None and state.times_out_at <= now:
+            elif state.times_out_at is not None and state.times_out_at < now:
                 self._give_up(store, key, state, now)
 
     def _is_overtaken(self, store: Reader, key: CandidateKey, state: RemoteState) -> bool:
