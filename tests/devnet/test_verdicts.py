@@ -65,6 +65,20 @@ def test_a_dispute_and_what_it_costs_are_shown() -> None:
     assert sum(told in each for each in lines) == 1
 
 
+def test_a_dispute_of_another_fork_is_shown_from_its_transaction_to_its_end() -> None:
+    """A fork that gives it up does not undo what another one finds."""
+    observer = observed()
+    hear(observer, "chain.disputed_remotely", candidate="0xc1", valid="0", invalid="1")
+    assert any("0xc1 disputed, open: by 1 against 0" in each for each in shown(observer, {}))
+    hear(observer, "chain.remote_unavailable", candidate="0xc1")
+    shown_then = shown(observer, {})
+    assert any("0xc1 disputed, nobody had its data: by 1 against 0" in each for each in shown_then)
+    found = {"candidate": "0xc1", "valid": "0", "invalid": "1,2,3", "outcome": "invalid"}
+    hear(observer, "chain.dispute_concluded", **found)
+    hear(observer, "chain.remote_unavailable", candidate="0xc1", block="0xb2", session=0)
+    assert observer.verdicts.disputes["0xc1"].outcome == "invalid"
+
+
 def test_a_line_that_lacks_something_is_passed_over() -> None:
     observer = observed()
     hear(observer, "chain.punished", candidate="0xc1", misconduct="not_voted")

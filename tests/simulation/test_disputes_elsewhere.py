@@ -135,6 +135,10 @@ def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPat
     (brought,) = heard.of("chain.disputed_remotely", "validator-2", candidate=candidate)
     (given_up,) = heard.of("chain.remote_unavailable", "validator-2", candidate=candidate)
     assert given_up.fields["number"] == int(str(brought.fields["number"])) + WAIT + 1
+    (_, backer, _), (_, disputer, _) = made[0].statements
+    assert (brought.fields["valid"], brought.fields["invalid"]) == (str(backer), str(disputer))
+    disputes = outcome.statistics["disputes"]
+    assert disputes["unavailable"] == 1 and disputes["begun"] == 0
     voters = {each.fields["validator"] for each in heard.of("dispute.vote", candidate=candidate)}
     assert voters == {validator for _, validator, _ in made[0].statements}, "nobody else votes"
     (punished,) = heard.of("chain.punished", "validator-2")
@@ -143,7 +147,6 @@ def test_what_nobody_can_get_costs_who_disputed_it(monkeypatch: pytest.MonkeyPat
     assert sum(outcome.statistics["stakes"].values()) == 4 * STAKE - STAKE // 100
     assert outcome.statistics["finalized"] >= 6
     (alarm,) = heard.of("keys.used_elsewhere")
-    (_, backer, _), _ = made[0].statements
     assert alarm.node == validator_name(backer), "what its node has never signed"
     assert alarm.fields["what"] == "statement"
     assert f"verdict {candidate.hex()}" in str(alarm.fields["said"])

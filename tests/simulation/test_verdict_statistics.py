@@ -21,6 +21,8 @@ from tests.runtime.test_validity import ALONE, STAKE, against, checked, empty, i
 from tests.runtime.world import NAMES
 from tests.simulation.checkers.doctored import DoctoredRun
 
+NO_DISPUTES = {"begun": 0, "invalid": 0, "valid": 0, "timed_out": 0, "unavailable": 0}
+
 
 class Heard:
     """The statistics of a doctored run, of which several nodes tell."""
@@ -61,7 +63,7 @@ async def test_checks_disputes_and_what_they_cost() -> None:
     assert found["checks"]["assigned"] == sum(found["checks"]["tranches"].values()) == 5
     assert found["checks"]["undelivered"] == 0
     assert found["blocks_to_acceptance"] == {"2": 1}
-    assert found["disputes"] == {"begun": 1, "invalid": 1, "valid": 0, "timed_out": 0}
+    assert found["disputes"] == NO_DISPUTES | {"begun": 1, "invalid": 1}
     assert found["punished"] == {"backed_invalid": 1}
     guilty = name_of(record, record.backers[0], chain)
     assert found["stakes"] == {name: 0 if name == guilty else STAKE for name in NAMES}
@@ -95,7 +97,7 @@ async def test_what_another_fork_says_does_not_count() -> None:
 def test_expectations(expectation: Expectation, is_met: bool) -> None:
     statistics = {
         "checks": {"accepted": 3},
-        "disputes": {"begun": 2, "invalid": 1, "valid": 1, "timed_out": 0},
+        "disputes": NO_DISPUTES | {"begun": 2, "invalid": 1, "valid": 1},
         "punished": {"backed_invalid": 2},
     }
     assert (expectation.judge(statistics) == OK) is is_met

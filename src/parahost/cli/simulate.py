@@ -157,7 +157,7 @@ def _tell_verdicts(statistics: Mapping[str, Any]) -> None:
         f"{f', by tranche: {tranches}' if tranches else ''}; {checks['no_shows']} were late, "
         f"{checks['undelivered']} did not come"
     )
-    if disputes["begun"]:
+    if any(disputes.values()):
         ends = ", ".join(f"{n} {end.replace('_', ' ')}" for end, n in disputes.items())
         typer.echo(f"disputes   {ends}")
     if statistics["punished"]:

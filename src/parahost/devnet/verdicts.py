@@ -11,6 +11,7 @@ from parahost.process.journal import JournalLine
 KEPT_LINES = 4096
 """Lines that are remembered, so that what many nodes tell counts once."""
 SHOWN_DISPUTES = 64
+OPEN = "open"
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class DisputePicture:
 
     valid: str
     invalid: str
-    outcome: str = "open"
+    outcome: str = OPEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ class Verdicts:
             fields["valid"], fields["invalid"], fields.get("outcome", "nobody has a supermajority")
         )
 
+    def _on_unavailable(self, fields: dict[str, str]) -> None:
+        known = self.disputes.get(fields["candidate"])
+        if known is not None and known.outcome == OPEN:
+            known.outcome = "nobody had its data"
+
     def _on_punished(self, fields: dict[str, str]) -> None:
         who = fields.get("validator") or fields["account"]
         lost, left = int(fields["lost"]), int(fields["left"])
@@ -126,6 +132,8 @@ def _deed(line: JournalLine) -> tuple[str, ...]:
 
 _TELLING = {
     "chain.accepted": Verdicts._on_accepted,
+    "chain.disputed_remotely": Verdicts._on_disputed,
+    "chain.remote_unavailable": Verdicts._on_unavailable,
     "chain.disputed": Verdicts._on_disputed,
     "chain.dispute_concluded": Verdicts._on_concluded,
     "chain.dispute_timed_out": Verdicts._on_concluded,

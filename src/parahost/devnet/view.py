@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parahost.devnet.observer import CandidateStage, Observer, ParaPicture
 from parahost.devnet.processes import Usage
-from parahost.devnet.verdicts import DisputePicture, PunishmentPicture, Verdicts
+from parahost.devnet.verdicts import OPEN, DisputePicture, PunishmentPicture, Verdicts
 from parahost.runtime.balances import UNIT
 
 WIDE = 96
@@ -205,7 +205,7 @@ def _verdicts(verdicts: Verdicts) -> list[Text]:
         late = f"{verdicts.no_shows} were late, {verdicts.undelivered} not awaited"
         lines.append(_line(f"{verdicts.accepted} accepted; checks by tranche: {tranches}; {late}"))
     for candidate, dispute in list(verdicts.disputes.items())[-SHOWN_VERDICTS:]:
-        style = "yellow" if dispute.outcome == "open" else "red"
+        style = "yellow" if dispute.outcome == OPEN else "red"
         lines.append(_line(_dispute(candidate, dispute), style))
     for deed in verdicts.punishments[-SHOWN_VERDICTS:]:
         lines.append(_line(_punishment(deed), "red"))

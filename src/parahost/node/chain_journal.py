@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from parahost.ports import Journal
 from parahost.primitives.basic import Hash
+from parahost.primitives.disputes import DisputeState
 from parahost.primitives.events import BestBlockEvent, BlockFinalizationEvent, BlockImportEvent
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.runtime_api import (
@@ -103,7 +104,9 @@ def _verdict(event: RuntimeEvent, state: State) -> tuple[str, dict[str, object]]
             key = session, candidate
             return "chain.dispute_timed_out", _named(key) | _votes(state, key)
         case RemoteDisputeBrought(session, candidate):
-            return "chain.disputed_remotely", _named((session, candidate))
+            key = session, candidate
+            waiting = dict(api.remote_disputes(state))[key].dispute
+            return "chain.disputed_remotely", _named(key) | _sides(waiting)
         case RemoteCandidateAvailable(session, candidate):
             return "chain.remote_available", _named((session, candidate))
         case RemoteCandidateUnavailable(session, candidate):
@@ -128,10 +131,14 @@ def _checks(state: State, event: CandidateAccepted) -> dict[str, object]:
 
 
 def _votes(state: State, key: CandidateKey) -> dict[str, object]:
-    found = dict(api.disputes(state))[key]
+    return _sides(dict(api.disputes(state))[key])
+
+
+def _sides(dispute: DisputeState) -> dict[str, object]:
+    """Who has voted how."""
     return {
-        "valid": _listed(found.validators_for.ones()),
-        "invalid": _listed(found.validators_against.ones()),
+        "valid": _listed(dispute.validators_for.ones()),
+        "invalid": _listed(dispute.validators_against.ones()),
     }
 
 

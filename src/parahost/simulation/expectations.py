@@ -111,11 +111,11 @@ class Accepted(Expectation):
 
 @dataclass(frozen=True, kw_only=True)
 class Disputed(Expectation):
-    """So many disputes of the best chain end so at least: ``valid``, ``invalid``, ``timed_out``; or
-    are ``begun``."""
+    """So many disputes of the best chain end so at least: ``valid``, ``invalid``, ``timed_out``,
+    ``unavailable``; or are ``begun``."""
 
     kind: ClassVar[str] = "disputed"
-    WAYS: ClassVar[tuple[str, ...]] = ("begun", "invalid", "valid", "timed_out")
+    WAYS: ClassVar[tuple[str, ...]] = ("begun", "invalid", "valid", "timed_out", "unavailable")
 
     at_least: int
     end: str = "begun"

@@ -19,6 +19,7 @@ _HEARD = (
     "chain.disputed",
     "chain.dispute_concluded",
     "chain.dispute_timed_out",
+    "chain.remote_unavailable",
     "chain.punished",
 )
 
@@ -108,12 +109,14 @@ def _waits(events: list[TraceEvent]) -> dict[str, int]:
 
 
 def _disputes(events: list[TraceEvent]) -> dict[str, int]:
+    """``unavailable``: of other forks, and given up before they began."""
     outcomes = Counter(one["outcome"] for one in _of(events, "chain.dispute_concluded"))
     return {
         "begun": len(_of(events, "chain.disputed")),
         "invalid": outcomes["invalid"],
         "valid": outcomes["valid"],
         "timed_out": len(_of(events, "chain.dispute_timed_out")),
+        "unavailable": len(_of(events, "chain.remote_unavailable")),
     }
 
 
