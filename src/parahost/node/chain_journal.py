@@ -20,7 +20,7 @@ from parahost.primitives.runtime_api import (
 from parahost.runtime import api
 from parahost.runtime.module import RuntimeEvent
 from parahost.runtime.parachains.approvals import CandidateAccepted
-from parahost.runtime.parachains.disputes import (
+from parahost.runtime.parachains.dispute_events import (
     DisputeConcluded,
     DisputeInitiated,
     DisputeTimedOut,

@@ -59,11 +59,13 @@ from parahost.runtime.parachains.dispute_errors import (
     Unconcluded,
     UnknownDisputeSession,
 )
-from parahost.runtime.parachains.disputes import (
-    MAX_OPEN_DISPUTES,
+from parahost.runtime.parachains.dispute_events import (
     DisputeConcluded,
     DisputeInitiated,
     DisputeTimedOut,
+)
+from parahost.runtime.parachains.disputes import (
+    MAX_OPEN_DISPUTES,
     ForceUnfreeze,
 )
 from parahost.runtime.parachains.groups import Group

@@ -16,7 +16,7 @@ from parahost.primitives.validity_configuration import PARTS_PER_BILLION, Perbil
 from parahost.runtime.origin import NoOrigin
 from parahost.runtime.parachains import disputes as disputes_module
 from parahost.runtime.parachains.dispute_errors import BadVote, BadVoteSignature
-from parahost.runtime.parachains.disputes import DisputeTimedOut
+from parahost.runtime.parachains.dispute_events import DisputeTimedOut
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.sanitize import sanitize
 from parahost.runtime.session import SESSIONS_KEPT

@@ -43,7 +43,10 @@ from parahost.runtime.errors import ModuleError
 from parahost.runtime.origin import NoOrigin, Signed
 from parahost.runtime.parachains import remote_disputes
 from parahost.runtime.parachains.dispute_errors import DisputeClosed, Unconcluded
-from parahost.runtime.parachains.disputes import DisputeInitiated, DisputeTimedOut
+from parahost.runtime.parachains.dispute_events import (
+    DisputeInitiated,
+    DisputeTimedOut,
+)
 from parahost.runtime.parachains.inclusion_inherent import InclusionCall
 from parahost.runtime.parachains.remote_disputes import (
     BadIncludingHeader,

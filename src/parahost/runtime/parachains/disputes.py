@@ -42,10 +42,8 @@ from parahost.runtime.module import (
     Constant,
     Module,
     RuntimeCall,
-    RuntimeEvent,
     call,
     entry_point,
-    event,
 )
 from parahost.runtime.origin import Root
 from parahost.runtime.pallets import Pallet
@@ -63,6 +61,12 @@ from parahost.runtime.parachains.dispute_errors import (
     NothingDisputed,
     Unconcluded,
     UnknownDisputeSession,
+)
+from parahost.runtime.parachains.dispute_events import (
+    DisputeConcluded,
+    DisputeInitiated,
+    DisputeTimedOut,
+    Frozen,
 )
 from parahost.runtime.parachains.dispute_votes import Votes
 from parahost.runtime.parachains.included import IncludedCandidates
@@ -94,44 +98,6 @@ class Opener:
 @dataclass(frozen=True, slots=True)
 class ForceUnfreeze(RuntimeCall):
     """Let paras go on where an invalid candidate is final: governance has dealt with it."""
-
-
-@event(0)
-@dataclass(frozen=True, slots=True)
-class DisputeInitiated(RuntimeEvent):
-    """A candidate is disputed; ``local``: this fork has included it."""
-
-    session: SessionIndex
-    candidate_hash: CandidateHash
-    local: bool
-
-
-@event(1)
-@dataclass(frozen=True, slots=True)
-class DisputeConcluded(RuntimeEvent):
-    """A supermajority has found the candidate to be that."""
-
-    session: SessionIndex
-    candidate_hash: CandidateHash
-    outcome: DisputeOutcome
-
-
-@event(2)
-@dataclass(frozen=True, slots=True)
-class DisputeTimedOut(RuntimeEvent):
-    """There was no supermajority in time: those who vouched for the candidate pay (A63)."""
-
-    session: SessionIndex
-    candidate_hash: CandidateHash
-
-
-@event(3)
-@dataclass(frozen=True, slots=True)
-class Frozen(RuntimeEvent):
-    """This fork has included an invalid candidate, and includes none any more. Block ``to`` is the
-    last without it."""
-
-    to: BlockNumber
 
 
 class Disputes(Module, pallet=Pallet(62, "ParasDisputes")):
