@@ -5,6 +5,7 @@ Of 7 validators 2 may be dishonest; the scenarios of a whole group are shipped o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from parahost.node.messages.base import Message
 from parahost.node.messages.validity import CheckCandidate, DistributeAssignment
 from parahost.node.validity.approval_rules import COST_NOT_DRAWN
 from parahost.node.validity.disputes.receiving import COST_SPAM, OUTCOMES
+from parahost.node.validity.disputes.spam import MAX_UNCONFIRMED
 from parahost.runtime.development import STAKE
 from parahost.simulation import (
     Adversary,
@@ -101,15 +103,20 @@ def test_a_false_assignment_convinces_nobody() -> None:
 
 
 def test_disputes_of_what_never_was_are_not_heard() -> None:
-    """Others ask to be spared, and hold no more than is reckoned (``bounded_memory``). The flood
+    """Be they of this session or of those before. Others ask to be spared, and hold no more than is
+    reckoned (``bounded_memory``): of each session as much as one validator has room for. The flood
     costs; nobody honest pays for it."""
+    shape = Shape(validators=7, parachains=2, epoch_slots=3)
     simulation = Simulation(
-        Scenario(shape=SHAPE, blocks=6, adversaries=(FloodsDisputes(who=BAD),)), 1
+        Scenario(shape=shape, blocks=7, adversaries=(FloodsDisputes(who=BAD),)), 1
     )
     reproaches = Reproaches(simulation)
+    heard = Hearing(simulation)
     outcome = simulation.run()
     assert outcome.ok, outcome.verdicts
     assert outcome.statistics["messages"]["req_dispute"] > 100
+    held = Counter((each.node, each.fields["session"]) for each in heard.of("dispute.begun"))
+    assert {session for _, session in held} >= {0, 1} and max(held.values()) <= MAX_UNCONFIRMED
     assert COST_SPAM.reason in reproaches.against("validator-2")
     of_disputes = {change.reason for _, change in OUTCOMES.values() if change is not None}
     assert not any(
