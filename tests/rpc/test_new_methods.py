@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from parahost.node.role import Role
-from parahost.primitives.basic import U32, BlockNumber
+from parahost.primitives.basic import U32, BlockNumber, Hash
 from parahost.primitives.hashing import blake2_256
 from parahost.primitives.header import Header
 from parahost.primitives.scale import decode
@@ -19,7 +20,7 @@ from parahost.runtime.read_only import MODULES
 from parahost.runtime.runtime_apis import state_call
 from parahost.trie import ChangedValue
 from tests.rpc.test_transactions import remark
-from tests.rpc.world import STATE, Client, serving
+from tests.rpc.world import SLOT_S, STATE, Client, serving
 
 ACCOUNTS = MODULES.system.account.prefix
 NOWHERE = "0x" + "77" * 32
@@ -267,6 +268,35 @@ async def test_a_chain_whose_finality_stands_still_is_followed_beyond_the_limit(
             pass
         assert len(event["finalizedBlockHashes"]) == 3
         assert await client.call("chainHead_v1_header", subscription, key(final))
+
+
+async def test_a_best_block_that_was_told_of_before_is_told_as_such(
+    autojump_clock: MockClock,
+) -> None:
+    """The fork that was best is left, and no block comes."""
+    async with serving() as one, serving() as other, serving(role=Role.FULL, keys={}) as world:
+        one.node.pool.submit(remark(world, 0))  # Else both would make the same blocks.
+        chain = world.node.chain
+        async with world.client() as client:
+            subscription, _ = await follow(client)
+            for each in (one, other):
+                await each.blocks(2)
+                await world.take_chain(each, 2)
+            best, bad = chain.best_hash, chain.state(chain.best_hash)
+            (beside,) = set(chain.leaves()) - {best}
+            second = BlockNumber(U32(2))
+            with trio.fail_after(SLOT_S):
+                while await client.told(subscription) != best_is(best):
+                    pass
+                chain.first_unviable = lambda state, above: second if state is bad else None
+                chain.reconsider()
+                while await client.told(subscription) != best_is(beside):
+                    pass
+
+
+def best_is(block: Hash) -> dict[str, str]:
+    """What a follower is told then."""
+    return {"event": "bestBlockChanged", "bestBlockHash": key(block)}
 
 
 async def test_a_pinned_block_is_at_hand_though_finality_has_left_it(

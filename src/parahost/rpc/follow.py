@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
-from parahost.chain.chain import ChainEvent
+from parahost.chain.chain import ChainEvent, is_of_best
 from parahost.primitives.basic import BlockNumber, Hash
 from parahost.primitives.events import BlockFinalizationEvent, BlockImportEvent
 from parahost.rpc.errors import NamedTwice, NeedsRuntime, NotPinned, NotWaiting
@@ -157,14 +157,14 @@ class Follow:
 
     def _events(self, event: ChainEvent) -> Iterable[Json]:
         match event:
-            case BlockImportEvent(hash=block, new_best=is_best):
+            case BlockImportEvent(hash=block):
                 if block not in self._told and self._served.node.state_of(block) is not None:
                     yield from self._new(block)
-                if is_best and block in self._told and block != self._best:
-                    self._best = block
-                    yield self._best_changed()
             case BlockFinalizationEvent():
                 yield from self._finalized(event)
+        if is_of_best(event) and event.hash in self._told and event.hash != self._best:
+            self._best = event.hash
+            yield self._best_changed()
 
     def _new(self, block: Hash) -> list[Json]:
         pinned = self._pin(block)

@@ -97,17 +97,20 @@ def running_command(output: Path, *argv: str) -> Iterator[Command]:
 
 
 def processes_with(text: str) -> dict[int, str]:
-    """Command lines of the running processes that contain the text, by process id."""
-    found = {}
+    """Command lines of the running processes that contain the text, by process id. One that was
+    forked just now, and is to become another program, has its parent's line still, and is none."""
+    lines, parents = dict[int, str](), dict[int, int]()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
                 line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+                status = (entry / "stat").read_text()
             except (OSError, UnicodeDecodeError):
                 continue
             if text in line:
-                found[int(entry.name)] = line
-    return found
+                pid = int(entry.name)
+                lines[pid], parents[pid] = line, int(status.rpartition(")")[2].split()[1])
+    return {pid: line for pid, line in lines.items() if lines.get(parents[pid]) != line}
 
 
 def _python_path() -> str:

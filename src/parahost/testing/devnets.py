@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -157,7 +157,8 @@ class RunningDevnet(RealTime, NetworkUnderTest):
             eventually(self._processes, lambda left: not left)
         except WaitedInVain:
             for pid in self._processes():
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.kill(pid, signal.SIGKILL)
 
     def _processes(self) -> dict[int, str]:
         return processes_with(f"--base-path {self.base}/")
