@@ -264,6 +264,7 @@ async def test_a_bootnode_that_is_not_there_gets_one_line(
 ) -> None:
     alice = network(1, [f"/ip4/127.0.0.1/tcp/1/p2p/{INTRUDER.peer}"])
     async with running(alice):
+        await until(lambda: "not reached" in caplog.text)
         await trio.sleep(1)
     [line] = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
     assert INTRUDER.peer in line and "not reached" in line

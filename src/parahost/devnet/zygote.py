@@ -27,7 +27,7 @@ from typing import NoReturn
 
 import setproctitle
 
-GRACE_S = 5.0
+GRACE_S = 10.0
 """How long a node may take to end when it is asked to."""
 
 Run = Callable[[Sequence[str]], int]
