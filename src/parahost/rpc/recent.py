@@ -39,6 +39,7 @@ class RecentBlocks:
         node.chain.subscribe(self._on_chain)
 
     def get(self, block: Hash) -> KeptBlock | None:
+        """The block, if it is one of them: whether the chain has it still or not."""
         return self._kept.get(block)
 
     def _on_chain(self, event: ChainEvent) -> None:
