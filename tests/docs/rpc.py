@@ -42,6 +42,7 @@ LIMITS = {
     "last blocks that are not final, at hand also when finality has left their fork": str(
         limits.KEPT_BLOCKS
     ),
+    "extrinsics of these together": f"{limits.KEPT_BYTES // MIB} MiB",
     "storage keys in a request, or on a page": str(limits.MAX_KEYS),
     "blocks of one `state_queryStorage`": str(limits.MAX_QUERIED_BLOCKS),
 }

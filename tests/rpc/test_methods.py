@@ -124,6 +124,30 @@ async def test_a_best_block_that_was_there_before_is_told(autojump_clock: MockCl
             assert await client.call("chain_getHead") == f"0x{second.hex()}" != f"0x{first.hex()}"
 
 
+async def test_large_blocks_are_held_as_far_as_there_is_room(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An author may make many of them for one slot; the chain forgets those that do not win."""
+    async with serving() as world:
+        chain = world.node.chain
+
+        def size(*blocks: Hash) -> int:
+            return sum(len(extrinsic) for block in blocks for extrinsic in chain.body(block) or ())
+
+        monkeypatch.setattr(chain, "finalize", lambda block, justification: None)
+        recent, made = RecentBlocks(world.node), []
+        for _ in range(4):
+            await world.blocks(1)
+            made.append(chain.best_hash)
+        room = size(*made[1:])
+        monkeypatch.setattr("parahost.rpc.recent.KEPT_BYTES", room)
+        await world.blocks(1)
+        made.append(chain.best_hash)
+        held = [block for block in made if recent.get(block) is not None]
+        assert held and held == made[-len(held) :]
+        assert size(*held) <= room < size(*made[-len(held) - 1 :])
+
+
 async def test_block_hashes_by_number_in_all_the_ways_that_clients_ask(
     autojump_clock: MockClock,
 ) -> None:

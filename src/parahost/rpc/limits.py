@@ -86,8 +86,9 @@ MAX_BROADCASTS: Final = 16
 # What is kept for them
 
 KEPT_BLOCKS: Final = 64
-"""The last that are not final, which may be asked about though finality has left their fork. No
-more bodies than these are held."""
+"""The last that are not final, which may be asked about though finality has left their fork."""
+KEPT_BYTES: Final = 64 * MIB
+"""Of their extrinsics: an author may make many large blocks for one slot."""
 
 # What one call may ask for
 

@@ -91,7 +91,7 @@ class ServedNode:
         return ss58_encode(public, prefix)
 
     def _transactions_in(self, block: Hash) -> tuple[Hash, ...]:
-        return tuple(transaction_hash(extrinsic) for extrinsic in self.chain.body(block) or ())
+        return tuple(transaction_hash(extrinsic) for extrinsic in self.body(block) or ())
 
     async def ask_runtime(
         self, function: str, arguments: bytes, state: State, *, may_change_keys: bool = False
