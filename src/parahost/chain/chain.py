@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection
+from itertools import takewhile
 
 from parahost.chain.blocks import (
     AlreadyKnown,
@@ -329,9 +330,10 @@ class Chain(ReadableChain):
         if best is not before:
             self._untold.append(BestBlockEvent(best.hash, best.header, forgotten))
 
-    def _extrinsics_on(self, head: BlockNode, blocks: Collection[Hash]) -> tuple[Extrinsic, ...]:
-        """What those of the blocks have that lead to a head, the oldest first."""
-        way = [one.hash for one in head.ancestry() if one.hash in blocks]
+    def _extrinsics_on(self, head: BlockNode, pruned: Collection[Hash]) -> tuple[Extrinsic, ...]:
+        """What those blocks have that are pruned with a head, the oldest first. Their descendants
+        are pruned too, so that there are none below one that stays."""
+        way = [one.hash for one in takewhile(lambda one: one.hash in pruned, head.ancestry())]
         return tuple(extrinsic for block in reversed(way) for extrinsic in self.body(block) or ())
 
     # Helpers
