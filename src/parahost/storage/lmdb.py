@@ -84,7 +84,7 @@ class LmdbDatabase:
             self._check_length()
             with self._reporting("open"):
                 self._tables = self._open_tables()
-                self._sequence = self._begun = self._committed_sequence()
+                self._sequence = self._commits_begun_to = self._committed_sequence()
             self._replay()
             self._opened = opened.pop_all()
 
@@ -164,7 +164,7 @@ class LmdbDatabase:
     def _commit(self) -> None:
         """Move what is pending into LMDB, durably, and start the journals anew."""
         self._note_commit(wait=True)
-        if self._begun != self._sequence:  # of batches that change nothing, LMDB has the number
+        if self._commits_begun_to != self._sequence:  # also when those since change nothing
             self._begin_commit()
             self._note_commit(wait=True)
 
@@ -180,7 +180,7 @@ class LmdbDatabase:
         synced = self._journalling.start(self._journal.sync)
         put = partial(self._put, synced, self._pending, self._sequence)
         self._committing = self._pending, self._commits.start(put)
-        self._pending, self._begun = PendingChanges(), self._sequence
+        self._pending, self._commits_begun_to = PendingChanges(), self._sequence
         self._journal, self._spare = self._spare, self._journal
 
     def _note_commit(self, *, wait: bool = False) -> None:
